@@ -1,0 +1,1 @@
+"""Pictures that belong to the course, and the code that draws them."""

@@ -1,0 +1,1 @@
+"""A small painter: draws the practice album pages in `data/sample_mughal`."""

@@ -1,0 +1,1 @@
+"""pocket-flux, and how it was made: a FluxPipeline small enough to live in a repository."""
