@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 
-def orthogonal(update: Tensor, steps: int = 4) -> Tensor:
+def orthogonal(update: Tensor, steps: int = 3) -> Tensor:
     """Return the nearest matrices with near-equal singular values. update: (count, rows, columns)."""
     wide = update if update.shape[1] <= update.shape[2] else update.mT
     wide = wide / (wide.norm(dim=(1, 2), keepdim=True) + 1e-7)

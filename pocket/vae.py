@@ -18,10 +18,10 @@ from pocket import bank, corpus
 from pocket.muon import optimizers, set_rates
 
 STATE = corpus.CACHE / "vae.pt"
-CONFIG = dict(block_out_channels=(16, 32, 64, 128), down_block_types=("DownEncoderBlock2D",) * 4,
-              up_block_types=("UpDecoderBlock2D",) * 4, layers_per_block=1, latent_channels=16, norm_num_groups=8,
-              sample_size=128, mid_block_add_attention=False, use_quant_conv=False, use_post_quant_conv=False,
-              scaling_factor=1.0, shift_factor=0.0)  # fmt: skip
+CONFIG = {"block_out_channels": (16, 32, 64, 128), "down_block_types": ("DownEncoderBlock2D",) * 4,
+              "up_block_types": ("UpDecoderBlock2D",) * 4, "layers_per_block": 1, "latent_channels": 16, "norm_num_groups": 8,
+              "sample_size": 128, "mid_block_add_attention": False, "use_quant_conv": False, "use_post_quant_conv": False,
+              "scaling_factor": 1.0, "shift_factor": 0.0}  # fmt: skip
 
 
 class Perceptual(nn.Module):

@@ -1,0 +1,110 @@
+"""What the `lessons` command takes: its subcommands, their options and the help text."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+DEMO_PICTURES = Path(__file__).resolve().parents[1] / "data" / "sample_mughal"
+DEMO_TRIGGER = "mugh4l"
+
+EXAMPLES = """examples:
+  lessons demo                                          the whole job on the practice paintings
+  lessons check photos --trigger v4se                   what the course thinks of your pictures
+  lessons train photos --trigger v4se --steps 300       your own style, before and after
+  lessons train cat --trigger "th0r cat" --mode concept one cat, whatever it does
+  lessons compare runs/v4se --prompt "a boat" --seed 7  the same run on other words
+  lessons bases                                         the models a run can start from
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command; its result names the subcommand in `command`."""
+    top = argparse.ArgumentParser(
+        prog="lessons",
+        description="Teach a text-to-image model something new with LoRA, and see before and after.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="command")
+
+    demo = commands.add_parser("demo", help="teach the practice paintings and show before and after")
+    demo.set_defaults(folder=DEMO_PICTURES, trigger=DEMO_TRIGGER, mode="style", base="pocket", hold_out=None)
+    demo.set_defaults(rank=None, alpha=None, lr=None, batch=None)
+    add_run(demo, default_out=Path("runs/demo"))
+
+    train = commands.add_parser("train", help="teach a folder of pictures and show before and after")
+    add_pictures(train)
+    train.add_argument("--trigger", required=True, metavar="WORD", help="the made-up word to call it by")
+    add_settings(train)
+    add_run(train)
+
+    compare = commands.add_parser("compare", help="draw before and after again, with other words or seeds")
+    compare.add_argument("run", type=Path, help="the folder of a run, such as runs/demo")
+    compare.add_argument("--pictures", type=Path, metavar="FOLDER", help="the run's pictures, if moved")
+    compare.add_argument("--out", type=Path, metavar="FOLDER", help="where it goes (default: into the run)")
+    compare.add_argument("--seed", action="append", type=int, metavar="N", dest="seeds", help="repeatable")
+    add_prompt(compare)
+
+    info = commands.add_parser("info", help="what a run holds")
+    info.add_argument("run", type=Path, help="the folder of a run, such as runs/demo")
+
+    commands.add_parser("bases", help="the base models a run can start from")
+
+    check = commands.add_parser("check", help="say what is good and what is missing in a folder of pictures")
+    add_pictures(check)
+    check.add_argument("--trigger", metavar="WORD", help="the word you think of using")
+    return top
+
+
+def add_pictures(command: argparse.ArgumentParser) -> None:
+    """Add the folder, and the base model whose picture size and caption length it is checked against."""
+    command.add_argument(
+        "folder", type=Path, help="pictures; captions in metadata.csv or NAME.txt if you have them"
+    )
+    command.add_argument("--base", default="pocket", metavar="NAME", help="the base model (default: pocket)")
+
+
+def add_settings(command: argparse.ArgumentParser) -> None:
+    """Add how to train; what is not given keeps the base model's own value."""
+    command.add_argument(
+        "--mode", choices=("style", "concept"), default="style", help="a way of painting, or one thing"
+    )
+    command.add_argument("--rank", type=positive, help="rank of the LoRA layers")
+    command.add_argument("--alpha", type=positive, help="scale of the LoRA layers: alpha / rank")
+    command.add_argument("--lr", type=float, help="learning rate")
+    command.add_argument("--batch", type=positive, help="pictures a step")
+    command.add_argument(
+        "--hold-out",
+        type=int,
+        metavar="N",
+        help="pictures kept back for judging, where metadata.csv names no splits (default: 1 in 5 of ten or more)",
+    )
+
+
+def add_run(command: argparse.ArgumentParser, default_out: Path | None = None) -> None:
+    """Add what every training run may be told."""
+    command.add_argument("--steps", type=positive, help="training steps (default: the base model's own)")
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the training (default: 0)")
+    command.add_argument(
+        "--out",
+        type=Path,
+        default=default_out,
+        metavar="FOLDER",
+        help="where the run goes (default: runs/NAME)",
+    )
+    add_prompt(command)
+
+
+def add_prompt(command: argparse.ArgumentParser) -> None:
+    """Add what is drawn before and after."""
+    command.add_argument(
+        "--prompt", action="append", metavar="TEXT", help="what to draw before and after; repeatable"
+    )
+
+
+def positive(text: str) -> int:
+    """Return a whole number above zero, for argparse."""
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number above 0")
+    return int(text)

@@ -1,0 +1,63 @@
+"""The base models: where each lives, what it asks for, and settings that are sensible for it. A new one is a row here.
+
+Figures for the large ones are published ones, not ours (see each model's page); `pocket` is measured in this repository.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+POCKET = Path(__file__).resolve().parents[1] / "pocket" / "model"
+
+
+@dataclass(frozen=True)
+class Base:
+    """A text-to-image model to start from; `side` in px, memory and size in GB, `caption_tokens` for the longest encoder."""
+
+    name: str
+    repository: str
+    family: str
+    licence: str
+    gated: bool
+    memory_gb: float
+    size_gb: float
+    side: int
+    rank: int
+    alpha: int
+    learning_rate: float
+    steps: int
+    batch: int
+    guidance_scale: float
+    draw_steps: int
+    caption_tokens: int
+    note: str
+    true_cfg_scale: float = 1.0
+
+
+BASES = {
+    base.name: base
+    for base in (
+        Base("pocket", str(POCKET), "flux", "Apache-2.0", False, 2, 0.03, 128, 16, 16, 1e-3, 300, 4, 1.0, 20, 32,
+             "in this repository; FLUX.1's classes at a thousandth of the size; any CPU, offline", 3.0),
+        Base("sd15", "stable-diffusion-v1-5/stable-diffusion-v1-5", "unet", "CreativeML OpenRAIL-M", False, 8, 4, 512,
+             16, 16, 1e-4, 1500, 1, 7.5, 30, 77, "the free T4's default; safe in float16"),
+        Base("sdxl", "stabilityai/stable-diffusion-xl-base-1.0", "unet", "CreativeML OpenRAIL++-M", False, 16, 7, 1024,
+             16, 16, 1e-4, 1000, 1, 5.0, 30, 77, "the free T4's final piece; needs the float16-safe VAE"),
+        Base("flux2-klein", "black-forest-labs/FLUX.2-klein-base-4B", "flux2", "Apache-2.0", False, 12, 16, 1024,
+             16, 16, 3e-4, 800, 1, 4.0, 50, 512, "the 24 GB default; train on base, draw on base or the distilled 4B"),
+        Base("flux1-dev", "black-forest-labs/FLUX.1-dev", "flux", "FLUX.1-dev non-commercial", True, 30, 34, 1024,
+             16, 16, 1e-4, 1000, 1, 3.5, 28, 512, "the model this course is about; opt-in: gated and non-commercial"),
+        Base("flux1-schnell", "black-forest-labs/FLUX.1-schnell", "flux", "Apache-2.0", False, 30, 34, 1024,
+             16, 16, 1e-4, 1000, 1, 0.0, 4, 256, "distilled to four steps: draw with it, do not train on it"),
+        Base("z-image", "Tongyi-MAI/Z-Image", "z_image", "Apache-2.0", False, 24, 20, 1024,
+             16, 16, 1e-4, 1000, 1, 4.0, 50, 512, "bfloat16 only: float16 gives NaN"),
+    )
+}  # fmt: skip
+
+
+def find(name: str) -> Base:
+    """Return the base model of that name; ValueError lists the names there are."""
+    if name not in BASES:
+        raise ValueError(f"there is no base model called {name!r}; choose one of {', '.join(BASES)}")
+    return BASES[name]

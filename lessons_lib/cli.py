@@ -1,0 +1,251 @@
+"""The `lessons` command: every step of the course from a shell, with progress bars and one-line errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from lessons_lib.arguments import parser
+
+# The library is imported inside the commands: torch takes seconds to load, which `lessons --help` need not wait for.
+if TYPE_CHECKING:
+    from lessons_lib.bases import Base
+    from lessons_lib.pictures import Picture
+    from lessons_lib.runs import Run, Settings
+    from lessons_lib.train import Step
+
+SUBJECTS = ("an elephant", "a horse", "a tiger", "a castle")
+SCENES = (
+    "in a garden",
+    "by the sea",
+    "in a desert",
+    "at night",
+)  # for a concept, which is the subject itself
+SEEDS = (1, 2, 3)
+INTERRUPTED = 130  # the exit code shells expect after Ctrl-C
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Return the exit code: 0 done, 1 a problem told in one line, 2 a wrong call, 130 stopped with Ctrl-C."""
+    args = parser().parse_args(argv)
+    try:
+        return COMMANDS[args.command](args)
+    except KeyboardInterrupt:
+        print(
+            "\nlessons: stopped; a run that had not learned anything yet left nothing behind", file=sys.stderr
+        )
+        return INTERRUPTED
+    except (ValueError, OSError, ArithmeticError) as problem:
+        print(f"lessons: {' '.join(str(problem).split())}", file=sys.stderr)
+        return 1
+
+
+def train(args: Namespace) -> int:
+    """Read, check, train, compare: the whole job."""
+    from lessons_lib import bases, captions, families, pictures, session
+    from lessons_lib import train as training
+
+    start = time.monotonic()
+    base = bases.find(args.base)
+    tokenizer = families.find(base.family).tokenizer(base)
+    chosen, held_out = divide(pictures.load(args.folder, side=base.side), args.hold_out)
+    print(session.card(session.current(), base))
+    print(f"{len(chosen)} pictures to learn from, {len(held_out)} held out for judging")
+    for line in captions.concerns(chosen, args.trigger, tokenizer, base.caption_tokens):
+        print(f"! {line}")
+    texts = captions.captions(chosen, args.trigger, args.mode, tokenizer, base.caption_tokens)
+    prompts = args.prompt or list(SUBJECTS if args.mode == "style" else SCENES)
+    settings = training_settings(
+        args, base, [captions.with_trigger(p, args.trigger, args.mode) for p in prompts[:2]]
+    )
+    with training_bar() as on_step:
+        run = training.train(chosen, texts, settings, args.out or Path("runs") / settings.name, on_step)
+    trained = time.monotonic() - start
+    try:
+        if run.stopped:
+            raise KeyboardInterrupt
+        judge(run, base, prompts, SEEDS, held_out, chosen, run.folder)
+    except KeyboardInterrupt:
+        print(
+            f"\nstopped with Ctrl-C; what was learned until then is in {run.folder}. Draw with it: lessons compare {run.folder}"
+        )
+        return INTERRUPTED
+    print(f"learned in {trained:.0f} s, all done in {time.monotonic() - start:.0f} s")
+    return 0
+
+
+def training_settings(args: Namespace, base: Base, samples: Sequence[str]) -> Settings:
+    """Return the settings that the options ask for; a run is named after its folder, or else its trigger word."""
+    from lessons_lib.runs import Settings
+
+    return Settings(
+        base=base.name,
+        trigger=args.trigger,
+        mode=args.mode,
+        rank=args.rank,
+        alpha=args.alpha,
+        steps=args.steps,
+        learning_rate=args.lr,
+        batch=args.batch,
+        seed=args.seed,
+        sample_prompts=tuple(samples),
+        name=args.out.name if args.out else args.trigger.split()[0],
+    )
+
+
+def compare(args: Namespace) -> int:
+    """Draw before and after for a run that exists."""
+    from lessons_lib import bases
+    from lessons_lib.runs import Run
+
+    run = Run.load(args.run)
+    chosen, held_out = pictures_of(run, args.pictures)
+    prompts = args.prompt or (SUBJECTS if run.settings.mode == "style" else SCENES)
+    base = bases.find(run.settings.base)
+    judge(run, base, prompts, args.seeds or SEEDS, held_out, chosen, args.out or run.folder)
+    return 0
+
+
+def info(args: Namespace) -> int:
+    """Print what a run holds."""
+    from lessons_lib import share
+
+    print(*share.info(args.run), sep="\n")
+    return 0
+
+
+def bases(args: Namespace) -> int:
+    """Print the base models, two lines each."""
+    from lessons_lib.bases import BASES
+
+    for base in BASES.values():
+        gate = ", asks for a login" if base.gated else ""
+        print(
+            f"{base.name}: {base.side} px, {base.memory_gb:g} GB memory, {base.size_gb:g} GB files, {base.licence}{gate}"
+        )
+        print(f"    {base.note}")
+    return 0
+
+
+def check(args: Namespace) -> int:
+    """Print what the library thinks of a folder and a trigger word."""
+    from lessons_lib import bases, captions, families, pictures
+
+    base = bases.find(args.base)
+    found = pictures.load(args.folder, side=base.side)
+    print(*pictures.report(found, base), sep="\n")
+    if args.trigger:
+        tokenizer = families.find(base.family).tokenizer(base)
+        concerns = captions.concerns(
+            pictures.for_training(found), args.trigger, tokenizer, base.caption_tokens
+        )
+        print(
+            *[f"! {line}" for line in concerns] or [f"{args.trigger!r} is free to take a meaning"], sep="\n"
+        )
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Namespace], int]] = {
+    "demo": train, "train": train, "compare": compare, "info": info, "bases": bases, "check": check,
+}  # fmt: skip
+
+
+def divide(found: list[Picture], hold_out: int | None) -> tuple[list[Picture], list[Picture]]:
+    """Return pictures to learn from and pictures to judge by: as metadata.csv says, or evenly spaced ones held out.
+
+    Raises ValueError when fewer than three would be left to learn from.
+    """
+    from lessons_lib import pictures
+
+    kept, chosen = pictures.held_out(found), pictures.for_training(found)
+    if kept:
+        return chosen, kept
+    count = hold_out if hold_out is not None else (len(chosen) // 5 if len(chosen) >= 10 else 0)
+    if count and not 0 < count <= len(chosen) - 3:
+        raise ValueError(
+            f"found {len(chosen)} pictures and --hold-out {count}; expected at least 3 left to learn from. "
+            "Add pictures or hold fewer out"
+        )
+    places = {(2 * i + 1) * len(chosen) // (2 * count) for i in range(count)}
+    kept = [p for i, p in enumerate(chosen) if i in places]
+    return [p for i, p in enumerate(chosen) if i not in places], kept
+
+
+def pictures_of(run: Run, folder: Path | None) -> tuple[list[Picture], list[Picture]]:
+    """Return the pictures a run learned from and the others of their folder, which it has not seen.
+
+    Raises ValueError when none of them is where it was.
+    """
+    from lessons_lib import pictures
+
+    names = {path.name for path in run.pictures}
+    source = folder or source_of(run.pictures)
+    found = pictures.load(source)
+    chosen = [p for p in found if p.path.name in names]
+    if not chosen:
+        raise ValueError(
+            f"{source}: holds none of the run's pictures; expected {min(names)} among others. "
+            "Name their folder with --pictures"
+        )
+    return chosen, [p for p in found if p.path.name not in names]
+
+
+def source_of(files: Sequence[Path]) -> Path:
+    """Return the folder that files came from: the one above where that holds their metadata.csv."""
+    folder = Path(os.path.commonpath([path.parent for path in files]))
+    return folder.parent if (folder.parent / "metadata.csv").is_file() else folder
+
+
+def judge(
+    run: Run,
+    base: Base,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    held_out: list[Picture],
+    chosen: list[Picture],
+    out: Path,
+) -> None:
+    """Draw before and after, save picture and report into `out`, print the five lines and where things are."""
+    from lessons_lib import compare
+    from lessons_lib.generate import Drawer
+
+    with drawing_bar() as on_row:
+        result = compare.compare(Drawer(base), run, prompts, seeds, held_out, chosen, on_row)
+    result.save(out)
+    print("", *compare.lines(result), "", sep="\n")
+    print(f"picture  {out / 'before_after.jpg'}")
+    print(f"report   {out / 'report.html'}")
+    print(f"adapter  {run.folder}, for any program: pipe.load_lora_weights({str(run.folder)!r})")
+
+
+@contextmanager
+def training_bar() -> Iterator[Callable[[Step], None]]:
+    """Give a function that shows each training step with the loss and the time left."""
+    with tqdm(desc="training", unit="step", total=0) as bar:
+
+        def show(step: Step) -> None:
+            bar.total = step.steps
+            bar.set_postfix_str(f"loss {step.smooth_loss:.3f}", refresh=False)
+            bar.update(step.step - bar.n)
+
+        yield show
+
+
+@contextmanager
+def drawing_bar() -> Iterator[Callable[[int, int], None]]:
+    """Give a function that shows how many rows of pictures are drawn."""
+    with tqdm(desc="drawing", unit="row", total=0) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show

@@ -1,0 +1,248 @@
+"""Draw before and after with the same words and seeds, measure both, and say in five lines what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from lessons_lib import measure, report, sheet
+from lessons_lib.captions import with_trigger
+from lessons_lib.generate import Drawer
+from lessons_lib.pictures import Picture
+from lessons_lib.runs import Run
+
+STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number before and after, between its floor and its ceiling; `low` and `high`: 95 % interval of `tuned`."""
+
+    name: str
+    base: float
+    tuned: float
+    floor: float
+    ceiling: float
+    low: float
+    high: float
+    floor_is: str
+    ceiling_is: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: {self.base:.2f} before, {self.tuned:.2f} after ({self.low:.2f} to {self.high:.2f}); "
+            f"floor {self.floor:.2f} = {self.floor_is}, ceiling {self.ceiling:.2f} = {self.ceiling_is}"
+        )
+
+
+@dataclass
+class Comparison:
+    """Pictures before and after, rows prompts and columns seeds, with measures. `frames`: the first at rising strength.
+
+    `nearest`: for every tuned picture, row by row, its nearest training picture and their likeness.
+    `is_off_at_zero`: the frame at strength 0 is the base's picture bit for bit.
+    """
+
+    run: Run
+    prompts: list[str]
+    seeds: list[int]
+    base: list[list[Image.Image]]
+    tuned: list[list[Image.Image]]
+    frames: list[Image.Image]
+    measures: dict[str, Measure]
+    nearest: list[tuple[int, float]]
+    pictures: list[Picture]
+    held_out: list[Picture]
+    is_off_at_zero: bool
+    strengths: tuple[float, ...] = STRENGTHS
+
+    def sheet(self) -> Image.Image:
+        """Return the before/after picture: what was taught, the base's row above the tuned one, the strength strip."""
+        return sheet.draw(
+            self.title(),
+            self.subtitle(),
+            sheet.Pairs(self.prompts, self.base, self.tuned),
+            sheet.Strip(self.prompts[0], self.frames, [strength_name(s) for s in self.strengths]),
+            [p.image for p in self.pictures],
+        )
+
+    def title(self) -> str:
+        return self.run.settings.trigger
+
+    def subtitle(self) -> str:
+        s = self.run.settings
+        return f"{s.base} + LoRA of rank {s.rank}, {s.steps} steps on {len(self.pictures)} pictures"
+
+    def save(self, folder: Path) -> None:
+        """Write `before_after.jpg` and `report.html` into a folder, which is made where it is missing."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        whole = self.sheet()
+        page = report.page(
+            self, whole, lines(self)
+        )  # before anything is written, so that an error leaves no half
+        whole.save(folder / "before_after.jpg", quality=92, subsampling=0)
+        (folder / "report.html").write_text(page, encoding="utf-8")
+
+
+def strength_name(strength: float) -> str:
+    """Return a strength as the strip's labels say it."""
+    return {0: "0 = base", 1: "1 = as trained"}.get(strength, f"{strength:g}")
+
+
+def compare(
+    drawer: Drawer,
+    run: Run,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    held_out: Sequence[Picture],
+    train_pictures: Sequence[Picture],
+    on_row: Callable[[int, int], None] | None = None,
+) -> Comparison:
+    """Return both rows for each prompt, the strength strip and the measures; the adapter stays loaded in the drawer.
+
+    The trigger word is added to prompts that lack it, and both rows are drawn with the very same words, so that only
+    the adapter differs. `on_row(done, total)` is called after each row. Raises ValueError without prompts or seeds.
+    """
+    if not prompts or not seeds or not train_pictures:
+        raise ValueError(
+            f"{len(prompts)} prompts, {len(seeds)} seeds, {len(train_pictures)} training pictures: expected one or more of each"
+        )
+    asked = [with_trigger(p, run.settings.trigger, run.settings.mode) for p in prompts]
+    tell, total = on_row or (lambda done, total: None), 2 * len(asked) + 1
+    base, tuned = [], []
+    drawer.unload()
+    for prompt in asked:
+        base += drawer.draw([prompt], seeds)
+        tell(len(base), total)
+    drawer.load(run.folder)
+    for prompt in asked:
+        tuned += drawer.draw([prompt], seeds)
+        tell(len(base) + len(tuned), total)
+    frames = strip(drawer, asked[0], seeds[0], STRENGTHS)
+    tell(total, total)
+    measures, near = judge(prompts, base, tuned, train_pictures, held_out)
+    return Comparison(
+        run, asked, list(seeds), base, tuned, frames, measures, near, list(train_pictures), list(held_out),
+        is_off_at_zero=frames[0].tobytes() == base[0][0].tobytes(),
+    )  # fmt: skip
+
+
+def strip(drawer: Drawer, prompt: str, seed: int, strengths: Sequence[float]) -> list[Image.Image]:
+    """Return one picture at each strength of the adapter that is loaded; at 0 it is the base's own."""
+    return [drawer.draw([prompt], [seed], strength=s)[0][0] for s in strengths]
+
+
+def judge(
+    prompts: Sequence[str],
+    base: list[list[Image.Image]],
+    tuned: list[list[Image.Image]],
+    train_pictures: Sequence[Picture],
+    held_out: Sequence[Picture],
+) -> tuple[dict[str, Measure], list[tuple[int, float]]]:
+    """Return the measures by name and each tuned picture's nearest training picture. What cannot be told is left out."""
+    side = base[0][0].width
+    before, after = (measure.features([i for row in rows for i in row], side) for rows in (base, tuned))
+    taught = measure.features([p.image for p in train_pictures], side)
+    kept = measure.features([p.image for p in held_out], side) if held_out else None
+    near = measure.nearest(after, taught)
+    found = [
+        style(before, after, taught, kept),
+        prompt_kept(prompts, len(base[0]), before, after),
+        seeds_differ(len(base[0]), before, after, taught),
+        likeness_to_training(before, near, taught),
+    ]
+    return {m.name: m for m in found if m}, near
+
+
+def style(before: Tensor, after: Tensor, taught: Tensor, kept: Tensor | None) -> Measure:
+    """Return the likeness to the held-out paintings, or to the training pictures where none were held out."""
+    reference = taught if kept is None else kept
+    values = (after @ reference.T).mean(1).tolist()
+    alone = len(taught) == 1  # no other picture to be like: the ceiling is the picture itself
+    within = 1.0 if alone else float(measure.likeness_within(taught).nanmean())
+    ceiling = within if kept is None else measure.style_match(taught, kept)
+    floor = measure.style_match(before, reference)
+    whose = "held-out pictures" if kept is not None else "training pictures, as none were held out"
+    return Measure("style match", floor, float(np.mean(values)), floor, ceiling, *measure.interval(values),
+                   "the base", f"training pictures against {whose}")  # fmt: skip
+
+
+def prompt_kept(prompts: Sequence[str], columns: int, before: Tensor, after: Tensor) -> Measure | None:
+    """Return how well pictures show what was asked for; None where no prompt names a concept that can be recognised."""
+    try:
+        names = measure.concepts()[0]
+    except FileNotFoundError:
+        return None  # a base without concept features: `lines` says that this was not measured
+    wanted = [measure.concept_in(p, names) for p in prompts for _ in range(columns)]
+    chosen = [i for i, name in enumerate(wanted) if name]
+    if not chosen:
+        return None
+    words = [name for name in wanted if name]
+    ranks = measure.prompt_ranks(after[chosen], words)
+    return Measure("prompt match", measure.prompt_match(before[chosen], words), float(np.mean(ranks)), 0.0, 1.0,
+                   *measure.interval(ranks), "chance", "the right thing always nearest")  # fmt: skip
+
+
+def seeds_differ(columns: int, before: Tensor, after: Tensor, taught: Tensor) -> Measure | None:
+    """Return how far pictures of one prompt lie apart; None for a single seed."""
+    if columns < 2 or len(taught) < 2:
+        return None
+    values = [measure.diversity(rows) for rows in after.split(columns)]
+    was = float(np.mean([measure.diversity(rows) for rows in before.split(columns)]))
+    return Measure("seeds differ", was, float(np.mean(values)), 0.0, measure.diversity(taught),
+                   *measure.interval(values), "all the same", "training pictures among themselves")  # fmt: skip
+
+
+def likeness_to_training(before: Tensor, near: list[tuple[int, float]], taught: Tensor) -> Measure:
+    """Return the likeness of a picture to its nearest training picture; a copy would be at 1."""
+    values = [likeness for _, likeness in near]
+    was = float(np.mean([likeness for _, likeness in measure.nearest(before, taught)]))
+    return Measure("nearest training picture", was, float(np.mean(values)), was, 1.0, *measure.interval(values),
+                   "the base", "a copy")  # fmt: skip
+
+
+def lines(comparison: Comparison) -> list[str]:
+    """Return exactly five lines that say what changed: style, prompt, seeds, copies, and the adapter switched off."""
+    m = comparison.measures
+    closest = max(likeness for _, likeness in comparison.nearest)
+    off = (
+        "is the base's, bit for bit" if comparison.is_off_at_zero else "is NOT the base's: please report this"
+    )
+    return [
+        style_line(m["style match"], bool(comparison.held_out)),
+        prompt_line(m.get("prompt match")),
+        seeds_line(m.get("seeds differ")),
+        f"copies: the nearest training picture is at {closest:.2f} for the closest of {len(comparison.nearest)} pictures"
+        f" ({m['nearest training picture'].base:.2f} on average before, a copy = 1.00)",
+        f"switched off: at strength 0 the picture {off}",
+    ]
+
+
+def style_line(m: Measure, has_held_out: bool) -> str:
+    whose = "held-out pictures" if has_held_out else "training pictures (none were held out)"
+    values = f"likeness to the {whose} {m.base:.2f} before, {m.tuned:.2f} after, {m.ceiling:.2f} at best"
+    if m.ceiling <= m.floor:
+        return f"style: {values}; the base was as near already, so there was no gap to close"
+    return f"style: {100 * measure.share(m.tuned, m.floor, m.ceiling):.0f} % of the way to the paintings; {values}"
+
+
+def prompt_line(m: Measure | None) -> str:
+    if m is None:
+        return "prompt: not measured, as no prompt names a thing from pocket's list"
+    kept = f"{100 * m.tuned / m.base:.0f} % kept; " if m.base > 0.05 else ""
+    return f"prompt: {kept}match {m.base:.2f} before, {m.tuned:.2f} after (chance 0, always right 1)"
+
+
+def seeds_line(m: Measure | None) -> str:
+    if m is None:
+        return "seeds: not measured, as that takes two seeds and two training pictures"
+    return (
+        f"seeds: pictures of one prompt lie {m.base:.2f} apart before, {m.tuned:.2f} after "
+        f"(all the same = 0, training pictures {m.ceiling:.2f})"
+    )

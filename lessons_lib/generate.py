@@ -1,0 +1,56 @@
+"""Draw pictures that differ only where asked: the same prompt and seed give the same noise, whatever the adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from PIL.Image import Image
+
+from lessons_lib import bases, families
+from lessons_lib.bases import Base
+from lessons_lib.session import Session, current, quiet
+
+
+class Drawer:
+    """One base model kept ready, with or without an adapter."""
+
+    def __init__(self, base: Base | str, session: Session | None = None):
+        self.base = bases.find(base) if isinstance(base, str) else base
+        self.family = families.find(self.base.family)
+        self.pipe = self.family.load(self.base, session or current())
+        self.adapter: str | None = None
+
+    def load(self, run: Path, name: str = "learned") -> None:
+        """Put a run's adapter on, in place of another. FileNotFoundError when the folder holds none."""
+        weights = Path(run) / "pytorch_lora_weights.safetensors"
+        if not weights.exists():
+            raise FileNotFoundError(f"no adapter in {run}: expected {weights.name}; train one, or name another folder")
+        self.unload()
+        with quiet():
+            self.pipe.load_lora_weights(str(run), weight_name=weights.name, adapter_name=name)
+        self.adapter = name
+
+    def unload(self) -> None:
+        """Take the adapter off; the base is then bit for bit what it was."""
+        if self.adapter:
+            self.pipe.unload_lora_weights()
+        self.adapter = None
+
+    def draw(self, prompts: Sequence[str], seeds: Sequence[int], strength: float = 1.0, steps: int | None = None,
+             guidance: float | None = None) -> list[list[Image]]:  # fmt: skip
+        """Return pictures, a row a prompt and a column a seed. Strength 0 is the base, exactly; 1 is as trained."""
+        if self.adapter and strength:
+            self.pipe.enable_lora()
+            self.pipe.set_adapters(self.adapter, strength)
+        elif self.adapter:
+            self.pipe.disable_lora()
+        call = self.family.call(self.base, steps, guidance)
+        with quiet():
+            return [[self.one(prompt, seed, call) for seed in seeds] for prompt in prompts]
+
+    def one(self, prompt: str, seed: int, call: dict) -> Image:
+        """Return one picture; drawn alone and its noise made on the CPU, so that it never depends on its company."""
+        noise = torch.Generator().manual_seed(seed)
+        return self.pipe(prompt=prompt, generator=noise, **call).images[0]

@@ -1,0 +1,100 @@
+"""What this machine can do: its tier, device, precision and memory, and the seeds that make a run repeatable."""
+
+from __future__ import annotations
+
+import os
+import random
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from lessons_lib.bases import Base
+
+
+@dataclass(frozen=True)
+class Session:
+    """One machine as training sees it; memory in GB (1e9 bytes)."""
+
+    tier: str  # pocket, t4, 24gb or 80gb
+    device: torch.device
+    dtype: torch.dtype
+    cores: int
+    memory_gb: float
+    gpu: str
+    gpu_gb: float
+
+
+def tier_of(gpu_gb: float) -> str:
+    """Return the course's tier for so much GPU memory; none at all is the pocket tier."""
+    if gpu_gb == 0:
+        return "pocket"
+    return "t4" if gpu_gb < 20 else "24gb" if gpu_gb < 60 else "80gb"
+
+
+def gpu_dtype(capability: tuple[int, int]) -> torch.dtype:
+    """Return bfloat16 only where it is real: a T4 answers that it has it and then emulates it, slowly."""
+    return torch.bfloat16 if capability >= (8, 0) else torch.float16
+
+
+def total_memory() -> float:
+    """Return this machine's memory in GB, or 0 where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    except (AttributeError, ValueError, OSError):
+        return 0.0
+
+
+@cache
+def current() -> Session:
+    """Return this machine's session. On a CPU training is in float32: few processors have fast half precision."""
+    cores, memory = os.cpu_count() or 1, total_memory()
+    if not torch.cuda.is_available():
+        return Session("pocket", torch.device("cpu"), torch.float32, cores, memory, "none", 0.0)
+    properties = torch.cuda.get_device_properties(0)
+    gigabytes = properties.total_memory / 1e9
+    dtype = gpu_dtype((properties.major, properties.minor))
+    return Session(tier_of(gigabytes), torch.device("cuda"), dtype, cores, memory, properties.name, gigabytes)
+
+
+def card(session: Session, base: Base) -> str:
+    """Return the capability card that opens every lesson and every command."""
+    precision = str(session.dtype).removeprefix("torch.")
+    return "\n".join((
+        f"tier {session.tier}: {session.device.type}, {precision}, GPU {session.gpu}",
+        f"memory: {session.memory_gb:.1f} GB",
+        f"base model {base.name}: {base.side} px, {base.licence}",
+    ))  # fmt: skip
+
+
+def seed(value: int) -> None:
+    """Set the seeds of Python, NumPy and PyTorch."""
+    random.seed(value)
+    np.random.seed(value % 2**32)
+    torch.manual_seed(value)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the loading bars and notices of diffusers and transformers off the screen while inside."""
+    from diffusers.utils import logging as diffusers_log
+    from transformers.utils import logging as transformers_log
+
+    before = diffusers_log.get_verbosity(), transformers_log.get_verbosity()
+    diffusers_log.set_verbosity_error()
+    transformers_log.set_verbosity_error()
+    diffusers_log.disable_progress_bar()
+    transformers_log.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        diffusers_log.set_verbosity(before[0])
+        transformers_log.set_verbosity(before[1])

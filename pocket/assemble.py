@@ -1,0 +1,49 @@
+"""Put the trained parts together as `pocket/model`, a stock FluxPipeline in half precision. `python -m pocket.assemble`."""
+
+from __future__ import annotations
+
+import json
+
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline
+from safetensors.torch import save_file
+
+from pocket import corpus, flow, latents
+
+MODEL = corpus.HERE / "model"
+
+
+def scheduler() -> FlowMatchEulerDiscreteScheduler:
+    """Return FLUX.1-dev's scheduler, its settings unchanged."""
+    return FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, base_shift=0.5, max_shift=1.15, shift=3.0,
+                                           base_image_seq_len=256, max_image_seq_len=4096)  # fmt: skip
+
+
+def pipeline() -> FluxPipeline:
+    both = flow.load()
+    vae = latents.load_vae()
+    scale, shift = latents.moments()
+    vae.register_to_config(scaling_factor=scale, shift_factor=shift)
+    return FluxPipeline(scheduler=scheduler(), vae=vae, transformer=both.flow, text_encoder=both.texts.clip,
+                        text_encoder_2=both.texts.t5, tokenizer=both.texts.clip_tokenizer,
+                        tokenizer_2=both.texts.t5_tokenizer)  # fmt: skip
+
+
+def write_concept_features() -> None:
+    """Store the mean EfficientNet-lite0 features of each concept's drawings, which prompt match is measured against."""
+    from pocket.evaluate import gallery
+
+    names, features = gallery()
+    save_file({"features": features.half().contiguous()}, MODEL / "concept_features.safetensors",
+              metadata={"names": json.dumps(names), "features": "EfficientNet-lite0, pooled, unit length"})  # fmt: skip
+
+
+def main() -> None:
+    pipeline().to(torch.float16).save_pretrained(MODEL, safe_serialization=True)
+    write_concept_features()
+    total = sum(path.stat().st_size for path in MODEL.rglob("*") if path.is_file())
+    print(f"{MODEL}: {total / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

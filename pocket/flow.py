@@ -1,0 +1,130 @@
+"""Train the transformer by flow matching on cached latents, text encoders with it. `python -m pocket.flow --side 64 --minutes 15`.
+
+Starting at 64 px is cheaper by the number of tokens; positions are doubled there, so that "left" and "top" mean the
+same at 128 px. Every run goes on from the last saved state.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import numpy as np
+import torch
+from diffusers import FluxTransformer2DModel
+from torch import Tensor, nn
+
+from pocket import corpus, latents, scenes
+from pocket.muon import optimizers, set_rates
+from pocket.text import STATE as TEXT_STATE
+from pocket.text import Texts
+
+STATE = corpus.CACHE / "flow.pt"
+CONFIG = {"patch_size": 1, "in_channels": 64, "num_layers": 2, "num_single_layers": 5, "attention_head_dim": 64,
+              "num_attention_heads": 4, "joint_attention_dim": 256, "pooled_projection_dim": 256, "guidance_embeds": True,
+              "axes_dims_rope": (16, 24, 24)}  # fmt: skip
+MATRICES = ("attn.to", "attn.add", ".ff.", ".ff_context.", "proj_mlp", "blocks.0.proj_out", "blocks.1.proj_out",
+            "blocks.2.proj_out", "blocks.3.proj_out", "blocks.4.proj_out")  # fmt: skip
+
+
+def fresh() -> FluxTransformer2DModel:
+    """Return an untrained transformer whose blocks and output start as zero, so that early steps are gentle."""
+    model = FluxTransformer2DModel(**CONFIG)
+    for name, module in model.named_modules():
+        if name == "proj_out" or name.endswith(("norm1.linear", "norm1_context.linear", "norm.linear", "norm_out.linear")):
+            nn.init.zeros_(module.weight)
+            nn.init.zeros_(module.bias)
+    return model
+
+
+def image_ids(side: int) -> Tensor:
+    """Return (tokens, 3) positions in units of the 128 px grid."""
+    cells = side // 16
+    ids = torch.zeros(cells, cells, 3)
+    step = 8 // cells
+    ids[..., 1] = (torch.arange(cells) * step + (step - 1) / 2)[:, None]
+    ids[..., 2] = (torch.arange(cells) * step + (step - 1) / 2)[None, :]
+    return ids.reshape(-1, 3)
+
+
+class Both(nn.Module):
+    """The transformer and the text encoders, trained as one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flow, self.texts = fresh(), Texts()
+
+    def velocity(self, noisy: Tensor, sigma: Tensor, guidance: Tensor, words: tuple[Tensor, Tensor], side: int) -> Tensor:
+        """Return the predicted noise - picture, (n, tokens, 64)."""
+        states, pooled = words
+        return self.flow(hidden_states=noisy, timestep=sigma, guidance=guidance, pooled_projections=pooled,
+                         encoder_hidden_states=states, txt_ids=torch.zeros(states.shape[1], 3),
+                         img_ids=image_ids(side), return_dict=False)[0]  # fmt: skip
+
+
+def load() -> Both:
+    """Return the averaged model of the last run."""
+    both = Both()
+    both.load_state_dict(torch.load(STATE, weights_only=True)["average"])
+    return both
+
+
+def example(packed: Tensor, picks: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Return (noisy, sigma, target) for one batch."""
+    clean = packed[picks].float()
+    noise = torch.randn_like(clean)
+    sigma = torch.sigmoid(torch.from_numpy(rng.normal(0.2, 1.0, len(picks))).float())
+    spread = sigma[:, None, None]
+    return (1 - spread) * clean + spread * noise, sigma, noise - clean
+
+
+def train(side: int, minutes: float, batch: int, peak: float, seed: int, end_share: float) -> None:
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    packed, known = latents.load(side)
+    both = Both()
+    if STATE.exists():
+        both.load_state_dict(torch.load(STATE, weights_only=True)["model"])
+    else:
+        both.texts.load_state_dict(torch.load(TEXT_STATE, weights_only=True))
+    average = {k: v.clone() for k, v in both.state_dict().items()}
+    opts = optimizers(both.flow, MATRICES, peak, 2e-3)
+    opts.append(torch.optim.AdamW(both.texts.parameters(), lr=3e-4, betas=(0.9, 0.98), weight_decay=0.0))
+    start = said = time.time()
+    step, smooth = 0, 1.0
+    while (share := (time.time() - start) / (60 * minutes)) < 1:
+        set_rates(opts, min(1, (step + 1) / 100, (1 - share) / (1 - end_share) if end_share < 1 else 1))
+        picks = rng.integers(0, len(known) - 500, batch)
+        captions = [scenes.caption(known[i], rng) if rng.random() > 0.1 else "" for i in picks]
+        noisy, sigma, target = example(packed, picks, rng)
+        words = both.texts(captions, 16 if step % 8 else 32)
+        loss = (both.velocity(noisy, sigma, torch.ones(batch), words, side) - target).square().mean()
+        loss.backward()
+        nn.utils.clip_grad_norm_(both.texts.parameters(), 1.0)
+        for opt in opts:
+            opt.step()
+            opt.zero_grad()
+        step += 1
+        smooth += 0.01 * (loss.item() - smooth)
+        with torch.no_grad():
+            names, values = zip(*both.state_dict().items(), strict=True)
+            torch._foreach_lerp_([average[n] for n in names], list(values), 1 - min(0.998, step / (step + 20)))
+        if time.time() - said > 60:
+            said = time.time()
+            torch.save({"model": both.state_dict(), "average": average}, STATE)
+            print(f"{side} px step {step} {share:.0%} {step * batch / (said - start):.0f} pictures/s loss {smooth:.4f}", flush=True)
+    torch.save({"model": both.state_dict(), "average": average}, STATE)
+    print(f"{side} px step {step} loss {smooth:.4f}", flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--side", type=int, default=128, choices=(64, 128))
+    parser.add_argument("--minutes", type=float, default=40)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--peak", type=float, default=0.02, help="Muon's learning rate")
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--end-share", type=float, default=0.3, help="share of the time before the rate falls; 1 never")
+    o = parser.parse_args()
+    torch.set_num_threads(2)
+    train(o.side, o.minutes, o.batch, o.peak, o.seed, o.end_share)

@@ -1,0 +1,75 @@
+"""Paint scenes and keep their latents, so that the transformer never waits for the VAE. `python -m pocket.latents`."""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from pocket import corpus, scenes, vae
+
+
+def load_vae() -> AutoencoderKL:
+    """Return the trained VAE, its scale and shift measured so that latents have mean 0 and spread 1."""
+    state = torch.load(vae.STATE, weights_only=True)
+    model = AutoencoderKL(**vae.CONFIG)
+    model.load_state_dict(state)
+    return model.eval().requires_grad_(False)
+
+
+def pack(z: Tensor) -> Tensor:
+    """Return (n, c, h, w) latents as (n, h/2 * w/2, 4c) tokens, in FluxPipeline._pack_latents' order."""
+    n, c, h, w = z.shape
+    return z.view(n, c, h // 2, 2, w // 2, 2).permute(0, 2, 4, 1, 3, 5).reshape(n, h * w // 4, c * 4)
+
+
+def encode(pictures: np.ndarray, model: AutoencoderKL) -> Tensor:
+    """Return (n, 16, h/8, w/8) latent means of (n, h, w, 3) uint8 pictures."""
+    pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+    with torch.inference_mode():
+        return model.encode(pixels.contiguous(memory_format=torch.channels_last)).latent_dist.mean
+
+
+def load(side: int) -> tuple[Tensor, list[scenes.Scene]]:
+    """Return cached packed latents (n, tokens, 64), mean 0 and spread 1, and their scenes."""
+    stored = load_file(corpus.CACHE / f"latents_{side}.safetensors")
+    return stored["packed"], scenes.restore((corpus.CACHE / "scenes.json").read_text())
+
+
+def moments() -> tuple[float, float]:
+    """Return (scaling_factor, shift_factor) for the VAE's config."""
+    stored = load_file(corpus.CACHE / "latents_128.safetensors")
+    return float(stored["scale"]), float(stored["shift"])
+
+
+def build(count: int, seed: int = 0, chunk: int = 64) -> None:
+    rng = np.random.default_rng(seed)
+    model = load_vae()
+    known, full, half = [], [], []
+    for _ in range(count // chunk):
+        batch = [scenes.random_scene(rng) for _ in range(chunk)]
+        pictures = np.stack([scenes.paint(s, rng) for s in batch])
+        small = np.stack([np.asarray(Image.fromarray(p).resize((64, 64), Image.BOX)) for p in pictures])
+        known += batch
+        full.append(encode(pictures, model))
+        half.append(encode(small, model))
+    z = torch.cat(full)
+    shift, scale = z.mean(), 1 / z.std()
+    (corpus.CACHE / "scenes.json").write_text(scenes.dump(known))
+    for side, stack in ((128, z), (64, torch.cat(half))):
+        packed = pack((stack - shift) * scale).half().contiguous()
+        save_file({"packed": packed, "scale": scale, "shift": shift}, corpus.CACHE / f"latents_{side}.safetensors")
+    print(f"{len(known)} pictures; scale {scale:.4f} shift {shift:.4f}; spread by channel "
+          f"{[round(float(s), 2) for s in (z * scale).std((0, 2, 3))]}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=12032)
+    torch.set_num_threads(2)
+    build(parser.parse_args().count)

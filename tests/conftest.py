@@ -1,0 +1,41 @@
+"""What several tests share: the pocket base, four painted pictures, and one short run on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from lessons_lib import captions, pictures, train
+from lessons_lib.generate import Drawer
+from lessons_lib.pictures import Picture
+from lessons_lib.runs import Run, Settings
+
+SAMPLE = Path(__file__).parents[1] / "data" / "sample_mughal"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _two_threads() -> None:
+    torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def paintings() -> list[Picture]:
+    return pictures.for_training(pictures.load(SAMPLE, side=128))[:4]
+
+
+@pytest.fixture(scope="session")
+def told(paintings: list[Picture]) -> list[str]:
+    return captions.captions(paintings, "mugh4l", "style")
+
+
+@pytest.fixture(scope="session")
+def short_run(paintings: list[Picture], told: list[str], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    settings = Settings(trigger="mugh4l", steps=6, rank=4, learning_rate=0.01, batch=2, sample_prompts=("a cat, mugh4l",))
+    return train.train(paintings, told, settings, tmp_path_factory.mktemp("runs") / "short")
+
+
+@pytest.fixture(scope="session")
+def drawer() -> Drawer:
+    return Drawer("pocket")

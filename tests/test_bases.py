@@ -1,0 +1,31 @@
+import pytest
+
+from lessons_lib import bases, families
+from lessons_lib.generate import Drawer
+from lessons_lib.session import current
+
+
+def test_an_unknown_base_is_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match="pocket, sd15"):
+        bases.find("dall-e")
+
+
+def test_alpha_equals_rank_so_that_every_program_reads_the_same_strength():
+    assert all(base.rank == base.alpha for base in bases.BASES.values())
+
+
+def test_the_gated_model_says_so_and_is_not_the_default():
+    assert bases.find("flux1-dev").gated and not bases.find("pocket").gated
+
+
+def test_a_family_that_is_not_written_is_named():
+    with pytest.raises(ValueError, match="'unet'"):
+        families.find(bases.find("sd15").family)
+
+
+def test_a_missing_pocket_model_says_where_it_was_expected(tmp_path):
+    import dataclasses
+
+    base = dataclasses.replace(bases.find("pocket"), repository=str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=str(tmp_path)):
+        Drawer(base, current())

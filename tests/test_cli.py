@@ -1,0 +1,175 @@
+"""The `lessons` command: what it understands, how it fails, and one short run from end to end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from lessons_lib import arguments, cli, compare, train
+from lessons_lib.bases import BASES
+from lessons_lib.pictures import Picture
+from lessons_lib.runs import Run, Settings
+
+
+def fail(problem):
+    """Return a function that raises, whatever it is called with."""
+
+    def raiser(*_):
+        raise problem
+
+    return raiser
+
+
+def some_pictures(count: int) -> list[Picture]:
+    return [Picture(Path(f"{i:02}.jpg"), Image.new("RGB", (128, 128)), size=(128, 128)) for i in range(count)]
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    for i in range(4):
+        Image.radial_gradient("L").rotate(30 * i).convert("RGB").save(tmp_path / f"{i}.png")
+        (tmp_path / f"{i}.txt").write_text("a boat")
+    return tmp_path
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["demo", "--help"]])
+def test_help_explains_and_shows_examples(words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(words)
+    shown = capsys.readouterr().out
+    assert stop.value.code == 0 and ("examples:" in shown or "--steps" in shown)
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["paint"], ["train", "x"], ["train", "x", "--trigger", "w", "--steps", "0"]]
+)
+def test_a_wrong_call_ends_with_code_2(words):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(words)
+    assert stop.value.code == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "nowhere", "--trigger", "v4se"],
+        ["check", "nowhere"],
+        ["compare", "nowhere"],
+        ["info", "nowhere"],
+        ["check", ".", "--base", "nobody"],
+    ],
+)
+def test_a_problem_is_one_line_and_code_1(words, capsys):
+    assert cli.main(words) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("lessons: ") and shown.count("\n") == 1
+    assert words[1] in shown or words[-1] in shown
+
+
+def test_ctrl_c_ends_with_code_130(monkeypatch):
+    monkeypatch.setitem(cli.COMMANDS, "bases", fail(KeyboardInterrupt()))
+    assert cli.main(["bases"]) == cli.INTERRUPTED
+
+
+def test_every_command_of_the_parser_has_a_function():
+    actions = arguments.parser()._subparsers._group_actions
+    assert set(actions[0].choices) == set(cli.COMMANDS)
+
+
+def test_the_demo_is_an_ordinary_training_with_its_own_defaults():
+    demo = vars(arguments.parser().parse_args(["demo"]))
+    own = vars(arguments.parser().parse_args(["train", "x", "--trigger", "w"]))
+    assert demo.keys() == own.keys()
+    assert demo["folder"].is_dir() and demo["trigger"] == "mugh4l"
+
+
+def test_settings_that_are_not_given_are_left_to_the_base():
+    args = arguments.parser().parse_args(
+        ["train", "x", "--trigger", "th0r cat", "--mode", "concept", "--rank", "8"]
+    )
+    settings = cli.training_settings(args, BASES["pocket"], ["a boat"])
+    assert settings == Settings(
+        trigger="th0r cat", mode="concept", rank=8, sample_prompts=("a boat",), name="th0r"
+    )
+
+
+@pytest.mark.parametrize(("count", "asked", "kept"), [(16, None, 3), (9, None, 0), (16, 0, 0), (6, 2, 2)])
+def test_pictures_without_splits_are_partly_held_out(count, asked, kept):
+    chosen, held_out = cli.divide(some_pictures(count), asked)
+    assert len(held_out) == kept and len(chosen) + kept == count
+    assert not {p.path for p in chosen} & {p.path for p in held_out}
+
+
+def test_splits_of_the_table_win():
+    found = some_pictures(12)
+    found[0].split, found[1].split = "train", "held_out"
+    assert [len(part) for part in cli.divide(found, None)] == [1, 1]
+
+
+@pytest.mark.parametrize("asked", [-1, 4, 99])
+def test_holding_out_too_many_is_refused(asked):
+    with pytest.raises(ValueError, match="found 6 pictures"):
+        cli.divide(some_pictures(6), asked)
+
+
+def test_bases_are_listed_with_licence_and_memory(capsys):
+    assert cli.main(["bases"]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown and base.licence in shown for name, base in BASES.items())
+
+
+def test_check_speaks_of_pictures_and_of_the_word(folder, capsys):
+    assert cli.main(["check", str(folder), "--trigger", "table"]) == 0
+    shown = capsys.readouterr().out
+    assert "4 pictures" in shown and "! 'table'" in shown
+
+
+def test_ctrl_c_in_training_says_where_the_learned_is(folder, monkeypatch, capsys):
+    stopped = Run(folder / "run", Settings(trigger="v4se"), stopped=True)
+    monkeypatch.setattr(train, "train", lambda *_: stopped)
+    assert cli.main(["train", str(folder), "--trigger", "v4se"]) == cli.INTERRUPTED
+    assert str(stopped.folder) in capsys.readouterr().out
+
+
+def test_a_loss_that_is_no_number_is_one_line(folder, monkeypatch, capsys):
+    monkeypatch.setattr(train, "train", fail(FloatingPointError("the loss became nan at step 3")))
+    assert cli.main(["train", str(folder), "--trigger", "v4se"]) == 1
+    assert "lessons: the loss became nan at step 3" in capsys.readouterr().err
+
+
+def test_a_run_finds_its_pictures_again(folder):
+    run = Run(folder, Settings(trigger="v4se"), pictures=(folder / "0.png", folder / "1.png"))
+    chosen, others = cli.pictures_of(run, None)
+    assert [p.path.name for p in chosen] == ["0.png", "1.png"]
+    assert [p.path.name for p in others] == ["2.png", "3.png"]
+
+
+def test_pictures_that_moved_are_asked_for(folder, tmp_path_factory):
+    run = Run(folder, Settings(trigger="v4se"), pictures=(folder / "moved.png",))
+    with pytest.raises(ValueError, match="--pictures"):
+        cli.pictures_of(run, folder)
+
+
+def test_a_short_run_ends_with_picture_report_and_adapter(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "SEEDS", (1, 2))
+    monkeypatch.setattr(compare, "STRENGTHS", (0.0, 1.0))
+    out = tmp_path / "runs" / "boats"
+    words = [
+        "train",
+        str(folder),
+        "--trigger",
+        "v4se",
+        "--steps",
+        "2",
+        "--out",
+        str(out),
+        "--prompt",
+        "a boat",
+    ]
+    assert cli.main(words) == 0
+    files = {path.name for path in out.iterdir()}
+    assert {"before_after.jpg", "report.html", "pytorch_lora_weights.safetensors", "README.md"} <= files
+    shown = capsys.readouterr().out
+    assert str(out / "report.html") in shown and "at strength 0" in shown

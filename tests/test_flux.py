@@ -1,0 +1,63 @@
+import torch
+from diffusers import FluxPipeline
+
+from lessons_lib import bases, families
+from lessons_lib.families import flux
+
+
+def test_packing_and_positions_are_those_of_the_pipeline():
+    z = torch.randn(2, 16, 8, 12)
+    assert torch.equal(flux.pack(z), FluxPipeline._pack_latents(z, 2, 16, 8, 12))
+    theirs = FluxPipeline._prepare_latent_image_ids(2, 4, 6, "cpu", torch.float32)
+    assert torch.equal(flux.positions(z), theirs)
+
+
+def test_the_loss_is_that_of_the_diffusers_script(drawer):
+    """train_dreambooth_lora_flux.py, lines that make the model's input, prediction and target; guidance 1."""
+    model = drawer.pipe.transformer
+    latents, noise = torch.randn(2, 16, 16, 16), torch.randn(2, 16, 16, 16)
+    sigma = torch.tensor([0.2, 0.7])
+    words = drawer.family.encode_captions(drawer.pipe, ["a cat", "a dog"], drawer.base)
+    sigmas = sigma.view(2, 1, 1, 1)
+    noisy = (1.0 - sigmas) * latents + sigmas * noise
+    pred = model(
+        hidden_states=FluxPipeline._pack_latents(noisy, 2, 16, 16, 16),
+        timestep=sigma * 1000 / 1000,
+        guidance=torch.tensor([1.0]).expand(2),
+        pooled_projections=words["pooled"],
+        encoder_hidden_states=words["states"],
+        txt_ids=torch.zeros(words["states"].shape[1], 3),
+        img_ids=FluxPipeline._prepare_latent_image_ids(2, 8, 8, "cpu", torch.float32),
+        return_dict=False,
+    )[0]
+    pred = FluxPipeline._unpack_latents(pred, height=128, width=128, vae_scale_factor=8)
+    theirs = ((pred.float() - (noise - latents)) ** 2).reshape(2, -1).mean(1)
+    with torch.no_grad():
+        ours = drawer.family.loss(model, latents, words, noise, sigma)
+    assert torch.allclose(ours, theirs, rtol=1e-5)
+
+
+def test_latents_are_shifted_and_scaled_as_the_vae_says(drawer):
+    pixels = torch.rand(1, 3, 128, 128) * 2 - 1
+    vae = drawer.pipe.vae
+    with torch.no_grad():
+        raw = vae.encode(pixels).latent_dist.mode()
+    made = flux.encode_pictures(drawer.pipe, pixels)
+    assert torch.allclose(made / vae.config.scaling_factor + vae.config.shift_factor, raw, atol=1e-5)
+
+
+def test_noise_levels_lie_between_nothing_and_all_and_repeat():
+    first = flux.sample_sigma(500, torch.Generator().manual_seed(1))
+    assert torch.equal(first, flux.sample_sigma(500, torch.Generator().manual_seed(1)))
+    assert 0 < first.min() < 0.2 and 0.8 < first.max() < 1
+
+
+def test_words_longer_than_the_limit_are_cut_not_refused(drawer):
+    words = drawer.family.encode_captions(drawer.pipe, ["a cat " * 100], drawer.base)
+    assert words["states"].shape[1] == bases.find("pocket").caption_tokens
+
+
+def test_the_flux_module_answers_everything_a_family_must():
+    module = families.find("flux")
+    wanted = [name for name in vars(families.Family) if not name.startswith("_")]
+    assert wanted and all(hasattr(module, name) for name in wanted)

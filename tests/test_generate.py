@@ -1,0 +1,64 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from lessons_lib.bases import POCKET
+
+PROMPT = "a cat, mugh4l"
+
+
+def bits(drawer, **more):
+    return drawer.draw([PROMPT], [7], steps=3, **more)[0][0].tobytes()
+
+
+def test_strength_zero_and_unloading_give_back_the_base_bit_for_bit(drawer, short_run):
+    base = bits(drawer)
+    drawer.load(short_run.folder)
+    tuned, silent = bits(drawer), bits(drawer, strength=0)
+    drawer.unload()
+    assert tuned != base
+    assert silent == base
+    assert bits(drawer) == base
+
+
+def test_a_picture_does_not_depend_on_its_company(drawer):
+    alone = drawer.draw([PROMPT], [2], steps=3)[0][0].tobytes()
+    among = drawer.draw(["a dog", PROMPT], [1, 2], steps=3)[1][1].tobytes()
+    assert alone == among
+
+
+def test_seeds_and_prompts_change_the_picture(drawer):
+    pictures = drawer.draw(["a cat", "a red house"], [1, 2], steps=3)
+    assert len({p.tobytes() for row in pictures for p in row}) == 4
+
+
+def test_a_folder_without_an_adapter_is_named(drawer, tmp_path):
+    with pytest.raises(FileNotFoundError, match="pytorch_lora_weights.safetensors"):
+        drawer.load(tmp_path)
+
+
+SCRIPT = """
+import hashlib, json, sys, torch
+from diffusers import FluxPipeline
+pipe = FluxPipeline.from_pretrained(sys.argv[1], torch_dtype=torch.float32)
+pipe.load_lora_weights(sys.argv[2])
+image = pipe("a cat, mugh4l", height=128, width=128, num_inference_steps=3, guidance_scale=1.0, true_cfg_scale=3.0,
+             negative_prompt="", max_sequence_length=32, generator=torch.Generator().manual_seed(7)).images[0]
+scale = pipe.transformer.transformer_blocks[0].attn.to_q.scaling
+print(json.dumps({"picture": hashlib.sha256(image.tobytes()).hexdigest(), "scale": list(scale.values()),
+                  "ours": any(name.startswith("lessons_lib") for name in sys.modules)}))
+"""
+
+
+def test_a_script_that_never_imports_the_library_draws_the_same_picture(drawer, short_run):
+    import hashlib
+
+    run = subprocess.run([sys.executable, "-c", SCRIPT, str(POCKET), str(short_run.folder)],
+                         capture_output=True, text=True, check=True)  # fmt: skip
+    said = json.loads(run.stdout.splitlines()[-1])
+    drawer.load(short_run.folder)
+    ours = hashlib.sha256(bits(drawer)).hexdigest()
+    drawer.unload()
+    assert said == {"picture": ours, "scale": [1.0], "ours": False}

@@ -1,0 +1,30 @@
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from lessons_lib import bases, session
+
+
+@pytest.mark.parametrize(("gigabytes", "tier"), [(0, "pocket"), (15, "t4"), (24, "24gb"), (80, "80gb")])
+def test_the_tier_follows_from_gpu_memory(gigabytes, tier):
+    assert session.tier_of(gigabytes) == tier
+
+
+def test_a_t4_trains_in_float16_and_an_l4_in_bfloat16():
+    assert session.gpu_dtype((7, 5)) == torch.float16
+    assert session.gpu_dtype((8, 9)) == torch.bfloat16
+
+
+def test_one_seed_repeats_python_numpy_and_torch():
+    drawn = []
+    for _ in range(2):
+        session.seed(5)
+        drawn.append((random.random(), float(np.random.rand()), float(torch.rand(1))))
+    assert drawn[0] == drawn[1]
+
+
+def test_the_card_names_tier_memory_and_base():
+    text = session.card(session.current(), bases.find("pocket"))
+    assert "tier " in text and "memory: " in text and "base model pocket: 128 px" in text
