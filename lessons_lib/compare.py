@@ -16,6 +16,7 @@ from lessons_lib.generate import Drawer
 from lessons_lib.pictures import Picture
 from lessons_lib.runs import Run
 
+COPY = 0.95  # two different pictures of one style stay well below this likeness
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)
 
 
@@ -92,7 +93,7 @@ class Comparison:
 
 def strength_name(strength: float) -> str:
     """Return a strength as the strip's labels say it."""
-    return {0: "0 = base", 1: "1 = as trained"}.get(strength, f"{strength:g}")
+    return {0.0: "0 = base", 1.0: "1 = as trained"}.get(strength, f"{strength:g}")
 
 
 def compare(
@@ -218,10 +219,14 @@ def lines(comparison: Comparison) -> list[str]:
         style_line(m["style match"], bool(comparison.held_out)),
         prompt_line(m.get("prompt match")),
         seeds_line(m.get("seeds differ")),
-        f"copies: the nearest training picture is at {closest:.2f} for the closest of {len(comparison.nearest)} pictures"
-        f" ({m['nearest training picture'].base:.2f} on average before, a copy = 1.00)",
+        copies_line(closest, len(comparison.nearest)),
         f"switched off: at strength 0 the picture {off}",
     ]
+
+
+def copies_line(closest: float, count: int) -> str:
+    verdict = "look at the report, one may be a copy" if closest >= COPY else "none found"
+    return f"copies: {verdict}; of {count} pictures the closest to a training picture is at {closest:.2f} (a copy = 1.00)"
 
 
 def style_line(m: Measure, has_held_out: bool) -> str:
@@ -233,6 +238,8 @@ def style_line(m: Measure, has_held_out: bool) -> str:
 
 
 def prompt_line(m: Measure | None) -> str:
+    if m is None and not measure.CONCEPTS.is_file():
+        return f"prompt: not measured, as {measure.CONCEPTS.name} is missing from pocket/model"
     if m is None:
         return "prompt: not measured, as no prompt names a thing from pocket's list"
     kept = f"{100 * m.tuned / m.base:.0f} % kept; " if m.base > 0.05 else ""

@@ -26,8 +26,9 @@ def decode(path: Path) -> tuple[Image.Image, list[str]]:
             with Image.open(path) as file:
                 check_size(path, file.size[0] * file.size[1])  # from the header: nothing is unpacked yet
                 notes = []
-                if getattr(file, "n_frames", 1) > 1:
-                    notes.append(f"{file.n_frames} frames, the first is used")
+                frames = getattr(file, "n_frames", 1)
+                if frames > 1:
+                    notes.append(f"{frames} frames, the first is used")
                 file.seek(0)
                 file.load()
                 return upright(to_rgb(file, notes), file, notes), notes
@@ -78,9 +79,9 @@ def to_rgb(file: Image.Image, notes: list[str]) -> Image.Image:
 def eight_bit(file: Image.Image) -> Image.Image:
     """Return a 16-bit grey picture in 8 bits. Pillow's own convert("L") cuts every value above 255 to white."""
     values = np.asarray(file).astype(np.float64)
-    top = (
-        1.0 if file.mode == "F" and values.max() <= 1 else 65535.0 if values.max() <= 65535 else values.max()
-    )
+    top = max(values.max(), 1.0)
+    if file.mode != "F" and top <= 65535:
+        top = 65535.0  # a dark picture stays dark
     return Image.fromarray(np.rint(values.clip(0) * (255 / top)).clip(0, 255).astype(np.uint8))
 
 
@@ -90,7 +91,9 @@ def from_profile(image: Image.Image, profile: bytes | None, notes: list[str]) ->
         return image.convert("RGB")
     try:
         mine = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        return ImageCms.profileToProfile(image, mine, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        return (
+            ImageCms.profileToProfile(image, mine, ImageCms.createProfile("sRGB"), outputMode="RGB") or image
+        )
     except (ImageCms.PyCMSError, OSError, ValueError):
         notes.append("its colour profile does not fit and was left out")
         return image.convert("RGB")

@@ -26,7 +26,9 @@ class Drawer:
         """Put a run's adapter on, in place of another. FileNotFoundError when the folder holds none."""
         weights = Path(run) / "pytorch_lora_weights.safetensors"
         if not weights.exists():
-            raise FileNotFoundError(f"no adapter in {run}: expected {weights.name}; train one, or name another folder")
+            raise FileNotFoundError(
+                f"no adapter in {run}: expected {weights.name}; train one, or name another folder"
+            )
         self.unload()
         with quiet():
             self.pipe.load_lora_weights(str(run), weight_name=weights.name, adapter_name=name)

@@ -17,7 +17,9 @@ def lora_delta(down: Tensor, up: Tensor, alpha: float) -> Tensor:
     Raises ValueError when the two ranks differ.  Hu et al. 2021, arXiv 2106.09685.  Built in lesson 04.
     """
     if down.shape[0] != up.shape[1]:
-        raise ValueError(f"down has rank {down.shape[0]} and up has rank {up.shape[1]}; they must be the same")
+        raise ValueError(
+            f"down has rank {down.shape[0]} and up has rank {up.shape[1]}; they must be the same"
+        )
     return up @ down * (alpha / down.shape[0])
 
 

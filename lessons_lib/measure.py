@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from lessons_lib.pictures import Picture, pixels, square
 
 CONCEPTS = Path(__file__).resolve().parents[1] / "pocket" / "model" / "concept_features.safetensors"
 NATIVE = 224  # the side that EfficientNet-lite0 was trained at
-Images = Sequence[Image.Image] | Tensor  # pictures, or their features where they are known already
+Images: TypeAlias = Sequence[Image.Image] | Tensor  # pictures, or their features where they are known already
 
 
 @lru_cache(1)

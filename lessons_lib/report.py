@@ -20,6 +20,7 @@ STYLE = """
 *{box-sizing:border-box}body{margin:0 auto;max-width:1180px;padding:40px 28px 80px;background:var(--paper);color:var(--ink);
 font:17px/1.55 Georgia,'DejaVu Serif',serif}h1{font-size:44px;line-height:1.1;margin:0 0 6px}h2{font-size:25px;margin:56px 0 12px}
 p,.small{max-width:44em}.muted,.small{color:var(--muted)}.small{font-size:14.5px}img{display:block;width:100%;border:1px solid var(--line)}
+[hidden]{display:none!important}
 ul.lead{padding:0;margin:24px 0;list-style:none}ul.lead li{padding:7px 0;border-top:1px solid var(--line)}
 .pair{display:grid;grid-template-columns:70px repeat(var(--n),minmax(0,190px));gap:8px;align-items:center;margin:6px 0}
 .after{color:var(--accent);font-weight:bold}.thumbs{display:flex;flex-wrap:wrap;gap:10px}.thumbs figure{margin:0;width:132px}
@@ -54,7 +55,10 @@ def img(image: Image.Image, alt: str, side: int = 0, more: str = "") -> str:
 
 def page(c: Comparison, sheet: Image.Image, lines: Sequence[str]) -> str:
     """Return the whole report as one HTML text that loads nothing from anywhere."""
-    lead = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    lead = "".join(
+        f"<li><b>{escape(head)}</b>: {escape(rest)}</li>"
+        for head, _, rest in (li.partition(": ") for li in lines)
+    )
     parts = [
         f"<h1>{escape(c.title())}</h1><p class=muted>{escape(c.subtitle())}</p><ul class=lead>{lead}</ul>",
         img(sheet, "before and after"),

@@ -36,21 +36,21 @@ class Settings:
     sample_every: int | None = None
     name: str = "run"
 
-    def filled(self, base: Base) -> Settings:
+    def filled(self, base: Base) -> Plan:
         """Return settings with no None left; alpha follows rank, so that the file means the same in every program."""
-        rank = self.rank or base.rank
+        self.check()
+        known = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         steps = self.steps or base.steps
-        filled = dataclasses.replace(
-            self,
-            rank=rank,
-            alpha=self.alpha or (base.alpha if self.rank is None else rank),
-            steps=steps,
-            learning_rate=self.learning_rate or base.learning_rate,
-            batch=self.batch or base.batch,
-            sample_every=self.sample_every or steps,
-        )
-        filled.check()
-        return filled
+        rank = self.rank or base.rank
+        known |= {
+            "rank": rank,
+            "alpha": self.alpha or (rank if self.rank else base.alpha),
+            "steps": steps,
+            "learning_rate": self.learning_rate or base.learning_rate,
+            "batch": self.batch or base.batch,
+            "sample_every": self.sample_every or steps,
+        }
+        return Plan(**known)
 
     def check(self) -> None:
         """Raise ValueError for a value that training could not use."""
@@ -66,11 +66,23 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Plan(Settings):
+    """Settings with nothing left open, as a run is made and stored."""
+
+    rank: int = 0
+    alpha: int = 0
+    steps: int = 0
+    learning_rate: float = 0.0
+    batch: int = 0
+    sample_every: int = 0
+
+
+@dataclass(frozen=True)
 class Run:
     """An adapter folder: readable by diffusers' ``load_lora_weights`` with no line of ours."""
 
     folder: Path
-    settings: Settings
+    settings: Plan
     stopped: bool = False  # by Ctrl-C, before the last step
     pictures: tuple[Path, ...] = ()
 
@@ -86,7 +98,10 @@ class Run:
 
     def save(self) -> None:
         """Write settings.json."""
-        known = dataclasses.asdict(self.settings) | {"stopped": self.stopped, "pictures": [str(p) for p in self.pictures]}
+        known = dataclasses.asdict(self.settings) | {
+            "stopped": self.stopped,
+            "pictures": [str(p) for p in self.pictures],
+        }
         (self.folder / "settings.json").write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n")
 
     @classmethod
@@ -94,12 +109,14 @@ class Run:
         """Return the run in a folder. FileNotFoundError when it holds none, ValueError when its settings are damaged."""
         path = Path(folder) / "settings.json"
         if not path.is_file():
-            raise FileNotFoundError(f"{folder} holds no run: expected settings.json; name a folder that `lessons train` wrote")
+            raise FileNotFoundError(
+                f"{folder} holds no run: expected settings.json; name a folder that `lessons train` wrote"
+            )
         try:
             known = json.loads(path.read_text())
             stopped, pictures = known.pop("stopped"), known.pop("pictures")
             known["sample_prompts"] = tuple(known["sample_prompts"])
-            return cls(Path(folder), Settings(**known), stopped, tuple(Path(p) for p in pictures))
+            return cls(Path(folder), Plan(**known), stopped, tuple(Path(p) for p in pictures))
         except (KeyError, TypeError, ValueError) as problem:
             raise ValueError(f"{path} is damaged ({problem}); train again, or restore the file") from problem
 

@@ -77,14 +77,14 @@ def card(settings: Settings, pictures: Sequence[Picture], base: Base) -> str:
     return f"""{front_matter(settings, base)}
 # {settings.name or settings.trigger}
 
-A LoRA adapter for `{base.name}`, taught a {settings.mode} from {len(pictures)} pictures. Trigger word: `{settings.trigger}`.
+A LoRA adapter for {described(base)}, taught a {settings.mode} from {len(pictures)} pictures. Trigger word: `{settings.trigger}`.
 
 ```python
 from diffusers import DiffusionPipeline
 
 pipe = DiffusionPipeline.from_pretrained({where})
 pipe.load_lora_weights(".")  # this folder
-picture = pipe({json.dumps(example(settings), ensure_ascii=False)}, height={base.side}, width={base.side}).images[0]
+picture = pipe({json.dumps(example(settings), ensure_ascii=False)}, {drawing(base)}).images[0]
 ```
 
 Made with {made}, seed {settings.seed}. The base model's licence ({base.licence}) holds for it.
@@ -93,6 +93,24 @@ Made with {made}, seed {settings.seed}. The base model's licence ({base.licence}
 
 {rights_table(pictures)}
 """
+
+
+def drawing(base: Base) -> str:
+    """Return the drawing arguments of a base as they stand in a call."""
+    values = f"height={base.side}, width={base.side}, num_inference_steps={base.draw_steps}, guidance_scale={base.guidance_scale:g}"
+    if base.family == "flux":
+        values += f", max_sequence_length={base.caption_tokens}"
+    if base.true_cfg_scale > 1:  # a base without distilled guidance is asked twice a step
+        values += f', negative_prompt="", true_cfg_scale={base.true_cfg_scale:g}'
+    return values
+
+
+def described(base: Base) -> str:
+    return (
+        f"`{base.name}`, the model in `pocket/model` of the course,"
+        if is_local(base)
+        else f"`{base.repository}`"
+    )
 
 
 def example(settings: Settings) -> str:

@@ -11,7 +11,7 @@ import matplotlib
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 PAPER, INK, MUTED, LINE, ACCENT = "#faf6ee", "#2a2520", "#82776a", "#dcd2c1", "#9c2f22"
-MARGIN, GUTTER, GAP = 56, 116, 16
+MARGIN, GUTTER, GAP = 56, 136, 16
 CELL = 296  # a pocket picture (128 px) at a little over twice its size
 COLUMNS = 4
 Row = list[Image.Image]
@@ -85,12 +85,14 @@ def heading(page: Image.Image, title: str, subtitle: str, taught: Sequence[Image
     room = page.width - 2 * MARGIN
     pen.text((MARGIN, 44), wrapped(title, font(50, "Serif"), room, 1), fill=INK, font=font(50, "Serif"))
     pen.text((MARGIN, 112), wrapped(subtitle, font(21), room, 1), fill=MUTED, font=font(21))
-    x, y, height = MARGIN + GUTTER, 166, 128
+    y, height, left = 166, 124, MARGIN + GUTTER
+    while height > 88 and thumbs_width(taught, height) > page.width - MARGIN - left:
+        height -= 4
     label(pen, "taught", y + height // 2, MUTED)
-    shown = 0
+    x, shown = left, 0
     for image in taught:
         thumb = ImageOps.contain(image.convert("RGB"), (2 * height, height), Image.Resampling.LANCZOS)
-        rest = 90 if shown + 1 < len(taught) else 0
+        rest = 70 if shown + 1 < len(taught) else 0
         if x + thumb.width > page.width - MARGIN - rest:
             break
         page.paste(thumb, (x, y + height - thumb.height))
@@ -98,6 +100,11 @@ def heading(page: Image.Image, title: str, subtitle: str, taught: Sequence[Image
     if shown < len(taught):
         pen.text((x + 6, y + height // 2), f"+ {len(taught) - shown}", fill=MUTED, font=font(21), anchor="lm")
     return y + height + 34
+
+
+def thumbs_width(taught: Sequence[Image.Image], height: int) -> int:
+    """Return the px that thumbnails of this height take side by side."""
+    return sum(min(2 * height, round(i.width * height / i.height)) + 11 for i in taught)
 
 
 def label(pen: ImageDraw.ImageDraw, text: str, middle: int, colour: str) -> None:

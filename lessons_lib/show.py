@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lessons_lib.runs import Run
 
 
-def jpeg(image: Image.Image, quality: int = 88) -> bytes:
+def jpeg(image: Image.Image, quality: int = 80) -> bytes:
     """Return a picture as JPEG bytes."""
     out = io.BytesIO()
     image.convert("RGB").save(out, "JPEG", quality=quality)
@@ -36,7 +36,9 @@ def pictures(
     For a single row with as many labels as pictures, the labels stand below the pictures instead.
     Raises ValueError when the labels fit neither.
     """
-    grid = [list(rows)] if rows and isinstance(rows[0], Image.Image) else [list(r) for r in rows]
+    grid = [[row] if isinstance(row, Image.Image) else list(row) for row in rows]
+    if rows and isinstance(rows[0], Image.Image):
+        grid = [[image for row in grid for image in row]]
     if not grid or not all(grid):
         raise ValueError("no pictures to show; expected at least one row with at least one picture")
     below = len(grid) == 1 and len(labels) == len(grid[0]) > 1

@@ -24,7 +24,7 @@ from lessons_lib import bases, families, lora, session, share
 from lessons_lib.bases import Base
 from lessons_lib.families import Family
 from lessons_lib.pictures import Picture, pixels, square
-from lessons_lib.runs import Run, Settings, workplace
+from lessons_lib.runs import Plan, Run, Settings, workplace
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,9 @@ class Lesson:
     latents: Tensor
     words: dict[str, Tensor]
 
-    def batch(self, size: int, dropout: float, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+    def batch(
+        self, size: int, dropout: float, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return latents and words of `size` random pictures; a dropped caption is the trigger word alone."""
         picks = torch.randint(len(self.latents), (size,), generator=generator)
         dropped = torch.rand(size, generator=generator) < dropout
@@ -62,24 +64,26 @@ def train(pictures: Sequence[Picture], captions: Sequence[str], settings: Settin
     used, OSError when `out` cannot be written, FloatingPointError when the loss is no number; then nothing is left.
     """
     if len(pictures) != len(captions):
-        raise ValueError(f"{len(pictures)} pictures and {len(captions)} captions; expected one caption a picture")
+        raise ValueError(
+            f"{len(pictures)} pictures and {len(captions)} captions; expected one caption a picture"
+        )
     base = bases.find(settings.base)
-    settings = settings.filled(base)
+    plan = settings.filled(base)
     family = families.find(base.family)
     with workplace(Path(out)) as folder:
-        session.seed(settings.seed)
+        session.seed(plan.seed)
         pipe = family.load(base, session.current())
-        lesson = encode(family, pipe, base, pictures, [*captions, settings.trigger])
-        samples = family.encode_captions(pipe, [*settings.sample_prompts, ""], base)
+        lesson = encode(family, pipe, base, pictures, [*captions, plan.trigger])
+        samples = family.encode_captions(pipe, [*plan.sample_prompts, ""], base)
         release(pipe)
         sample(family, pipe, base, samples, folder / "samples", 0)
-        lora.attach(denoiser(pipe), settings.rank, settings.alpha, family.TARGETS, settings.seed)
-        stopped = learn(family, pipe, base, lesson, samples, settings, folder, on_step)
+        lora.attach(denoiser(pipe), plan.rank, plan.alpha, family.TARGETS, plan.seed)
+        stopped = learn(family, pipe, base, lesson, samples, plan, folder, on_step)
         save(pipe, folder)
-        run = Run(folder, settings, stopped, tuple(p.path for p in pictures))
+        run = Run(folder, plan, stopped, tuple(p.path for p in pictures))
         run.save()
-        share.comfyui(folder, settings.name)
-        (folder / "README.md").write_text(share.card(settings, pictures, base))
+        share.comfyui(folder, plan.name)
+        (folder / "README.md").write_text(share.card(plan, pictures, base))
     return Run.load(out)
 
 
@@ -88,7 +92,9 @@ def denoiser(pipe: DiffusionPipeline) -> nn.Module:
     return pipe.transformer if hasattr(pipe, "transformer") else pipe.unet
 
 
-def encode(family: Family, pipe: DiffusionPipeline, base: Base, pictures: Sequence[Picture], texts: Sequence[str]) -> Lesson:
+def encode(
+    family: Family, pipe: DiffusionPipeline, base: Base, pictures: Sequence[Picture], texts: Sequence[str]
+) -> Lesson:
     """Return pictures, cropped to the base's square, and texts as the denoiser sees them."""
     squares = [square(p.image, base.side) for p in pictures]
     latents = torch.cat([family.encode_pictures(pipe, pixels([s], base.side)) for s in squares])
@@ -103,28 +109,35 @@ def release(pipe: DiffusionPipeline) -> None:
 
 
 def learn(family: Family, pipe: DiffusionPipeline, base: Base, lesson: Lesson, samples: dict[str, Tensor],
-          settings: Settings, folder: Path, on_step: Callable[[Step], None] | None) -> bool:  # fmt: skip
+          plan: Plan, folder: Path, on_step: Callable[[Step], None] | None) -> bool:  # fmt: skip
     """Teach the adapter and keep a log; return whether Ctrl-C ended it early."""
     accelerator = Accelerator()
     model = denoiser(pipe)
-    optimizer = torch.optim.AdamW(lora.learned(model).values(), settings.learning_rate, weight_decay=1e-4)
-    rates = get_cosine_schedule_with_warmup(optimizer, min(20, settings.steps // 10), settings.steps)
+    optimizer = torch.optim.AdamW(lora.learned(model).values(), plan.learning_rate, weight_decay=1e-4)
+    rates = get_cosine_schedule_with_warmup(optimizer, min(20, plan.steps // 10), plan.steps)
     model, optimizer = accelerator.prepare(model, optimizer)
-    generator = torch.Generator().manual_seed(settings.seed)
+    generator = torch.Generator().manual_seed(plan.seed)
     start, smooth = time.monotonic(), None
     with open(folder / "log.jsonl", "w") as log:
         try:
-            for step in range(1, settings.steps + 1):
+            for step in range(1, plan.steps + 1):
                 rate = optimizer.param_groups[0]["lr"]
-                loss = one_step(family, model, lesson, settings, generator, accelerator, optimizer)
+                loss = one_step(family, model, lesson, plan, generator, accelerator, optimizer)
                 rates.step()
                 if not math.isfinite(loss):
-                    raise FloatingPointError(f"the loss became {loss} at step {step}; lower the learning rate ({rate:g})")
+                    raise FloatingPointError(
+                        f"the loss became {loss} at step {step}; lower the learning rate ({rate:g})"
+                    )
                 smooth = loss if smooth is None else smooth + (loss - smooth) / min(step, 50)
                 seconds = time.monotonic() - start
-                row = Step(step, settings.steps, loss, smooth, seconds, seconds / step * (settings.steps - step))
-                log.write(json.dumps({"step": step, "loss": loss, "seconds": round(seconds, 3), "learning_rate": rate}) + "\n")
-                if step % settings.sample_every == 0:
+                row = Step(step, plan.steps, loss, smooth, seconds, seconds / step * (plan.steps - step))
+                log.write(
+                    json.dumps(
+                        {"step": step, "loss": loss, "seconds": round(seconds, 3), "learning_rate": rate}
+                    )
+                    + "\n"
+                )
+                if step % plan.sample_every == 0:
                     sample(family, pipe, base, samples, folder / "samples", step)
                 if on_step:
                     on_step(row)
@@ -135,10 +148,10 @@ def learn(family: Family, pipe: DiffusionPipeline, base: Base, lesson: Lesson, s
     return False
 
 
-def one_step(family: Family, model: nn.Module, lesson: Lesson, settings: Settings, generator: torch.Generator,
+def one_step(family: Family, model: nn.Module, lesson: Lesson, plan: Plan, generator: torch.Generator,
              accelerator: Accelerator, optimizer: torch.optim.Optimizer) -> float:  # fmt: skip
     """Change the adapter once and return the batch's loss."""
-    latents, words = lesson.batch(settings.batch, settings.caption_dropout, generator)
+    latents, words = lesson.batch(plan.batch, plan.caption_dropout, generator)
     noise = torch.randn(latents.shape, generator=generator).to(latents)
     sigma = family.sample_sigma(len(latents), generator).to(latents)
     loss = family.loss(model, latents, words, noise, sigma).mean()
@@ -150,13 +163,17 @@ def one_step(family: Family, model: nn.Module, lesson: Lesson, settings: Setting
 
 
 @torch.no_grad()
-def sample(family: Family, pipe: DiffusionPipeline, base: Base, words: dict[str, Tensor], folder: Path, step: int) -> None:
+def sample(
+    family: Family, pipe: DiffusionPipeline, base: Base, words: dict[str, Tensor], folder: Path, step: int
+) -> None:
     """Draw each sample prompt at its fixed seed; step 0 is the base's own."""
     folder.mkdir(exist_ok=True)
     nothing = {name: value[-1:] for name, value in words.items()}
     for index in range(len(next(iter(words.values()))) - 1):
         told = {name: value[index : index + 1] for name, value in words.items()}
-        family.sample(pipe, told, nothing, base, index + 1).save(folder / f"{step:05d}_{index + 1}.jpg", quality=92)
+        family.sample(pipe, told, nothing, base, index + 1).save(
+            folder / f"{step:05d}_{index + 1}.jpg", quality=92
+        )
 
 
 def save(pipe: DiffusionPipeline, folder: Path) -> None:
@@ -165,4 +182,3 @@ def save(pipe: DiffusionPipeline, folder: Path) -> None:
     part = "transformer" if hasattr(pipe, "transformer") else "unet"
     pipe.save_lora_weights(folder, **{f"{part}_lora_layers": get_peft_model_state_dict(model)},
                            **_collate_lora_metadata({part: model}))  # fmt: skip
-

@@ -8,9 +8,8 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline
 from safetensors.torch import save_file
 
-from pocket import corpus, flow, latents
-
-MODEL = corpus.HERE / "model"
+from pocket import flow, latents
+from pocket.flow import MODEL
 
 
 def scheduler() -> FlowMatchEulerDiscreteScheduler:

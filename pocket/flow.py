@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 import torch
-from diffusers import FluxTransformer2DModel
+from diffusers import FluxPipeline, FluxTransformer2DModel
 from torch import Tensor, nn
 
 from pocket import corpus, latents, scenes
@@ -20,6 +20,7 @@ from pocket.text import STATE as TEXT_STATE
 from pocket.text import Texts
 
 STATE = corpus.CACHE / "flow.pt"
+MODEL = corpus.HERE / "model"  # what `python -m pocket.assemble` writes
 CONFIG = {"patch_size": 1, "in_channels": 64, "num_layers": 2, "num_single_layers": 5, "attention_head_dim": 64,
               "num_attention_heads": 4, "joint_attention_dim": 256, "pooled_projection_dim": 256, "guidance_embeds": True,
               "axes_dims_rope": (16, 24, 24)}  # fmt: skip
@@ -69,6 +70,20 @@ def load() -> Both:
     return both
 
 
+def begin() -> Both:
+    """Return the model of the last run, or else the committed weights, or else an untrained one with its text encoders."""
+    both = Both()
+    if STATE.exists():
+        both.load_state_dict(torch.load(STATE, weights_only=True)["model"])
+    elif (MODEL / "transformer").exists():
+        pipe = FluxPipeline.from_pretrained(MODEL, torch_dtype=torch.float32)
+        both.flow, both.texts.clip, both.texts.t5 = pipe.transformer, pipe.text_encoder, pipe.text_encoder_2
+        both.texts.clip_tokenizer, both.texts.t5_tokenizer = pipe.tokenizer, pipe.tokenizer_2
+    else:
+        both.texts.load_state_dict(torch.load(TEXT_STATE, weights_only=True))
+    return both
+
+
 def example(packed: Tensor, picks: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """Return (noisy, sigma, target) for one batch."""
     clean = packed[picks].float()
@@ -82,11 +97,7 @@ def train(side: int, minutes: float, batch: int, peak: float, seed: int, end_sha
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     packed, known = latents.load(side)
-    both = Both()
-    if STATE.exists():
-        both.load_state_dict(torch.load(STATE, weights_only=True)["model"])
-    else:
-        both.texts.load_state_dict(torch.load(TEXT_STATE, weights_only=True))
+    both = begin()
     average = {k: v.clone() for k, v in both.state_dict().items()}
     opts = optimizers(both.flow, MATRICES, peak, 2e-3)
     opts.append(torch.optim.AdamW(both.texts.parameters(), lr=3e-4, betas=(0.9, 0.98), weight_decay=0.0))

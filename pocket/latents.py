@@ -15,10 +15,12 @@ from pocket import corpus, scenes, vae
 
 
 def load_vae() -> AutoencoderKL:
-    """Return the trained VAE, its scale and shift measured so that latents have mean 0 and spread 1."""
-    state = torch.load(vae.STATE, weights_only=True)
-    model = AutoencoderKL(**vae.CONFIG)
-    model.load_state_dict(state)
+    """Return the trained VAE, from the cache or else the committed one, ready to encode."""
+    if vae.STATE.exists():
+        model = AutoencoderKL(**vae.CONFIG)
+        model.load_state_dict(torch.load(vae.STATE, weights_only=True))
+    else:
+        model = AutoencoderKL.from_pretrained(corpus.HERE / "model", subfolder="vae", torch_dtype=torch.float32)
     return model.eval().requires_grad_(False)
 
 

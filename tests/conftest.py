@@ -32,7 +32,9 @@ def told(paintings: list[Picture]) -> list[str]:
 
 @pytest.fixture(scope="session")
 def short_run(paintings: list[Picture], told: list[str], tmp_path_factory: pytest.TempPathFactory) -> Run:
-    settings = Settings(trigger="mugh4l", steps=6, rank=4, learning_rate=0.01, batch=2, sample_prompts=("a cat, mugh4l",))
+    settings = Settings(
+        trigger="mugh4l", steps=6, rank=4, learning_rate=0.01, batch=2, sample_prompts=("a cat, mugh4l",)
+    )
     return train.train(paintings, told, settings, tmp_path_factory.mktemp("runs") / "short")
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from lessons_lib import arguments, cli, compare, train
+from lessons_lib import arguments, cli, train
 from lessons_lib.bases import BASES
 from lessons_lib.pictures import Picture
 from lessons_lib.runs import Run, Settings
@@ -154,7 +155,7 @@ def test_pictures_that_moved_are_asked_for(folder, tmp_path_factory):
 
 def test_a_short_run_ends_with_picture_report_and_adapter(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(cli, "SEEDS", (1, 2))
-    monkeypatch.setattr(compare, "STRENGTHS", (0.0, 1.0))
+    monkeypatch.setitem(BASES, "pocket", dataclasses.replace(BASES["pocket"], draw_steps=2))
     out = tmp_path / "runs" / "boats"
     words = [
         "train",

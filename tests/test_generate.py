@@ -62,3 +62,42 @@ def test_a_script_that_never_imports_the_library_draws_the_same_picture(drawer, 
     ours = hashlib.sha256(bits(drawer)).hexdigest()
     drawer.unload()
     assert said == {"picture": ours, "scale": [1.0], "ours": False}
+
+
+def test_strength_goes_back_up_after_zero_and_half_is_neither(drawer, short_run):
+    drawer.load(short_run.folder)
+    full = bits(drawer)
+    silent, half, again = bits(drawer, strength=0), bits(drawer, strength=0.5), bits(drawer)
+    drawer.unload()
+    assert again == full
+    assert len({full, silent, half}) == 3
+
+
+def test_loading_a_second_run_replaces_the_first(drawer, short_run):
+    drawer.load(short_run.folder)
+    once = bits(drawer)
+    drawer.load(short_run.folder)
+    twice = bits(drawer)
+    drawer.unload()
+    assert twice == once
+
+
+def test_unloading_when_nothing_is_loaded_does_nothing(drawer):
+    drawer.unload()
+    drawer.unload()
+
+
+LOUD = """
+import sys
+from pathlib import Path
+from lessons_lib.generate import Drawer
+drawer = Drawer("pocket")
+drawer.load(Path(sys.argv[1]))
+drawer.draw(["a cat, mugh4l " * 30], [1], strength=0.5, steps=2)
+drawer.unload()
+"""
+
+
+def test_loading_and_drawing_write_nothing_to_the_screen(short_run):
+    run = subprocess.run([sys.executable, "-c", LOUD, str(short_run.folder)], capture_output=True, text=True)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")

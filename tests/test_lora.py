@@ -64,3 +64,29 @@ def test_a_change_has_no_more_singular_values_than_its_rank(drawer):
     values = lora.singular_values(model)
     assert len(values) == len([n for n, _ in model.named_modules() if n.endswith("to_q")])
     assert all(v.shape == (4,) and bool((v > 0).all()) for v in values.values())
+
+
+def test_every_layer_a_family_names_gets_a_lora_and_no_other(drawer):
+    model = copy.deepcopy(drawer.pipe.transformer)
+    wanted = {n for n, _ in model.named_modules() if n.endswith(drawer.family.TARGETS)}
+    lora.attach(model, 2, 2, drawer.family.TARGETS, seed=0)
+    assert set(lora.singular_values(model)) == wanted
+
+
+def test_attaching_leaves_the_random_numbers_of_the_caller_alone(drawer):
+    model = copy.deepcopy(drawer.pipe.transformer)
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    lora.attach(model, 2, 2, drawer.family.TARGETS, seed=9)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_new_adapter_changes_nothing_in_the_whole_denoiser(drawer):
+    model = copy.deepcopy(drawer.pipe.transformer)
+    words = drawer.family.encode_captions(drawer.pipe, ["a cat"], drawer.base)
+    latents, noise, sigma = torch.randn(1, 16, 16, 16), torch.randn(1, 16, 16, 16), torch.tensor([0.5])
+    with torch.no_grad():
+        before = drawer.family.loss(model, latents, words, noise, sigma)
+        lora.attach(model, 4, 8, drawer.family.TARGETS, seed=0)
+        assert torch.equal(drawer.family.loss(model, latents, words, noise, sigma), before)

@@ -28,3 +28,13 @@ def test_one_seed_repeats_python_numpy_and_torch():
 def test_the_card_names_tier_memory_and_base():
     text = session.card(session.current(), bases.find("pocket"))
     assert "tier " in text and "memory: " in text and "base model pocket: 128 px" in text
+
+
+def test_cards_of_two_machines_differ_only_in_the_memory_phrase():
+    import dataclasses
+
+    here = session.current()
+    other = dataclasses.replace(here, cores=here.cores + 6, memory_gb=here.memory_gb + 40)
+    base = bases.find("pocket")
+    pairs = zip(session.card(here, base).splitlines(), session.card(other, base).splitlines(), strict=True)
+    assert [a for a, b in pairs if a != b] == [f"memory: {here.memory_gb:.1f} GB"]

@@ -59,7 +59,9 @@ def test_a_failure_leaves_no_trace(paintings, told, tmp_path):
 def test_a_failure_leaves_the_older_run_as_it_was(paintings, told, tmp_path):
     before = train.train(paintings, told, QUICK, tmp_path / "run").adapter.read_bytes()
     with pytest.raises(RuntimeError):
-        train.train(paintings, told, QUICK, tmp_path / "run", lambda step: (_ for _ in ()).throw(RuntimeError()))
+        train.train(
+            paintings, told, QUICK, tmp_path / "run", lambda step: (_ for _ in ()).throw(RuntimeError())
+        )
     assert Run.load(tmp_path / "run").adapter.read_bytes() == before
 
 
@@ -95,7 +97,9 @@ def test_a_dropped_caption_is_the_trigger_alone():
     assert torch.equal(words["states"][~dropped], latents[~dropped])
 
 
-@pytest.mark.parametrize("wrong", [{"rank": -1}, {"steps": -5}, {"trigger": " "}, {"caption_dropout": 1.0}, {"mode": "both"}])
+@pytest.mark.parametrize(
+    "wrong", [{"rank": -1}, {"steps": -5}, {"trigger": " "}, {"caption_dropout": 1.0}, {"mode": "both"}]
+)
 def test_settings_that_make_no_sense_are_refused(paintings, told, tmp_path, wrong):
     import dataclasses
 
@@ -108,3 +112,63 @@ def test_damaged_settings_are_named(tmp_path):
     (tmp_path / "settings.json").write_text("{")
     with pytest.raises(ValueError, match="damaged"):
         Run.load(tmp_path)
+
+
+def test_training_makes_the_pictures_it_saw_more_likely(paintings, told, tmp_path, drawer):
+    settings = Settings(trigger="mugh4l", steps=25, rank=8, batch=4, learning_rate=3e-3, caption_dropout=0)
+    run = train.train(paintings, told, settings, tmp_path / "run")
+    seen = train.encode(drawer.family, drawer.pipe, drawer.base, paintings, told)
+    noise = torch.randn(seen.latents.shape, generator=torch.Generator().manual_seed(1))
+    sigma = torch.tensor([0.3, 0.5, 0.7, 0.9])
+
+    def error() -> float:
+        with torch.no_grad():
+            return float(
+                drawer.family.loss(drawer.pipe.transformer, seen.latents, seen.words, noise, sigma).mean()
+            )
+
+    before = error()
+    drawer.load(run.folder)
+    after = error()
+    drawer.unload()
+    assert after < before
+
+
+def test_ctrl_c_before_the_first_step_leaves_nothing(paintings, told, tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "one_step", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train.train(paintings, told, QUICK, tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_file_for_other_programs_does_not_stop_diffusers_from_finding_the_right_one(short_run):
+    from diffusers import FluxPipeline
+
+    assert len(list(short_run.folder.glob("*.safetensors"))) == 2
+    found = FluxPipeline.lora_state_dict(str(short_run.folder))
+    assert set(found) == set(load_file(short_run.adapter))
+
+
+def test_as_many_captions_as_pictures_are_needed(paintings, told, tmp_path):
+    with pytest.raises(ValueError, match="4 pictures and 3 captions"):
+        train.train(paintings, told[:3], QUICK, tmp_path / "run")
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_model_is_loaded(
+    paintings, told, tmp_path, monkeypatch
+):
+    from lessons_lib.families import flux
+
+    def too_early(*_):
+        raise AssertionError("the base was loaded although nothing can be written")
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(flux, "load", too_early)
+    monkeypatch.setattr("lessons_lib.runs.tempfile.mkdtemp", refuse)
+    with pytest.raises(OSError, match="cannot write to .*Permission denied.*another place"):
+        train.train(paintings, told, QUICK, tmp_path / "run")

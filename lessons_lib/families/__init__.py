@@ -30,10 +30,14 @@ class Family(Protocol):
     def encode_pictures(self, pipe: DiffusionPipeline, pixels: Tensor) -> Tensor:
         """Return latents as the denoiser expects them of (n, 3, h, w) pixels in -1 .. 1."""
 
-    def encode_captions(self, pipe: DiffusionPipeline, captions: Sequence[str], base: Base) -> dict[str, Tensor]:
+    def encode_captions(
+        self, pipe: DiffusionPipeline, captions: Sequence[str], base: Base
+    ) -> dict[str, Tensor]:
         """Return what the denoiser is told of each caption; every tensor's first dimension counts captions."""
 
-    def loss(self, denoiser: nn.Module, latents: Tensor, words: dict[str, Tensor], noise: Tensor, sigma: Tensor) -> Tensor:
+    def loss(
+        self, denoiser: nn.Module, latents: Tensor, words: dict[str, Tensor], noise: Tensor, sigma: Tensor
+    ) -> Tensor:
         """Return the training error of each example, (n,), at noise levels sigma in 0 .. 1."""
 
     def sample_sigma(self, count: int, generator: torch.Generator) -> Tensor:
@@ -42,12 +46,21 @@ class Family(Protocol):
     def call(self, base: Base, steps: int | None, guidance: float | None) -> dict[str, Any]:
         """Return the pipeline's arguments for drawing, the prompt and the seed left out."""
 
-    def sample(self, pipe: DiffusionPipeline, words: dict[str, Tensor], nothing: dict[str, Tensor], base: Base, seed: int) -> Image:
+    def sample(
+        self,
+        pipe: DiffusionPipeline,
+        words: dict[str, Tensor],
+        nothing: dict[str, Tensor],
+        base: Base,
+        seed: int,
+    ) -> Image:
         """Return one picture of words encoded before; `nothing` are the words of an empty caption."""
 
 
 def find(name: str) -> Family:
     """Return the module of an architecture; ValueError for one that has not been written."""
     if find_spec(f"{__name__}.{name}") is None:
-        raise ValueError(f"the course cannot train models of the {name!r} kind yet; `flux` (pocket, flux1-dev) works")
+        raise ValueError(
+            f"the course cannot train models of the {name!r} kind yet; `flux` (pocket, flux1-dev) works"
+        )
     return cast(Family, import_module(f"{__name__}.{name}"))

@@ -25,7 +25,9 @@ TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
 def load(base: Base, session: Session) -> FluxPipeline:
     """Return the FluxPipeline; FileNotFoundError when a base that lives in the repository is not there."""
     if Path(base.repository).is_absolute() and not Path(base.repository, "model_index.json").exists():
-        raise FileNotFoundError(f"the base model {base.name!r} is missing: expected {base.repository}; clone the course again")
+        raise FileNotFoundError(
+            f"the base model {base.name!r} is missing: expected {base.repository}; clone the course again"
+        )
     with quiet():
         pipe = FluxPipeline.from_pretrained(base.repository, torch_dtype=session.dtype, use_safetensors=True)
     pipe.set_progress_bar_config(disable=True)
@@ -50,7 +52,9 @@ def encode_pictures(pipe: DiffusionPipeline, pixels: Tensor) -> Tensor:
 def encode_captions(pipe: DiffusionPipeline, captions: Sequence[str], base: Base) -> dict[str, Tensor]:
     """Return `states` (n, caption_tokens, width of T5) and `pooled` (n, width of CLIP)."""
     with quiet():
-        states, pooled, _ = pipe.encode_prompt(prompt=list(captions), prompt_2=None, max_sequence_length=base.caption_tokens)
+        states, pooled, _ = pipe.encode_prompt(
+            prompt=list(captions), prompt_2=None, max_sequence_length=base.caption_tokens
+        )
     return {"states": states, "pooled": pooled}
 
 
@@ -67,7 +71,9 @@ def positions(latents: Tensor) -> Tensor:
     return grid.to(latents.device, latents.dtype)
 
 
-def loss(denoiser: nn.Module, latents: Tensor, words: dict[str, Tensor], noise: Tensor, sigma: Tensor) -> Tensor:
+def loss(
+    denoiser: nn.Module, latents: Tensor, words: dict[str, Tensor], noise: Tensor, sigma: Tensor
+) -> Tensor:
     """Return the mean squared error of the predicted velocity noise - latents, (n,)."""
     spread = sigma.view(-1, 1, 1, 1)
     noisy = (1 - spread) * latents + spread * noise
@@ -101,10 +107,15 @@ def call(base: Base, steps: int | None, guidance: float | None) -> dict[str, Any
     return arguments | ({} if guidance is None else {"guidance_scale": guidance})
 
 
-def sample(pipe: DiffusionPipeline, words: dict[str, Tensor], nothing: dict[str, Tensor], base: Base, seed: int) -> Image:
+def sample(
+    pipe: DiffusionPipeline, words: dict[str, Tensor], nothing: dict[str, Tensor], base: Base, seed: int
+) -> Image:
     """Return one picture of words encoded before; `nothing` are the words of an empty caption."""
     arguments = call(base, None, None)
     if arguments.pop("negative_prompt", None) is not None:
-        arguments |= {"negative_prompt_embeds": nothing["states"], "negative_pooled_prompt_embeds": nothing["pooled"]}
+        arguments |= {
+            "negative_prompt_embeds": nothing["states"],
+            "negative_pooled_prompt_embeds": nothing["pooled"],
+        }
     return pipe(prompt_embeds=words["states"], pooled_prompt_embeds=words["pooled"],
                 generator=torch.Generator().manual_seed(seed), **arguments).images[0]  # fmt: skip

@@ -1,0 +1,119 @@
+"""Captions carry the trigger word once, and words that already mean something are told."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from transformers import AutoTokenizer
+
+from lessons_lib import bases, captions
+from lessons_lib.pictures import Picture
+
+
+@pytest.fixture(scope="module", params=["tokenizer", "tokenizer_2"])
+def tokenizer(request):
+    return AutoTokenizer.from_pretrained(bases.POCKET / request.param)
+
+
+def picture(caption, name="a.png"):
+    return Picture(Path(name), Image.new("RGB", (64, 64)), caption=caption)
+
+
+@pytest.mark.parametrize("word", ["tom", "Tom", "elephant", "painted", "colours", "Picasso", "Mughal"])
+def test_a_real_word_warns(word, tokenizer):
+    (warning,) = captions.check_trigger(word, tokenizer)
+    assert "word with a meaning" in warning and "Try " in warning
+
+
+@pytest.mark.parametrize("word", ["mugh4l", "thgh96", "TOK", "th0r cat", "zwxq"])
+def test_a_made_up_word_does_not_warn(word, tokenizer):
+    assert captions.check_trigger(word, tokenizer) == []
+
+
+@pytest.mark.parametrize("word", ["tom", "elephant", "sky"])
+def test_the_suggested_word_is_itself_free(word):
+    suggested = captions.suggestion(word).removeprefix("Try ")
+    assert suggested != word and captions.check_trigger(suggested, None) == []
+
+
+def test_a_word_that_is_one_token_is_known_to_the_model():
+    class Clip:
+        unk_token_id = None
+
+        def tokenize(self, text):
+            return [text + "</w>"]
+
+    (warning,) = captions.check_trigger("sks7", Clip())
+    assert "one token" in warning
+
+
+def test_letters_the_tokenizer_lacks_are_told():
+    t5 = AutoTokenizer.from_pretrained(bases.POCKET / "tokenizer_2")
+    assert "letters this tokenizer does not know" in captions.check_trigger("मुग़ल", t5)[0]
+
+
+def test_an_empty_trigger_is_refused():
+    with pytest.raises(ValueError, match="trigger word is empty"):
+        captions.check_trigger("  ", None)
+
+
+def test_punctuation_in_a_trigger_warns():
+    assert "punctuation" in captions.check_trigger("mu,gh4l", None)[0]
+
+
+@pytest.mark.parametrize(
+    "text, mode, whole",
+    [
+        ("a tiger", "style", "a tiger, mugh4l"),
+        ("a tiger.", "style", "a tiger, mugh4l"),
+        ("asleep on a chair", "concept", "mugh4l, asleep on a chair"),
+        ("", "style", "mugh4l"),
+        ("a Mugh4l, tiger", "style", "a Mugh4l, tiger"),
+        ("a mugh4ls tiger", "style", "a mugh4ls tiger, mugh4l"),
+    ],
+)
+def test_the_trigger_is_in_a_caption_once(text, mode, whole):
+    assert captions.with_trigger(text, "mugh4l", mode) == whole
+
+
+def test_a_mode_that_does_not_exist_is_refused():
+    with pytest.raises(ValueError, match="'style' or 'concept'"):
+        captions.with_trigger("a tiger", "mugh4l", "mood")
+
+
+def test_a_missing_caption_is_the_trigger_alone_and_is_told():
+    found = [picture("a tiger"), picture(None, "bare.png")]
+    assert captions.captions(found, "mugh4l", "style") == ["a tiger, mugh4l", "mugh4l"]
+    assert captions.concerns(found, "mugh4l") == [
+        "bare.png: no caption, so it is taught with the trigger word alone"
+    ]
+
+
+def test_a_long_caption_is_cut_before_the_trigger_is(tokenizer):
+    long = "a tiger walking between trees and rocks by a stream " * 4
+    (text,) = captions.captions([picture(long)], "mugh4l", "style", tokenizer, 32)
+    assert text.startswith("a tiger walking") and text.endswith(", mugh4l")
+    assert len(tokenizer(text)["input_ids"]) <= 32 < len(tokenizer(long)["input_ids"])
+
+
+def test_the_words_that_are_cut_are_told(tokenizer):
+    long = "a tiger walking between trees and rocks by a stream " * 4
+    (warning,) = captions.concerns([picture(long, "long.png")], "mugh4l", tokenizer, 32)
+    assert warning.startswith("long.png: caption longer than 32 tokens") and "by a stream" in warning
+
+
+def test_too_long_splits_a_text_where_the_tokenizer_stops(tokenizer):
+    short, long = "a tiger", "a tiger and an elephant " * 12
+    ((index, kept, cut),) = captions.too_long([short, long], tokenizer, 32)
+    assert index == 1 and f"{kept} {cut}" == long.strip()
+    assert len(tokenizer(kept)["input_ids"]) <= 32 and cut
+
+
+def test_captions_in_another_script_are_kept():
+    assert captions.captions([picture("एक बाघ")], "mugh4l", "style") == ["एक बाघ, mugh4l"]
+
+
+def test_the_word_list_is_small_and_says_whose_it_is():
+    text = captions.WORDS.read_text(encoding="utf-8")
+    assert len(text) < 200_000 and "Copyright 2000-2011 by Kevin Atkinson" in text
+    assert {"tom", "tiger", "colour"} <= captions.dictionary()

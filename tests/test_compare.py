@@ -1,0 +1,207 @@
+"""Before and after: same words, same seeds, only the adapter differs; the sheet and the report say so."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from lessons_lib import bases, compare, measure, pictures, report, sheet
+from lessons_lib.runs import Run, Settings
+
+PROMPTS, SEEDS = ["a ball", "a <fence> & a gate", "a lake"], [1, 2, 3]
+
+
+class FakeDrawer:
+    """Draws a colour of the prompt and seed; the adapter turns it towards gold by its strength."""
+
+    def __init__(self):
+        self.is_on, self.calls = False, []
+
+    def load(self, run):
+        self.is_on = True
+
+    def unload(self):
+        self.is_on = False
+
+    def draw(self, prompts, seeds, strength=1.0):
+        self.calls += [(p, s, self.is_on) for p in prompts for s in seeds]
+        return [[self.one(p, s, strength if self.is_on else 0) for s in seeds] for p in prompts]
+
+    def one(self, prompt, seed, strength):
+        rng = np.random.default_rng([len(prompt), seed])
+        grey = np.repeat(rng.integers(0, 255, (8, 8, 1)), 3, 2)
+        values = grey * (1 - min(1, strength)) + np.array([200, 160, 40]) * rng.random((8, 8, 1)) * min(
+            1, strength
+        )
+        return Image.fromarray(values.astype(np.uint8)).resize((64, 64), Image.Resampling.BICUBIC)
+
+
+def painting(seed, licence="CC0-1.0"):
+    values = np.array([200, 160, 40]) * np.random.default_rng(100 + seed).random((8, 6, 1))
+    image = Image.fromarray(values.astype(np.uint8)).resize((72, 96), Image.Resampling.BICUBIC)
+    rights = {"maker": "A & B", "licence": licence} if licence else {}
+    return pictures.Picture(Path(f"p{seed}.png"), image, rights, f"painting {seed}", size=image.size)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def concepts(tmp_path_factory):
+    path = tmp_path_factory.mktemp("concepts") / "concept_features.safetensors"
+    rows = torch.nn.functional.normalize(
+        torch.randn(40, 1280, generator=torch.Generator().manual_seed(0)), dim=1
+    )
+    save_file({"features": rows}, path, {"names": json.dumps(["ball", *[f"c{i}" for i in range(39)]])})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measure, "CONCEPTS", path)
+        measure.concepts.cache_clear()
+        yield
+    measure.concepts.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def run():
+    return Run(Path("runs/gold"), Settings(trigger="g0ld", name="gold").filled(bases.find("pocket")))
+
+
+@pytest.fixture(scope="module")
+def compared(run):
+    drawer, told = FakeDrawer(), []
+    result = compare.compare(
+        drawer,
+        run,
+        PROMPTS,
+        SEEDS,
+        [painting(8), painting(9, None)],
+        [painting(i) for i in range(5)],
+        lambda *t: told.append(t),
+    )
+    return result, drawer, told
+
+
+def test_both_rows_use_the_same_words_and_seeds(compared):
+    _, drawer, _ = compared
+    before = [(p, s) for p, s, on in drawer.calls if not on]
+    after = [(p, s) for p, s, on in drawer.calls if on][: len(before)]
+    assert before == after and len(before) == 9 and all("g0ld" in p for p, _ in before)
+
+
+def test_the_adapter_is_left_on(compared):
+    assert compared[1].is_on
+
+
+def test_progress_reaches_its_end(compared):
+    assert compared[2] == [(i, 7) for i in range(1, 8)]
+
+
+def test_the_strip_runs_from_the_base_to_the_tuned_picture(compared):
+    result, _, _ = compared
+    assert result.frames[0].tobytes() == result.base[0][0].tobytes()
+    assert result.frames[result.strengths.index(1)].tobytes() == result.tuned[0][0].tobytes()
+    assert result.is_off_at_zero
+
+
+def test_an_adapter_that_cannot_be_switched_off_is_told(run):
+    class Leaky(FakeDrawer):
+        def draw(self, prompts, seeds, strength=1.0):
+            return super().draw(prompts, seeds, max(strength, 0.1))
+
+    result = compare.compare(Leaky(), run, PROMPTS, SEEDS, [], [painting(i) for i in range(3)])
+    assert not result.is_off_at_zero and "NOT the base's" in compare.lines(result)[4]
+
+
+def test_measures_stand_beside_floor_and_ceiling(compared):
+    found = compared[0].measures
+    assert list(found) == ["style match", "prompt match", "seeds differ", "nearest training picture"]
+    style = found["style match"]
+    assert style.base == style.floor < style.tuned and style.low <= style.tuned <= style.high
+    assert found["prompt match"].ceiling == 1 and "floor 0.00 = chance" in str(found["prompt match"])
+
+
+def test_five_lines_say_what_changed(compared):
+    lines = compare.lines(compared[0])
+    assert [line.split(":")[0] for line in lines] == ["style", "prompt", "seeds", "copies", "switched off"]
+    assert (
+        re.match(r"style: -?\d+ % of the way to the paintings", lines[0]) and "held-out pictures" in lines[0]
+    )
+
+
+def test_without_held_out_pictures_the_lines_say_so(run):
+    result = compare.compare(FakeDrawer(), run, ["a lake"], [1], [], [painting(i) for i in range(3)])
+    lines = compare.lines(result)
+    assert len(lines) == 5 and "none were held out" in lines[0]
+    assert "no prompt names a thing" in lines[1] and "takes two seeds" in lines[2]
+
+
+def test_a_copied_training_picture_is_pointed_at(run):
+    class Copier(FakeDrawer):
+        def one(self, prompt, seed, strength):
+            return pictures.square(painting(seed).image, 64) if strength else super().one(prompt, seed, 0)
+
+    result = compare.compare(Copier(), run, ["a ball"], [1, 2], [], [painting(i) for i in range(4)])
+    assert [i for i, _ in result.nearest] == [1, 2] and "may be a copy" in compare.lines(result)[3]
+
+
+def test_missing_concept_features_leave_the_prompt_unmeasured(run, monkeypatch, tmp_path):
+    monkeypatch.setattr(measure, "CONCEPTS", tmp_path / "gone.safetensors")
+    measure.concepts.cache_clear()
+    result = compare.compare(FakeDrawer(), run, ["a ball"], [1, 2], [], [painting(i) for i in range(3)])
+    assert "prompt match" not in result.measures and "gone.safetensors is missing" in compare.lines(result)[1]
+
+
+@pytest.mark.parametrize("prompts, seeds", [([], [1]), (["a ball"], [])])
+def test_nothing_to_draw_is_an_error(run, prompts, seeds):
+    with pytest.raises(ValueError, match="expected one or more of each"):
+        compare.compare(FakeDrawer(), run, prompts, seeds, [], [painting(1)])
+
+
+def test_the_sheet_has_the_base_above_the_tuned_row(compared):
+    result, _, _ = compared
+    page = np.asarray(result.sheet())
+    for images in (result.base, result.tuned):
+        assert find(page, images[0][0]) is not None
+    assert find(page, result.base[0][0])[0] < find(page, result.tuned[0][0])[0]
+    assert find(page, result.base[0][0])[1] == find(page, result.tuned[0][0])[1]
+
+
+def find(page, image):
+    """Return (y, x) where a picture, at the sheet's cell size, is on the page, or None."""
+    cell = np.asarray(image.resize((sheet.CELL, sheet.CELL), Image.Resampling.LANCZOS))
+    for y, x in np.argwhere((page[: -sheet.CELL, : -sheet.CELL] == cell[0, 0]).all(2)):
+        if (page[y : y + sheet.CELL, x : x + sheet.CELL] == cell).all():
+            return int(y), int(x)
+    return None
+
+
+@pytest.mark.parametrize("count, seeds", [(1, 1), (2, 1), (5, 2), (4, 5)])
+def test_the_sheet_holds_any_number_of_prompts(count, seeds):
+    row = [Image.new("RGB", (128, 128), "navy")] * seeds
+    long = "a very long prompt " * 12
+    pairs = sheet.Pairs([long] * count, [row] * count, [row] * count)
+    page = sheet.draw(
+        "w" * 90, "made " * 60, pairs, sheet.Strip(long, row, ["1"] * seeds), [painting(1).image] * 30
+    )
+    assert page.width <= 1500 and page.height < 700 + -(-count // 4) * 4 * sheet.CELL
+    edge = np.asarray(page)[:, -20:]
+    assert (edge == edge[0, 0]).all(), "something runs over the right edge"
+
+
+def test_what_is_saved_opens_from_disk_and_loads_nothing(compared, tmp_path):
+    compared[0].save(tmp_path / "new" / "folder")
+    text = (tmp_path / "new" / "folder" / "report.html").read_text(encoding="utf-8")
+    assert Image.open(tmp_path / "new" / "folder" / "before_after.jpg").width > 1000
+    assert not re.search(r'(src|href)="(?!data:)', text) and "http" not in re.sub(r'"data:[^"]*"', "", text)
+
+
+def test_the_report_escapes_words_and_names_rights(compared):
+    text = report.page(compared[0], Image.new("RGB", (9, 9)), compare.lines(compared[0]))
+    assert "a &lt;fence&gt; &amp; a gate" in text and "<fence>" not in text
+    assert "A &amp; B" in text and "CC0-1.0" in text and "unknown" in text
+
+
+def test_the_report_shows_every_picture(compared):
+    text = report.rows(compared[0])
+    assert text.count("<img") == 18

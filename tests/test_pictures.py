@@ -1,0 +1,300 @@
+"""Every picture a learner may bring is read right, or refused in one sentence that names it."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from lessons_lib import bases, pictures
+from lessons_lib.pictures import PictureError, load
+
+RED, GREEN, BLUE, WHITE = (200, 30, 40), (20, 160, 60), (30, 60, 190), (255, 255, 255)
+TABLE = "file_name,split,caption,maker,licence\n"
+
+
+def quarters(mode="RGB", side=100):
+    """Red top left, green top right, blue below."""
+    image = Image.new("RGB", (side, side), BLUE)
+    image.paste(RED, (0, 0, side // 2, side // 2))
+    image.paste(GREEN, (side // 2, 0, side, side // 2))
+    return image if mode == "RGB" else image.convert(mode)
+
+
+def only(folder):
+    (picture,) = load(folder)
+    assert picture.image.mode == "RGB"
+    return picture
+
+
+def near(picture, place, colour, by=12):
+    found = picture.image.getpixel(place)
+    return max(abs(a - b) for a, b in zip(found, colour, strict=True)) <= by
+
+
+def huge_png(side):
+    """A whole, valid 1-bit PNG of side x side white pixels; it compresses a thousandfold."""
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    pack = zlib.compressobj(1)
+    rows = (b"\0" + b"\xff" * ((side + 7) // 8)) * 100
+    data = b"".join(pack.compress(rows) for _ in range(side // 100)) + pack.flush()
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def test_a_folder_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(PictureError, match="nowhere: no such folder"):
+        load(tmp_path / "nowhere")
+
+
+def test_a_file_is_no_folder(tmp_path):
+    quarters().save(tmp_path / "a.png")
+    with pytest.raises(PictureError, match="is a file; expected a folder"):
+        load(tmp_path / "a.png")
+
+
+def test_an_empty_folder_says_what_it_expects(tmp_path):
+    (tmp_path / "notes.md").write_text("nothing to see")
+    with pytest.raises(PictureError, match=r"holds no pictures; expected files that end in .*\.jpg"):
+        load(tmp_path)
+
+
+def test_a_text_file_called_jpg_is_refused(tmp_path):
+    (tmp_path / "poem.jpg").write_text("The falcon cannot hear")
+    with pytest.raises(PictureError, match="poem.jpg: is not a picture .*The falcon"):
+        load(tmp_path)
+
+
+def test_a_jpeg_cut_short_is_refused(tmp_path):
+    out = io.BytesIO()
+    Image.effect_noise((300, 300), 80).save(out, "JPEG")
+    (tmp_path / "half.jpg").write_bytes(out.getvalue()[: len(out.getvalue()) // 2])
+    with pytest.raises(PictureError, match="half.jpg: is cut short or damaged"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("side, megapixels", [(60_000, "3,600"), (12_000, "144")])
+def test_a_bomb_is_refused_from_its_header(tmp_path, monkeypatch, side, megapixels):
+    monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("it was unpacked"))
+    (tmp_path / "bomb.png").write_bytes(huge_png(side))
+    with pytest.raises(PictureError, match=f"bomb.png: has {megapixels} megapixels"):
+        load(tmp_path)
+
+
+def test_the_bomb_of_these_tests_is_a_real_picture():
+    image = Image.open(io.BytesIO(huge_png(800)))
+    image.load()
+    assert image.size == (800, 800) and image.mode == "1" and image.getpixel((799, 799)) == 255
+
+
+def test_a_ten_pixel_picture_is_refused(tmp_path):
+    quarters(side=10).save(tmp_path / "dot.png")
+    with pytest.raises(PictureError, match="dot.png: is 10 x 10 px; expected at least 64"):
+        load(tmp_path)
+
+
+def test_one_bad_picture_among_good_ones_stops_all_and_counts_the_others(tmp_path):
+    quarters().save(tmp_path / "good.png")
+    for name in ("bad1.jpg", "bad2.jpg"):
+        (tmp_path / name).write_bytes(b"GARBAGE")
+    with pytest.raises(PictureError, match=r"bad1.jpg.*\(1 more cannot be used: bad2.jpg\)"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "tif"])
+def test_cmyk_is_read_in_its_colours(tmp_path, suffix):
+    quarters("CMYK").save(tmp_path / f"inks.{suffix}", **({"quality": 95} if suffix == "jpg" else {}))
+    picture = only(tmp_path)
+    assert near(picture, (20, 20), RED) and near(picture, (80, 20), GREEN) and near(picture, (50, 80), BLUE)
+    assert any("CMYK" in note for note in picture.notes)
+
+
+def test_a_colour_profile_is_followed(tmp_path, monkeypatch):
+    """A profile whose red and blue are exchanged must exchange red and blue."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    for i in range(int.from_bytes(profile[128:132])):
+        at = 132 + 12 * i
+        if profile[at : at + 4] in (b"rXYZ", b"bXYZ"):
+            profile[at : at + 4] = {b"rXYZ": b"bXYZ", b"bXYZ": b"rXYZ"}[bytes(profile[at : at + 4])]
+    quarters().save(tmp_path / "swapped.png", icc_profile=bytes(profile))
+    picture = only(tmp_path)
+    assert near(picture, (20, 20), RED[::-1]) and near(picture, (50, 80), BLUE[::-1])
+
+
+def test_a_cmyk_profile_is_asked_before_pillows_rule(tmp_path, monkeypatch):
+    asked = []
+
+    def convert(image, mine, ours, outputMode):
+        asked.append((image.mode, outputMode))
+        return Image.new(outputMode, image.size, GREEN)
+
+    monkeypatch.setattr(ImageCms, "ImageCmsProfile", lambda data: data)
+    monkeypatch.setattr(ImageCms, "profileToProfile", convert)
+    quarters("CMYK").save(tmp_path / "press.jpg", icc_profile=b"a press profile")
+    assert near(only(tmp_path), (20, 20), GREEN, by=0) and asked == [("CMYK", "RGB")]
+
+
+def test_a_broken_profile_is_left_out(tmp_path):
+    quarters().save(tmp_path / "odd.png", icc_profile=b"no profile at all")
+    picture = only(tmp_path)
+    assert near(picture, (20, 20), RED, by=0) and any("profile" in note for note in picture.notes)
+
+
+def test_sixteen_bits_are_scaled_and_not_cut(tmp_path):
+    values = np.full((100, 100), 0x8000, np.uint16)
+    values[:50] = 0x2000
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    with Image.open(tmp_path / "deep.png") as file:
+        assert file.mode.startswith("I;16")
+    picture = only(tmp_path)
+    assert picture.image.getpixel((5, 5)) == (32,) * 3 and picture.image.getpixel((5, 95)) == (128,) * 3
+
+
+def test_a_sixteen_bit_tiff_is_read_too(tmp_path):
+    Image.fromarray(np.full((70, 70), 0xFFFF, np.uint16)).save(tmp_path / "deep.tif")
+    assert only(tmp_path).image.getpixel((0, 0)) == WHITE
+
+
+def test_a_palette_is_looked_up(tmp_path):
+    quarters().quantize(8).save(tmp_path / "flat.png")
+    picture = only(tmp_path)
+    assert (
+        near(picture, (20, 20), RED, 6)
+        and near(picture, (80, 20), GREEN, 6)
+        and near(picture, (50, 80), BLUE, 6)
+    )
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "P"])
+def test_transparent_parts_become_white(tmp_path, mode):
+    image = quarters("RGBA")
+    image.paste((0, 0, 0, 0), (0, 50, 100, 100))
+    if mode == "P":
+        image = image.quantize(8)
+    image.save(tmp_path / "cut.png")
+    picture = only(tmp_path)
+    assert near(picture, (50, 80), WHITE, 0) and near(picture, (20, 20), RED, 6)
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp", "png"])
+def test_of_an_animation_the_first_frame_is_read(tmp_path, suffix):
+    frames = [quarters(), Image.new("RGB", (100, 100), (0, 0, 0))]
+    frames[0].save(tmp_path / f"moves.{suffix}", save_all=True, append_images=frames[1:], duration=50)
+    picture = only(tmp_path)
+    assert near(picture, (20, 20), RED, 24) and near(picture, (50, 80), BLUE, 24)
+    assert picture.notes[0].startswith("2 frames")
+
+
+@pytest.mark.parametrize("tag, place", [(3, (80, 80)), (6, (80, 20)), (8, (20, 80))])
+def test_exif_turns_the_picture_upright(tmp_path, tag, place):
+    """Tag 6 (turn right): what lies top left in the file belongs top right."""
+    exif = Image.Exif()
+    exif[0x0112] = tag
+    quarters().resize((120, 100)).save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    picture = only(tmp_path)
+    assert picture.size == ((120, 100) if tag == 3 else (100, 120))
+    assert near(picture, place, RED)
+
+
+@pytest.mark.parametrize("mode", ["1", "L"])
+def test_black_and_white_is_read(tmp_path, mode):
+    Image.new(mode, (80, 80), 255).save(tmp_path / "bw.png")
+    assert only(tmp_path).image.getpixel((40, 40)) == WHITE
+
+
+def test_metadata_gives_captions_splits_and_rights(tmp_path):
+    for name in ("a.png", "b.png", "unnamed.png"):
+        quarters().save(tmp_path / name)
+    table = TABLE + 'a.png,train,"a kite, red",Asha,CC0-1.0\nb.png,held_out,a lake,,\n'
+    (tmp_path / "metadata.csv").write_text(table, encoding="utf-8-sig")
+    a, b = load(tmp_path)
+    assert (
+        a.caption == "a kite, red" and a.rights == {"maker": "Asha", "licence": "CC0-1.0"} and b.rights == {}
+    )
+    assert pictures.for_training([a, b]) == [a] and pictures.held_out([a, b]) == [b]
+
+
+def test_a_list_of_files_finds_its_metadata_again(tmp_path):
+    (tmp_path / "train").mkdir()
+    quarters().save(tmp_path / "train" / "a.png")
+    (tmp_path / "metadata.csv").write_text(TABLE + "train/a.png,train,a kite,Asha,CC0-1.0\n")
+    (picture,) = load([tmp_path / "train" / "a.png"])
+    assert picture.caption == "a kite" and picture.split == "train"
+
+
+@pytest.mark.parametrize(
+    "name, says", [("gone.png", "gone.png, which is not there"), ("../x.png", "outside the folder")]
+)
+def test_metadata_that_names_no_such_picture_is_refused(tmp_path, name, says):
+    (tmp_path / "metadata.csv").write_text(TABLE + f"{name},train,,,\n")
+    with pytest.raises(PictureError, match=says):
+        load(tmp_path)
+
+
+def test_a_text_file_beside_a_picture_is_its_caption(tmp_path):
+    quarters().save(tmp_path / "a.png")
+    (tmp_path / "a.txt").write_text("ein roter\nDrachen über एक झील\n", encoding="utf-8")
+    assert only(tmp_path).caption == "ein roter Drachen über एक झील"
+
+
+def test_a_caption_that_is_not_utf8_is_named(tmp_path):
+    quarters().save(tmp_path / "a.png")
+    (tmp_path / "a.txt").write_bytes("über".encode("latin-1"))
+    with pytest.raises(PictureError, match="a.txt: is not UTF-8"):
+        load(tmp_path)
+
+
+def test_without_splits_everything_is_for_training(tmp_path):
+    quarters().save(tmp_path / "a.png")
+    found = load(tmp_path)
+    assert pictures.for_training(found) == found and pictures.held_out(found) == []
+
+
+def test_hidden_files_are_left_out(tmp_path):
+    quarters().save(tmp_path / "a.png")
+    (tmp_path / "._a.png").write_bytes(b"resource fork")
+    assert len(load(tmp_path)) == 1
+
+
+def test_large_pictures_are_shrunk_but_remember_their_size(tmp_path):
+    quarters(side=900).save(tmp_path / "a.png")
+    (picture,) = load(tmp_path, side=128)
+    assert picture.image.size == (256, 256) and picture.size == (900, 900)
+
+
+def test_a_square_is_the_middle_or_the_whole():
+    wide = Image.new("RGB", (300, 100), RED)
+    wide.paste(BLUE, (100, 0, 200, 100))
+    assert pictures.square(wide, 64).getpixel((2, 32)) == BLUE
+    whole = pictures.square(wide, 66, "letterbox")
+    assert whole.getpixel((5, 33)) == RED and whole.getpixel((33, 2)) == WHITE
+    with pytest.raises(ValueError, match="'centre' or 'letterbox'"):
+        pictures.square(wide, 64, "stretch")
+
+
+def test_pixels_run_from_minus_one_to_one():
+    values = pictures.pixels([Image.new("RGB", (80, 90), (0, 255, 0))] * 2, 32)
+    assert values.shape == (2, 3, 32, 32)
+    assert values[:, 0].unique().tolist() == [-1] and values[:, 1].unique().tolist() == [1]
+
+
+def test_the_report_names_twins_and_missing_rights(tmp_path):
+    noise = Image.effect_noise((90, 90), 90).resize((200, 200))
+    noise.save(tmp_path / "a.png")
+    noise.resize((180, 180)).save(tmp_path / "b.jpg")
+    Image.effect_noise((90, 90), 90).resize((200, 200)).save(tmp_path / "c.png")
+    text = "\n".join(pictures.report(load(tmp_path), bases.find("pocket")))
+    assert "3 pictures to train on, 0 held out" in text and "only 3 to train on" in text
+    assert "a.png and b.jpg look alike" in text and "c.png look alike" not in text
+    assert "no licence known for a.png, b.jpg, c.png" in text
+
+
+def test_the_practice_paintings_are_whole_and_have_rights():
+    found = load(bases.POCKET.parents[1] / "data" / "sample_mughal", side=128)
+    assert len(pictures.for_training(found)) == 16 and len(pictures.held_out(found)) == 6
+    assert all(p.rights["licence"] == "CC0-1.0" and p.caption for p in found)

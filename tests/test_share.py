@@ -1,0 +1,143 @@
+"""An adapter handed on: other programs read it, and its card says whose pictures it was made from."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from lessons_lib import bases, share
+from lessons_lib.pictures import Picture
+from lessons_lib.runs import Settings
+
+LAYER = "transformer.transformer_blocks.0.attn.to_q"
+SETTINGS = Settings(trigger="mugh4l", name="album", sample_prompts=('a "tiger", mugh4l',))
+
+
+def picture(licence):
+    rights = {"maker": "A | B", "licence": licence} if licence else {}
+    return Picture(Path("/home/ann/secret/a.png"), Image.new("RGB", (64, 64)), rights)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A run of one layer with rank 4 and alpha 8."""
+    torch.manual_seed(0)
+    tensors = {f"{LAYER}.lora_A.weight": torch.randn(4, 256), f"{LAYER}.lora_B.weight": torch.randn(256, 4)}
+    told = json.dumps({"transformer.r": 4, "transformer.lora_alpha": 8})
+    save_file(tensors, tmp_path / share.WEIGHTS, {"format": "pt", "lora_adapter_metadata": told})
+    settings = {
+        "base": "pocket",
+        "trigger": "mugh4l",
+        "name": "album",
+        "mode": "style",
+        "steps": 3,
+        "seed": 0,
+    }
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    (tmp_path / "log.jsonl").write_text(
+        "".join(json.dumps({"step": i, "loss": 1.0 / i}) + "\n" for i in (1, 2))
+    )
+    return tmp_path
+
+
+def front(settings, base):
+    return yaml.safe_load(share.card(settings, [picture("CC0-1.0")], base).split("---\n")[1])
+
+
+def test_the_card_has_the_head_the_hub_reads():
+    head = front(SETTINGS, bases.find("flux1-dev"))
+    assert head["base_model"] == "black-forest-labs/FLUX.1-dev" and head["instance_prompt"] == "mugh4l"
+    assert (
+        head["license"] == "other"
+        and head["license_name"].startswith("flux-1-dev")
+        and "license_link" in head
+    )
+    assert head["widget"] == [{"text": 'a "tiger", mugh4l'}] and "template:sd-lora" in head["tags"]
+
+
+def test_the_card_of_pocket_names_no_folder_of_this_machine():
+    text = share.card(SETTINGS, [picture("CC0-1.0")], bases.find("pocket"))
+    assert "base_model" not in front(SETTINGS, bases.find("pocket"))
+    assert str(bases.POCKET) not in text and "/home/ann" not in text
+
+
+def test_every_base_has_a_licence_the_hub_knows():
+    assert {front(SETTINGS, base)["license"] for base in bases.BASES.values()} == {
+        "apache-2.0", "other", "creativeml-openrail-m", "openrail++",
+    }  # fmt: skip
+    assert {base.licence for base in bases.BASES.values()} <= set(share.LICENCES)
+
+
+def test_the_card_names_the_rights_of_each_picture():
+    text = share.card(SETTINGS, [picture("CC0-1.0")], bases.find("pocket"))
+    assert (
+        "| a.png | unknown | A \\| B | unknown | CC0-1.0 | unknown |" in text and "do not publish" not in text
+    )
+
+
+def test_the_card_warns_when_a_licence_is_not_known():
+    text = share.card(SETTINGS, [picture("CC0-1.0"), picture(None)], bases.find("pocket"))
+    assert "licence of 1 of these pictures is not known: **do not publish" in text
+
+
+def test_the_python_on_the_card_compiles():
+    for base in bases.BASES.values():
+        text = share.card(SETTINGS, [], base)
+        compile(text.split("```python")[1].split("```")[0], "card", "exec")
+
+
+def test_comfyui_gets_the_true_alpha_of_every_layer(folder):
+    path = share.comfyui(folder)
+    assert path.name == "album_comfyui.safetensors" and not list(folder.glob("*.part"))
+    ours, theirs = load_file(folder / share.WEIGHTS), load_file(path)
+    assert theirs.pop(f"{LAYER}.alpha").item() == 8
+    assert ours.keys() == theirs.keys() and all(torch.equal(ours[k], theirs[k]) for k in ours)
+    with safe_open(path, "pt") as file:
+        assert (
+            file.metadata()["modelspec.trigger_phrase"] == "mugh4l"
+            and "lora_adapter_metadata" not in file.metadata()
+        )
+
+
+def test_diffusers_reads_the_comfyui_file_at_the_same_strength(folder):
+    from diffusers import FluxPipeline
+
+    told, network_alphas, metadata = FluxPipeline.lora_state_dict(
+        str(folder), weight_name=share.comfyui(folder).name, return_alphas=True, return_lora_metadata=True
+    )
+    assert network_alphas == {f"{LAYER}.alpha": 8} and metadata is None and len(told) == 2
+
+
+def test_a_layer_without_a_told_alpha_has_its_rank():
+    tensors = {f"{LAYER}.lora_A.weight": torch.zeros(4, 8)}
+    assert share.alphas(tensors, {}) == {LAYER: 4}
+    own = {"transformer.lora_alpha": 2, "transformer.alpha_pattern": {LAYER.removeprefix("transformer."): 16}}
+    assert share.alphas(tensors, {"lora_adapter_metadata": json.dumps(own)}) == {LAYER: 16}
+
+
+def test_a_base_whose_keys_need_renaming_is_refused(folder):
+    (folder / "settings.json").write_text('{"base": "sd15"}')
+    with pytest.raises(ValueError, match="sd15 is of family unet; expected flux"):
+        share.comfyui(folder)
+
+
+def test_info_says_what_a_run_holds(folder):
+    lines = share.info(folder)
+    assert lines[0] == "adapter: 1 layers, rank 4, alpha 8" and "trigger: mugh4l" in lines
+    assert lines[-1] == "loss: 1.000 at first, 0.500 at last, over 2 steps"
+
+
+def test_a_folder_without_an_adapter_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="expected pytorch_lora_weights.safetensors"):
+        share.info(tmp_path)
+
+
+def test_a_file_that_is_no_lora_is_refused(tmp_path):
+    save_file({"weight": torch.zeros(2)}, tmp_path / share.WEIGHTS)
+    with pytest.raises(ValueError, match="holds no lora_A tensors"):
+        share.info(tmp_path)

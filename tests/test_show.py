@@ -1,0 +1,69 @@
+"""What a notebook shows: one JPEG a cell, a slider that answers from memory."""
+
+import io
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lessons_lib import show
+from lessons_lib.pictures import square
+
+
+def plain(colour):
+    return Image.new("RGB", (128, 128), colour)
+
+
+def opened(shown):
+    assert shown.format == "jpeg"
+    return Image.open(io.BytesIO(shown.data)).convert("RGB")
+
+
+def test_a_grid_is_one_jpeg_with_its_pictures_in_place():
+    image = opened(show.pictures([[plain("red"), plain("blue")], [plain("lime"), plain("black")]], side=100))
+    assert image.size == (224, 224)
+    assert (
+        image.getpixel((50, 50))[0] > 200
+        and image.getpixel((170, 50))[2] > 200
+        and max(image.getpixel((170, 170))) < 40
+    )
+
+
+def test_labels_stand_beside_rows_and_below_a_single_row():
+    beside = opened(show.pictures([[plain("red")], [plain("red")]], ["before", "after"], side=100))
+    below = opened(show.pictures([plain("red"), plain("red")], ["before", "after"], side=100))
+    assert beside.width > 116 + 30 and below.height > 116 + 20
+
+
+def test_labels_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="3 labels for 2 rows"):
+        show.pictures([[plain("red")], [plain("red")]], ["a", "b", "c"])
+    with pytest.raises(ValueError, match="no pictures"):
+        show.pictures([])
+
+
+def test_the_slider_turns_through_its_frames():
+    box = show.slider([plain("red"), plain("blue")], ["0", "1"])
+    view, handle = box.children
+    assert np.asarray(Image.open(io.BytesIO(view.value)))[50, 50].argmax() == 2
+    handle.value = 0
+    assert np.asarray(Image.open(io.BytesIO(view.value)))[50, 50].argmax() == 0
+
+
+def test_a_slider_needs_a_label_a_frame():
+    with pytest.raises(ValueError, match="1 frames and 2 labels"):
+        show.slider([plain("red")], ["0", "1"])
+
+
+def test_source_is_the_librarys_own():
+    text = show.source(square).data
+    assert text.startswith("```python\ndef square(") and text.endswith("```")
+
+
+def test_the_loss_is_drawn_and_an_empty_log_refused():
+    run = SimpleNamespace(log=[{"step": i + 1, "loss": 1 / (i + 1)} for i in range(60)])
+    image = opened(show.loss(run))
+    assert image.width > 600 and len(image.getcolors(1 << 20)) > 50
+    with pytest.raises(ValueError, match="no steps"):
+        show.loss(SimpleNamespace(log=[]))
