@@ -38,7 +38,7 @@ class Base:
 BASES = {
     base.name: base
     for base in (
-        Base("pocket", str(POCKET), "flux", "Apache-2.0", False, 2, 0.03, 128, 16, 16, 1e-3, 300, 4, 1.0, 20, 32,
+        Base("pocket", str(POCKET), "flux", "Apache-2.0", False, 2, 0.03, 128, 32, 32, 4e-3, 300, 4, 1.0, 20, 32,
              "in this repository; FLUX.1's classes at a thousandth of the size; any CPU, offline", 3.0),
         Base("sd15", "stable-diffusion-v1-5/stable-diffusion-v1-5", "unet", "CreativeML OpenRAIL-M", False, 8, 4, 512,
              16, 16, 1e-4, 1500, 1, 7.5, 30, 77, "the free T4's default; safe in float16"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from PIL.Image import Image
+from safetensors import SafetensorError
 
 from lessons_lib import bases, families
 from lessons_lib.bases import Base
@@ -23,15 +24,24 @@ class Drawer:
         self.adapter: str | None = None
 
     def load(self, run: Path, name: str = "learned") -> None:
-        """Put a run's adapter on, in place of another. FileNotFoundError when the folder holds none."""
+        """Put a run's adapter on, in place of another.
+
+        Raises FileNotFoundError when the folder holds none, ValueError when it is damaged or of another base.
+        """
         weights = Path(run) / "pytorch_lora_weights.safetensors"
         if not weights.exists():
             raise FileNotFoundError(
                 f"no adapter in {run}: expected {weights.name}; train one, or name another folder"
             )
         self.unload()
-        with quiet():
-            self.pipe.load_lora_weights(str(run), weight_name=weights.name, adapter_name=name)
+        try:
+            with quiet():
+                self.pipe.load_lora_weights(str(run), weight_name=weights.name, adapter_name=name)
+        except (ValueError, RuntimeError, SafetensorError) as problem:
+            self.pipe.unload_lora_weights()
+            raise ValueError(
+                f"{weights} does not fit {self.base.name}: it is damaged or was made for another base model"
+            ) from problem
         self.adapter = name
 
     def unload(self) -> None:

@@ -71,9 +71,7 @@ def card(settings: Settings, pictures: Sequence[Picture], base: Base) -> str:
     """
     values = {n: chosen(settings, base, n) for n in ("rank", "alpha", "steps", "learning_rate", "batch")}
     made = ", ".join(f"{key.replace('_', ' ')} {value:g}" for key, value in values.items())
-    where = (
-        '"pocket/model"  # in the repository of the course' if is_local(base) else json.dumps(base.repository)
-    )
+    where = json.dumps("pocket/model" if is_local(base) else base.repository)
     return f"""{front_matter(settings, base)}
 # {settings.name or settings.trigger}
 
@@ -107,7 +105,7 @@ def drawing(base: Base) -> str:
 
 def described(base: Base) -> str:
     return (
-        f"`{base.name}`, the model in `pocket/model` of the course,"
+        f"`{base.name}`, the model in `pocket/model` of the course"
         if is_local(base)
         else f"`{base.repository}`"
     )

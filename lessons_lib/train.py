@@ -63,6 +63,8 @@ def train(pictures: Sequence[Picture], captions: Sequence[str], settings: Settin
     Ctrl-C keeps what was learned and returns a run with ``stopped`` set. Raises ValueError for settings that cannot be
     used, OSError when `out` cannot be written, FloatingPointError when the loss is no number; then nothing is left.
     """
+    if not pictures:
+        raise ValueError("there are no pictures to learn from; expected at least one")
     if len(pictures) != len(captions):
         raise ValueError(
             f"{len(pictures)} pictures and {len(captions)} captions; expected one caption a picture"

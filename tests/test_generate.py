@@ -3,6 +3,8 @@ import subprocess
 import sys
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from lessons_lib.bases import POCKET
 
@@ -101,3 +103,22 @@ drawer.unload()
 def test_loading_and_drawing_write_nothing_to_the_screen(short_run):
     run = subprocess.run([sys.executable, "-c", LOUD, str(short_run.folder)], capture_output=True, text=True)
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+def test_a_damaged_adapter_is_named_and_leaves_the_base_as_it_was(drawer, short_run, tmp_path):
+    before = bits(drawer)
+    whole = short_run.adapter.read_bytes()
+    (tmp_path / "pytorch_lora_weights.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match="does not fit pocket"):
+        drawer.load(tmp_path)
+    assert bits(drawer) == before
+
+
+def test_an_adapter_of_another_size_is_refused(drawer, tmp_path):
+    wrong = {
+        "transformer.transformer_blocks.0.attn.to_q.lora_A.weight": torch.zeros(4, 999),
+        "transformer.transformer_blocks.0.attn.to_q.lora_B.weight": torch.zeros(999, 4),
+    }
+    save_file(wrong, tmp_path / "pytorch_lora_weights.safetensors")
+    with pytest.raises(ValueError, match="another base model"):
+        drawer.load(tmp_path)

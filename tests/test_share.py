@@ -63,7 +63,7 @@ def test_the_card_has_the_head_the_hub_reads():
 def test_the_card_of_pocket_names_no_folder_of_this_machine():
     text = share.card(SETTINGS, [picture("CC0-1.0")], bases.find("pocket"))
     assert "base_model" not in front(SETTINGS, bases.find("pocket"))
-    assert str(bases.POCKET) not in text and "/home/ann" not in text
+    assert str(bases.POCKET) not in text and "/home/ann" not in text and ",," not in text
 
 
 def test_every_base_has_a_licence_the_hub_knows():

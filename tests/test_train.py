@@ -172,3 +172,8 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_model_is_loaded(
     monkeypatch.setattr("lessons_lib.runs.tempfile.mkdtemp", refuse)
     with pytest.raises(OSError, match="cannot write to .*Permission denied.*another place"):
         train.train(paintings, told, QUICK, tmp_path / "run")
+
+
+def test_no_pictures_is_said_in_one_line(tmp_path):
+    with pytest.raises(ValueError, match="no pictures to learn from"):
+        train.train([], [], QUICK, tmp_path / "run")

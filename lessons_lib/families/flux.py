@@ -78,10 +78,11 @@ def loss(
     spread = sigma.view(-1, 1, 1, 1)
     noisy = (1 - spread) * latents + spread * noise
     states = words["states"]
+    plain = getattr(denoiser, "module", denoiser)  # several GPUs wrap it
     made = denoiser(
         hidden_states=pack(noisy),
         timestep=sigma,
-        guidance=torch.ones_like(sigma) if denoiser.config.guidance_embeds else None,
+        guidance=torch.ones_like(sigma) if plain.config.guidance_embeds else None,
         pooled_projections=words["pooled"],
         encoder_hidden_states=states,
         txt_ids=torch.zeros(states.shape[1], 3, device=states.device, dtype=states.dtype),
