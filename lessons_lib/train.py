@@ -85,7 +85,7 @@ def train(pictures: Sequence[Picture], captions: Sequence[str], settings: Settin
         run = Run(folder, plan, stopped, tuple(p.path for p in pictures))
         run.save()
         share.comfyui(folder, plan.name)
-        (folder / "README.md").write_text(share.card(plan, pictures, base))
+        (folder / "README.md").write_text(share.card(plan, pictures, base), encoding="utf-8")
     return Run.load(out)
 
 
