@@ -37,7 +37,7 @@ class Drawer:
         try:
             with quiet():
                 self.pipe.load_lora_weights(str(run), weight_name=weights.name, adapter_name=name)
-        except (ValueError, RuntimeError, SafetensorError) as problem:
+        except (ValueError, RuntimeError, OSError, SafetensorError) as problem:
             self.pipe.unload_lora_weights()
             raise ValueError(
                 f"{weights} does not fit {self.base.name}: it is damaged or was made for another base model"
