@@ -242,7 +242,7 @@ def prompt_line(m: Measure | None) -> str:
         return f"prompt: not measured, as {measure.CONCEPTS.name} is missing from pocket/model"
     if m is None:
         return "prompt: not measured, as no prompt names a thing from pocket's list"
-    kept = f"{100 * m.tuned / m.base:.0f} % kept; " if m.base > 0.05 else ""
+    kept = f"{100 * m.tuned / m.base:.0f} % kept; " if 0.05 < m.base > m.tuned else ""
     return f"prompt: {kept}match {m.base:.2f} before, {m.tuned:.2f} after (chance 0, always right 1)"
 
 

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 
 from lessons_lib import bases, families
 from lessons_lib.bases import Base
+from lessons_lib.runs import WEIGHTS
 from lessons_lib.session import Session, current, quiet
 
 
@@ -28,7 +29,7 @@ class Drawer:
 
         Raises FileNotFoundError when the folder holds none, ValueError when it is damaged or of another base.
         """
-        weights = Path(run) / "pytorch_lora_weights.safetensors"
+        weights = Path(run) / WEIGHTS
         if not weights.exists():
             raise FileNotFoundError(
                 f"no adapter in {run}: expected {weights.name}; train one, or name another folder"

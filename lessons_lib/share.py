@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -16,11 +16,8 @@ from torch import Tensor
 from lessons_lib import bases
 from lessons_lib.bases import Base
 from lessons_lib.pictures import RIGHTS, Picture
+from lessons_lib.runs import WEIGHTS, Plan
 
-if TYPE_CHECKING:
-    from lessons_lib.runs import Settings
-
-WEIGHTS = "pytorch_lora_weights.safetensors"
 # How the Hub names the licences of the base models: (license, license_name, license_link).
 LICENCES = {
     "Apache-2.0": ("apache-2.0", "", ""),
@@ -34,13 +31,7 @@ LICENCES = {
 }
 
 
-def chosen(settings: Settings, base: Base, name: str) -> Any:
-    """Return a setting, or the base's own where it was left open."""
-    value = getattr(settings, name)
-    return getattr(base, name) if value is None else value
-
-
-def front_matter(settings: Settings, base: Base) -> str:
+def front_matter(settings: Plan, base: Base) -> str:
     """Return the card's YAML head as the Hub reads it. A base that lives in a folder of its own has no Hub name."""
     licence, name, link = LICENCES.get(base.licence, ("other", base.licence, ""))
     rows = [f"license: {licence}"]
@@ -64,13 +55,13 @@ def is_local(base: Base) -> bool:
     return Path(base.repository).is_absolute()
 
 
-def card(settings: Settings, pictures: Sequence[Picture], base: Base) -> str:
+def card(settings: Plan, pictures: Sequence[Picture], base: Base) -> str:
     """Return the README.md of an adapter folder: Hub head, how to draw with it, how it was made, whose pictures.
 
     The licence is the base model's, under which a derived adapter falls. Nothing in it names this machine's folders.
     """
-    values = {n: chosen(settings, base, n) for n in ("rank", "alpha", "steps", "learning_rate", "batch")}
-    made = ", ".join(f"{key.replace('_', ' ')} {value:g}" for key, value in values.items())
+    keys = ("rank", "alpha", "steps", "learning_rate", "batch")
+    made = ", ".join(f"{key.replace('_', ' ')} {getattr(settings, key):g}" for key in keys)
     where = json.dumps("pocket/model" if is_local(base) else base.repository)
     return f"""{front_matter(settings, base)}
 # {settings.name or settings.trigger}
@@ -111,7 +102,7 @@ def described(base: Base) -> str:
     )
 
 
-def example(settings: Settings) -> str:
+def example(settings: Plan) -> str:
     return settings.sample_prompts[0] if settings.sample_prompts else settings.trigger
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from lessons_lib.families.flux import pack
 from pocket import corpus, scenes, vae
 
 
@@ -22,12 +23,6 @@ def load_vae() -> AutoencoderKL:
     else:
         model = AutoencoderKL.from_pretrained(corpus.HERE / "model", subfolder="vae", torch_dtype=torch.float32)
     return model.eval().requires_grad_(False)
-
-
-def pack(z: Tensor) -> Tensor:
-    """Return (n, c, h, w) latents as (n, h/2 * w/2, 4c) tokens, in FluxPipeline._pack_latents' order."""
-    n, c, h, w = z.shape
-    return z.view(n, c, h // 2, 2, w // 2, 2).permute(0, 2, 4, 1, 3, 5).reshape(n, h * w // 4, c * 4)
 
 
 def encode(pictures: np.ndarray, model: AutoencoderKL) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from dataclasses import asdict, dataclass
 from functools import cache
 
@@ -53,10 +52,10 @@ def paint(scene: Scene, rng: np.random.Generator) -> np.ndarray:
     canvas = corpus.ground(rng, scene.ground)
     count = len(scene.concepts)
     for slot, concept in enumerate(scene.concepts):
-        side = int(rng.uniform(98, 112) if count == 1 else rng.uniform(58, 64))
+        side = int(rng.uniform(101, 108) if count == 1 else rng.uniform(59, 63))
         spare = corpus.SIDE - side
-        left = int(spare * rng.uniform(0.3, 0.7)) if count == 1 else slot * 64 + int(rng.uniform(0, 64 - side + 1))
-        top = int(spare * rng.uniform(0.3, 0.7))
+        left = int(spare * rng.uniform(0.4, 0.6)) if count == 1 else slot * 64 + (64 - side) // 2
+        top = int(spare * rng.uniform(0.4, 0.6))
         index = by_name()[concept, scene.style]
         corpus.compose_one(pictures[index], canvas, side, left, top, False)
     return canvas.clip(0, 255).astype(np.uint8)
@@ -79,11 +78,8 @@ def caption(scene: Scene, rng: np.random.Generator) -> str:
     """Return one of many wordings, from keywords to a sentence; style and ground are sometimes left unsaid."""
     joint = str(rng.choice((" and ", " beside ", " left of ")))
     thing = joint.join(noun(c) for c in scene.concepts)
-    place = where(scene.ground) if rng.random() < 0.8 else ""
-    if rng.random() < 0.2:
-        style = ""
-    else:
-        style = scene.style
+    place = where(scene.ground) if rng.random() < 0.85 else ""
+    style = scene.style if rng.random() < 0.85 else ""
     form = rng.integers(4)
     if form == 0 and len(scene.concepts) == 1:
         words = f"{scene.concepts[0]}, {style}, {place}" if style else f"{scene.concepts[0]}, {place}"
@@ -117,9 +113,3 @@ def dump(scenes: list[Scene]) -> str:
 def restore(text: str) -> list[Scene]:
     return [Scene(tuple(s["concepts"]), s["style"], s["ground"]) for s in json.loads(text)]
 
-
-def count_by_style(scenes: list[Scene]) -> dict[str, int]:
-    counts: dict[str, int] = defaultdict(int)
-    for scene in scenes:
-        counts[scene.style] += 1
-    return dict(counts)

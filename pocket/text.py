@@ -18,8 +18,11 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, T5Config, T5EncoderModel, T5Tokenizer
 
 from pocket import corpus, latents, scenes
+from pocket.muon import optimizers, set_rates
 
 STATE = corpus.CACHE / "text.pt"
+HEADS = corpus.CACHE / "text_heads.pt"
+MATRICES = ("SelfAttention.q", "SelfAttention.k", "SelfAttention.v", "SelfAttention.o", "DenseReluDense", "self_attn", "mlp.fc")
 WIDTH = 256
 CODE = 256  # numbers that stand for a picture while the text encoders learn
 LONGEST = 32  # text tokens, the longest caption that the model is trained with
@@ -56,12 +59,21 @@ def t5_tokenizer() -> T5Tokenizer:
     return T5Tokenizer(vocab=vocab, extra_ids=0, model_max_length=512)
 
 
+def kept_tokenizers() -> tuple[CLIPTokenizer, T5Tokenizer]:
+    """Return the tokenizers of this cache; the weights trained with them fit no others."""
+    clip, t5 = corpus.CACHE / "tokenizer", corpus.CACHE / "tokenizer_2"
+    if not t5.exists():
+        clip_tokenizer().save_pretrained(clip)
+        t5_tokenizer().save_pretrained(t5)
+    return CLIPTokenizer.from_pretrained(clip), T5Tokenizer.from_pretrained(t5)
+
+
 class Texts(nn.Module):
     """Both encoders with their tokenizers, called as FluxPipeline calls them."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.clip_tokenizer, self.t5_tokenizer = clip_tokenizer(), t5_tokenizer()
+        self.clip_tokenizer, self.t5_tokenizer = kept_tokenizers()
         pieces = len(self.clip_tokenizer)
         self.clip = CLIPTextModel(CLIPTextConfig(
             vocab_size=pieces, hidden_size=WIDTH, intermediate_size=WIDTH, num_hidden_layers=2, num_attention_heads=4,
@@ -86,23 +98,29 @@ def picture_codes(count: int = 6000) -> Tensor:
     return codes / codes.square().mean().sqrt()
 
 
-def train(minutes: float, seed: int = 0, batch: int = 128) -> None:
+def train(minutes: float, seed: int = 0, batch: int = 256) -> None:
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     known = latents.load(corpus.SIDE)[1]
     codes = picture_codes()
     model = Texts()
     heads = nn.ModuleList([nn.Linear(WIDTH, CODE), nn.Linear(WIDTH, CODE)])
-    opt = torch.optim.AdamW([*model.parameters(), *heads.parameters()], lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01)
+    if STATE.exists():  # goes on from the last run
+        model.load_state_dict(torch.load(STATE, weights_only=True))
+    if HEADS.exists():
+        heads.load_state_dict(torch.load(HEADS, weights_only=True))
+    opts = optimizers(model, MATRICES, 0.02, 2e-3)
+    opts.append(torch.optim.AdamW(heads.parameters(), lr=2e-3, betas=(0.9, 0.98), weight_decay=0.01))
     start = said = time.time()
     step = 0
     while (share := (time.time() - start) / (60 * minutes)) < 1:
-        opt.param_groups[0]["lr"] = 2e-3 * min(1, (step + 1) / 100) * (1.02 - share)
+        set_rates(opts, min(1, (step + 1) / 50, 1.02 - share))
         picks = rng.integers(0, len(known) - 500, batch)
         loss = guess(model, heads, [scenes.caption(known[i], rng) for i in picks], codes[picks])
         loss.backward()
-        opt.step()
-        opt.zero_grad()
+        for opt in opts:
+            opt.step()
+            opt.zero_grad()
         step += 1
         if time.time() - said > 30:
             said = time.time()
@@ -111,6 +129,7 @@ def train(minutes: float, seed: int = 0, batch: int = 128) -> None:
                 unseen = guess(model, heads, [scenes.clear_caption(known[i]) for i in held], codes[list(held)])
             print(f"step {step} {share:.0%} loss {loss:.4f} held-out {unseen:.4f}", flush=True)
     torch.save(model.state_dict(), STATE)
+    torch.save(heads.state_dict(), HEADS)
 
 
 def guess(model: Texts, heads: nn.ModuleList, captions: list[str], wanted: Tensor) -> Tensor:

@@ -129,6 +129,16 @@ def test_five_lines_say_what_changed(compared):
     )
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "share"), [(0.5, 0.4, "80 % kept"), (0.1, 0.3, None), (0.04, 0.02, None)]
+)
+def test_a_share_of_the_prompt_is_told_only_where_it_means_something(before, after, share):
+    line = compare.prompt_line(
+        compare.Measure("prompt match", before, after, 0, 1, 0, 1, "chance", "always right")
+    )
+    assert (share in line) if share else "kept" not in line
+
+
 def test_without_held_out_pictures_the_lines_say_so(run):
     result = compare.compare(FakeDrawer(), run, ["a lake"], [1], [], [painting(i) for i in range(3)])
     lines = compare.lines(result)

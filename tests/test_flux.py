@@ -1,3 +1,4 @@
+import pytest
 import torch
 from diffusers import FluxPipeline
 
@@ -46,10 +47,12 @@ def test_latents_are_shifted_and_scaled_as_the_vae_says(drawer):
     assert torch.allclose(made / vae.config.scaling_factor + vae.config.shift_factor, raw, atol=1e-5)
 
 
-def test_noise_levels_lie_between_nothing_and_all_and_repeat():
-    first = flux.sample_sigma(500, torch.Generator().manual_seed(1))
-    assert torch.equal(first, flux.sample_sigma(500, torch.Generator().manual_seed(1)))
-    assert 0 < first.min() < 0.2 and 0.8 < first.max() < 1
+@pytest.mark.parametrize(("name", "middle"), [("flux1-dev", 0.5), ("pocket", 0.83)])
+def test_noise_levels_lie_around_those_the_base_was_trained_at_and_repeat(name, middle):
+    base = bases.find(name)
+    first = flux.sample_sigma(2000, base, torch.Generator().manual_seed(1))
+    assert torch.equal(first, flux.sample_sigma(2000, base, torch.Generator().manual_seed(1)))
+    assert 0 < first.min() and first.max() < 1 and abs(first.median() - middle) < 0.02
 
 
 def test_words_longer_than_the_limit_are_cut_not_refused(drawer):

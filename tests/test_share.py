@@ -45,8 +45,13 @@ def folder(tmp_path):
     return tmp_path
 
 
+def card(pictures):
+    pocket = bases.find("pocket")
+    return share.card(SETTINGS.filled(pocket), pictures, pocket)
+
+
 def front(settings, base):
-    return yaml.safe_load(share.card(settings, [picture("CC0-1.0")], base).split("---\n")[1])
+    return yaml.safe_load(share.card(settings.filled(base), [picture("CC0-1.0")], base).split("---\n")[1])
 
 
 def test_the_card_has_the_head_the_hub_reads():
@@ -61,7 +66,7 @@ def test_the_card_has_the_head_the_hub_reads():
 
 
 def test_the_card_of_pocket_names_no_folder_of_this_machine():
-    text = share.card(SETTINGS, [picture("CC0-1.0")], bases.find("pocket"))
+    text = card([picture("CC0-1.0")])
     assert "base_model" not in front(SETTINGS, bases.find("pocket"))
     assert str(bases.POCKET) not in text and "/home/ann" not in text and ",," not in text
 
@@ -74,20 +79,20 @@ def test_every_base_has_a_licence_the_hub_knows():
 
 
 def test_the_card_names_the_rights_of_each_picture():
-    text = share.card(SETTINGS, [picture("CC0-1.0")], bases.find("pocket"))
+    text = card([picture("CC0-1.0")])
     assert (
         "| a.png | unknown | A \\| B | unknown | CC0-1.0 | unknown |" in text and "do not publish" not in text
     )
 
 
 def test_the_card_warns_when_a_licence_is_not_known():
-    text = share.card(SETTINGS, [picture("CC0-1.0"), picture(None)], bases.find("pocket"))
+    text = card([picture("CC0-1.0"), picture(None)])
     assert "licence of 1 of these pictures is not known: **do not publish" in text
 
 
 def test_the_python_on_the_card_compiles():
     for base in bases.BASES.values():
-        text = share.card(SETTINGS, [], base)
+        text = share.card(SETTINGS.filled(base), [], base)
         compile(text.split("```python")[1].split("```")[0], "card", "exec")
 
 

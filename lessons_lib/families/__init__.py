@@ -40,7 +40,7 @@ class Family(Protocol):
     ) -> Tensor:
         """Return the training error of each example, (n,), at noise levels sigma in 0 .. 1."""
 
-    def sample_sigma(self, count: int, generator: torch.Generator) -> Tensor:
+    def sample_sigma(self, count: int, base: Base, generator: torch.Generator) -> Tensor:
         """Return (count,) noise levels to train at."""
 
     def call(self, base: Base, steps: int | None, guidance: float | None) -> dict[str, Any]:

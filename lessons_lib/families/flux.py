@@ -92,9 +92,9 @@ def loss(
     return (made - pack(noise - latents)).float().square().mean((1, 2))
 
 
-def sample_sigma(count: int, generator: torch.Generator) -> Tensor:
-    """Return logit-normal noise levels, most of them near the middle (Esser et al. 2024, arXiv 2403.03206)."""
-    return torch.sigmoid(torch.randn(count, generator=generator))
+def sample_sigma(count: int, base: Base, generator: torch.Generator) -> Tensor:
+    """Return logit-normal noise levels around those the base was trained at (Esser et al. 2024, arXiv 2403.03206)."""
+    return torch.sigmoid(torch.randn(count, generator=generator) + base.sigma_centre)
 
 
 def call(base: Base, steps: int | None, guidance: float | None) -> dict[str, Any]:
