@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -149,6 +150,29 @@ def too_long(
     return found
 
 
+def replace(texts: Sequence[str], old: str, new: str) -> tuple[list[str], int]:
+    """Return the captions with one word or phrase put in place of another, and in how many of them it stood.
+
+    Whole words only, in any case: "cat" leaves "cattle" alone. Raises ValueError when `old` is empty.
+    """
+    if not old.strip():
+        raise ValueError("there is nothing to look for; expected a word or a phrase")
+    wanted = re.compile(rf"(?<!\w){re.escape(old)}(?!\w)", re.IGNORECASE)
+    done = [wanted.subn(lambda _: new, text) for text in texts]
+    return [" ".join(text.split()) for text, _ in done], sum(count > 0 for _, count in done)
+
+
+def surround(texts: Sequence[str], before: str = "", after: str = "") -> list[str]:
+    """Return the captions with the same words before and after each, parted by commas; empty ones stay empty."""
+    return [", ".join(part for part in (before, text, after) if part) if text else "" for text in texts]
+
+
+def collisions(trigger: str, texts: Sequence[str]) -> list[int]:
+    """Return which captions hold the trigger's letters already, as a word or inside one: it would mean two things."""
+    small = trigger.split()[0].lower()
+    return [i for i, text in enumerate(texts) if small in text.lower()]
+
+
 def concerns(
     pictures: Sequence[Picture],
     trigger: str,
@@ -161,6 +185,10 @@ def concerns(
         f"{p.path.name}: no caption, so it is taught with the trigger word alone"
         for p in pictures
         if not p.caption
+    ]
+    found += [
+        f"{pictures[i].path.name}: its caption holds {trigger!r} already; the word should stand for one thing only"
+        for i in collisions(trigger, [p.caption or "" for p in pictures])
     ]
     if tokenizer and limit:
         texts = [with_trigger(p.caption or "", trigger) for p in pictures]

@@ -117,3 +117,23 @@ def test_the_word_list_is_small_and_says_whose_it_is():
     text = captions.WORDS.read_text(encoding="utf-8")
     assert len(text) < 200_000 and "Copyright 2000-2011 by Kevin Atkinson" in text
     assert {"tom", "tiger", "colour"} <= captions.dictionary()
+
+
+def test_a_word_is_replaced_everywhere_and_nothing_that_holds_it():
+    texts, count = captions.replace(["a Cat and cattle", "a dog", "cat's cat"], "cat", "tiger")
+    assert texts == ["a tiger and cattle", "a dog", "tiger's tiger"] and count == 2
+    assert captions.replace(["a (b) c"], "(b)", r"\1")[0] == [r"a \1 c"]
+    with pytest.raises(ValueError, match="nothing to look for"):
+        captions.replace(["a"], " ", "b")
+
+
+def test_the_same_words_around_every_caption():
+    assert captions.surround(["a boat", ""], "at night", "seen from above") == [
+        "at night, a boat, seen from above",
+        "",
+    ]
+
+
+def test_captions_that_hold_the_trigger_are_named():
+    assert captions.collisions("tom", ["a tomato", "a dog", "Tom walks"]) == [0, 2]
+    assert captions.collisions("th0r cat", ["a cat"]) == []

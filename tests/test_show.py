@@ -56,6 +56,15 @@ def test_a_slider_needs_a_label_a_frame():
         show.slider([plain("red")], ["0", "1"])
 
 
+def test_what_is_typed_into_the_caption_table_is_in_the_captions():
+    texts = ["a tiger", ""]
+    table = show.caption_table([plain("red"), plain("blue")], texts)
+    table.children[1].children[1].value = "a boat at night"
+    assert texts == ["a tiger", "a boat at night"]
+    with pytest.raises(ValueError, match="1 pictures and 2 captions"):
+        show.caption_table([plain("red")], texts)
+
+
 def test_source_is_the_librarys_own():
     text = show.source(square).data
     assert text.startswith("```python\ndef square(") and text.endswith("```")
