@@ -13,7 +13,10 @@ POCKET = Path(__file__).resolve().parents[1] / "pocket" / "model"
 
 @dataclass(frozen=True)
 class Base:
-    """A text-to-image model to start from; `side` in px, memory and size in GB, `caption_tokens` for the longest encoder."""
+    """A text-to-image model to start from; `side` in px, memory and size in GB, `caption_tokens` for the longest encoder.
+
+    `sigma_centre`: middle, as a logit, of the noise levels to train at; 0 is half noise, small pictures need more.
+    """
 
     name: str
     repository: str
@@ -33,16 +36,15 @@ class Base:
     caption_tokens: int
     note: str
     true_cfg_scale: float = 1.0
-    sigma_centre: float = (
-        0.0  # middle of the logit-normal noise levels to train at; small pictures need noisier ones
-    )
+    trainable: bool = True
+    sigma_centre: float = 0.0
 
 
 BASES = {
     base.name: base
     for base in (
         Base("pocket", str(POCKET), "flux", "Apache-2.0", False, 2, 0.03, 128, 32, 32, 4e-3, 300, 4, 1.0, 20, 32,
-             "in this repository; FLUX.1's classes at a thousandth of the size; any CPU, offline", 3.0, 1.6),
+             "in this repository; FLUX.1's classes at a thousandth of the size; any CPU, offline", 3.0, sigma_centre=1.6),
         Base("sd15", "stable-diffusion-v1-5/stable-diffusion-v1-5", "unet", "CreativeML OpenRAIL-M", False, 8, 4, 512,
              16, 16, 1e-4, 1500, 1, 7.5, 30, 77, "the free T4's default; safe in float16"),
         Base("sdxl", "stabilityai/stable-diffusion-xl-base-1.0", "unet", "CreativeML OpenRAIL++-M", False, 16, 7, 1024,
@@ -52,7 +54,7 @@ BASES = {
         Base("flux1-dev", "black-forest-labs/FLUX.1-dev", "flux", "FLUX.1-dev non-commercial", True, 30, 34, 1024,
              16, 16, 1e-4, 1000, 1, 3.5, 28, 512, "the model this course is about; opt-in: gated and non-commercial"),
         Base("flux1-schnell", "black-forest-labs/FLUX.1-schnell", "flux", "Apache-2.0", False, 30, 34, 1024,
-             16, 16, 1e-4, 1000, 1, 0.0, 4, 256, "distilled to four steps: draw with it, do not train on it"),
+             16, 16, 1e-4, 1000, 1, 0.0, 4, 256, "distilled to four steps: draw with it, do not train on it", trainable=False),
         Base("z-image", "Tongyi-MAI/Z-Image", "z_image", "Apache-2.0", False, 24, 20, 1024,
              16, 16, 1e-4, 1000, 1, 4.0, 50, 512, "bfloat16 only: float16 gives NaN"),
     )

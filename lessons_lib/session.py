@@ -43,6 +43,11 @@ def gpu_dtype(capability: tuple[int, int]) -> torch.dtype:
     return torch.bfloat16 if capability >= (8, 0) else torch.float16
 
 
+def precision(session: Session, base: Base) -> torch.dtype:
+    """Return the session's precision, or float32 for a base so small that half precision would gain nothing."""
+    return torch.float32 if base.size_gb < 1 else session.dtype
+
+
 def total_memory() -> float:
     """Return this machine's memory in GB, or 0 where the system does not say."""
     try:
@@ -65,9 +70,9 @@ def current() -> Session:
 
 def card(session: Session, base: Base) -> str:
     """Return the capability card that opens every lesson and every command."""
-    precision = str(session.dtype).removeprefix("torch.")
+    dtype = str(precision(session, base)).removeprefix("torch.")
     return "\n".join((
-        f"tier {session.tier}: {session.device.type}, {precision}, GPU {session.gpu}",
+        f"tier {session.tier}: {session.device.type}, {dtype}, GPU {session.gpu}",
         f"memory: {session.memory_gb:.1f} GB",
         f"base model {base.name}: {base.side} px, {base.licence}",
     ))  # fmt: skip
@@ -86,15 +91,17 @@ def quiet() -> Iterator[None]:
     from diffusers.utils import logging as diffusers_log
     from transformers.utils import logging as transformers_log
 
-    before = diffusers_log.get_verbosity(), transformers_log.get_verbosity()
-    diffusers_log.set_verbosity_error()
-    transformers_log.set_verbosity_error()
-    diffusers_log.disable_progress_bar()
-    transformers_log.disable_progress_bar()
+    logs = (diffusers_log, transformers_log)
+    before = [(log, log.get_verbosity(), log.is_progress_bar_enabled()) for log in logs]
+    for log in logs:
+        log.set_verbosity_error()
+        log.disable_progress_bar()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             yield
     finally:
-        diffusers_log.set_verbosity(before[0])
-        transformers_log.set_verbosity(before[1])
+        for log, verbosity, has_bars in before:
+            log.set_verbosity(verbosity)
+            if has_bars:
+                log.enable_progress_bar()

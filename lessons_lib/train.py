@@ -70,6 +70,8 @@ def train(pictures: Sequence[Picture], captions: Sequence[str], settings: Settin
             f"{len(pictures)} pictures and {len(captions)} captions; expected one caption a picture"
         )
     base = bases.find(settings.base)
+    if not base.trainable:
+        raise ValueError(f"{base.name} cannot be trained: {base.note}")
     plan = settings.filled(base)
     family = families.find(base.family)
     with workplace(Path(out)) as folder:

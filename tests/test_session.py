@@ -38,3 +38,20 @@ def test_cards_of_two_machines_differ_only_in_the_memory_phrase():
     base = bases.find("pocket")
     pairs = zip(session.card(here, base).splitlines(), session.card(other, base).splitlines(), strict=True)
     assert [a for a, b in pairs if a != b] == [f"memory: {here.memory_gb:.1f} GB"]
+
+
+def test_a_small_base_stays_in_float32_on_a_gpu():
+    import dataclasses
+
+    t4 = dataclasses.replace(session.current(), dtype=torch.float16)
+    assert session.precision(t4, bases.find("pocket")) == torch.float32
+    assert session.precision(t4, bases.find("sd15")) == torch.float16
+
+
+def test_loading_bars_come_back_after_quiet():
+    from diffusers.utils import logging
+
+    logging.enable_progress_bar()
+    with session.quiet():
+        assert not logging.is_progress_bar_enabled()
+    assert logging.is_progress_bar_enabled()

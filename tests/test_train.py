@@ -108,6 +108,11 @@ def test_settings_that_make_no_sense_are_refused(paintings, told, tmp_path, wron
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_distilled_base_is_refused_with_its_reason(paintings, told, tmp_path):
+    with pytest.raises(ValueError, match="flux1-schnell cannot be trained: distilled"):
+        train.train(paintings, told, Settings(base="flux1-schnell", trigger="mugh4l"), tmp_path / "run")
+
+
 def test_damaged_settings_are_named(tmp_path):
     (tmp_path / "settings.json").write_text("{")
     with pytest.raises(ValueError, match="damaged"):

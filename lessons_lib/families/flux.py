@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer
 
 from lessons_lib.bases import Base
-from lessons_lib.session import Session, quiet
+from lessons_lib.session import Session, precision, quiet
 
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
 
@@ -29,7 +29,9 @@ def load(base: Base, session: Session) -> FluxPipeline:
             f"the base model {base.name!r} is missing: expected {base.repository}; clone the course again"
         )
     with quiet():
-        pipe = FluxPipeline.from_pretrained(base.repository, torch_dtype=session.dtype, use_safetensors=True)
+        pipe = FluxPipeline.from_pretrained(
+            base.repository, torch_dtype=precision(session, base), use_safetensors=True
+        )
     pipe.set_progress_bar_config(disable=True)
     return pipe.to(session.device)
 
