@@ -14,6 +14,7 @@ EXAMPLES = """examples:
   lessons train photos --trigger v4se --steps 300       your own style, before and after
   lessons train cat --trigger "th0r cat" --mode concept one cat, whatever it does
   lessons compare runs/v4se --prompt "a boat" --seed 7  the same run on other words
+  lessons fetch museum --recommended                    a dozen real paintings, with their rights
   lessons bases                                         the models a run can start from
 """
 
@@ -54,6 +55,13 @@ def parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="say what is good and what is missing in a folder of pictures")
     add_pictures(check)
     check.add_argument("--trigger", metavar="WORD", help="the word you think of using")
+
+    fetch = commands.add_parser("fetch", help="fetch real paintings that museums give away (CC0)")
+    fetch.add_argument("what", choices=("museum",), help="the course's list, data/sample_mughal/museum.csv")
+    fetch.add_argument("--only", metavar="NAMES", help="some of walters,met,cleveland (default: all three)")
+    fetch.add_argument("--size", type=positive, default=1024, metavar="PX", help="short side (default: 1024)")
+    fetch.add_argument("--out", type=Path, default=Path("museum"), metavar="FOLDER", help="(default: museum)")
+    fetch.add_argument("--recommended", action="store_true", help="only the dozen for a first training")
     return top
 
 

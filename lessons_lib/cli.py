@@ -153,8 +153,25 @@ def check(args: Namespace) -> int:
     return 0
 
 
+def fetch(args: Namespace) -> int:
+    """Fetch the list of real paintings, or say that the practice paintings take their place (code 1)."""
+    from lessons_lib import museum
+
+    try:
+        with counting_bar("fetching", "painting") as on_picture:
+            fetched = museum.fetch(args.out, args.only, args.size, args.recommended, on_picture)
+    except KeyboardInterrupt:
+        print(
+            f"\nstopped with Ctrl-C; what is in {args.out} is whole, and the same command goes on from there"
+        )
+        return INTERRUPTED
+    print(*museum.report(fetched), sep="\n")
+    return int(fetched.fell_back)
+
+
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "demo": train, "train": train, "compare": compare, "info": info, "bases": bases, "check": check,
+    "fetch": fetch,
 }  # fmt: skip
 
 
@@ -217,7 +234,7 @@ def judge(
     from lessons_lib import compare
     from lessons_lib.generate import Drawer
 
-    with drawing_bar() as on_row:
+    with counting_bar("drawing", "row") as on_row:
         result = compare.compare(Drawer(base), run, prompts, seeds, held_out, chosen, on_row)
     result.save(out)
     print("", *compare.lines(result), "", sep="\n")
@@ -240,9 +257,9 @@ def training_bar() -> Iterator[Callable[[Step], None]]:
 
 
 @contextmanager
-def drawing_bar() -> Iterator[Callable[[int, int], None]]:
-    """Give a function that shows how many rows of pictures are drawn."""
-    with tqdm(desc="drawing", unit="row", total=0) as bar:
+def counting_bar(doing: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a function that shows how many of something are done."""
+    with tqdm(desc=doing, unit=unit, total=0) as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total
