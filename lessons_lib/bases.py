@@ -13,10 +13,7 @@ POCKET = Path(__file__).resolve().parents[1] / "pocket" / "model"
 
 @dataclass(frozen=True)
 class Base:
-    """A text-to-image model to start from; `side` in px, memory and size in GB, `caption_tokens` for the longest encoder.
-
-    `sigma_centre`: middle, as a logit, of the noise levels to train at; 0 is half noise, small pictures need more.
-    """
+    """A text-to-image model to start from; `side` in px, memory and size in GB, `caption_tokens` for the longest encoder."""
 
     name: str
     repository: str
@@ -37,14 +34,13 @@ class Base:
     note: str
     true_cfg_scale: float = 1.0
     trainable: bool = True
-    sigma_centre: float = 0.0
 
 
 BASES = {
     base.name: base
     for base in (
         Base("pocket", str(POCKET), "flux", "Apache-2.0", False, 2, 0.03, 128, 32, 32, 4e-3, 300, 4, 1.0, 20, 32,
-             "in this repository; FLUX.1's classes at a thousandth of the size; any CPU, offline", 3.0, sigma_centre=1.6),
+             "in this repository; FLUX.1's classes at a thousandth of the size; any CPU, offline", 3.0),
         Base("sd15", "stable-diffusion-v1-5/stable-diffusion-v1-5", "unet", "CreativeML OpenRAIL-M", False, 8, 4, 512,
              16, 16, 1e-4, 1500, 1, 7.5, 30, 77, "the free T4's default; safe in float16"),
         Base("sdxl", "stabilityai/stable-diffusion-xl-base-1.0", "unet", "CreativeML OpenRAIL++-M", False, 16, 7, 1024,

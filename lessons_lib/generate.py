@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from diffusers import DiffusionPipeline
 from PIL.Image import Image
 from safetensors import SafetensorError
+from torch import Tensor
 
 from lessons_lib import bases, families
 from lessons_lib.bases import Base
@@ -67,3 +69,35 @@ class Drawer:
         """Return one picture; drawn alone and its noise made on the CPU, so that it never depends on its company."""
         noise = torch.Generator().manual_seed(seed)
         return self.pipe(prompt=prompt, generator=noise, **call).images[0]
+
+    def forming(self, prompt: str, seed: int, steps: int | None = None) -> list[Image]:
+        """Return the noise a picture starts from and the picture after each step, the last as `draw` gives it."""
+        seen = []
+
+        def keep(pipe: DiffusionPipeline, step: int, time: Tensor, now: dict) -> dict:
+            seen.append(now["latents"])
+            return now
+
+        call = self.family.call(self.base, steps, None) | {
+            "callback_on_step_end": keep,
+            "output_type": "latent",
+        }
+        with quiet():
+            self.pipe(prompt=prompt, generator=torch.Generator().manual_seed(seed), **call)
+        noise = torch.randn(self.shape(), generator=torch.Generator().manual_seed(seed))
+        return [self.family.decode(self.pipe, z)[0] for z in (noise, *seen)]
+
+    def shape(self) -> tuple[int, int, int, int]:
+        """Return the shape of one picture's latents, (1, channels, rows, columns)."""
+        vae = self.pipe.vae.config
+        cells = self.base.side // 2 ** (len(vae.block_out_channels) - 1)
+        return 1, vae.latent_channels, cells, cells
+
+    @torch.no_grad()
+    def guess(self, noisy: Tensor, sigma: float, prompt: str) -> Tensor:
+        """Return the latents that the base believes to be under the noise, (n, channels, rows, columns).
+
+        Its loss is measured against noise minus picture, so the guess is the noisy latents less sigma times that.
+        """
+        words = self.family.encode_captions(self.pipe, [prompt] * len(noisy), self.base)
+        return self.family.guess(self.pipe, noisy, torch.full((len(noisy),), sigma), words)

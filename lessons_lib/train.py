@@ -126,7 +126,7 @@ def learn(family: Family, pipe: DiffusionPipeline, base: Base, lesson: Lesson, s
         try:
             for step in range(1, plan.steps + 1):
                 rate = optimizer.param_groups[0]["lr"]
-                loss = one_step(family, model, base, lesson, plan, generator, accelerator, optimizer)
+                loss = one_step(family, model, lesson, plan, generator, accelerator, optimizer)
                 rates.step()
                 if not math.isfinite(loss):
                     raise FloatingPointError(
@@ -152,12 +152,12 @@ def learn(family: Family, pipe: DiffusionPipeline, base: Base, lesson: Lesson, s
     return False
 
 
-def one_step(family: Family, model: nn.Module, base: Base, lesson: Lesson, plan: Plan, generator: torch.Generator,
+def one_step(family: Family, model: nn.Module, lesson: Lesson, plan: Plan, generator: torch.Generator,
              accelerator: Accelerator, optimizer: torch.optim.Optimizer) -> float:  # fmt: skip
     """Change the adapter once and return the batch's loss."""
     latents, words = lesson.batch(plan.batch, plan.caption_dropout, generator)
     noise = torch.randn(latents.shape, generator=generator).to(latents)
-    sigma = family.sample_sigma(len(latents), base, generator).to(latents)
+    sigma = family.sample_sigma(len(latents), generator).to(latents)
     loss = family.loss(model, latents, words, noise, sigma).mean()
     accelerator.backward(loss)
     accelerator.clip_grad_norm_(lora.learned(model).values(), 1.0)

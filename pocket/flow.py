@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from pocket import corpus, latents, scenes
 from pocket.muon import optimizers, set_rates
+from pocket.text import LONGEST, Texts
 from pocket.text import STATE as TEXT_STATE
-from pocket.text import Texts
 
 STATE = corpus.CACHE / "flow.pt"
 MODEL = corpus.HERE / "model"  # what `python -m pocket.assemble` writes
@@ -128,9 +128,10 @@ def train(side: int, minutes: float, batch: int, peak: float, seed: int, end_sha
     while (share := (time.time() - start) / (60 * minutes)) < 1:
         set_rates(opts, min(1, (step + 1) / 100, (1 - share) / (1 - end_share) if end_share < 1 else 1))
         picks = rng.integers(0, len(known) - 500, batch)
-        captions = [scenes.caption(known[i], rng) if rng.random() > 0.1 else "" for i in picks]
+        length, strange = (LONGEST, 0.5) if step % 2 else (16, 0.0)  # most captions are short; padding costs time
+        captions = [scenes.caption(known[i], rng, strange) if rng.random() > 0.1 else "" for i in picks]
         noisy, sigma, target = example(packed, picks, rng, centre)
-        words = both.texts(captions, 16 if step % 8 else 32)
+        words = both.texts(captions, length)
         loss = (both.velocity(noisy, sigma, torch.ones(batch), words, side) - target).square().mean()
         loss.backward()
         nn.utils.clip_grad_norm_(both.texts.parameters(), 1.0)

@@ -74,8 +74,16 @@ def where(ground: str) -> str:
             "night sky": "at night", "room": "in a room"}[ground]  # fmt: skip
 
 
-def caption(scene: Scene, rng: np.random.Generator) -> str:
-    """Return one of many wordings, from keywords to a sentence; style and ground are sometimes left unsaid."""
+def made_up(rng: np.random.Generator) -> str:
+    """Return a word that means nothing, in the manner of trigger words."""
+    return "".join(rng.choice(list("abcdefghijklmnopqrstuvwxyz0123456789"), int(rng.integers(4, 9))))
+
+
+def caption(scene: Scene, rng: np.random.Generator, strange: float = 0.0) -> str:
+    """Return one of many wordings, from keywords to a sentence; style and ground are sometimes left unsaid.
+
+    `strange`: the share of captions that end in a made-up word, which the model so learns to pass over.
+    """
     joint = str(rng.choice((" and ", " beside ", " left of ")))
     thing = joint.join(noun(c) for c in scene.concepts)
     place = where(scene.ground) if rng.random() < 0.85 else ""
@@ -89,7 +97,8 @@ def caption(scene: Scene, rng: np.random.Generator) -> str:
         words = f"{thing} {place}, {style} style"
     else:
         words = f"{thing} {place}" + (f", {style}" if style else "")
-    return " ".join(words.replace(" ,", ",").split()).strip(", ").replace(",,", ",")
+    text = " ".join(words.replace(" ,", ",").split()).strip(", ").replace(",,", ",")
+    return f"{text}, {made_up(rng)}" if strange and rng.random() < strange else text
 
 
 def clear_caption(scene: Scene) -> str:

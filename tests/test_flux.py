@@ -1,4 +1,3 @@
-import pytest
 import torch
 from diffusers import FluxPipeline
 
@@ -11,6 +10,12 @@ def test_packing_and_positions_are_those_of_the_pipeline():
     assert torch.equal(flux.pack(z), FluxPipeline._pack_latents(z, 2, 16, 8, 12))
     theirs = FluxPipeline._prepare_latent_image_ids(2, 4, 6, "cpu", torch.float32)
     assert torch.equal(flux.positions(z), theirs)
+
+
+def test_unpacking_is_the_way_back_and_the_pipelines_own():
+    z = torch.randn(2, 16, 8, 8)
+    assert torch.equal(flux.unpack(flux.pack(z)), z)
+    assert torch.equal(flux.unpack(flux.pack(z)), FluxPipeline._unpack_latents(flux.pack(z), 64, 64, 8))
 
 
 def test_the_loss_is_that_of_the_diffusers_script(drawer):
@@ -47,12 +52,10 @@ def test_latents_are_shifted_and_scaled_as_the_vae_says(drawer):
     assert torch.allclose(made / vae.config.scaling_factor + vae.config.shift_factor, raw, atol=1e-5)
 
 
-@pytest.mark.parametrize(("name", "middle"), [("flux1-dev", 0.5), ("pocket", 0.83)])
-def test_noise_levels_lie_around_those_the_base_was_trained_at_and_repeat(name, middle):
-    base = bases.find(name)
-    first = flux.sample_sigma(2000, base, torch.Generator().manual_seed(1))
-    assert torch.equal(first, flux.sample_sigma(2000, base, torch.Generator().manual_seed(1)))
-    assert 0 < first.min() and first.max() < 1 and abs(first.median() - middle) < 0.02
+def test_noise_levels_lie_around_the_middle_and_repeat():
+    first = flux.sample_sigma(2000, torch.Generator().manual_seed(1))
+    assert torch.equal(first, flux.sample_sigma(2000, torch.Generator().manual_seed(1)))
+    assert 0 < first.min() and first.max() < 1 and abs(first.median() - 0.5) < 0.02
 
 
 def test_words_longer_than_the_limit_are_cut_not_refused(drawer):

@@ -122,3 +122,15 @@ def test_an_adapter_of_another_size_is_refused(drawer, tmp_path):
     save_file(wrong, tmp_path / "pytorch_lora_weights.safetensors")
     with pytest.raises(ValueError, match="another base model"):
         drawer.load(tmp_path)
+
+
+def test_a_picture_forms_from_its_noise_to_what_draw_gives(drawer):
+    frames = drawer.forming(PROMPT, 7, steps=3)
+    assert len(frames) == 4 and len({f.tobytes() for f in frames}) == 4
+    assert frames[-1].tobytes() == bits(drawer)
+
+
+def test_a_guess_without_noise_is_the_picture_itself(drawer):
+    z = torch.randn(drawer.shape(), generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(drawer.guess(z, 0.0, PROMPT), z)
+    assert drawer.guess(z, 0.9, PROMPT).shape == z.shape == (1, 16, 16, 16)

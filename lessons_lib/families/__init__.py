@@ -30,6 +30,9 @@ class Family(Protocol):
     def encode_pictures(self, pipe: DiffusionPipeline, pixels: Tensor) -> Tensor:
         """Return latents as the denoiser expects them of (n, 3, h, w) pixels in -1 .. 1."""
 
+    def decode(self, pipe: DiffusionPipeline, latents: Tensor) -> list[Image]:
+        """Return the pictures that latents stand for."""
+
     def encode_captions(
         self, pipe: DiffusionPipeline, captions: Sequence[str], base: Base
     ) -> dict[str, Tensor]:
@@ -40,7 +43,12 @@ class Family(Protocol):
     ) -> Tensor:
         """Return the training error of each example, (n,), at noise levels sigma in 0 .. 1."""
 
-    def sample_sigma(self, count: int, base: Base, generator: torch.Generator) -> Tensor:
+    def guess(
+        self, pipe: DiffusionPipeline, noisy: Tensor, sigma: Tensor, words: dict[str, Tensor]
+    ) -> Tensor:
+        """Return the latents that the base believes to be under the noise, of the shape of `noisy`."""
+
+    def sample_sigma(self, count: int, generator: torch.Generator) -> Tensor:
         """Return (count,) noise levels to train at."""
 
     def call(self, base: Base, steps: int | None, guidance: float | None) -> dict[str, Any]:

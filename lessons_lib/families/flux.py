@@ -6,6 +6,7 @@ the adapter for a picture that was never seen.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,10 @@ from transformers import AutoTokenizer
 from lessons_lib.bases import Base
 from lessons_lib.session import Session, precision, quiet
 
-TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
+# diffusers' script's own: attention of pictures and words, and the feed-forward layers of the double blocks
+TARGETS = ("attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "attn.add_q_proj", "attn.add_k_proj",
+           "attn.add_v_proj", "attn.to_add_out", "ff.net.0.proj", "ff.net.2", "ff_context.net.0.proj",
+           "ff_context.net.2")  # fmt: skip
 
 
 def load(base: Base, session: Session) -> FluxPipeline:
@@ -66,6 +70,15 @@ def pack(latents: Tensor) -> Tensor:
     return latents.view(n, c, h // 2, 2, w // 2, 2).permute(0, 2, 4, 1, 3, 5).reshape(n, h * w // 4, c * 4)
 
 
+@torch.no_grad()
+def decode(pipe: DiffusionPipeline, latents: Tensor) -> list[Image]:
+    """Return the pictures that (n, 16, h, w) latents stand for, or the packed tokens of squares."""
+    vae = pipe.vae
+    latents = unpack(latents) if latents.ndim == 3 else latents
+    made = vae.decode((latents / vae.config.scaling_factor + vae.config.shift_factor).to(vae.dtype)).sample
+    return pipe.image_processor.postprocess(made)
+
+
 def positions(latents: Tensor) -> Tensor:
     """Return (h w / 4, 3) token positions: zero, row, column."""
     rows, columns = latents.shape[-2] // 2, latents.shape[-1] // 2
@@ -73,30 +86,48 @@ def positions(latents: Tensor) -> Tensor:
     return grid.to(latents.device, latents.dtype)
 
 
-def loss(
-    denoiser: nn.Module, latents: Tensor, words: dict[str, Tensor], noise: Tensor, sigma: Tensor
-) -> Tensor:
-    """Return the mean squared error of the predicted velocity noise - latents, (n,)."""
-    spread = sigma.view(-1, 1, 1, 1)
-    noisy = (1 - spread) * latents + spread * noise
+def unpack(tokens: Tensor) -> Tensor:
+    """Return the (n, c, h, w) latents of a square whose tokens are (n, h w / 4, 4 c): the way back from `pack`."""
+    n, count, width = tokens.shape
+    side = math.isqrt(count)
+    grid = tokens.view(n, side, side, width // 4, 2, 2)
+    return grid.permute(0, 3, 1, 4, 2, 5).reshape(n, width // 4, 2 * side, 2 * side)
+
+
+def velocity(denoiser: nn.Module, noisy: Tensor, sigma: Tensor, words: dict[str, Tensor]) -> Tensor:
+    """Return the predicted noise - latents, packed, (n, h w / 4, 4 c), for noisy latents (n, c, h, w)."""
     states = words["states"]
     plain = getattr(denoiser, "module", denoiser)  # several GPUs wrap it
-    made = denoiser(
+    return denoiser(
         hidden_states=pack(noisy),
         timestep=sigma,
         guidance=torch.ones_like(sigma) if plain.config.guidance_embeds else None,
         pooled_projections=words["pooled"],
         encoder_hidden_states=states,
         txt_ids=torch.zeros(states.shape[1], 3, device=states.device, dtype=states.dtype),
-        img_ids=positions(latents),
+        img_ids=positions(noisy),
         return_dict=False,
     )[0]
+
+
+def loss(
+    denoiser: nn.Module, latents: Tensor, words: dict[str, Tensor], noise: Tensor, sigma: Tensor
+) -> Tensor:
+    """Return the mean squared error of the predicted velocity noise - latents, (n,)."""
+    spread = sigma.view(-1, 1, 1, 1)
+    made = velocity(denoiser, (1 - spread) * latents + spread * noise, sigma, words)
     return (made - pack(noise - latents)).float().square().mean((1, 2))
 
 
-def sample_sigma(count: int, base: Base, generator: torch.Generator) -> Tensor:
-    """Return logit-normal noise levels around those the base was trained at (Esser et al. 2024, arXiv 2403.03206)."""
-    return torch.sigmoid(torch.randn(count, generator=generator) + base.sigma_centre)
+@torch.no_grad()
+def guess(pipe: DiffusionPipeline, noisy: Tensor, sigma: Tensor, words: dict[str, Tensor]) -> Tensor:
+    """Return the latents believed to be under the noise, (n, c, h, w): a velocity's whole way back from noisy squares."""
+    return noisy - sigma.view(-1, 1, 1, 1) * unpack(velocity(pipe.transformer, noisy, sigma, words))
+
+
+def sample_sigma(count: int, generator: torch.Generator) -> Tensor:
+    """Return logit-normal noise levels, most of them near the middle (Esser et al. 2024, arXiv 2403.03206)."""
+    return torch.sigmoid(torch.randn(count, generator=generator))
 
 
 def call(base: Base, steps: int | None, guidance: float | None) -> dict[str, Any]:
