@@ -52,9 +52,14 @@ def parser() -> argparse.ArgumentParser:
 
     commands.add_parser("bases", help="the base models a run can start from")
 
-    check = commands.add_parser("check", help="say what is good and what is missing in a folder of pictures")
+    check = commands.add_parser(
+        "check",
+        help="say what is good and what is missing in a folder of pictures",
+        description="Report on pictures before training. Ends with code 1 when something must be fixed first.",
+    )
     add_pictures(check)
     check.add_argument("--trigger", metavar="WORD", help="the word you think of using")
+    check.add_argument("--html", type=Path, metavar="FILE", help="the report with thumbnails, as one page")
 
     fetch = commands.add_parser("fetch", help="fetch real paintings that museums give away (CC0)")
     fetch.add_argument("what", choices=("museum",), help="the course's list, data/sample_mughal/museum.csv")
@@ -68,7 +73,9 @@ def parser() -> argparse.ArgumentParser:
 def add_pictures(command: argparse.ArgumentParser) -> None:
     """Add the folder, and the base model whose picture size and caption length it is checked against."""
     command.add_argument(
-        "folder", type=Path, help="pictures; captions in metadata.csv or NAME.txt if you have them"
+        "folder",
+        type=Path,
+        help="a folder or a zip of pictures; captions in metadata.csv or NAME.txt if you have them",
     )
     command.add_argument("--base", default="pocket", metavar="NAME", help="the base model (default: pocket)")
 

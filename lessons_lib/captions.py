@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from transformers import PreTrainedTokenizerBase
 
@@ -173,8 +173,17 @@ def collisions(trigger: str, texts: Sequence[str]) -> list[int]:
     return [i for i, text in enumerate(texts) if small in text.lower()]
 
 
+class Captioned(Protocol):
+    """A file with a caption: a Picture, or a finding on one."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def caption(self) -> str | None: ...
+
+
 def concerns(
-    pictures: Sequence[Picture],
+    pictures: Sequence[Captioned],
     trigger: str,
     tokenizer: PreTrainedTokenizerBase | None = None,
     limit: int | None = None,

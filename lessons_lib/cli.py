@@ -7,7 +7,8 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,14 +51,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def train(args: Namespace) -> int:
     """Read, check, train, compare: the whole job."""
-    from lessons_lib import bases, captions, families, pictures, session
+    from lessons_lib import bases, cache, captions, families, inspection, pictures, session
     from lessons_lib import train as training
 
     start = time.monotonic()
     base = bases.find(args.base)
     tokenizer = families.find(base.family).tokenizer(base)
-    chosen, held_out = divide(pictures.load(args.folder, side=base.side), args.hold_out)
+    found = pictures.load(args.folder, side=base.side)
+    report = inspection.inspect(args.folder, base, cache.home() / "looks")
+    chosen, held_out = divide(found, args.hold_out, partial(inspection.held_out, report))
     print(session.card(session.current(), base))
+    for line in inspection.lines(report):
+        if line.startswith("must fix"):
+            print(f"! {line}")
     print(f"{len(chosen)} pictures to learn from, {len(held_out)} held out for judging")
     for line in captions.concerns(chosen, args.trigger, tokenizer, base.caption_tokens):
         print(f"! {line}")
@@ -136,21 +142,23 @@ def bases(args: Namespace) -> int:
 
 
 def check(args: Namespace) -> int:
-    """Print what the library thinks of a folder and a trigger word."""
-    from lessons_lib import bases, captions, families, pictures
+    """Print the report on a folder and a trigger word; code 1 when something must be fixed before training."""
+    from lessons_lib import bases, cache, inspection, inspection_page
 
     base = bases.find(args.base)
-    found = pictures.load(args.folder, side=base.side)
-    print(*pictures.report(found, base), sep="\n")
+    with counting_bar("looking", "picture") as on_picture:
+        report = inspection.inspect(args.folder, base, cache.home() / "looks", on_picture)
+    print(*inspection.lines(report), sep="\n")
+    if args.html:
+        args.html.write_text(inspection_page.page(report), encoding="utf-8")
+        print(f"report   {args.html}")
     if args.trigger:
+        from lessons_lib import captions, families
+
         tokenizer = families.find(base.family).tokenizer(base)
-        concerns = captions.concerns(
-            pictures.for_training(found), args.trigger, tokenizer, base.caption_tokens
-        )
-        print(
-            *[f"! {line}" for line in concerns] or [f"{args.trigger!r} is free to take a meaning"], sep="\n"
-        )
-    return 0
+        found = captions.concerns(inspection.to_train(report), args.trigger, tokenizer, base.caption_tokens)
+        print(*[f"! {line}" for line in found] or [f"{args.trigger!r} is free to take a meaning"], sep="\n")
+    return int(report.count("must fix") > 0)
 
 
 def fetch(args: Namespace) -> int:
@@ -175,8 +183,10 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
 }  # fmt: skip
 
 
-def divide(found: list[Picture], hold_out: int | None) -> tuple[list[Picture], list[Picture]]:
-    """Return pictures to learn from and pictures to judge by: as metadata.csv says, or evenly spaced ones held out.
+def divide(
+    found: list[Picture], hold_out: int | None, choose: Callable[[float], Sequence[Path]]
+) -> tuple[list[Picture], list[Picture]]:
+    """Return pictures to learn from and pictures to judge by, as metadata.csv says or else as `choose(share)` does.
 
     Raises ValueError when fewer than three would be left to learn from.
     """
@@ -191,9 +201,8 @@ def divide(found: list[Picture], hold_out: int | None) -> tuple[list[Picture], l
             f"found {len(chosen)} pictures and --hold-out {count}; expected at least 3 left to learn from. "
             "Add pictures or hold fewer out"
         )
-    places = {(2 * i + 1) * len(chosen) // (2 * count) for i in range(count)}
-    kept = [p for i, p in enumerate(chosen) if i in places]
-    return [p for i, p in enumerate(chosen) if i not in places], kept
+    names = set(choose(count / len(chosen))) if count else set()
+    return [p for p in chosen if p.path not in names], [p for p in chosen if p.path in names]
 
 
 def pictures_of(run: Run, folder: Path | None) -> tuple[list[Picture], list[Picture]]:
@@ -258,11 +267,13 @@ def training_bar() -> Iterator[Callable[[Step], None]]:
 
 @contextmanager
 def counting_bar(doing: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a function that shows how many of something are done."""
-    with tqdm(desc=doing, unit=unit, total=0) as bar:
+    """Give a function that shows how many of something are done. The bar comes with the first: errors stand alone."""
+    with ExitStack() as bars:
+        first: list[tqdm] = []
 
         def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
+            if not first:
+                first.append(bars.enter_context(tqdm(desc=doing, unit=unit, total=total)))
+            first[0].update(done - first[0].n)
 
         yield show

@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 from lessons_lib.decode import PictureError, decode
-from lessons_lib.pictures import in_folder
+from lessons_lib.sources import SUFFIXES, Found, suffix, walk
 from lessons_lib.web import Refused, Web
 
 PRACTICE = Path(__file__).resolve().parents[1] / "data" / "sample_mughal"
@@ -148,10 +148,10 @@ def file_name(row: dict[str, str]) -> str:
 
 def earlier(folder: Path, names: Container[str]) -> dict[str, dict[str, str]]:
     """Return the metadata rows of pictures that are there, by file name. Raises ValueError when there are others."""
-    strangers = [path for path, _ in in_folder(folder) if path.relative_to(folder).as_posix() not in names]
+    strangers = [n for n in walk(folder, Found()) if suffix(n) in SUFFIXES and n not in names]
     if strangers:
         raise ValueError(
-            f"{folder}: holds {strangers[0].name}, which is not from the museums; expected a folder of their own. "
+            f"{folder}: holds {min(strangers)}, which is not from the museums; expected a folder of their own. "
             "Name another"
         )
     table = folder / "metadata.csv"

@@ -1,28 +1,41 @@
-"""Read a folder of pictures: every file checked, turned upright, in sRGB, with its caption and its rights."""
+"""Pictures to learn from: every file of a source decoded, upright, in sRGB, with its caption and its rights."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Sequence
+import os
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
-import torch
 from PIL import Image, ImageOps
-from torch import Tensor
 
-from lessons_lib.bases import Base
-from lessons_lib.decode import WHITE, PictureError, decode
+from lessons_lib import sources, tables
+from lessons_lib.decode import WHITE, PictureError, shown, unpack
+from lessons_lib.sources import Entry, Source
+from lessons_lib.zips import Problem
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+if TYPE_CHECKING:  # torch takes seconds to load, which a report of pictures seen before need not wait for
+    from torch import Tensor
+
+
 RIGHTS = ("title", "maker", "date", "licence", "source")
+KEPT = 400 * 10**6  # bytes of pictures that stay in memory; the others are decoded when they are asked for
+SMALLEST = 64
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass
 class Picture:
-    """One picture, upright, 8-bit sRGB. `size` is that of the file: `image` may have been shrunk to save memory."""
+    """One picture, upright, 8-bit sRGB. `size` is that of the file: `image` may have been shrunk to save memory.
+
+    `more` holds what else its table says, such as its `book` or a `crop`; `read` gives the file's bytes where it has any.
+    """
 
     path: Path
     image: Image.Image
@@ -31,127 +44,127 @@ class Picture:
     split: str | None = None
     notes: list[str] = field(default_factory=list)
     size: tuple[int, int] = (0, 0)
+    more: dict[str, str] = field(default_factory=dict)
+    read: Callable[[], bytes] | None = field(default=None, repr=False, compare=False)
 
 
-def load(
-    source: str | Path | Sequence[str | Path], side: int | None = None, min_side: int = 64
-) -> list[Picture]:
-    """Return the pictures of a folder (or of a list of files), sorted by name, every one decoded whole.
+class Stored(Picture):
+    """A picture whose `image` is decoded again each time it is asked for, so that 5,000 of them take no memory."""
 
-    A `metadata.csv` in the folder (columns file_name, caption or text, split, and rights) decides which files are read;
+    again: Callable[[], Image.Image]
+
+    def __init__(self, picture: Picture, again: Callable[[], Image.Image]):
+        self.__dict__.update(vars(picture), again=again)
+        del self.image
+
+    def __getattr__(self, name: str) -> Image.Image:
+        if name != "image" or "again" not in vars(self):
+            raise AttributeError(name)
+        return self.again()
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What became of a source: pictures that can be used, the files that cannot and why, what was passed over."""
+
+    pictures: list[Picture]
+    problems: list[Problem]
+    notes: list[str]
+
+
+def load(source: Source, side: int | None = None, min_side: int = SMALLEST) -> list[Picture]:
+    """Return the pictures of a folder, a zip, a list of files or an upload, every one decoded whole.
+
+    A `metadata.csv` or `.jsonl` (columns file_name, caption or text, split, and rights) decides which files are read;
     a `NAME.txt` beside a picture is its caption where the table has none. With `side`, larger pictures are shrunk to
-    twice that short side, so that three thousand photographs fit in memory.
-    Raises PictureError that names the first file that cannot be used, and counts the others.
+    twice that short side. The first 400 MB stay in memory; beyond that, an image is read again when it is asked for.
+    Raises PictureError that names the first file that cannot be used, and counts the others; `survey` goes on instead.
     """
-    rows = find(source)
-    pictures, problems = [], []
-    for path, row in rows:
-        try:
-            pictures.append(read(path, row, side, min_side))
-        except PictureError as problem:
-            problems.append((path.name, str(problem)))
-    if problems:
-        others = ", ".join(name for name, _ in problems[1:5]) + (", ..." if len(problems) > 5 else "")
-        more = f" ({len(problems) - 1} more cannot be used: {others})" if others else ""
-        raise PictureError(problems[0][1] + more)
-    return pictures
+    found = survey(source, side, min_side)
+    if found.problems:
+        rest = [path.name for path, _ in found.problems[1:]]
+        others = f" ({len(rest)} more cannot be used: {sources.listed(rest)})" if rest else ""
+        raise PictureError(found.problems[0][1] + others)
+    return found.pictures
 
 
-def find(source: str | Path | Sequence[str | Path]) -> list[tuple[Path, dict[str, str]]]:
-    """Return each picture file with its row of `metadata.csv` (empty where there is none). Raises PictureError."""
-    if not isinstance(source, (str, Path)):
-        return in_list([Path(s) for s in source])
-    folder = Path(source)
-    if not folder.exists():
-        raise PictureError(
-            f"{folder}: no such folder; expected one that holds your pictures. Check its spelling"
-        )
-    if not folder.is_dir():
-        raise PictureError(
-            f"{folder}: is a file; expected a folder of pictures. Put them into one and name that"
-        )
-    table = folder / "metadata.csv"
-    found = in_table(table) if table.is_file() else in_folder(folder)
-    if not found:
-        raise PictureError(
-            f"{folder}: holds no pictures; expected files that end in {', '.join(sorted(SUFFIXES))}"
-        )
-    return found
+def survey(source: Source, side: int | None = None, min_side: int = SMALLEST) -> Survey:
+    """Return the pictures that `load` would, whatever else is there: one bad file loses no good one.
+
+    Raises PictureError only when there is no such source, or nothing in it.
+    """
+    found = sources.find(source)
+    pictures, problems, kept = [], list(found.problems), 0
+    for entry, (picture, troubles) in zip(
+        found.entries, in_order(lambda e: attempt(e, side, min_side), found.entries), strict=True
+    ):
+        problems += troubles
+        if picture is None:
+            continue
+        kept += 3 * picture.image.width * picture.image.height
+        pictures.append(picture if kept <= KEPT else stored(picture, entry, side))
+    return Survey(pictures, problems, found.notes)
 
 
-def in_list(files: list[Path]) -> list[tuple[Path, dict[str, str]]]:
-    """Return the files with their rows of a `metadata.csv` in their own folder or in the one above."""
-    if not files:
-        raise PictureError("the list of pictures is empty; expected at least one path")
-    tables = {up / "metadata.csv" for path in files for up in path.resolve().parents[:2]}
-    rows = {p.resolve(): row for table in tables if table.is_file() for p, row in in_table(table)}
-    for path in files:
-        if not path.is_file():
-            raise PictureError(f"{path}: no such file; expected the path of a picture. Check its spelling")
-    return [(path, rows.get(path.resolve(), {})) for path in files]
+def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Give work(item) for each item, in order, on a thread a core (8 at most) and only a few ahead; Pillow's warnings are silent."""
+    threads = min(8, os.cpu_count() or 1)
+    waiting: deque[Future[Result]] = deque()
+    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
+        warnings.simplefilter("ignore")
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
-def in_folder(folder: Path) -> list[tuple[Path, dict[str, str]]]:
-    """Return the picture files in a folder and its subfolders, hidden ones left out."""
-    files = (p for p in sorted(folder.rglob("*")) if p.suffix.lower() in SUFFIXES and p.is_file())
-    return [(p, {}) for p in files if not any(part.startswith(".") for part in p.relative_to(folder).parts)]
+def attempt(entry: Entry, side: int | None, min_side: int) -> tuple[Picture | None, list[Problem]]:
+    """Return the picture, or none, and what was wrong with it or with its caption file."""
+    try:
+        picture = read(entry, side, min_side)
+    except PictureError as problem:
+        return None, [(entry.path, str(problem))]
+    if picture.caption or not entry.note:
+        return picture, []
+    try:
+        picture.caption = tables.caption_in(entry.note)
+    except PictureError as problem:
+        return picture, [(entry.note[0], str(problem))]
+    return picture, []
 
 
-def in_table(table: Path) -> list[tuple[Path, dict[str, str]]]:
-    """Return the files that a `metadata.csv` names, each with its row. Raises PictureError for a table it cannot follow."""
-    with table.open(encoding="utf-8-sig", newline="") as file:
-        try:
-            rows = list(csv.DictReader(file))
-        except (UnicodeDecodeError, csv.Error) as problem:
-            raise PictureError(
-                f"{table}: cannot be read ({problem}); expected a CSV file in UTF-8. Save it again"
-            ) from None
-    found = []
-    for row in rows:
-        name = row.get("file_name")
-        if not name:
-            raise PictureError(
-                f"{table}: a row without file_name; expected that column, filled in for every picture"
-            )
-        path = table.parent / name
-        if not path.resolve().is_relative_to(table.parent.resolve()):
-            raise PictureError(
-                f"{table}: {name} lies outside the folder; expected files inside it. Move the picture in"
-            )
-        if not path.is_file():
-            raise PictureError(f"{table}: names {name}, which is not there. Add the file or take out its row")
-        found.append((path, {key: (row[key] or "").strip() for key in row if isinstance(key, str)}))
-    return found
-
-
-def read(path: Path, row: dict[str, str], side: int | None = None, min_side: int = 64) -> Picture:
-    """Return one file as a Picture. Raises PictureError: not a picture, cut short, too large, too small."""
-    image, notes = decode(path)
-    size = image.size
+def read(entry: Entry, side: int | None = None, min_side: int = SMALLEST) -> Picture:
+    """Return one file as a Picture, without its caption file. Raises PictureError: no picture, cut short, too small."""
+    image, notes = unpack(entry.read(), entry.path)
+    size, row = image.size, entry.row
     if min(size) < min_side:
         raise PictureError(
-            f"{path}: is {size[0]} x {size[1]} px; expected at least {min_side} px on the short side. "
+            f"{shown(entry.path)}: is {size[0]} x {size[1]} px; expected at least {min_side} px on the short side. "
             "Leave it out, or find a larger copy"
         )
-    if side and min(size) > 2 * side:
-        scale = 2 * side / min(size)
-        image = image.resize((round(size[0] * scale), round(size[1] * scale)), Image.Resampling.LANCZOS)
     rights = {key: row[key] for key in RIGHTS if row.get(key)}
-    caption = row.get("caption") or row.get("text") or sidecar(path)
-    return Picture(path, image, rights, caption or None, row.get("split") or None, notes, size)
+    more = {k: v for k, v in row.items() if v and k not in (*RIGHTS, "file_name", "caption", "text", "split")}
+    caption = row.get("caption") or row.get("text") or None
+    image = shrunk(image, side)
+    return Picture(
+        entry.path, image, rights, caption, row.get("split") or None, notes, size, more, entry.read
+    )
 
 
-def sidecar(path: Path) -> str | None:
-    """Return the text of `NAME.txt` beside a picture, in one line, or None. Raises PictureError when it is not UTF-8."""
-    note = path.with_suffix(".txt")
-    if not note.is_file():
-        return None
-    try:
-        return " ".join(note.read_text(encoding="utf-8-sig").split()) or None
-    except UnicodeDecodeError:
-        raise PictureError(
-            f"{note}: is not UTF-8 text; expected a caption in UTF-8. Save it again as UTF-8"
-        ) from None
+def shrunk(image: Image.Image, side: int | None) -> Image.Image:
+    """Return the picture with a short side of at most twice `side`."""
+    if not side or min(image.size) <= 2 * side:
+        return image
+    scale = 2 * side / min(image.size)
+    size = (round(image.width * scale), round(image.height * scale))
+    return image.resize(size, Image.Resampling.LANCZOS)
+
+
+def stored(picture: Picture, entry: Entry, side: int | None) -> Picture:
+    """Return the picture without its pixels; they come from the file again."""
+    return Stored(picture, lambda: shrunk(unpack(entry.read(), entry.path)[0], side))
 
 
 def for_training(pictures: Iterable[Picture]) -> list[Picture]:
@@ -184,46 +197,7 @@ def square(image: Image.Image, side: int, way: Literal["centre", "letterbox"] = 
 
 def pixels(images: Sequence[Image.Image], side: int) -> Tensor:
     """Return (n, 3, side, side) float32 in -1 ... 1, each picture cut to its middle square."""
+    import torch
+
     rows = np.stack([np.asarray(square(i.convert("RGB"), side), dtype=np.float32) for i in images])
     return torch.from_numpy(rows / 127.5 - 1).permute(0, 3, 1, 2).contiguous()
-
-
-def report(pictures: Sequence[Picture], base: Base) -> list[str]:
-    """Return what a learner should know before training, one finding a line: counts, sizes, captions, twins, rights."""
-    train, kept = for_training(pictures), held_out(pictures)
-    shorts = [min(p.size) for p in train]
-    lines = [f"{len(train)} pictures to train on, {len(kept)} held out for judging"]
-    if len(train) < 6:
-        lines.append(
-            f"only {len(train)} to train on: expected 6 or more; with fewer the model tends to copy them"
-        )
-    lines.append(f"short sides {min(shorts)} to {max(shorts)} px; {base.name} draws {base.side} px")
-    small = [p.path.name for p in train if min(p.size) < base.side]
-    if small:
-        lines.append(f"smaller than {base.side} px and so enlarged: {listed(small)}")
-    captioned = sum(bool(p.caption) for p in train)
-    lines.append(f"{captioned} of {len(train)} have a caption")
-    lines += [f"{a} and {b} look alike: keep one, or the model learns it twice" for a, b in twins(train)]
-    unknown = [p.path.name for p in pictures if not p.rights.get("licence")]
-    lines.append(
-        f"no licence known for {listed(unknown)}: fine to try, not to publish"
-        if unknown
-        else "every picture has a licence"
-    )
-    return lines + [f"{p.path.name}: {note}" for p in pictures for note in p.notes]
-
-
-def listed(names: Sequence[str], most: int = 4) -> str:
-    """Return a few names and how many more there are."""
-    rest = len(names) - most
-    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def twins(pictures: Sequence[Picture], bits: int = 5) -> list[tuple[str, str]]:
-    """Return the names of pictures whose 64-bit difference hashes differ by at most so many bits."""
-    hashes = []
-    for picture in pictures:
-        grey = np.asarray(picture.image.convert("L").resize((9, 8), Image.Resampling.LANCZOS), dtype=np.int16)
-        hashes.append((grey[:, 1:] > grey[:, :-1]).ravel())
-    pairs = ((i, j) for i in range(len(hashes)) for j in range(i) if (hashes[i] ^ hashes[j]).sum() <= bits)
-    return [(pictures[j].path.name, pictures[i].path.name) for i, j in pairs]

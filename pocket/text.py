@@ -22,6 +22,7 @@ from pocket.muon import optimizers, set_rates
 
 STATE = corpus.CACHE / "text.pt"
 HEADS = corpus.CACHE / "text_heads.pt"
+JOINT = corpus.CACHE / "flow.pt"  # where `python -m pocket.flow` leaves them, trained on with the transformer
 MATRICES = ("SelfAttention.q", "SelfAttention.k", "SelfAttention.v", "SelfAttention.o", "DenseReluDense", "self_attn", "mlp.fc")
 WIDTH = 256
 CODE = 256  # numbers that stand for a picture while the text encoders learn
@@ -98,25 +99,38 @@ def picture_codes(count: int = 6000) -> Tensor:
     return codes / codes.square().mean().sqrt()
 
 
-def train(minutes: float, seed: int = 0, batch: int = 256) -> None:
+def known_weights() -> dict[str, Tensor]:
+    """Return the encoders' weights from whichever stage ran last, {} before the first."""
+    if JOINT.exists() and (not STATE.exists() or JOINT.stat().st_mtime > STATE.stat().st_mtime):
+        both = torch.load(JOINT, weights_only=True)["average"]
+        return {name.removeprefix("texts."): value for name, value in both.items() if name.startswith("texts.")}
+    return torch.load(STATE, weights_only=True) if STATE.exists() else {}
+
+
+def fresh_heads() -> nn.ModuleList:
+    """Return the two linear forecasts of a picture's code, from T5's mean state and from CLIP's pooled vector."""
+    return nn.ModuleList([nn.Linear(WIDTH, CODE), nn.Linear(WIDTH, CODE)])
+
+
+def train(minutes: float, peak: float, seed: int = 0, batch: int = 256) -> None:
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     known = latents.load(corpus.SIDE)[1]
     codes = picture_codes()
     model = Texts()
-    heads = nn.ModuleList([nn.Linear(WIDTH, CODE), nn.Linear(WIDTH, CODE)])
-    if STATE.exists():  # goes on from the last run
-        model.load_state_dict(torch.load(STATE, weights_only=True))
+    heads = fresh_heads()
+    if known_weights():
+        model.load_state_dict(known_weights())
     if HEADS.exists():
         heads.load_state_dict(torch.load(HEADS, weights_only=True))
-    opts = optimizers(model, MATRICES, 0.02, 2e-3)
+    opts = optimizers(model, MATRICES, peak, 0.1 * peak)
     opts.append(torch.optim.AdamW(heads.parameters(), lr=2e-3, betas=(0.9, 0.98), weight_decay=0.01))
     start = said = time.time()
     step = 0
     while (share := (time.time() - start) / (60 * minutes)) < 1:
         set_rates(opts, min(1, (step + 1) / 50, 1.02 - share))
         picks = rng.integers(0, len(known) - 500, batch)
-        loss = guess(model, heads, [scenes.caption(known[i], rng) for i in picks], codes[picks])
+        loss = guess(model, heads, [scenes.caption(known[i], rng, 0.2) for i in picks], codes[picks])
         loss.backward()
         for opt in opts:
             opt.step()
@@ -134,7 +148,11 @@ def train(minutes: float, seed: int = 0, batch: int = 256) -> None:
 
 def guess(model: Texts, heads: nn.ModuleList, captions: list[str], wanted: Tensor) -> Tensor:
     """Return the squared error of both encoders' forecasts of the picture codes; 1.0 is knowing nothing."""
-    states, pooled = model(captions, 20)
+    return forecast_error(model(captions, 24), heads, wanted)
+
+
+def forecast_error(words: tuple[Tensor, Tensor], heads: nn.ModuleList, wanted: Tensor) -> Tensor:
+    states, pooled = words
     made = heads[0](states.mean(1)), heads[1](pooled)
     return sum((m - wanted).square().mean() for m in made) / 2
 
@@ -142,5 +160,7 @@ def guess(model: Texts, heads: nn.ModuleList, captions: list[str], wanted: Tenso
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=3)
+    parser.add_argument("--peak", type=float, default=0.02, help="Muon's learning rate")
     torch.set_num_threads(2)
-    train(parser.parse_args().minutes)
+    o = parser.parse_args()
+    train(o.minutes, o.peak)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from lessons_lib import arguments, cli, train
+from lessons_lib import arguments, cli, inspection, pictures, train
 from lessons_lib.bases import BASES
 from lessons_lib.pictures import Picture
 from lessons_lib.runs import Run, Settings
@@ -98,7 +100,8 @@ def test_settings_that_are_not_given_are_left_to_the_base():
 
 @pytest.mark.parametrize(("count", "asked", "kept"), [(16, None, 3), (9, None, 0), (16, 0, 0), (6, 2, 2)])
 def test_pictures_without_splits_are_partly_held_out(count, asked, kept):
-    chosen, held_out = cli.divide(some_pictures(count), asked)
+    found = some_pictures(count)
+    chosen, held_out = cli.divide(found, asked, lambda share: [p.path for p in found[: round(share * count)]])
     assert len(held_out) == kept and len(chosen) + kept == count
     assert not {p.path for p in chosen} & {p.path for p in held_out}
 
@@ -106,13 +109,13 @@ def test_pictures_without_splits_are_partly_held_out(count, asked, kept):
 def test_splits_of_the_table_win():
     found = some_pictures(12)
     found[0].split, found[1].split = "train", "held_out"
-    assert [len(part) for part in cli.divide(found, None)] == [1, 1]
+    assert [len(part) for part in cli.divide(found, None, fail(AssertionError()))] == [1, 1]
 
 
 @pytest.mark.parametrize("asked", [-1, 4, 99])
 def test_holding_out_too_many_is_refused(asked):
     with pytest.raises(ValueError, match="found 6 pictures"):
-        cli.divide(some_pictures(6), asked)
+        cli.divide(some_pictures(6), asked, lambda _: [])
 
 
 def test_bases_are_listed_with_licence_and_memory(capsys):
@@ -122,9 +125,28 @@ def test_bases_are_listed_with_licence_and_memory(capsys):
 
 
 def test_check_speaks_of_pictures_and_of_the_word(folder, capsys):
-    assert cli.main(["check", str(folder), "--trigger", "table"]) == 0
+    assert cli.main(["check", str(folder), "--trigger", "table", "--html", str(folder / "r.html")]) == 0
     shown = capsys.readouterr().out
     assert "4 pictures" in shown and "! 'table'" in shown
+    assert "<h1>Pictures for pocket" in (folder / "r.html").read_text()
+
+
+def test_check_ends_with_code_1_when_something_must_be_fixed(folder, capsys):
+    (folder / "4.jpg").write_text("not a picture")
+    assert cli.main(["check", str(folder)]) == 1
+    assert "must fix: " in capsys.readouterr().out
+
+
+def test_leaves_of_one_book_are_held_out_together_or_not_at_all(tmp_path):
+    rows = ["file_name,book"]
+    for i, path in enumerate(sorted((arguments.DEMO_PICTURES / "train").glob("*.jpg"))[:10]):
+        shutil.copy(path, tmp_path / f"{i}.jpg")
+        rows.append(f"{i}.jpg,book {i // 2}")
+    (tmp_path / "metadata.csv").write_text("\n".join(rows))
+    report = inspection.inspect(tmp_path, BASES["pocket"])
+    chosen, held_out = cli.divide(pictures.load(tmp_path), None, partial(inspection.held_out, report))
+    assert len(held_out) == 2 and len({p.more["book"] for p in held_out}) == 1
+    assert not {p.more["book"] for p in chosen} & {p.more["book"] for p in held_out}
 
 
 def test_ctrl_c_in_training_says_where_the_learned_is(folder, monkeypatch, capsys):

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from PIL import Image
 
-from lessons_lib import cli, museum, pictures
+from lessons_lib import cli, museum, pictures, sources
 from lessons_lib import web as webs
 from lessons_lib.museum import fetch
 from lessons_lib.web import Web
@@ -624,7 +624,7 @@ def test_offline_falls_back_to_the_practice_paintings_after_one_try_a_host(get, 
     assert (
         len(said) == 3 and "cannot be reached" in said[1] and "practice paintings take their place" in said[2]
     )
-    assert len(pictures.find(fetched.folder)) == 22
+    assert len(sources.find(fetched.folder).entries) == 22
 
 
 def test_one_museum_that_is_away_does_not_stop_the_others(get, site, clock):

@@ -135,8 +135,52 @@ def test_a_cmyk_profile_is_asked_before_pillows_rule(tmp_path, monkeypatch):
 
     monkeypatch.setattr(ImageCms, "ImageCmsProfile", lambda data: data)
     monkeypatch.setattr(ImageCms, "profileToProfile", convert)
+    monkeypatch.setattr(ImageCms, "getProfileDescription", lambda profile: "Coated paper")
     quarters("CMYK").save(tmp_path / "press.jpg", icc_profile=b"a press profile")
-    assert near(only(tmp_path), (20, 20), GREEN, by=0) and asked == [("CMYK", "RGB")]
+    picture = only(tmp_path)
+    assert near(picture, (20, 20), GREEN, by=0) and asked == [("CMYK", "RGB")]
+    assert "colours brought from Coated paper to sRGB" in picture.notes
+
+
+@pytest.mark.parametrize("mode", ["P", "RGBA", "L"])
+def test_a_profile_counts_for_palettes_layers_and_greys_too(tmp_path, monkeypatch, mode):
+    asked = []
+    real = ImageCms.profileToProfile
+    monkeypatch.setattr(
+        ImageCms, "profileToProfile", lambda image, *a, **k: asked.append(image.mode) or real(image, *a, **k)
+    )
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    quarters(mode).save(tmp_path / "a.png", icc_profile=profile)
+    only(tmp_path)
+    assert asked == ["L" if mode == "L" else "RGB"]
+
+
+def test_lab_colours_are_brought_to_rgb(tmp_path):
+    lab = ImageCms.createProfile("LAB")
+    ImageCms.profileToProfile(quarters(), ImageCms.createProfile("sRGB"), lab, outputMode="LAB").save(
+        tmp_path / "lab.tif"
+    )
+    assert near(only(tmp_path), (20, 20), RED)
+
+
+def test_damaged_exif_turns_nothing_and_loses_nothing(tmp_path):
+    out = io.BytesIO()
+    quarters().save(out, "JPEG", quality=95, exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff garbage")
+    (tmp_path / "a.jpg").write_bytes(out.getvalue())
+    assert near(only(tmp_path), (20, 20), RED)
+
+
+def test_a_format_that_is_not_on_the_list_starts_no_decoder(tmp_path):
+    quarters().save(tmp_path / "a.jpg", "PPM")
+    with pytest.raises(PictureError, match="is not a picture .*P6"):
+        load(tmp_path)
+
+
+def test_a_file_of_gigabytes_is_not_read(tmp_path):
+    with (tmp_path / "a.jpg").open("wb") as file:
+        file.truncate(3 * 10**9)
+    with pytest.raises(PictureError, match="a.jpg: has 3,000 MB"):
+        load(tmp_path)
 
 
 def test_a_broken_profile_is_left_out(tmp_path):
@@ -187,7 +231,7 @@ def test_of_an_animation_the_first_frame_is_read(tmp_path, suffix):
     frames[0].save(tmp_path / f"moves.{suffix}", save_all=True, append_images=frames[1:], duration=50)
     picture = only(tmp_path)
     assert near(picture, (20, 20), RED, 24) and near(picture, (50, 80), BLUE, 24)
-    assert picture.notes[0].startswith("2 frames")
+    assert picture.notes[0].startswith("several frames")
 
 
 @pytest.mark.parametrize("tag, place", [(3, (80, 80)), (6, (80, 20)), (8, (20, 80))])
@@ -283,15 +327,40 @@ def test_pixels_run_from_minus_one_to_one():
     assert values[:, 0].unique().tolist() == [-1] and values[:, 1].unique().tolist() == [1]
 
 
-def test_the_report_names_twins_and_missing_rights(tmp_path):
-    noise = Image.effect_noise((90, 90), 90).resize((200, 200))
-    noise.save(tmp_path / "a.png")
-    noise.resize((180, 180)).save(tmp_path / "b.jpg")
-    Image.effect_noise((90, 90), 90).resize((200, 200)).save(tmp_path / "c.png")
-    text = "\n".join(pictures.report(load(tmp_path), bases.find("pocket")))
-    assert "3 pictures to train on, 0 held out" in text and "only 3 to train on" in text
-    assert "a.png and b.jpg look alike" in text and "c.png look alike" not in text
-    assert "no licence known for a.png, b.jpg, c.png" in text
+def test_a_survey_goes_on_past_bad_files(tmp_path):
+    quarters().save(tmp_path / "good.png")
+    (tmp_path / "bad.jpg").write_bytes(b"GARBAGE")
+    (tmp_path / "good.txt").write_bytes("über".encode("latin-1"))
+    found = pictures.survey(tmp_path)
+    assert [p.path.name for p in found.pictures] == ["good.png"] and found.pictures[0].caption is None
+    assert [path.name for path, _ in found.problems] == ["bad.jpg", "good.txt"]
+
+
+def test_beyond_the_memory_allowed_pictures_are_read_when_they_are_asked_for(tmp_path, monkeypatch):
+    for name in ("a.png", "b.png"):
+        quarters(side=300).save(tmp_path / name)
+    monkeypatch.setattr(pictures, "KEPT", 200 * 200 * 3)
+    a, b = load(tmp_path, side=100)
+    assert "image" in vars(a) and "image" not in vars(b) and b.size == (300, 300)
+    assert b.image.size == (200, 200) and b.image.tobytes() == a.image.tobytes()
+    b.image = b.image.crop((0, 0, 50, 50))
+    assert b.image.size == (50, 50)
+
+
+def test_a_picture_that_went_since_is_named(tmp_path, monkeypatch):
+    quarters().save(tmp_path / "a.png")
+    monkeypatch.setattr(pictures, "KEPT", 0)
+    (picture,) = load(tmp_path)
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(PictureError, match="a.png: cannot be read"):
+        _ = picture.image
+
+
+def test_work_on_threads_comes_back_in_order_and_is_not_all_begun_at_once():
+    begun = []
+    results = pictures.in_order(lambda n: begun.append(n) or n * n, range(1000))
+    assert [next(results) for _ in range(3)] == [0, 1, 4] and len(begun) < 100
+    results.close()
 
 
 def test_the_practice_paintings_are_whole_and_have_rights():

@@ -1,0 +1,134 @@
+"""What can be made again, kept on disk: one safetensors file a picture, found by its content and its settings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+if TYPE_CHECKING:  # as in pictures.py
+    from torch import Tensor, nn
+
+
+def home() -> Path:
+    """Return the folder for all of it: LESSONS_CACHE where that is set. It may be deleted at any time."""
+    up = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("LESSONS_CACHE") or Path(up) / "lora-lessons")
+
+
+def place(folder: Path, digest: str, settings: Mapping[str, Any]) -> Path:
+    """Return the file that stands for some content, by its hash, under some settings; a change of either names another."""
+    told = json.dumps([digest, dict(settings)], sort_keys=True)
+    return folder / f"{hashlib.sha256(told.encode()).hexdigest()}.safetensors"
+
+
+def put(path: Path, tensors: Any, told: Mapping[str, str], save: Callable[..., bytes]) -> None:
+    """Write a safetensors file with its own checksum, whole or not at all. `save`: safetensors.torch's or .numpy's.
+
+    Raises OSError that names the folder when it cannot be written.
+    """
+    data = save(tensors, {**told, "sha256": checksum(body(save(tensors)), told)})
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, part = tempfile.mkstemp(prefix=".", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            os.replace(part, path)
+        except BaseException:
+            os.unlink(part)
+            raise
+    except OSError as problem:
+        raise OSError(
+            f"cannot write to {path.parent} ({problem.strerror}); free some space, or set LESSONS_CACHE to another folder"
+        ) from problem
+
+
+def get(path: Path) -> tuple[bytes, dict[str, str]] | None:
+    """Return a file's bytes, for safetensors' load(), and what it was told; None when it is not there or is damaged."""
+    try:
+        data = path.read_bytes()
+        told = json.loads(data[8 : len(data) - len(body(data))])["__metadata__"]
+        whole = told.pop("sha256") == checksum(body(data), told)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return (data, told) if whole else None
+
+
+def checksum(tensors: bytes, told: Mapping[str, str]) -> str:
+    """Return a hash of all that a file holds."""
+    return hashlib.sha256(json.dumps(dict(told), sort_keys=True).encode() + tensors).hexdigest()
+
+
+def body(data: bytes) -> bytes:
+    """Return the tensors of a safetensors file: what follows 8 bytes of length and the header."""
+    return data[8 + int.from_bytes(data[:8], "little") :]
+
+
+@dataclass(frozen=True)
+class Latents:
+    """Latents on disk, indexed like a tensor: ``latents[picks]`` reads those few, stacked, (picks, channels, h, w)."""
+
+    files: tuple[Path, ...]
+    encoded: int  # how many were not there before
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, picks: Tensor) -> Tensor:
+        import torch
+
+        return torch.stack([latents_in(self.files[i]) for i in picks.tolist()])
+
+
+def latents_in(path: Path) -> Tensor:
+    """Return one picture's latents, (channels, h, w). Raises OSError when the file went or broke since it was written."""
+    from safetensors.torch import load
+
+    found = get(path)
+    if found is None:
+        raise OSError(f"{path} was damaged or removed while it was needed; start again, and it is made again")
+    return load(found[0])["latents"]
+
+
+def encode_to(
+    folder: Path,
+    images: Iterable[Image.Image],
+    settings: Mapping[str, Any],
+    encode: Callable[[Image.Image], Tensor],
+) -> Latents:
+    """Return the latents of pictures, cropped already, of which only those not in `folder` are encoded.
+
+    One picture is in memory at a time, so give a generator. `encode` returns (channels, h, w). The key is the picture's
+    pixels and `settings`, which must hold all else that the latents depend on: `fingerprint` of the VAE, the base's name.
+    Raises OSError when the folder cannot be written; what was encoded until then stays.
+    """
+    from safetensors.torch import save
+
+    files, encoded = [], 0
+    for image in images:
+        digest = hashlib.sha256(image.tobytes()).hexdigest()
+        path = place(folder, digest, {**settings, "mode": image.mode, "size": image.size})
+        if get(path) is None:
+            put(path, {"latents": encode(image).detach().cpu().contiguous()}, {}, save)
+            encoded += 1
+        files.append(path)
+    return Latents(tuple(files), encoded)
+
+
+def fingerprint(model: nn.Module) -> str:
+    """Return a hash of a model's weights, so that latents of another VAE, or of one trained further, are not taken for its own."""
+    import torch
+
+    digest = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(memoryview(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()))
+    return digest.hexdigest()

@@ -1,0 +1,80 @@
+"""Three ways to a square, and the shapes of kohya's buckets."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from lessons_lib import crops
+from lessons_lib.pictures import Picture
+
+RED, BLUE, WHITE = (200, 30, 40), (30, 60, 190), (255, 255, 255)
+
+
+def wide(shrunk=1, **more):
+    """300 x 100 px: red, with the right third blue."""
+    image = Image.new("RGB", (300 // shrunk, 100 // shrunk), RED)
+    image.paste(BLUE, (200 // shrunk, 0, 300 // shrunk, 100 // shrunk))
+    return Picture(Path("wide.png"), image, size=(300, 100), more=more)
+
+
+@pytest.mark.parametrize("shrunk", [1, 2])
+def test_a_box_is_in_pixels_of_the_file(shrunk):
+    cut = crops.by_hand(wide(shrunk), (200, 0, 300, 100), 64)
+    assert cut.size == (64, 64) and cut.getpixel((2, 32)) == BLUE
+
+
+def test_a_box_grows_to_a_square_inside_the_picture():
+    cut = crops.by_hand(wide(), (260, 40, 300, 50), 64)
+    assert {cut.getpixel((x, y)) for x in (1, 62) for y in (1, 62)} == {BLUE}
+
+
+def test_a_box_longer_than_the_picture_is_high_gets_bars():
+    cut = crops.by_hand(wide(), (0, 0, 300, 100), 60)
+    assert cut.getpixel((5, 30)) == RED and cut.getpixel((30, 3)) == WHITE
+
+
+def test_the_table_can_hold_the_box():
+    picture = wide(crop="200, 0, 300, 100")
+    assert crops.cut(picture, 64, "hand").getpixel((2, 2)) == BLUE
+    assert crops.cut(picture, 64).getpixel((2, 2)) == RED
+    assert crops.cut(wide(), 64, "hand").tobytes() == crops.cut(wide(), 64).tobytes()
+
+
+@pytest.mark.parametrize("text", ["1 2 3", "a b c d", "0 0 400 100", "9 9 3 3"])
+def test_a_box_that_cannot_be_is_named(text):
+    with pytest.raises(ValueError, match="wide.png: .*expected"):
+        crops.cut(wide(crop=text), 64, "hand")
+
+
+def test_buckets_are_kohyas():
+    """The list that sd-scripts' make_bucket_resolutions gives for 512 px, 256 to 1024, steps of 64."""
+    tall = [(256, 832), (256, 896), (256, 960), (256, 1024), (320, 704), (320, 768), (384, 640), (448, 576)]
+    assert crops.buckets(512) == tall + [(512, 512)] + sorted(b[::-1] for b in tall)
+
+
+@pytest.mark.parametrize("side, step", [(128, 16), (256, 16), (768, 64), (1024, 64)])
+def test_buckets_keep_their_area_and_their_steps(side, step):
+    found = crops.buckets(side)
+    assert (side, side) in found and all(w * h <= side * side for w, h in found)
+    assert all(w % step == h % step == 0 and (h, w) in found for w, h in found)
+
+
+def test_a_picture_goes_into_the_nearest_shape():
+    among = crops.buckets(512)
+    assert crops.bucket_of((3000, 3000), among) == (512, 512)
+    assert crops.bucket_of((600, 800), among) == (448, 576)
+    assert crops.bucket_of((5000, 100), among) == (1024, 256)
+    assert crops.fit(wide().image, (1024, 256)).size == (1024, 256)
+    assert crops.tally([(10, 10), (600, 800), (9, 9)], 512)[0] == ((512, 512), 2)
+
+
+def test_contact_sheets_hold_every_picture():
+    tall = Picture(Path("मोर.png"), Image.new("RGB", (100, 200), BLUE), size=(100, 200))
+    sheet = crops.three_sheet([wide(), tall], side=64)
+    assert (
+        sheet.getpixel((12 + 76 + 32, 34 + 32)) == RED
+        and sheet.getpixel((12 + 76 + 32, 34 + 98 + 32)) == BLUE
+    )
+    page = crops.bucket_sheet([wide(), tall, tall], 128)
+    assert {BLUE, RED} <= {colour for _, colour in page.getcolors(10**6)}

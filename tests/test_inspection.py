@@ -1,0 +1,187 @@
+"""The report says what to fix, what to look at and what is fine; seen pictures are not measured again."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageFilter, ImageOps
+
+from lessons_lib import bases, findings, inspection, inspection_page, looks
+from lessons_lib.findings import Finding
+
+POCKET = bases.BASES["pocket"]
+PAINTINGS = sorted((Path(__file__).parents[1] / "data" / "sample_mughal" / "train").glob("*.jpg"))
+TABLE = "file_name,split,caption,licence,book,sha256\n"
+
+
+def painting(index):
+    return Image.open(PAINTINGS[index]).convert("RGB").resize((296, 416))
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """A folder in which every finding on a picture can be made, but those that need a table."""
+    folder = tmp_path_factory.mktemp("mixed")
+    one, two, three, four, five, six, seven = (painting(i) for i in range(7))
+    changed = {
+        "good.png": one, "mirrored.jpg": ImageOps.mirror(one), "tilted.png": six.rotate(2, Image.Resampling.BICUBIC),
+        "straight.png": six, "blurred.png": two.filter(ImageFilter.GaussianBlur(6)), "small.png": three.resize((100, 140)),
+        "tiny.png": four.resize((64, 63 * 2)).crop((0, 0, 64, 64)).resize((64, 64)), "dark.png": five.point(lambda v: v // 9),
+        "pale.png": seven.point(lambda v: 180 + v // 6), "flat.png": Image.new("RGB", (200, 200), "teal"),
+        "strip.png": two.crop((0, 0, 296, 130)),
+    }  # fmt: skip
+    for name, image in changed.items():
+        image.save(folder / name)
+    page = Image.new("RGB", (300, 300), "white")
+    page.paste(four.resize((60, 84)), (200, 200))
+    page.save(folder / "<img src=x onerror=alert(1)>.png")
+    (folder / "broken.jpg").write_bytes(PAINTINGS[7].read_bytes()[:9000])
+    (folder / "good.txt").write_text("a prince on an elephant")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def report(mixed):
+    return inspection.inspect(mixed, POCKET)
+
+
+def said_of(report, name):
+    (one,) = (one for one in report.seen if one.name == name)
+    return {f.what: f.level for f in one.findings}
+
+
+@pytest.mark.parametrize("name, what, level", [
+    ("mirrored.jpg", "a copy of another", "worth a look"), ("tilted.png", "very like another", "worth a look"),
+    ("blurred.png", "blurred", "worth a look"), ("small.png", "small", "worth a look"),
+    ("dark.png", "very dark", "worth a look"), ("pale.png", "pale", "worth a look"),
+    ("flat.png", "one flat colour", "must fix"), ("strip.png", "cut by the middle square", "worth a look"),
+    ("<img src=x onerror=alert(1)>.png", "mostly white", "worth a look"),
+])  # fmt: skip
+def test_each_fault_is_found_and_named(report, name, what, level):
+    if name == "tilted.png":
+        assert what in said_of(report, "tilted.png") or "a copy of another" in said_of(report, "tilted.png")
+    else:
+        assert said_of(report, name)[what] == level
+
+
+def test_a_good_picture_has_no_finding(report):
+    assert said_of(report, "good.png") == {} and report.seen[0].level in findings.LEVELS
+
+
+def test_the_set_is_summed_up_gravest_first(report):
+    lines = inspection.lines(report)
+    levels = [line.split(":")[0] for line in lines]
+    assert levels == sorted(levels, key=findings.LEVELS.index)
+    text = "\n".join(lines)
+    assert "broken.jpg: is cut short" in lines[0] and "12 pictures to train on, 0 held out" in text
+    assert "no caption: <img" in text and "no licence known for" in text and "nothing is held out" in text
+    assert report.count("must fix") == 2 and all(len(line) < 500 and line.isprintable() for line in lines)
+
+
+def test_every_kind_that_is_said_has_its_advice():
+    source = Path(findings.__file__).read_text()
+    kinds = set(re.findall(r'Finding\("(?:must fix|worth a look)", "([^"]+)"', source))
+    assert kinds and kinds <= set(findings.ADVICE)
+
+
+def test_the_page_stands_alone_and_escapes_what_it_is_given(report):
+    page = inspection_page.page(report)
+    assert "<img src=x" not in page and "&lt;img src=x onerror=alert(1)&gt;.png" in page
+    links = re.findall(
+        r'(?:src|href|url)\s*[=(]\s*["\']?([^"\')\s>]+)', page.replace("&lt;img src=x onerror", "")
+    )
+    assert len(links) == len(report.seen) and all(
+        link.startswith("data:image/jpeg;base64,") for link in links
+    )
+    assert "must fix</b>: 1 of the pictures" in page and "<script" not in page
+
+
+def test_a_page_of_thousands_shows_some_of_the_fine_ones(report, monkeypatch):
+    monkeypatch.setattr(inspection_page, "MOST_FINE", 1)
+    page = inspection_page.page(report)
+    fine = sum(one.level == "fine" for one in report.seen)
+    assert fine > 1 and f"and {fine - 1} more" in page
+
+
+def test_a_second_run_measures_only_what_changed(mixed, tmp_path, monkeypatch):
+    shutil.copytree(mixed, tmp_path / "in")
+    first = inspection.inspect(tmp_path / "in", POCKET, tmp_path / "looks")
+    measured, real = [], looks.features
+    monkeypatch.setattr(looks, "features", lambda image: measured.append(image) or real(image))
+    second = inspection.inspect(tmp_path / "in", POCKET, tmp_path / "looks")
+    assert measured == [] and inspection.lines(first) == inspection.lines(second)
+    painting(9).save(tmp_path / "in" / "good.png")
+    inspection.inspect(tmp_path / "in", POCKET, tmp_path / "looks")
+    assert len(measured) == 1
+    kept = sorted((tmp_path / "looks").iterdir())[0]
+    kept.write_bytes(kept.read_bytes()[:-9])
+    inspection.inspect(tmp_path / "in", POCKET, tmp_path / "looks")
+    third = inspection.inspect(tmp_path / "in", POCKET, tmp_path / "looks")
+    assert len(measured) <= 2 and len(third.seen) == len(first.seen)
+
+
+def test_a_folder_that_cannot_be_written_costs_only_the_keeping(mixed, tmp_path):
+    (tmp_path / "looks").write_text("a file where a folder should be")
+    report = inspection.inspect(mixed, POCKET, tmp_path / "looks")
+    assert len(report.seen) == 12 and report.overall[-1].what.startswith("The findings are not kept")
+
+
+def test_a_table_adds_splits_books_hashes_and_rights(tmp_path):
+    rows = ["a.png,train,x,CC0-1.0,Album,", "b.png,train,x,CC0-1.0,,", "c.png,train,x,CC0-1.0,,0123",
+            "d.png,held_out,x,CC0-1.0,Album,", "e.png,held_out,x,CC0-1.0,,", "f.png,,x,CC0-1.0,,"]  # fmt: skip
+    for i, row in enumerate(rows):
+        painting(1 if row[0] == "e" else i).save(tmp_path / row.split(",")[0])
+    (tmp_path / "metadata.csv").write_text(TABLE + "\n".join(rows))
+    report = inspection.inspect(tmp_path, POCKET)
+    assert said_of(report, "e.png") == {"a copy across the split": "must fix"}
+    assert said_of(report, "c.png") == {"changed since its table was written": "worth a look"}
+    assert said_of(report, "f.png") == {"in no split": "worth a look"}
+    text = "\n".join(inspection.lines(report))
+    assert "3 pictures to train on, 2 held out" in text and "leaves of Album" in text
+    assert Finding("fine", "every picture has a licence") in report.overall
+
+
+@pytest.mark.parametrize("count, level", [(2, "must fix"), (3, "worth a look")])
+def test_too_few_pictures_are_said_so(tmp_path, count, level):
+    for i in range(count):
+        painting(i).save(tmp_path / f"{i}.png")
+    report = inspection.inspect(tmp_path, POCKET)
+    assert any(f.level == level and f.what.startswith(f"only {count} to train on") for f in report.overall)
+
+
+def test_a_folder_with_nothing_but_bad_files_has_a_report_too(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"no picture")
+    report = inspection.inspect(tmp_path, POCKET)
+    assert report.seen == [] and report.count("must fix") == 2
+    assert "a.jpg: is not a picture" in inspection_page.page(report) and inspection.held_out(report) == []
+
+
+def test_held_out_files_are_chosen_by_book(tmp_path):
+    rows = [f"{i}.png,x,Album {i // 2}" for i in range(8)]
+    for i in range(8):
+        painting(i).save(tmp_path / f"{i}.png")
+    (tmp_path / "metadata.csv").write_text("file_name,caption,book\n" + "\n".join(rows))
+    chosen = inspection.held_out(inspection.inspect(tmp_path, POCKET), share=0.25)
+    assert len(chosen) == 2 and len({int(path.stem) // 2 for path in chosen}) == 1
+
+
+def test_a_crop_chosen_by_hand_ends_the_talk_of_crops(tmp_path):
+    for i in range(2):
+        painting(1).crop((0, 0, 296, 130)).save(tmp_path / f"{i}.png")
+    (tmp_path / "metadata.csv").write_text("file_name,crop\n0.png,\n1.png,0 0 130 130\n")
+    report = inspection.inspect(tmp_path, POCKET)
+    assert ["cut by the middle square" in said_of(report, f"{i}.png") for i in range(2)] == [True, False]
+
+
+def test_pictures_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        painting(0).save(tmp_path / folder / "a.png")
+    report = inspection.inspect(tmp_path, POCKET)
+    assert [one.name for one in report.seen] == ["one/a.png", "two/a.png"]
+
+
+def test_the_practice_paintings_have_nothing_to_fix():
+    report = inspection.inspect(PAINTINGS[0].parents[1], POCKET)
+    assert [line for line in inspection.lines(report) if not line.startswith("fine")] == []
