@@ -20,8 +20,9 @@ from diffusers.training_utils import _collate_lora_metadata
 from peft import get_peft_model_state_dict
 from torch import Tensor, nn
 
-from lessons_lib import bases, families, lora, session, share
+from lessons_lib import bases, cache, families, lora, session, share
 from lessons_lib.bases import Base
+from lessons_lib.cache import Latents
 from lessons_lib.families import Family
 from lessons_lib.pictures import Picture, pixels, square
 from lessons_lib.runs import Plan, Run, Settings, workplace
@@ -43,7 +44,7 @@ class Step:
 class Lesson:
     """What the loop learns from, encoded: latents (pictures, ...), words of each caption, and last of the trigger alone."""
 
-    latents: Tensor
+    latents: Tensor | Latents
     words: dict[str, Tensor]
 
     def batch(
@@ -53,7 +54,8 @@ class Lesson:
         picks = torch.randint(len(self.latents), (size,), generator=generator)
         dropped = torch.rand(size, generator=generator) < dropout
         told = torch.where(dropped, len(self.latents), picks)
-        return self.latents[picks], {name: value[told] for name, value in self.words.items()}
+        words = {name: value[told] for name, value in self.words.items()}
+        return self.latents[picks].to(next(iter(words.values())).device), words
 
 
 def train(pictures: Sequence[Picture], captions: Sequence[str], settings: Settings, out: Path,
@@ -99,9 +101,18 @@ def denoiser(pipe: DiffusionPipeline) -> nn.Module:
 def encode(
     family: Family, pipe: DiffusionPipeline, base: Base, pictures: Sequence[Picture], texts: Sequence[str]
 ) -> Lesson:
-    """Return pictures, cropped to the base's square, and texts as the denoiser sees them."""
-    squares = [square(p.image, base.side) for p in pictures]
-    latents = torch.cat([family.encode_pictures(pipe, pixels([s], base.side)) for s in squares])
+    """Return pictures, cropped to the base's square, and texts as the denoiser sees them.
+
+    One picture is in memory at a time; latents lie on disk, so that a second run on the same pictures encodes none.
+    """
+    squares = (square(p.image, base.side) for p in pictures)
+    settings = {"base": base.name, "vae": cache.fingerprint(pipe.vae)}
+    latents = cache.encode_to(
+        cache.home() / "latents",
+        squares,
+        settings,
+        lambda s: family.encode_pictures(pipe, pixels([s], base.side))[0],
+    )
     return Lesson(latents, family.encode_captions(pipe, texts, base))
 
 

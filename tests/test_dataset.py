@@ -71,7 +71,8 @@ def test_the_folder_keeps_imagefolders_rules(tmp_path):
 
 
 def test_load_dataset_reads_it(tmp_path):
-    datasets = pytest.importorskip("datasets")
+    import datasets  # takes seconds to load
+
     before = load(SAMPLE)
     out = dataset.write(before, tmp_path / "out")
     read = datasets.load_dataset("imagefolder", data_dir=str(out), cache_dir=str(tmp_path / "cache"))

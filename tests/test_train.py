@@ -5,7 +5,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lessons_lib import train
+from lessons_lib import pictures, train
 from lessons_lib.runs import Run, Settings
 
 QUICK = Settings(trigger="mugh4l", steps=3, rank=2, batch=2)
@@ -119,17 +119,27 @@ def test_damaged_settings_are_named(tmp_path):
         Run.load(tmp_path)
 
 
+def test_pictures_are_encoded_once_for_all_runs(paintings, told, drawer, tmp_path, monkeypatch):
+    monkeypatch.setenv("LESSONS_CACHE", str(tmp_path))
+    first = train.encode(drawer.family, drawer.pipe, drawer.base, paintings[:3], told)
+    again = train.encode(drawer.family, drawer.pipe, drawer.base, paintings, told)
+    assert (first.latents.encoded, again.latents.encoded) == (3, 1)
+    direct = drawer.family.encode_pictures(drawer.pipe, pictures.pixels([paintings[0].image], 128))
+    assert torch.equal(again.latents[torch.tensor([0])], direct)
+
+
 def test_training_makes_the_pictures_it_saw_more_likely(paintings, told, tmp_path, drawer):
     settings = Settings(trigger="mugh4l", steps=25, rank=8, batch=4, learning_rate=3e-3, caption_dropout=0)
     run = train.train(paintings, told, settings, tmp_path / "run")
     seen = train.encode(drawer.family, drawer.pipe, drawer.base, paintings, told)
-    noise = torch.randn(seen.latents.shape, generator=torch.Generator().manual_seed(1))
+    latents = seen.latents[torch.arange(4)]
+    noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(1))
     sigma = torch.tensor([0.3, 0.5, 0.7, 0.9])
 
     def error() -> float:
         with torch.no_grad():
             return float(
-                drawer.family.loss(drawer.pipe.transformer, seen.latents, seen.words, noise, sigma).mean()
+                drawer.family.loss(drawer.pipe.transformer, latents, seen.words, noise, sigma).mean()
             )
 
     before = error()
