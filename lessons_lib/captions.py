@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 from transformers import PreTrainedTokenizerBase
 
 from lessons_lib.pictures import Picture
+from lessons_lib.sources import listed
 
 Mode = Literal["style", "concept"]
 WORDS = Path(__file__).with_name("words.txt")
@@ -188,17 +189,15 @@ def concerns(
     tokenizer: PreTrainedTokenizerBase | None = None,
     limit: int | None = None,
 ) -> list[str]:
-    """Return every warning about the trigger and the captions, one a line, each naming its file."""
+    """Return every warning about the trigger and the captions, one a line, naming the files."""
     found = check_trigger(trigger, tokenizer)
-    found += [
-        f"{p.path.name}: no caption, so it is taught with the trigger word alone"
-        for p in pictures
-        if not p.caption
-    ]
-    found += [
-        f"{pictures[i].path.name}: its caption holds {trigger!r} already; the word should stand for one thing only"
-        for i in collisions(trigger, [p.caption or "" for p in pictures])
-    ]
+    mute = listed(p.path.name for p in pictures if not p.caption)
+    if mute:
+        found.append(f"no caption: {mute}. Taught with the trigger word alone")
+    twice = collisions(trigger, [p.caption or "" for p in pictures])
+    if twice:
+        names = listed(pictures[i].path.name for i in twice)
+        found.append(f"{trigger!r} stands in the caption of {names} already; it should mean one thing only")
     if tokenizer and limit:
         texts = [with_trigger(p.caption or "", trigger) for p in pictures]
         for index, _, _ in too_long(texts, tokenizer, limit):

@@ -1,8 +1,8 @@
 """Train the transformer by flow matching on cached latents, text encoders with it. `python -m pocket.flow --side 64 --minutes 15`.
 
 Starting at 64 px is cheaper by the number of tokens; positions are doubled there, so that "left" and "top" mean the
-same at 128 px. Every run goes on from the last saved state. The encoders keep foreseeing the picture as they did alone: trained through
-the transformer only, they forgot half of what they had learned about what a word looks like.
+same at 128 px. Every run goes on from the last saved state. The encoders keep foreseeing the picture as they did alone:
+trained through the transformer only, they forgot half of what they had learned about what a word looks like.
 """
 
 from __future__ import annotations

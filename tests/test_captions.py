@@ -84,9 +84,13 @@ def test_a_mode_that_does_not_exist_is_refused():
 def test_a_missing_caption_is_the_trigger_alone_and_is_told():
     found = [picture("a tiger"), picture(None, "bare.png")]
     assert captions.captions(found, "mugh4l", "style") == ["a tiger, mugh4l", "mugh4l"]
-    assert captions.concerns(found, "mugh4l") == [
-        "bare.png: no caption, so it is taught with the trigger word alone"
-    ]
+    assert captions.concerns(found, "mugh4l") == ["no caption: bare.png. Taught with the trigger word alone"]
+
+
+def test_a_trigger_that_stands_in_captions_already_is_told_once_for_all_of_them():
+    found = [picture(f"a mugh4l tiger {i}", f"{i}.png") for i in range(3)]
+    (line,) = captions.concerns(found, "mugh4l")
+    assert line.startswith("'mugh4l' stands in the caption of 0.png") and line.count("mugh4l") == 1
 
 
 def test_a_long_caption_is_cut_before_the_trigger_is(tokenizer):
