@@ -108,6 +108,11 @@ def add_run(command: argparse.ArgumentParser, default_out: Path | None = None) -
         metavar="FOLDER",
         help="where the run goes (default: runs/NAME)",
     )
+    command.add_argument(
+        "--resume",
+        action="store_true",
+        help="insist on going on with a run that was stopped; the same command goes on anyway where it can",
+    )
     add_prompt(command)
 
 

@@ -19,9 +19,9 @@ from lessons_lib.arguments import parser
 # The library is imported inside the commands: torch takes seconds to load, which `lessons --help` need not wait for.
 if TYPE_CHECKING:
     from lessons_lib.bases import Base
+    from lessons_lib.loop import Step
     from lessons_lib.pictures import Picture
     from lessons_lib.runs import Run, Settings
-    from lessons_lib.train import Step
 
 SUBJECTS = ("an elephant", "a horse", "a tiger", "a castle")
 SCENES = (
@@ -73,7 +73,10 @@ def train(args: Namespace) -> int:
         args, base, [captions.with_trigger(p, args.trigger, args.mode) for p in prompts[:2]]
     )
     with training_bar() as on_step:
-        run = training.train(chosen, texts, settings, args.out or Path("runs") / settings.name, on_step)
+        out = args.out or Path("runs") / settings.name
+        run = training.train(chosen, texts, settings, out, on_step, args.resume)
+    if run.went_on_from:
+        print(f"went on from step {run.went_on_from}, where it was stopped")
     trained = time.monotonic() - start
     try:
         if run.stopped:
@@ -81,7 +84,8 @@ def train(args: Namespace) -> int:
         judge(run, base, prompts, SEEDS, held_out, chosen, run.folder)
     except KeyboardInterrupt:
         print(
-            f"\nstopped with Ctrl-C; what was learned until then is in {run.folder}. Draw with it: lessons compare {run.folder}"
+            f"\nstopped with Ctrl-C; what was learned until then is in {run.folder}. "
+            f"Draw with it: lessons compare {run.folder}. Go on: the same command again"
         )
         return INTERRUPTED
     print(f"learned in {trained:.0f} s, all done in {time.monotonic() - start:.0f} s")

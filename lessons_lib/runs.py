@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import shutil
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from filelock import FileLock, Timeout
+
 from lessons_lib.bases import Base
 
 WEIGHTS = "pytorch_lora_weights.safetensors"
@@ -20,7 +23,7 @@ WEIGHTS = "pytorch_lora_weights.safetensors"
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run is asked to do; None means the base model's own value. `sample_every` in steps."""
+    """What a run is asked to do; None means the base model's own value. `sample_every`, `checkpoint_every` in steps."""
 
     base: str = "pocket"
     trigger: str = ""
@@ -34,6 +37,7 @@ class Settings:
     caption_dropout: float = 0.1
     sample_prompts: tuple[str, ...] = ()
     sample_every: int | None = None
+    checkpoint_every: int | None = None
     name: str = "run"
 
     def filled(self, base: Base) -> Plan:
@@ -49,12 +53,13 @@ class Settings:
             "learning_rate": self.learning_rate or base.learning_rate,
             "batch": self.batch or base.batch,
             "sample_every": self.sample_every or steps,
+            "checkpoint_every": self.checkpoint_every or max(1, steps // 10),
         }
         return Plan(**known)
 
     def check(self) -> None:
         """Raise ValueError for a value that training could not use."""
-        for name in ("rank", "alpha", "steps", "learning_rate", "batch"):
+        for name in ("rank", "alpha", "steps", "learning_rate", "batch", "sample_every", "checkpoint_every"):
             if (value := getattr(self, name)) is not None and value <= 0:
                 raise ValueError(f"{name} is {value}; expected more than 0")
         if not 0 <= self.caption_dropout < 1:
@@ -75,6 +80,7 @@ class Plan(Settings):
     learning_rate: float = 0.0
     batch: int = 0
     sample_every: int = 0
+    checkpoint_every: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,8 +89,19 @@ class Run:
 
     folder: Path
     settings: Plan
-    stopped: bool = False  # by Ctrl-C, before the last step
+    stopped: bool = False  # before the last step
     pictures: tuple[Path, ...] = ()
+    went_on_from: int = 0  # the step at which it was taken up again after a stop
+
+    def __str__(self) -> str:
+        steps = f"{self.settings.steps} steps"
+        if self.stopped:
+            return (
+                f"{self.folder}: stopped at step {len(self.log)} of {steps}; the same call goes on from there"
+            )
+        return f"{self.folder}: {steps}" + (
+            f", went on from {self.went_on_from}" if self.went_on_from else ""
+        )
 
     @property
     def adapter(self) -> Path:
@@ -101,6 +118,7 @@ class Run:
         known = dataclasses.asdict(self.settings) | {
             "stopped": self.stopped,
             "pictures": [str(p) for p in self.pictures],
+            "went_on_from": self.went_on_from,
         }
         (self.folder / "settings.json").write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n")
 
@@ -115,31 +133,58 @@ class Run:
         try:
             known = json.loads(path.read_text())
             stopped, pictures = known.pop("stopped"), known.pop("pictures")
+            went_on_from = known.pop("went_on_from", 0)
             known["sample_prompts"] = tuple(known["sample_prompts"])
-            return cls(Path(folder), Plan(**known), stopped, tuple(Path(p) for p in pictures))
+            return cls(Path(folder), Plan(**known), stopped, tuple(Path(p) for p in pictures), went_on_from)
         except (KeyError, TypeError, ValueError) as problem:
             raise ValueError(f"{path} is damaged ({problem}); train again, or restore the file") from problem
 
 
 @contextmanager
 def workplace(out: Path) -> Iterator[Path]:
-    """Give a folder to work in that takes the place of `out` when all went well, and otherwise leaves no trace.
+    """Give a folder to work in that takes the place of `out` when all went well.
 
-    Raises OSError before any work when the place cannot be written, ValueError when `out` holds something else.
+    When it went wrong, or the process was killed, a folder that holds checkpoints stays for the next try and otherwise
+    no trace does. A run that was stopped with Ctrl-C is taken up again from a copy.
+    Raises OSError before any work when the place cannot be written, ValueError when `out` holds something else or
+    another process is at work on it.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir()) and not (out / "settings.json").exists()):
         raise ValueError(f"{out} exists and is not a run; choose another place, or remove it first")
+    part = out.parent / f".{out.name}.unfinished"
+    with alone(out):
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            if not part.exists() and (out / "checkpoints").is_dir():
+                shutil.copytree(out, part)
+            part.mkdir(exist_ok=True)
+        except OSError as problem:
+            raise OSError(
+                f"cannot write to {out.parent} ({problem.strerror}); choose another place"
+            ) from problem
+        try:
+            yield part
+            replace(part, out)
+        finally:
+            if not any((part / "checkpoints").glob("*")):
+                shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """Raise ValueError when another process of this machine is at work on `out`. The lock goes with the process."""
+    name = hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:16]
+    lock = FileLock(Path(tempfile.gettempdir()) / f"lessons-{name}.lock")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    except OSError as problem:
-        raise OSError(f"cannot write to {out.parent} ({problem.strerror}); choose another place") from problem
+        lock.acquire(timeout=0)
+    except Timeout as problem:
+        raise ValueError(
+            f"another program is training into {out} right now; wait for it, or choose another place"
+        ) from problem
     try:
-        yield part
-        part.chmod(0o755)
-        replace(part, out)
+        yield
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        lock.release()
 
 
 def replace(part: Path, out: Path) -> None:

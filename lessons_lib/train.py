@@ -1,69 +1,41 @@
 """Train a LoRA: pictures and captions are encoded once, the encoders leave, and one loop teaches the adapter.
 
-Lesson 05 shows this loop. It follows diffusers' train_dreambooth_lora_flux.py with cached latents.
+It follows diffusers' train_dreambooth_lora_flux.py with cached latents. The loop is in loop.py.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
-import math
-import time
+import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
 from diffusers import DiffusionPipeline
-from diffusers.optimization import get_cosine_schedule_with_warmup
 from diffusers.training_utils import _collate_lora_metadata
 from peft import get_peft_model_state_dict
 from torch import Tensor, nn
 
-from lessons_lib import bases, cache, families, lora, session, share
+from lessons_lib import bases, cache, checkpoints, families, loop, lora, session, share
 from lessons_lib.bases import Base
-from lessons_lib.cache import Latents
 from lessons_lib.families import Family
+from lessons_lib.loop import Lesson, Step
 from lessons_lib.pictures import Picture, pixels, square
 from lessons_lib.runs import Plan, Run, Settings, workplace
 
 
-@dataclass(frozen=True)
-class Step:
-    """One step's news: `loss` of its batch, `smooth_loss` of the last fifty or so, `seconds` so far and `left`."""
-
-    step: int
-    steps: int
-    loss: float
-    smooth_loss: float
-    seconds: float
-    left: float
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """What the loop learns from, encoded: latents (pictures, ...), words of each caption, and last of the trigger alone."""
-
-    latents: Tensor | Latents
-    words: dict[str, Tensor]
-
-    def batch(
-        self, size: int, dropout: float, generator: torch.Generator
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return latents and words of `size` random pictures; a dropped caption is the trigger word alone."""
-        picks = torch.randint(len(self.latents), (size,), generator=generator)
-        dropped = torch.rand(size, generator=generator) < dropout
-        told = torch.where(dropped, len(self.latents), picks)
-        words = {name: value[told] for name, value in self.words.items()}
-        return self.latents[picks].to(next(iter(words.values())).device), words
-
-
 def train(pictures: Sequence[Picture], captions: Sequence[str], settings: Settings, out: Path,
-          on_step: Callable[[Step], None] | None = None) -> Run:  # fmt: skip
+          on_step: Callable[[Step], None] | None = None, resume: bool = False) -> Run:  # fmt: skip
     """Return the run that was made at `out`, an adapter folder.
 
-    Ctrl-C keeps what was learned and returns a run with ``stopped`` set. Raises ValueError for settings that cannot be
-    used, OSError when `out` cannot be written, FloatingPointError when the loss is no number; then nothing is left.
+    The same call goes on where it was stopped or killed, and ends with the adapter of an unbroken run; with `resume` it
+    is an error when there is nothing to go on from. Ctrl-C keeps what was learned and returns a run with ``stopped`` set;
+    so does an on_step that raises KeyboardInterrupt.
+    Raises ValueError for settings that cannot be used, OSError when `out` cannot be written, FloatingPointError when the
+    loss is no number; then `out` holds what was learned until the last checkpoint, or nothing when there was none.
     """
     if not pictures:
         raise ValueError("there are no pictures to learn from; expected at least one")
@@ -82,15 +54,52 @@ def train(pictures: Sequence[Picture], captions: Sequence[str], settings: Settin
         lesson = encode(family, pipe, base, pictures, [*captions, plan.trigger])
         samples = family.encode_captions(pipe, [*plan.sample_prompts, ""], base)
         release(pipe)
-        sample(family, pipe, base, samples, folder / "samples", 0)
+        job = job_name(plan, captions, lesson)
+        went_on_from = unfinished(folder, job, resume)
+
+        def draw(step: int) -> None:
+            sample(family, pipe, base, samples, folder / "samples", step)
+
+        if not went_on_from:
+            draw(0)
         lora.attach(denoiser(pipe), plan.rank, plan.alpha, family.TARGETS, plan.seed)
-        stopped = learn(family, pipe, base, lesson, samples, plan, folder, on_step)
+        last, ended = loop.learn(family, denoiser(pipe), lesson, plan, folder, job, on_step, draw)
+        if last % plan.sample_every:
+            with suppress(KeyboardInterrupt):  # a second Ctrl-C leaves the last picture out
+                draw(last)
         save(pipe, folder)
-        run = Run(folder, plan, stopped, tuple(p.path for p in pictures))
+        run = Run(folder, plan, ended != "done", tuple(p.path for p in pictures), went_on_from)
         run.save()
         share.comfyui(folder, plan.name)
         (folder / "README.md").write_text(share.card(plan, pictures, base), encoding="utf-8")
+        if ended == "done":
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    if ended not in ("done", "stopped"):
+        raise FloatingPointError(f"{ended}. What was learned until step {last} is in {out}")
     return Run.load(out)
+
+
+def job_name(plan: Plan, captions: Sequence[str], lesson: Lesson) -> str:
+    """Return a hash of all that decides what is learned: settings, captions, pictures. A checkpoint belongs to one."""
+    files = [path.name for path in getattr(lesson.latents, "files", ())]
+    told = json.dumps([dataclasses.asdict(plan), list(captions), files])
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def unfinished(folder: Path, job: str, needed: bool) -> int:
+    """Return the step at which this job was stopped, or 0 after removing what another job left in the folder.
+
+    Raises ValueError, and removes nothing, when it is `needed` and not there.
+    """
+    if kept := checkpoints.latest(folder / "checkpoints", job):
+        return int(kept["step"])
+    if needed:
+        raise ValueError(
+            "there is no unfinished run with these pictures, captions and settings; leave --resume out to start one"
+        )
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return 0
 
 
 def denoiser(pipe: DiffusionPipeline) -> nn.Module:
@@ -121,60 +130,6 @@ def release(pipe: DiffusionPipeline) -> None:
     for name in ("text_encoder", "text_encoder_2"):
         if hasattr(pipe, name):
             setattr(pipe, name, None)
-
-
-def learn(family: Family, pipe: DiffusionPipeline, base: Base, lesson: Lesson, samples: dict[str, Tensor],
-          plan: Plan, folder: Path, on_step: Callable[[Step], None] | None) -> bool:  # fmt: skip
-    """Teach the adapter and keep a log; return whether Ctrl-C ended it early."""
-    accelerator = Accelerator()
-    model = denoiser(pipe)
-    optimizer = torch.optim.AdamW(lora.learned(model).values(), plan.learning_rate, weight_decay=1e-4)
-    rates = get_cosine_schedule_with_warmup(optimizer, min(20, plan.steps // 10), plan.steps)
-    model, optimizer = accelerator.prepare(model, optimizer)
-    generator = torch.Generator().manual_seed(plan.seed)
-    start, smooth = time.monotonic(), None
-    with open(folder / "log.jsonl", "w") as log:
-        try:
-            for step in range(1, plan.steps + 1):
-                rate = optimizer.param_groups[0]["lr"]
-                loss = one_step(family, model, lesson, plan, generator, accelerator, optimizer)
-                rates.step()
-                if not math.isfinite(loss):
-                    raise FloatingPointError(
-                        f"the loss became {loss} at step {step}; lower the learning rate ({rate:g})"
-                    )
-                smooth = loss if smooth is None else smooth + (loss - smooth) / min(step, 50)
-                seconds = time.monotonic() - start
-                row = Step(step, plan.steps, loss, smooth, seconds, seconds / step * (plan.steps - step))
-                log.write(
-                    json.dumps(
-                        {"step": step, "loss": loss, "seconds": round(seconds, 3), "learning_rate": rate}
-                    )
-                    + "\n"
-                )
-                if step % plan.sample_every == 0:
-                    sample(family, pipe, base, samples, folder / "samples", step)
-                if on_step:
-                    on_step(row)
-        except KeyboardInterrupt:
-            if smooth is None:
-                raise
-            return True
-    return False
-
-
-def one_step(family: Family, model: nn.Module, lesson: Lesson, plan: Plan, generator: torch.Generator,
-             accelerator: Accelerator, optimizer: torch.optim.Optimizer) -> float:  # fmt: skip
-    """Change the adapter once and return the batch's loss."""
-    latents, words = lesson.batch(plan.batch, plan.caption_dropout, generator)
-    noise = torch.randn(latents.shape, generator=generator).to(latents)
-    sigma = family.sample_sigma(len(latents), generator).to(latents)
-    loss = family.loss(model, latents, words, noise, sigma).mean()
-    accelerator.backward(loss)
-    accelerator.clip_grad_norm_(lora.learned(model).values(), 1.0)
-    optimizer.step()
-    optimizer.zero_grad()
-    return loss.item()
 
 
 @torch.no_grad()

@@ -1,5 +1,6 @@
 import json
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -153,7 +154,7 @@ def test_ctrl_c_before_the_first_step_leaves_nothing(paintings, told, tmp_path, 
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train, "one_step", stop)
+    monkeypatch.setattr(train.loop, "one_step", stop)
     with pytest.raises(KeyboardInterrupt):
         train.train(paintings, told, QUICK, tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
@@ -180,11 +181,15 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_model_is_loaded(
     def too_early(*_):
         raise AssertionError("the base was loaded although nothing can be written")
 
-    def refuse(*_, **__):
-        raise PermissionError(13, "Permission denied")
+    mkdir = Path.mkdir
+
+    def refuse(path, *given, **named):
+        if path.is_relative_to(tmp_path):
+            raise PermissionError(13, "Permission denied")
+        mkdir(path, *given, **named)
 
     monkeypatch.setattr(flux, "load", too_early)
-    monkeypatch.setattr("lessons_lib.runs.tempfile.mkdtemp", refuse)
+    monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(OSError, match="cannot write to .*Permission denied.*another place"):
         train.train(paintings, told, QUICK, tmp_path / "run")
 

@@ -1,0 +1,191 @@
+"""A run that is stopped, killed or fails goes on with the same call and ends with the adapter of an unbroken run."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from lessons_lib import checkpoints, train
+from lessons_lib.runs import Run, Settings, alone
+
+SAMPLE = Path(__file__).parents[1] / "data" / "sample_mughal"
+KILLS = int(os.environ.get("KILLS", "2"))  # KILLS=20 pytest tests/test_resume.py -s
+SETTINGS = Settings(
+    trigger="mugh4l", steps=9, rank=2, batch=2, checkpoint_every=2, sample_every=4, sample_prompts=("a cat",)
+)
+PROGRAM = """
+import sys, torch
+from pathlib import Path
+from lessons_lib import captions, pictures, train
+from lessons_lib.runs import Settings
+torch.set_num_threads(2)
+found = pictures.for_training(pictures.load({sample!r}, side=128))[:4]
+settings = Settings(trigger="mugh4l", steps=9, rank=2, batch=2, checkpoint_every=2, sample_every=4, sample_prompts=("a cat",))
+train.train(found, captions.captions(found, "mugh4l", "style"), settings, Path({out!r}),
+            lambda step: print(step.step, flush=True))
+"""
+
+
+class Cut(BaseException):
+    """What no program catches."""
+
+
+def at(wanted, what):
+    def on_step(step):
+        if step.step == wanted:
+            what()
+
+    return on_step
+
+
+def fail():
+    raise Cut
+
+
+def interrupt():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.fixture(scope="module")
+def unbroken(paintings, told, tmp_path_factory):
+    return train.train(paintings, told, SETTINGS, tmp_path_factory.mktemp("unbroken") / "run")
+
+
+def same(one: Run, two: Run) -> bool:
+    a, b = load_file(one.adapter), load_file(two.adapter)
+    return set(a) == set(b) and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def without_time(run):
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in run.log]
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("step", [2, 3, 5, 8])
+def test_a_run_that_was_cut_off_goes_on_and_ends_the_same(paintings, told, tmp_path, unbroken, step):
+    with pytest.raises(Cut):
+        train.train(paintings, told, SETTINGS, tmp_path / "run", at(step, fail))
+    kept = (step - 1) // 2 * 2  # the cut comes before this step's own checkpoint is written
+    seen = []
+    run = train.train(paintings, told, SETTINGS, tmp_path / "run", lambda s: seen.append(s.step))
+    assert seen == list(range(kept + 1, 10)) and run.went_on_from == kept
+    assert same(run, unbroken) and without_time(run) == without_time(unbroken) and not run.stopped
+    assert files(run.folder / "samples") == files(unbroken.folder / "samples")
+    assert files(tmp_path) == ["run"] and not (run.folder / "checkpoints").exists()
+
+
+def test_ctrl_c_ends_after_a_step_and_the_same_call_goes_on(paintings, told, tmp_path, unbroken):
+    before = signal.getsignal(signal.SIGINT)
+    run = train.train(paintings, told, SETTINGS, tmp_path / "run", at(5, interrupt))
+    assert run.stopped and len(run.log) == 5 and signal.getsignal(signal.SIGINT) is before
+    assert "00005_1.jpg" in files(run.folder / "samples")  # what it had learned by then
+    assert str(run).endswith("stopped at step 5 of 9 steps; the same call goes on from there")
+    whole = train.train(paintings, told, SETTINGS, tmp_path / "run")
+    assert same(whole, unbroken) and whole.went_on_from == 5 and not whole.stopped
+
+
+def test_a_stop_button_does_the_same(paintings, told, tmp_path, unbroken):
+    def stop():
+        raise KeyboardInterrupt
+
+    assert train.train(paintings, told, SETTINGS, tmp_path / "run", at(3, stop)).stopped
+    assert same(train.train(paintings, told, SETTINGS, tmp_path / "run"), unbroken)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"seed": 1}, {"learning_rate": 1e-3}, {"steps": 11}, {"trigger": "v4se"}],
+    ids=lambda change: next(iter(change)),
+)
+def test_another_job_starts_anew(paintings, told, tmp_path, change):
+    with pytest.raises(Cut):
+        train.train(paintings, told, SETTINGS, tmp_path / "run", at(5, fail))
+    run = train.train(paintings, told, replace(SETTINGS, **change), tmp_path / "run", at(2, interrupt))
+    assert run.went_on_from == 0 and len(run.log) == 2
+
+
+def test_other_pictures_and_other_captions_are_another_job(paintings, told, tmp_path):
+    with pytest.raises(Cut):
+        train.train(paintings, told, SETTINGS, tmp_path / "run", at(5, fail))
+    run = train.train(paintings[:3], told[:3], SETTINGS, tmp_path / "run", at(1, interrupt))
+    assert run.went_on_from == 0
+    run = train.train(
+        paintings[:3], [t + " twice" for t in told[:3]], SETTINGS, tmp_path / "run", at(1, interrupt)
+    )
+    assert run.went_on_from == 0  # fmt: skip
+
+
+def test_a_loss_that_is_no_number_keeps_the_last_good_state(paintings, told, tmp_path, monkeypatch):
+    from lessons_lib.families import flux
+
+    real, calls = flux.loss, []
+
+    def breaks(*args):
+        calls.append(1)
+        return real(*args) if len(calls) <= 7 else torch.full((2,), float("nan"), requires_grad=True)
+
+    monkeypatch.setattr(flux, "loss", breaks)
+    with pytest.raises(FloatingPointError, match=r"nan at step 8; lower the learning rate.* step 6 is in"):
+        train.train(paintings, told, SETTINGS, tmp_path / "run")
+    run = Run.load(tmp_path / "run")
+    kept = checkpoints.latest(run.folder / "checkpoints", checkpoint_job(run))
+    assert run.stopped and kept["step"] == 6
+    name = next(iter(kept["adapter"]))
+    saved = load_file(run.adapter)["transformer." + name.replace(".default", "")]
+    assert torch.equal(saved, kept["adapter"][name])
+
+
+def checkpoint_job(run):
+    (path,) = checkpoints.files(run.folder / "checkpoints")
+    length = int.from_bytes(path.read_bytes()[:8], "little")
+    return json.loads(path.read_bytes()[8 : 8 + length])["__metadata__"]["job"]
+
+
+def test_resume_insists_on_something_to_go_on_from(paintings, told, tmp_path, unbroken):
+    with pytest.raises(ValueError, match="no unfinished run"):
+        train.train(paintings, told, SETTINGS, tmp_path / "run", resume=True)
+    with pytest.raises(Cut):
+        train.train(paintings, told, SETTINGS, tmp_path / "run", at(5, fail))
+    with pytest.raises(ValueError, match="no unfinished run"):
+        train.train(paintings, told, replace(SETTINGS, seed=1), tmp_path / "run", resume=True)
+    assert same(train.train(paintings, told, SETTINGS, tmp_path / "run", resume=True), unbroken)
+
+
+def test_two_programs_do_not_train_into_one_place(paintings, told, tmp_path):
+    with alone(tmp_path / "run"), pytest.raises(ValueError, match="another program is training into"):
+        train.train(paintings, told, SETTINGS, tmp_path / "run")
+    assert files(tmp_path) == []
+
+
+def test_a_killed_run_ends_the_same(paintings, told, tmp_path, unbroken):
+    """SIGKILL at random moments of the whole program, again and again until a try gets through."""
+    random.seed(time.time_ns())
+    right = 0
+    for number in range(KILLS):
+        out = tmp_path / f"{number}" / "run"
+        program = [sys.executable, "-c", PROGRAM.format(sample=str(SAMPLE), out=str(out))]
+        wanted, patience = random.randint(1, 8), random.random() * 0.5
+        child = subprocess.Popen(program, stdout=subprocess.PIPE, text=True)
+        for line in child.stdout:
+            if int(line) == wanted:
+                time.sleep(patience)
+                child.kill()
+                break
+        child.wait()
+        run = train.train(paintings, told, SETTINGS, out)
+        right += same(run, unbroken)
+        print(f"killed {patience:.2f} s after step {wanted}, went on from {run.went_on_from}")
+    assert right == KILLS
+    print(f"{right} of {KILLS} killed runs ended with the adapter of the unbroken one")
