@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from lessons_lib.runs import CHOICES
+
 DEMO_PICTURES = Path(__file__).resolve().parents[1] / "data" / "sample_mughal"
 DEMO_TRIGGER = "mugh4l"
 
@@ -31,7 +33,6 @@ def parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser("demo", help="teach the practice paintings and show before and after")
     demo.set_defaults(folder=DEMO_PICTURES, trigger=DEMO_TRIGGER, mode="style", base="pocket", hold_out=None)
-    demo.set_defaults(rank=None, alpha=None, lr=None, batch=None)
     add_run(demo, default_out=Path("runs/demo"))
 
     train = commands.add_parser("train", help="teach a folder of pictures and show before and after")
@@ -85,10 +86,30 @@ def add_settings(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--mode", choices=("style", "concept"), default="style", help="a way of painting, or one thing"
     )
+    command.add_argument("--preset", choices=CHOICES["preset"], help="how long (default: standard)")
     command.add_argument("--rank", type=positive, help="rank of the LoRA layers")
     command.add_argument("--alpha", type=positive, help="scale of the LoRA layers: alpha / rank")
-    command.add_argument("--lr", type=float, help="learning rate")
-    command.add_argument("--batch", type=positive, help="pictures a step")
+    command.add_argument("--lr", type=float, dest="learning_rate", metavar="RATE", help="learning rate")
+    command.add_argument("--batch", type=positive, metavar="N", help="pictures that go through at once")
+    command.add_argument(
+        "--accumulate", type=positive, dest="gradient_accumulation_steps", metavar="N", help="batches a step"
+    )
+    command.add_argument("--optimizer", choices=CHOICES["optimizer"], help="(default: adamw)")
+    command.add_argument(
+        "--schedule", choices=CHOICES["lr_scheduler"], dest="lr_scheduler", help="(default: cosine)"
+    )
+    command.add_argument(
+        "--ema", type=float, dest="ema_decay", metavar="DECAY", help="keep an average, such as 0.99"
+    )
+    command.add_argument(
+        "--gradient-checkpointing", action="store_true", default=None, help="less memory, more time"
+    )
+    command.add_argument(
+        "--prior",
+        type=Path,
+        metavar="FOLDER",
+        help="pictures of the class with captions, so that it stays what it was",
+    )
     command.add_argument(
         "--hold-out",
         type=int,
@@ -100,6 +121,9 @@ def add_settings(command: argparse.ArgumentParser) -> None:
 def add_run(command: argparse.ArgumentParser, default_out: Path | None = None) -> None:
     """Add what every training run may be told."""
     command.add_argument("--steps", type=positive, help="training steps (default: the base model's own)")
+    command.add_argument(
+        "--sample-every", type=positive, metavar="N", help="draw the first prompts every N steps"
+    )
     command.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the training (default: 0)")
     command.add_argument(
         "--out",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import time
@@ -19,9 +20,9 @@ from lessons_lib.arguments import parser
 # The library is imported inside the commands: torch takes seconds to load, which `lessons --help` need not wait for.
 if TYPE_CHECKING:
     from lessons_lib.bases import Base
-    from lessons_lib.loop import Step
     from lessons_lib.pictures import Picture
     from lessons_lib.runs import Run, Settings
+    from lessons_lib.state import Step
 
 SUBJECTS = ("an elephant", "a horse", "a tiger", "a castle")
 SCENES = (
@@ -31,12 +32,17 @@ SCENES = (
     "at night",
 )  # for a concept, which is the subject itself
 SEEDS = (1, 2, 3)
+FOLLOWS = (
+    int(os.environ.get("RANK", "0")) > 0
+)  # one of several that `accelerate launch` started, and not the first
 INTERRUPTED = 130  # the exit code shells expect after Ctrl-C
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Return the exit code: 0 done, 1 a problem told in one line, 2 a wrong call, 130 stopped with Ctrl-C."""
     args = parser().parse_args(argv)
+    if FOLLOWS:
+        sys.stdout = sys.stderr = open(os.devnull, "w")
     try:
         return COMMANDS[args.command](args)
     except KeyboardInterrupt:
@@ -44,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "\nlessons: stopped; a run that had not learned anything yet left nothing behind", file=sys.stderr
         )
         return INTERRUPTED
-    except (ValueError, OSError, ArithmeticError) as problem:
+    except (ValueError, OSError, ArithmeticError, MemoryError) as problem:
         print(f"lessons: {' '.join(str(problem).split())}", file=sys.stderr)
         return 1
 
@@ -70,11 +76,18 @@ def train(args: Namespace) -> int:
     texts = captions.captions(chosen, args.trigger, args.mode, tokenizer, base.caption_tokens)
     prompts = args.prompt or list(SUBJECTS if args.mode == "style" else SCENES)
     settings = training_settings(
-        args, base, [captions.with_trigger(p, args.trigger, args.mode) for p in prompts[:2]]
+        args, [captions.with_trigger(p, args.trigger, args.mode) for p in prompts[:2]]
     )
+    judges = captions.captions(held_out, args.trigger, args.mode, tokenizer, base.caption_tokens)
+    prior = pictures.load(args.prior, side=base.side) if getattr(args, "prior", None) else []
     with training_bar() as on_step:
-        out = args.out or Path("runs") / settings.name
-        run = training.train(chosen, texts, settings, out, on_step, args.resume)
+        run = training.train(
+            chosen, texts, settings, args.out or Path("runs") / settings.name, on_step, args.resume,
+            validation=(held_out, judges), prior=(prior, [p.caption or "" for p in prior]),
+            on_forecast=lambda costs: tqdm.write(f"forecast {costs}"),
+        )  # fmt: skip
+    if FOLLOWS:
+        return 0
     if run.went_on_from:
         print(f"went on from step {run.went_on_from}, where it was stopped")
     trained = time.monotonic() - start
@@ -92,23 +105,14 @@ def train(args: Namespace) -> int:
     return 0
 
 
-def training_settings(args: Namespace, base: Base, samples: Sequence[str]) -> Settings:
+def training_settings(args: Namespace, samples: Sequence[str]) -> Settings:
     """Return the settings that the options ask for; a run is named after its folder, or else its trigger word."""
     from lessons_lib.runs import Settings
 
-    return Settings(
-        base=base.name,
-        trigger=args.trigger,
-        mode=args.mode,
-        rank=args.rank,
-        alpha=args.alpha,
-        steps=args.steps,
-        learning_rate=args.lr,
-        batch=args.batch,
-        seed=args.seed,
-        sample_prompts=tuple(samples),
-        name=args.out.name if args.out else args.trigger.split()[0],
-    )
+    known = {field.name for field in dataclasses.fields(Settings)}
+    given = {name: value for name, value in vars(args).items() if name in known and value is not None}
+    name = args.out.name if args.out else args.trigger.split()[0]
+    return Settings(**given, sample_prompts=tuple(samples), name=name)
 
 
 def compare(args: Namespace) -> int:
@@ -263,7 +267,8 @@ def training_bar() -> Iterator[Callable[[Step], None]]:
 
         def show(step: Step) -> None:
             bar.total = step.steps
-            bar.set_postfix_str(f"loss {step.smooth_loss:.3f}", refresh=False)
+            held_out = "" if step.validation is None else f", held out {step.validation:.3f}"
+            bar.set_postfix_str(f"loss {step.smooth_loss:.3f}{held_out}", refresh=False)
             bar.update(step.step - bar.n)
 
         yield show

@@ -8,87 +8,21 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from accelerate import Accelerator
-from diffusers.optimization import get_cosine_schedule_with_warmup
+from diffusers.training_utils import EMAModel
 from torch import Tensor, nn
 
-from lessons_lib import checkpoints, lora
+from lessons_lib import lora, optimizers
 from lessons_lib.families import Family
 from lessons_lib.runs import Plan
+from lessons_lib.state import Lesson, State, Step
 
-if TYPE_CHECKING:
-    from lessons_lib.cache import Latents
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step's news: `loss` of its batch, `smooth_loss` of the last fifty or so, `seconds` so far and `left`."""
-
-    step: int
-    steps: int
-    loss: float
-    smooth_loss: float
-    seconds: float
-    left: float
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """What the loop learns from, encoded: latents (pictures, ...), words of each caption, and last of the trigger alone."""
-
-    latents: Tensor | Latents
-    words: dict[str, Tensor]
-
-    def batch(
-        self, size: int, dropout: float, generator: torch.Generator
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return latents and words of `size` random pictures; a dropped caption is the trigger word alone."""
-        picks = torch.randint(len(self.latents), (size,), generator=generator)
-        dropped = torch.rand(size, generator=generator) < dropout
-        told = torch.where(dropped, len(self.latents), picks)
-        words = {name: value[told] for name, value in self.words.items()}
-        return self.latents[picks].to(next(iter(words.values())).device), words
-
-
-@dataclass
-class State:
-    """All that the next step depends on. Written and read back, it makes a stopped run the same as an unbroken one."""
-
-    model: nn.Module
-    optimizer: Any
-    rates: Any
-    generator: torch.Generator
-    step: int = 0
-    numbers: dict[str, float] = field(default_factory=dict)  # smooth_loss, seconds
-
-    def write(self, folder: Path, job: str) -> None:
-        """Keep it in a folder as the state of this job."""
-        kept = {
-            "adapter": dict(lora.learned(self.model)), "optimizer": self.optimizer.state_dict(),
-            "rates": self.rates.state_dict(), "generator": self.generator.get_state(),
-            "step": self.step, "numbers": self.numbers,
-        }  # fmt: skip
-        checkpoints.write(folder, self.step, job, kept)
-
-    def read(self, folder: Path, job: str) -> bool:
-        """Take the newest whole state of this job from a folder; False when there is none."""
-        kept = checkpoints.latest(folder, job)
-        if kept is None:
-            return False
-        with torch.no_grad():
-            for name, parameter in lora.learned(self.model).items():
-                parameter.copy_(kept["adapter"][name])
-        self.optimizer.load_state_dict(kept["optimizer"])
-        self.rates.load_state_dict(kept["rates"])
-        self.generator.set_state(kept["generator"])
-        self.step, self.numbers = kept["step"], kept["numbers"]
-        return True
+VALIDATION_SIGMAS = (0.2, 0.4, 0.6, 0.8)
 
 
 def learn(family: Family, model: nn.Module, lesson: Lesson, plan: Plan, folder: Path, job: str,
@@ -96,65 +30,123 @@ def learn(family: Family, model: nn.Module, lesson: Lesson, plan: Plan, folder: 
     """Teach the adapter, from where this job was stopped if it was; keep a log and checkpoints in `folder`.
 
     Returns the last step and why the loop ended there: "done", "stopped" with Ctrl-C, or what was wrong with the loss,
-    in which case the adapter is the last checkpoint's. Raises FloatingPointError for that when there is no checkpoint.
+    in which case the adapter is the last checkpoint's. Raises FloatingPointError for that when there is no checkpoint,
+    MemoryError when a batch does not fit.
     """
     accelerator = Accelerator()
-    optimizer = torch.optim.AdamW(lora.learned(model).values(), plan.learning_rate, weight_decay=1e-4)
-    rates = get_cosine_schedule_with_warmup(optimizer, min(20, plan.steps // 10), plan.steps)
+    keeps_books = accelerator.is_main_process  # one of them, where there are several
+    parameters = lora.learned(model)
+    optimizer = optimizers.optimizer(list(parameters.values()), plan)
+    rates = optimizers.schedule(optimizer, plan)
+    average = EMAModel(parameters.values(), plan.ema_decay) if plan.ema_decay else None
     model, optimizer = accelerator.prepare(model, optimizer)
-    state = State(model, optimizer, rates, torch.Generator().manual_seed(plan.seed))
+    state = State(parameters, optimizer, rates, torch.Generator().manual_seed(plan.seed), average)
     places = folder / "checkpoints"
     state.read(places, job)
-    earlier, start = state.numbers.get("seconds", 0.0), time.monotonic()
-    with log_from(folder / "log.jsonl", state.step) as log, stop_signal() as stopping:
-        try:
-            while state.step < plan.steps:
-                rate = optimizer.param_groups[0]["lr"]
-                loss = one_step(family, model, lesson, plan, state.generator, accelerator, optimizer)
-                if not math.isfinite(loss):
-                    return fallen_back(state, places, job, loss, rate)
-                rates.step()
-                state.step += 1
-                smooth = state.numbers.get("smooth_loss", loss)
-                smooth += (loss - smooth) / min(state.step, 50)
-                seconds = earlier + time.monotonic() - start
-                state.numbers = {"smooth_loss": smooth, "seconds": seconds}
-                log({"step": state.step, "loss": loss, "seconds": round(seconds, 3), "learning_rate": rate})
-                if state.step % plan.sample_every == 0:
+    start = time.monotonic() - state.numbers.get("seconds", 0.0)
+    book = log_from(folder / "log.jsonl", state.step) if keeps_books else nullcontext(lambda row: None)
+    stop = False
+    with book as log, stop_signal() as pressed:
+        while state.step < plan.steps and not stop:
+            loss = one_step(family, model, lesson, plan, state, accelerator)
+            if not math.isfinite(loss):
+                return fallen_back(state, places, job, loss)
+            row = state.count(loss, time.monotonic() - start)
+            if lesson.validation and state.step % plan.validate_every == 0:
+                found = validation_loss(family, model, lesson.validation)
+                row["validation"] = state.numbers["validation"] = found
+            log(row)
+            if keeps_books and state.step % plan.sample_every == 0:
+                with state.averaged():
                     on_sample(state.step)
-                if on_step:
-                    left = seconds / state.step * (plan.steps - state.step)
-                    on_step(Step(state.step, plan.steps, loss, smooth, seconds, left))
-                if state.step % plan.checkpoint_every == 0 or stopping():
-                    state.write(places, job)
-                if stopping():
-                    break
-        except KeyboardInterrupt:  # from on_step: a program's own stop button
-            if not state.step:
-                raise
-            state.write(places, job)
+            stop = any_of(accelerator, told_to_stop(on_step, state, plan, loss) or pressed())
+            if keeps_books and (stop or state.step % plan.checkpoint_every == 0):
+                state.write(places, job)
+    state.settle()
     return state.step, "done" if state.step == plan.steps else "stopped"
 
 
-def one_step(family: Family, model: nn.Module, lesson: Lesson, plan: Plan, generator: torch.Generator,
-             accelerator: Accelerator, optimizer: torch.optim.Optimizer) -> float:  # fmt: skip
-    """Change the adapter once and return the batch's loss."""
-    latents, words = lesson.batch(plan.batch, plan.caption_dropout, generator)
+def one_step(
+    family: Family, model: nn.Module, lesson: Lesson, plan: Plan, state: State, accelerator: Accelerator
+) -> float:
+    """Change the adapter once and return the loss of its pictures."""
+    total, times = 0.0, plan.gradient_accumulation_steps
+    try:
+        for _ in range(times):
+            loss = batch_loss(family, model, lesson, plan, plan.caption_dropout, state.generator, accelerator)
+            total += loss.item() / times
+            if lesson.prior:
+                loss = loss + plan.prior_weight * batch_loss(
+                    family, model, lesson.prior, plan, 0.0, state.generator, accelerator
+                )
+            accelerator.backward(loss / times)
+    except torch.OutOfMemoryError as problem:
+        half = (
+            f"batch {plan.batch // 2} with {2 * times} accumulation steps, which learns the same, or "
+            if plan.batch > 1
+            else ""
+        )
+        raise MemoryError(f"batch {plan.batch} does not fit into memory; try {half}gradient checkpointing") from problem  # fmt: skip
+    accelerator.clip_grad_norm_(state.parameters.values(), 1.0)
+    state.optimizer.step()
+    state.optimizer.zero_grad()
+    return float(accelerator.reduce(torch.tensor(total), "mean")) if accelerator.num_processes > 1 else total
+
+
+def batch_loss(family: Family, model: nn.Module, lesson: Lesson, plan: Plan, dropout: float,
+               generator: torch.Generator, accelerator: Accelerator) -> Tensor:  # fmt: skip
+    """Return the mean loss of a batch. Of several processes each draws the same batch and takes its own share of it."""
+    latents, words = lesson.batch(plan.batch, dropout, generator)
     noise = torch.randn(latents.shape, generator=generator).to(latents)
     sigma = family.sample_sigma(len(latents), generator).to(latents)
-    loss = family.loss(model, latents, words, noise, sigma).mean()
-    accelerator.backward(loss)
-    accelerator.clip_grad_norm_(lora.learned(model).values(), 1.0)
-    optimizer.step()
-    optimizer.zero_grad()
-    return loss.item()
+    sigma = plan.sigma_shift * sigma / (1 + (plan.sigma_shift - 1) * sigma)
+    own = slice(accelerator.process_index, None, accelerator.num_processes)
+    words = {name: value[own] for name, value in words.items()}
+    return family.loss(model, latents[own], words, noise[own], sigma[own]).mean()
 
 
-def fallen_back(state: State, places: Path, job: str, loss: float, rate: float) -> tuple[int, str]:
+@torch.no_grad()
+def validation_loss(family: Family, model: nn.Module, lesson: Lesson) -> float:
+    """Return the mean loss on pictures at fixed noise and noise levels, so that two steps can be compared."""
+    generator = torch.Generator().manual_seed(0)
+    losses = []
+    for number in range(len(lesson.latents)):
+        same = torch.full((len(VALIDATION_SIGMAS),), number)
+        latents, words = lesson.rows(same, same)
+        noise = torch.randn(latents.shape, generator=generator).to(latents)
+        sigma = torch.tensor(VALIDATION_SIGMAS).to(latents)
+        losses.append(family.loss(model, latents, words, noise, sigma).mean())
+    return float(torch.stack(losses).mean())
+
+
+def told_to_stop(on_step: Callable[[Step], None] | None, state: State, plan: Plan, loss: float) -> bool:
+    """Tell a watcher of the step; True when it raises KeyboardInterrupt, as a program's own stop button does."""
+    if not on_step:
+        return False
+    seconds = state.numbers["seconds"]
+    left = seconds / state.step * (plan.steps - state.step)
+    smooth, validation = state.numbers["smooth_loss"], state.numbers.get("validation")
+    try:
+        on_step(Step(state.step, plan.steps, loss, smooth, seconds, left, validation))
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def any_of(accelerator: Accelerator, flag: bool) -> bool:
+    """Return whether any process says so, and the same in all of them, so that none waits for one that has left."""
+    if accelerator.num_processes == 1:
+        return flag
+    told = torch.tensor(float(flag), device=accelerator.device)
+    return bool(accelerator.reduce(told, "sum"))
+
+
+def fallen_back(state: State, places: Path, job: str, loss: float) -> tuple[int, str]:
     """Return to the last checkpoint after a loss that is no number; FloatingPointError when there is none."""
-    wrong = f"the loss became {loss} at step {state.step + 1}; lower the learning rate ({rate:g})"
+    wrong = f"the loss became {loss} at step {state.step + 1}; lower the learning rate ({state.rate:g})"
     if not state.read(places, job):
         raise FloatingPointError(wrong)
+    state.settle()
     return state.step, wrong
 
 

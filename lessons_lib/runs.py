@@ -12,31 +12,49 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from filelock import FileLock, Timeout
 
 from lessons_lib.bases import Base
 
+if TYPE_CHECKING:
+    from accelerate import PartialState
+
 WEIGHTS = "pytorch_lora_weights.safetensors"
+PRESETS = {"quick": 0.4, "standard": 1.0, "thorough": 2.5}  # times the base model's own number of steps
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run is asked to do; None means the base model's own value. `sample_every`, `checkpoint_every` in steps."""
+    """What a run is asked to do; None means the base model's own value. What ends in `_every` is in steps.
+
+    `preset` stretches or shortens the base's number of steps where `steps` is None. `batch` pictures go through the
+    model at once, `gradient_accumulation_steps` times before the adapter changes. `ema_decay` 0 keeps no average.
+    `sigma_shift` above 1 trains at noisier levels, as large pictures ask for (Esser et al. 2024, arXiv 2403.03206).
+    """
 
     base: str = "pocket"
     trigger: str = ""
     mode: Literal["style", "concept"] = "style"
+    preset: Literal["quick", "standard", "thorough"] = "standard"
     rank: int | None = None
     alpha: int | None = None
     steps: int | None = None
     learning_rate: float | None = None
     batch: int | None = None
+    gradient_accumulation_steps: int = 1
+    optimizer: Literal["adamw", "adamw8bit", "prodigy"] = "adamw"
+    lr_scheduler: Literal["cosine", "linear", "constant"] = "cosine"
+    ema_decay: float = 0.0
+    sigma_shift: float = 1.0
+    gradient_checkpointing: bool = False
+    prior_weight: float = 1.0
     seed: int = 0
     caption_dropout: float = 0.1
     sample_prompts: tuple[str, ...] = ()
     sample_every: int | None = None
+    validate_every: int | None = None
     checkpoint_every: int | None = None
     name: str = "run"
 
@@ -44,30 +62,42 @@ class Settings:
         """Return settings with no None left; alpha follows rank, so that the file means the same in every program."""
         self.check()
         known = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        steps = self.steps or base.steps
+        steps = self.steps or round(base.steps * PRESETS[self.preset])
         rank = self.rank or base.rank
         known |= {
             "rank": rank,
             "alpha": self.alpha or (rank if self.rank else base.alpha),
             "steps": steps,
-            "learning_rate": self.learning_rate or base.learning_rate,
+            "learning_rate": self.learning_rate
+            or (1.0 if self.optimizer == "prodigy" else base.learning_rate),
             "batch": self.batch or base.batch,
             "sample_every": self.sample_every or steps,
+            "validate_every": self.validate_every or max(1, steps // 10),
             "checkpoint_every": self.checkpoint_every or max(1, steps // 10),
         }
         return Plan(**known)
 
     def check(self) -> None:
         """Raise ValueError for a value that training could not use."""
-        for name in ("rank", "alpha", "steps", "learning_rate", "batch", "sample_every", "checkpoint_every"):
+        for name in ("rank", "alpha", "steps", "learning_rate", "batch", "gradient_accumulation_steps", "sigma_shift",
+                     "sample_every", "validate_every", "checkpoint_every"):  # fmt: skip
             if (value := getattr(self, name)) is not None and value <= 0:
                 raise ValueError(f"{name} is {value}; expected more than 0")
-        if not 0 <= self.caption_dropout < 1:
-            raise ValueError(f"caption_dropout is {self.caption_dropout}; expected at least 0 and below 1")
-        if self.mode not in ("style", "concept"):
-            raise ValueError(f"mode is {self.mode!r}; expected 'style' or 'concept'")
+        for name in ("caption_dropout", "ema_decay"):
+            if not 0 <= (value := getattr(self, name)) < 1:
+                raise ValueError(f"{name} is {value}; expected at least 0 and below 1")
+        for name, choices in CHOICES.items():
+            if (value := getattr(self, name)) not in choices:
+                raise ValueError(f"{name} is {value!r}; expected one of {', '.join(choices)}")
+        if self.prior_weight < 0:
+            raise ValueError(f"prior_weight is {self.prior_weight}; expected 0 or more")
         if not self.trigger.strip():
             raise ValueError("the trigger word is empty; choose one that is no real word, such as mugh4l")
+
+
+CHOICES = {
+    name: get_args(kind) for name, kind in get_type_hints(Settings).items() if get_origin(kind) is Literal
+}
 
 
 @dataclass(frozen=True)
@@ -80,6 +110,7 @@ class Plan(Settings):
     learning_rate: float = 0.0
     batch: int = 0
     sample_every: int = 0
+    validate_every: int = 0
     checkpoint_every: int = 0
 
 
@@ -110,7 +141,7 @@ class Run:
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        """One row a step: step, loss, seconds, learning_rate."""
+        """One row a step: step, loss, seconds, learning_rate, and validation where that was measured."""
         return [json.loads(line) for line in (self.folder / "log.jsonl").read_text().splitlines()]
 
     def save(self) -> None:
@@ -141,38 +172,50 @@ class Run:
 
 
 @contextmanager
-def workplace(out: Path) -> Iterator[Path]:
+def workplace(out: Path, machine: PartialState | None = None) -> Iterator[Path]:
     """Give a folder to work in that takes the place of `out` when all went well.
 
     When it went wrong, or the process was killed, a folder that holds checkpoints stays for the next try and otherwise
-    no trace does. A run that was stopped with Ctrl-C is taken up again from a copy.
+    no trace does. A run that was stopped with Ctrl-C is taken up again from a copy. Of several processes the first
+    makes the folder and puts it in its place; the others wait for that.
     Raises OSError before any work when the place cannot be written, ValueError when `out` holds something else or
-    another process is at work on it.
+    another program is at work on it.
     """
+    part = out.parent / f".{out.name}.unfinished"
+    if machine is None or machine.is_main_process:
+        with alone(out):
+            prepare(out, part)
+            try:
+                if machine:
+                    machine.wait_for_everyone()
+                yield part
+                replace(part, out)
+            finally:
+                if not any((part / "checkpoints").glob("*")):
+                    shutil.rmtree(part, ignore_errors=True)
+    else:
+        machine.wait_for_everyone()
+        yield part
+    if machine:
+        machine.wait_for_everyone()
+
+
+def prepare(out: Path, part: Path) -> None:
+    """Make the folder to work in, with what a stopped run left; see `workplace` for what it raises."""
     if out.exists() and (not out.is_dir() or any(out.iterdir()) and not (out / "settings.json").exists()):
         raise ValueError(f"{out} exists and is not a run; choose another place, or remove it first")
-    part = out.parent / f".{out.name}.unfinished"
-    with alone(out):
-        try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            if not part.exists() and (out / "checkpoints").is_dir():
-                shutil.copytree(out, part)
-            part.mkdir(exist_ok=True)
-        except OSError as problem:
-            raise OSError(
-                f"cannot write to {out.parent} ({problem.strerror}); choose another place"
-            ) from problem
-        try:
-            yield part
-            replace(part, out)
-        finally:
-            if not any((part / "checkpoints").glob("*")):
-                shutil.rmtree(part, ignore_errors=True)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if not part.exists() and (out / "checkpoints").is_dir():
+            shutil.copytree(out, part)
+        part.mkdir(exist_ok=True)
+    except OSError as problem:
+        raise OSError(f"cannot write to {out.parent} ({problem.strerror}); choose another place") from problem
 
 
 @contextmanager
 def alone(out: Path) -> Iterator[None]:
-    """Raise ValueError when another process of this machine is at work on `out`. The lock goes with the process."""
+    """Raise ValueError when another program on this machine is at work on `out`. The lock goes with the process."""
     name = hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:16]
     lock = FileLock(Path(tempfile.gettempdir()) / f"lessons-{name}.lock")
     try:

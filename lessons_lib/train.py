@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import torch
+from accelerate import PartialState
 from diffusers import DiffusionPipeline
 from diffusers.training_utils import _collate_lora_metadata
 from peft import get_peft_model_state_dict
@@ -22,72 +23,99 @@ from torch import Tensor, nn
 from lessons_lib import bases, cache, checkpoints, families, loop, lora, session, share
 from lessons_lib.bases import Base
 from lessons_lib.families import Family
-from lessons_lib.loop import Lesson, Step
+from lessons_lib.forecast import Costs, forecast
 from lessons_lib.pictures import Picture, pixels, square
 from lessons_lib.runs import Plan, Run, Settings, workplace
+from lessons_lib.state import Lesson, Step
+
+Examples = tuple[Sequence[Picture], Sequence[str]]  # pictures and their captions
+NONE: Examples = ((), ())
 
 
 def train(pictures: Sequence[Picture], captions: Sequence[str], settings: Settings, out: Path,
-          on_step: Callable[[Step], None] | None = None, resume: bool = False) -> Run:  # fmt: skip
+          on_step: Callable[[Step], None] | None = None, resume: bool = False, *, validation: Examples = NONE,
+          prior: Examples = NONE, on_forecast: Callable[[Costs], None] | None = None) -> Run:  # fmt: skip
     """Return the run that was made at `out`, an adapter folder.
 
     The same call goes on where it was stopped or killed, and ends with the adapter of an unbroken run; with `resume` it
     is an error when there is nothing to go on from. Ctrl-C keeps what was learned and returns a run with ``stopped`` set;
     so does an on_step that raises KeyboardInterrupt.
-    Raises ValueError for settings that cannot be used, OSError when `out` cannot be written, FloatingPointError when the
-    loss is no number; then `out` holds what was learned until the last checkpoint, or nothing when there was none.
+    `validation`: held-out pictures with captions, whose loss is measured on the way. `prior`: pictures of the class with
+    captions without the trigger, learned beside the others. `on_forecast` is told before the first step what it will cost.
+    Under ``accelerate launch`` every process makes this call; they share each batch, and the first writes.
+    Raises ValueError for settings that cannot be used, OSError when `out` cannot be written, MemoryError when a batch does
+    not fit, FloatingPointError when the loss is no number; then `out` holds what was learned until the last checkpoint,
+    or nothing when there was none.
     """
     if not pictures:
         raise ValueError("there are no pictures to learn from; expected at least one")
-    if len(pictures) != len(captions):
-        raise ValueError(
-            f"{len(pictures)} pictures and {len(captions)} captions; expected one caption a picture"
-        )
+    for some, words in ((pictures, captions), validation, prior):
+        if len(some) != len(words):
+            raise ValueError(
+                f"{len(some)} pictures and {len(words)} captions; expected one caption a picture"
+            )
     base = bases.find(settings.base)
     if not base.trainable:
         raise ValueError(f"{base.name} cannot be trained: {base.note}")
     plan = settings.filled(base)
     family = families.find(base.family)
-    with workplace(Path(out)) as folder:
+    machine = PartialState()
+    if plan.batch % machine.num_processes:
+        raise ValueError(f"batch {plan.batch} cannot be shared by {machine.num_processes} processes alike")
+    with workplace(Path(out), machine) as folder:
         session.seed(plan.seed)
         pipe = family.load(base, session.current())
-        lesson = encode(family, pipe, base, pictures, [*captions, plan.trigger])
+        with machine.main_process_first():  # the others then find the latents on disk
+            lesson = Lesson(
+                *encode(family, pipe, base, pictures, [*captions, plan.trigger]),
+                prior=Lesson(*encode(family, pipe, base, *prior)) if prior[0] else None,
+                validation=Lesson(*encode(family, pipe, base, *validation)) if validation[0] else None,
+            )
         samples = family.encode_captions(pipe, [*plan.sample_prompts, ""], base)
         release(pipe)
-        job = job_name(plan, captions, lesson)
-        went_on_from = unfinished(folder, job, resume)
+        job = job_name(plan, (captions, prior[1], validation[1]), lesson)
+        with machine.main_process_first():
+            went_on_from = unfinished(folder, job, resume, machine.is_main_process)
 
         def draw(step: int) -> None:
             sample(family, pipe, base, samples, folder / "samples", step)
 
-        if not went_on_from:
+        if not went_on_from and machine.is_main_process:
             draw(0)
-        lora.attach(denoiser(pipe), plan.rank, plan.alpha, family.TARGETS, plan.seed)
-        last, ended = loop.learn(family, denoiser(pipe), lesson, plan, folder, job, on_step, draw)
-        if last % plan.sample_every:
-            with suppress(KeyboardInterrupt):  # a second Ctrl-C leaves the last picture out
-                draw(last)
-        save(pipe, folder)
-        run = Run(folder, plan, ended != "done", tuple(p.path for p in pictures), went_on_from)
-        run.save()
-        share.comfyui(folder, plan.name)
-        (folder / "README.md").write_text(share.card(plan, pictures, base), encoding="utf-8")
-        if ended == "done":
-            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        model = denoiser(pipe)
+        if plan.gradient_checkpointing:
+            model.enable_gradient_checkpointing()
+        lora.attach(model, plan.rank, plan.alpha, family.TARGETS, plan.seed)
+        expected = forecast(family, model, lesson, plan) if on_forecast else None
+        if on_forecast and expected:
+            on_forecast(expected)
+        last, ended = loop.learn(family, model, lesson, plan, folder, job, on_step, draw)
+        if machine.is_main_process:
+            if last % plan.sample_every:
+                with suppress(KeyboardInterrupt):  # a second Ctrl-C leaves the last picture out
+                    draw(last)
+            save(pipe, folder)
+            run = Run(folder, plan, ended != "done", tuple(p.path for p in pictures), went_on_from)
+            run.save()
+            share.comfyui(folder, plan.name)
+            (folder / "README.md").write_text(share.card(plan, pictures, base), encoding="utf-8")
+            if ended == "done":
+                shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     if ended not in ("done", "stopped"):
         raise FloatingPointError(f"{ended}. What was learned until step {last} is in {out}")
     return Run.load(out)
 
 
-def job_name(plan: Plan, captions: Sequence[str], lesson: Lesson) -> str:
+def job_name(plan: Plan, captions: Sequence[Sequence[str]], lesson: Lesson) -> str:
     """Return a hash of all that decides what is learned: settings, captions, pictures. A checkpoint belongs to one."""
-    files = [path.name for path in getattr(lesson.latents, "files", ())]
-    told = json.dumps([dataclasses.asdict(plan), list(captions), files])
+    parts = [part for part in (lesson, lesson.prior, lesson.validation) if part]
+    files = [[path.name for path in getattr(part.latents, "files", ())] for part in parts]
+    told = json.dumps([dataclasses.asdict(plan), [list(some) for some in captions], files])
     return hashlib.sha256(told.encode()).hexdigest()
 
 
-def unfinished(folder: Path, job: str, needed: bool) -> int:
-    """Return the step at which this job was stopped, or 0 after removing what another job left in the folder.
+def unfinished(folder: Path, job: str, needed: bool, clears: bool = True) -> int:
+    """Return the step at which this job was stopped, or 0; then what another job left in the folder is removed.
 
     Raises ValueError, and removes nothing, when it is `needed` and not there.
     """
@@ -97,7 +125,7 @@ def unfinished(folder: Path, job: str, needed: bool) -> int:
         raise ValueError(
             "there is no unfinished run with these pictures, captions and settings; leave --resume out to start one"
         )
-    for path in folder.iterdir():
+    for path in folder.iterdir() if clears else ():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     return 0
 
@@ -109,7 +137,7 @@ def denoiser(pipe: DiffusionPipeline) -> nn.Module:
 
 def encode(
     family: Family, pipe: DiffusionPipeline, base: Base, pictures: Sequence[Picture], texts: Sequence[str]
-) -> Lesson:
+) -> tuple[cache.Latents, dict[str, Tensor]]:
     """Return pictures, cropped to the base's square, and texts as the denoiser sees them.
 
     One picture is in memory at a time; latents lie on disk, so that a second run on the same pictures encodes none.
@@ -122,7 +150,7 @@ def encode(
         settings,
         lambda s: family.encode_pictures(pipe, pixels([s], base.side))[0],
     )
-    return Lesson(latents, family.encode_captions(pipe, texts, base))
+    return latents, family.encode_captions(pipe, texts, base)
 
 
 def release(pipe: DiffusionPipeline) -> None:

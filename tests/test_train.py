@@ -8,6 +8,7 @@ from safetensors.torch import load_file
 
 from lessons_lib import pictures, train
 from lessons_lib.runs import Run, Settings
+from lessons_lib.state import Lesson
 
 QUICK = Settings(trigger="mugh4l", steps=3, rank=2, batch=2)
 
@@ -91,7 +92,7 @@ def test_a_file_in_the_way_is_refused_before_any_work(paintings, told, tmp_path)
 
 
 def test_a_dropped_caption_is_the_trigger_alone():
-    lesson = train.Lesson(torch.arange(3.0).view(3, 1), {"states": torch.arange(4.0).view(4, 1)})
+    lesson = Lesson(torch.arange(3.0).view(3, 1), {"states": torch.arange(4.0).view(4, 1)})
     latents, words = lesson.batch(400, 0.25, torch.Generator().manual_seed(0))
     dropped = words["states"] == 3
     assert 60 < int(dropped.sum()) < 140
@@ -99,7 +100,19 @@ def test_a_dropped_caption_is_the_trigger_alone():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"rank": -1}, {"steps": -5}, {"trigger": " "}, {"caption_dropout": 1.0}, {"mode": "both"}]
+    "wrong",
+    [
+        {"rank": -1},
+        {"steps": -5},
+        {"trigger": " "},
+        {"caption_dropout": 1.0},
+        {"mode": "both"},
+        {"ema_decay": 1.0},
+        {"preset": "endless"},
+        {"optimizer": "sgd"},
+        {"prior_weight": -1.0},
+        {"gradient_accumulation_steps": 0},
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(paintings, told, tmp_path, wrong):
     import dataclasses
@@ -122,26 +135,24 @@ def test_damaged_settings_are_named(tmp_path):
 
 def test_pictures_are_encoded_once_for_all_runs(paintings, told, drawer, tmp_path, monkeypatch):
     monkeypatch.setenv("LESSONS_CACHE", str(tmp_path))
-    first = train.encode(drawer.family, drawer.pipe, drawer.base, paintings[:3], told)
-    again = train.encode(drawer.family, drawer.pipe, drawer.base, paintings, told)
-    assert (first.latents.encoded, again.latents.encoded) == (3, 1)
+    first, _ = train.encode(drawer.family, drawer.pipe, drawer.base, paintings[:3], told)
+    again, _ = train.encode(drawer.family, drawer.pipe, drawer.base, paintings, told)
+    assert (first.encoded, again.encoded) == (3, 1)
     direct = drawer.family.encode_pictures(drawer.pipe, pictures.pixels([paintings[0].image], 128))
-    assert torch.equal(again.latents[torch.tensor([0])], direct)
+    assert torch.equal(again[torch.tensor([0])], direct)
 
 
 def test_training_makes_the_pictures_it_saw_more_likely(paintings, told, tmp_path, drawer):
     settings = Settings(trigger="mugh4l", steps=25, rank=8, batch=4, learning_rate=3e-3, caption_dropout=0)
     run = train.train(paintings, told, settings, tmp_path / "run")
-    seen = train.encode(drawer.family, drawer.pipe, drawer.base, paintings, told)
-    latents = seen.latents[torch.arange(4)]
+    seen, words = train.encode(drawer.family, drawer.pipe, drawer.base, paintings, told)
+    latents = seen[torch.arange(4)]
     noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(1))
     sigma = torch.tensor([0.3, 0.5, 0.7, 0.9])
 
     def error() -> float:
         with torch.no_grad():
-            return float(
-                drawer.family.loss(drawer.pipe.transformer, latents, seen.words, noise, sigma).mean()
-            )
+            return float(drawer.family.loss(drawer.pipe.transformer, latents, words, noise, sigma).mean())
 
     before = error()
     drawer.load(run.folder)

@@ -1,0 +1,223 @@
+"""What the loop can be asked to do besides its default: averages, accumulation, held-out and class pictures, forecasts."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from lessons_lib import bases, captions, forecast, loop, optimizers, pictures, train
+from lessons_lib.runs import PRESETS, Settings
+
+SAMPLE = Path(__file__).parents[1] / "data" / "sample_mughal"
+SETTINGS = Settings(trigger="mugh4l", steps=4, rank=2, batch=4, learning_rate=0.01)
+PROGRAM = """
+import sys
+from pathlib import Path
+import torch
+from lessons_lib import captions, pictures, train
+from lessons_lib.runs import Settings
+torch.set_num_threads(1)
+found = pictures.for_training(pictures.load({sample!r}, side=128))[:4]
+settings = Settings(trigger="mugh4l", steps=4, rank=2, batch=4, learning_rate=0.01)
+train.train(found, captions.captions(found, "mugh4l", "style"), settings, Path({out!r}))
+"""
+
+
+def adapter(run):
+    return load_file(run.adapter)
+
+
+def losses(run, key="loss"):
+    return [row[key] for row in run.log if key in row]
+
+
+@pytest.fixture(scope="module")
+def plain(paintings, told, tmp_path_factory):
+    return train.train(paintings, told, SETTINGS, tmp_path_factory.mktemp("plain") / "run")
+
+
+@pytest.fixture(scope="module")
+def held_out():
+    return pictures.held_out(pictures.load(SAMPLE, side=128))[:2]
+
+
+def test_two_batches_before_a_change_are_one_of_twice_the_size(paintings, told, tmp_path, monkeypatch):
+    from lessons_lib.families import flux
+
+    monkeypatch.setattr(
+        flux, "sample_sigma", lambda count, generator: torch.full((count,), 0.5)
+    )  # the noise still differs
+    seen = []
+    real = flux.loss
+
+    def keeps(model, latents, words, noise, sigma):
+        seen.append(noise)
+        return real(model, latents, words, torch.zeros_like(noise), sigma)
+
+    monkeypatch.setattr(flux, "loss", keeps)
+    one = [paintings[0]], told[:1]
+    settings = replace(SETTINGS, steps=2, caption_dropout=0)
+    whole = train.train(*one, settings, tmp_path / "whole")
+    halves = train.train(*one, replace(settings, batch=2, gradient_accumulation_steps=2), tmp_path / "halves")
+    assert [len(n) for n in seen] == [4, 4, 2, 2, 2, 2]
+    assert losses(whole) == pytest.approx(
+        losses(halves), rel=1e-5
+    )  # the second step's depend on the first's change
+    one, two = (torch.cat([v.flatten() for v in adapter(run).values()]) for run in (whole, halves))
+    assert (one - two).norm() < 1e-2 * one.norm()  # Adam blows up the rounding of gradients near nought
+
+
+def test_the_average_lies_between_the_steps(paintings, told, tmp_path, plain):
+    run = train.train(paintings, told, replace(SETTINGS, ema_decay=0.9), tmp_path / "run")
+    assert losses(run) == losses(plain)  # it watches and does not steer
+    moved = [(a - b).abs().max() for a, b in zip(adapter(run).values(), adapter(plain).values(), strict=True)]
+    ups = [name for name in adapter(run) if "lora_B" in name]
+    assert max(moved) > 0
+    assert sum(adapter(run)[n].norm() for n in ups) < sum(adapter(plain)[n].norm() for n in ups)
+
+
+def test_a_stopped_run_with_an_average_ends_the_same(paintings, told, tmp_path):
+    settings = replace(SETTINGS, ema_decay=0.9, checkpoint_every=1)
+    whole = train.train(paintings, told, settings, tmp_path / "whole")
+
+    def stop(step):
+        if step.step == 2:
+            raise KeyboardInterrupt
+
+    assert train.train(paintings, told, settings, tmp_path / "run", stop).stopped
+    again = train.train(paintings, told, settings, tmp_path / "run")
+    assert again.went_on_from == 2
+    assert all(torch.equal(adapter(whole)[n], v) for n, v in adapter(again).items())
+
+
+def test_held_out_pictures_are_measured_and_change_nothing(paintings, told, tmp_path, plain, held_out):
+    seen = []
+    settings = replace(SETTINGS, validate_every=2)
+    run = train.train(
+        paintings, told, settings, tmp_path / "run", lambda step: seen.append(step.validation),
+        validation=(held_out, captions.captions(held_out, "mugh4l", "style")),
+    )  # fmt: skip
+    assert losses(run) == losses(plain)
+    measured = losses(run, "validation")
+    assert len(measured) == 2 and seen == [None, measured[0], measured[0], measured[1]]
+    assert all(torch.equal(adapter(plain)[n], v) for n, v in adapter(run).items())
+
+
+def test_the_validation_loss_of_the_same_adapter_is_the_same(drawer, held_out):
+    lesson = loop.Lesson(*train.encode(drawer.family, drawer.pipe, drawer.base, held_out, ["a", "b"]))
+    first, second = (loop.validation_loss(drawer.family, drawer.pipe.transformer, lesson) for _ in range(2))
+    assert first == second and 0.1 < first < 3
+
+
+def test_pictures_of_the_class_pull_the_adapter_too(paintings, told, tmp_path, plain):
+    prior = (paintings[:2], ["a rabbit", "a boat"])
+    run = train.train(paintings, told, SETTINGS, tmp_path / "run", prior=prior)
+    unpulled = train.train(
+        paintings, told, replace(SETTINGS, prior_weight=0.0), tmp_path / "nought", prior=prior
+    )
+    assert any(not torch.equal(adapter(unpulled)[n], v) for n, v in adapter(run).items())
+    with pytest.raises(ValueError, match="2 pictures and 1 captions"):
+        train.train(paintings, told, SETTINGS, tmp_path / "run", prior=(paintings[:2], ["a rabbit"]))
+
+
+def test_a_forecast_leaves_no_trace_and_counts_what_it_says(paintings, told, tmp_path, plain):
+    seen = []
+    run = train.train(paintings, told, SETTINGS, tmp_path / "run", on_forecast=seen.append)
+    assert all(torch.equal(adapter(plain)[n], v) for n, v in adapter(run).items())
+    (costs,) = seen
+    assert costs.file_mb == pytest.approx(run.adapter.stat().st_size / 1e6, rel=0.1)
+    assert 0 < costs.seconds < 60 and 0.3 < costs.memory_gb < 20
+
+
+def test_costs_are_priced():
+    costs = forecast.Costs(seconds=1800, memory_gb=0.91, file_mb=1.26)
+    assert str(costs) == "30.0 min, 0.9 GB memory, a file of 1.3 MB"
+    assert costs.price(per_hour=2.4) == pytest.approx(1.2)
+    assert costs.energy(watts=300) == pytest.approx(0.15)
+
+
+def test_a_batch_that_does_not_fit_says_what_would(paintings, told, tmp_path, monkeypatch):
+    from lessons_lib.families import flux
+
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(flux, "loss", full)
+    with pytest.raises(MemoryError, match="batch 4 does not fit.*batch 2 with 2 accumulation steps"):
+        train.train(paintings, told, SETTINGS, tmp_path / "run")
+    with pytest.raises(MemoryError, match="try gradient checkpointing"):
+        train.train(paintings, told, replace(SETTINGS, batch=1), tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_gradient_checkpointing_learns_the_same(paintings, told, tmp_path, plain):
+    run = train.train(paintings, told, replace(SETTINGS, gradient_checkpointing=True), tmp_path / "run")
+    assert losses(run) == pytest.approx(losses(plain), rel=1e-5)
+
+
+def test_a_preset_stretches_the_steps_and_no_more():
+    base = bases.find("pocket")
+    plans = {name: Settings(trigger="v4se", preset=name).filled(base) for name in PRESETS}
+    assert plans["quick"].steps < base.steps == plans["standard"].steps < plans["thorough"].steps
+    assert {plan.rank for plan in plans.values()} == {base.rank}
+    assert Settings(trigger="v4se", preset="quick", steps=7).filled(base).steps == 7
+
+
+def test_an_optimizer_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "prodigyopt", None)
+    plan = Settings(trigger="v4se", optimizer="prodigy").filled(bases.find("pocket"))
+    assert plan.learning_rate == 1.0
+    with pytest.raises(ValueError, match="needs prodigyopt: pip install prodigyopt"):
+        optimizers.optimizer([torch.nn.Parameter(torch.zeros(2))], plan)
+
+
+@pytest.mark.parametrize("name", ["cosine", "linear", "constant"])
+def test_the_rate_takes_its_course(name):
+    plan = Settings(trigger="v4se", lr_scheduler=name, steps=100).filled(bases.find("pocket"))
+    optimizer = optimizers.optimizer([torch.nn.Parameter(torch.zeros(2))], plan)
+    rates = optimizers.schedule(optimizer, plan)
+    seen = []
+    for _ in range(100):
+        seen.append(optimizer.param_groups[0]["lr"] / plan.learning_rate)
+        optimizer.step()
+        rates.step()
+    assert seen[0] < 0.11 and max(seen) == pytest.approx(1)
+    assert seen[-1] == pytest.approx(1 if name == "constant" else 0, abs=0.02)
+
+
+def test_noisier_levels_are_trained_when_asked(paintings, told, tmp_path, monkeypatch):
+    from lessons_lib.families import flux
+
+    seen, real = [], flux.loss
+
+    def keeps(model, latents, words, noise, sigma):
+        seen.append(sigma)
+        return real(model, latents, words, noise, sigma)
+
+    monkeypatch.setattr(flux, "loss", keeps)
+    for shift in (1.0, 3.0):
+        train.train(paintings, told, replace(SETTINGS, steps=1, sigma_shift=shift), tmp_path / f"{shift}")
+    low, high = seen
+    assert torch.allclose(high, 3 * low / (1 + 2 * low)) and (high > low).all() and high.max() < 1
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_does(tmp_path, plain):
+    """Accelerate's DDP on two CPU processes, the same global batch."""
+    script = tmp_path / "program.py"
+    script.write_text(PROGRAM.format(sample=str(SAMPLE), out=str(tmp_path / "run")))
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes=2",
+              "--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no", str(script)]  # fmt: skip
+    done = subprocess.run(
+        launch, capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [row["loss"] for row in rows] == pytest.approx(losses(plain), abs=1e-4)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["program.py", "run"]
