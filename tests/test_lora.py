@@ -2,10 +2,57 @@ import copy
 
 import pytest
 import torch
+from diffusers import FluxTransformer2DModel, UNet2DConditionModel
 from peft import LoraConfig, inject_adapter_in_model
 from torch import nn
 
 from lessons_lib import lora
+from lessons_lib.families import flux
+
+TINY = {"in_channels": 8, "num_layers": 1, "num_single_layers": 1, "attention_head_dim": 8, "num_attention_heads": 2,
+        "joint_attention_dim": 12, "pooled_projection_dim": 6, "axes_dims_rope": (2, 2, 4)}  # fmt: skip
+
+
+@pytest.fixture
+def tiny():
+    torch.manual_seed(0)
+    return FluxTransformer2DModel(**TINY)
+
+
+def taught(model, rank=4, alpha=8, variant="plain"):
+    """Attach an adapter whose change is not nought."""
+    lora.attach(model, rank, alpha, flux.TARGETS, 0, variant)
+    generator = torch.Generator().manual_seed(1)
+    for name, p in lora.learned(model).items():
+        if "lora_B" in name:
+            p.data += 0.1 * torch.randn(p.shape, generator=generator)
+    return model
+
+
+def answer(model):
+    generator = torch.Generator().manual_seed(2)
+    words = {
+        "states": torch.randn(1, 3, 12, generator=generator),
+        "pooled": torch.randn(1, 6, generator=generator),
+    }
+    with torch.no_grad():
+        return flux.velocity(model, torch.randn(1, 2, 4, 4, generator=generator), torch.tensor([0.5]), words)
+
+
+def weights(model):
+    return [p.clone() for name, p in model.named_parameters() if "lora_" not in name]
+
+
+def pair_of_layers(rank, alpha, dtype, bias=True):
+    """Return the layer by hand and PEFT's, with the same factors."""
+    model = nn.Sequential(nn.Linear(6, 5, bias=bias)).to(dtype)
+    ours = lora.LoraLinear(copy.deepcopy(model[0]), rank, alpha)
+    nn.init.normal_(ours.up.weight)
+    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=["0"])
+    theirs = inject_adapter_in_model(config, model)[0]
+    for name, own in (("lora_A", ours.down), ("lora_B", ours.up)):
+        getattr(theirs, name)["default"].weight = nn.Parameter(own.weight.detach().clone())
+    return ours, theirs
 
 
 def test_a_new_adapter_changes_nothing():
@@ -14,15 +61,35 @@ def test_a_new_adapter_changes_nothing():
     assert torch.equal(lora.LoraLinear(base, rank=4, alpha=8)(x), base(x))
 
 
-def test_the_layer_by_hand_equals_peft():
-    model = nn.Sequential(nn.Linear(6, 5))
-    ours = lora.LoraLinear(copy.deepcopy(model[0]), rank=4, alpha=8)
-    theirs = inject_adapter_in_model(LoraConfig(r=4, lora_alpha=8, target_modules=["0"]), model)[0]
-    nn.init.normal_(ours.up.weight)
-    theirs.lora_A["default"].weight.data.copy_(ours.down.weight.data)
-    theirs.lora_B["default"].weight.data.copy_(ours.up.weight.data)
-    x = torch.randn(3, 6)
-    assert torch.allclose(ours(x), theirs(x), atol=1e-6)
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"),
+    [(torch.float32, 1e-6), (torch.float64, 1e-14), (torch.bfloat16, 2**-8), (torch.float16, 2**-11)],
+)
+@pytest.mark.parametrize(("rank", "alpha"), [(1, 1), (4, 8), (16, 1)])  # 16 is more than the layer has
+def test_the_layer_by_hand_equals_peft_in_output_and_gradients(rank, alpha, dtype, tolerance):
+    ours, theirs = pair_of_layers(rank, alpha, dtype, bias=rank > 1)
+    x = torch.randn(2, 3, 6, dtype=dtype)
+    made, expected = ours(x), theirs(x)
+    for layer_answer in (made, expected):
+        layer_answer.square().sum().backward()
+    assert made.dtype == expected.dtype == dtype
+    torch.testing.assert_close(made, expected, rtol=tolerance, atol=tolerance)
+    for name, own in (("lora_A", ours.down), ("lora_B", ours.up)):
+        gradient = getattr(theirs, name)["default"].weight.grad
+        torch.testing.assert_close(own.weight.grad, gradient, rtol=tolerance, atol=tolerance)
+    assert ours.base.weight.grad is None
+
+
+def test_a_model_of_layers_by_hand_equals_a_model_by_peft(tiny):
+    by_peft = taught(copy.deepcopy(tiny))
+    for name, module in list(by_peft.named_modules()):
+        if hasattr(module, "lora_A"):
+            place, _, leaf = name.rpartition(".")
+            layer = lora.LoraLinear(tiny.get_submodule(name), 4, 8)
+            layer.down.weight.data = module.lora_A["default"].weight.data
+            layer.up.weight.data = module.lora_B["default"].weight.data
+            setattr(tiny.get_submodule(place), leaf, layer)
+    torch.testing.assert_close(answer(tiny), answer(by_peft), rtol=1e-6, atol=1e-6)
 
 
 def test_merging_the_delta_gives_the_same_answer():
@@ -47,38 +114,26 @@ def test_attached_weights_are_float32_and_only_they_learn(drawer):
     assert 0 < trained < total / 20
 
 
-def test_the_same_seed_attaches_the_same_adapter(drawer):
-    first, second = (copy.deepcopy(drawer.pipe.transformer) for _ in range(2))
+def test_the_same_seed_attaches_the_same_adapter(tiny):
+    first, second = (copy.deepcopy(tiny) for _ in range(2))
     for model in (first, second):
-        lora.attach(model, 4, 4, drawer.family.TARGETS, seed=3)
+        lora.attach(model, 4, 4, flux.TARGETS, seed=3)
     pairs = zip(lora.learned(first).values(), lora.learned(second).values(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
-
-
-def test_a_change_has_no_more_singular_values_than_its_rank(drawer):
-    model = copy.deepcopy(drawer.pipe.transformer)
-    lora.attach(model, 4, 4, ("to_q",), seed=0)
-    for name, p in lora.learned(model).items():
-        if "lora_B" in name:
-            nn.init.normal_(p)
-    values = lora.singular_values(model)
-    assert len(values) == len([n for n, _ in model.named_modules() if n.endswith("to_q")])
-    assert all(v.shape == (4,) and bool((v > 0).all()) for v in values.values())
 
 
 def test_every_layer_a_family_names_gets_a_lora_and_no_other(drawer):
     model = copy.deepcopy(drawer.pipe.transformer)
     wanted = {n for n, _ in model.named_modules() if n.endswith(drawer.family.TARGETS)}
     lora.attach(model, 2, 2, drawer.family.TARGETS, seed=0)
-    assert set(lora.singular_values(model)) == wanted
+    assert {n for n, m in model.named_modules() if hasattr(m, "lora_A")} == wanted
 
 
-def test_attaching_leaves_the_random_numbers_of_the_caller_alone(drawer):
-    model = copy.deepcopy(drawer.pipe.transformer)
+def test_attaching_leaves_the_random_numbers_of_the_caller_alone(tiny):
     torch.manual_seed(1)
     expected = torch.rand(3)
     torch.manual_seed(1)
-    lora.attach(model, 2, 2, drawer.family.TARGETS, seed=9)
+    lora.attach(tiny, 2, 2, flux.TARGETS, seed=9)
     assert torch.equal(torch.rand(3), expected)
 
 
@@ -90,3 +145,174 @@ def test_a_new_adapter_changes_nothing_in_the_whole_denoiser(drawer):
         before = drawer.family.loss(model, latents, words, noise, sigma)
         lora.attach(model, 4, 8, drawer.family.TARGETS, seed=0)
         assert torch.equal(drawer.family.loss(model, latents, words, noise, sigma), before)
+
+
+def test_detaching_leaves_the_base_bit_for_bit(tiny):
+    before, plain = weights(tiny), answer(tiny)
+    lora.detach(taught(tiny))
+    assert all(torch.equal(a, b) for a, b in zip(before, weights(tiny), strict=True))
+    assert torch.equal(answer(tiny), plain) and not any("lora_" in n for n, _ in tiny.named_parameters())
+
+
+def test_strength_goes_from_the_base_to_as_trained(tiny):
+    plain, full = answer(tiny), answer(taught(tiny))
+    lora.scale(tiny, 0)
+    assert torch.equal(answer(tiny), plain)
+    lora.scale(tiny, 0.5)
+    half = answer(tiny)
+    assert not torch.equal(half, plain) and not torch.equal(half, full)
+    lora.scale(tiny, 1)
+    assert torch.equal(answer(tiny), full)
+
+
+@pytest.mark.parametrize("strength", [1, 0.5])
+@pytest.mark.parametrize("variant", lora.VARIANTS)
+def test_merged_equals_live_and_unmerging_goes_back(tiny, variant, strength):
+    taught(tiny, variant=variant)
+    lora.scale(tiny, strength)
+    before, live = weights(tiny), answer(tiny)
+    lora.merge(tiny)
+    assert lora.is_merged(tiny)
+    torch.testing.assert_close(answer(tiny), live, rtol=1e-5, atol=1e-5)
+    lora.unmerge(tiny)
+    torch.testing.assert_close(weights(tiny), before, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(answer(tiny), live, rtol=1e-5, atol=1e-5)
+
+
+def test_a_merged_adapter_can_be_taken_off_and_its_change_stays(tiny):
+    live = answer(taught(tiny, variant="pissa"))
+    lora.merge(tiny)
+    lora.detach(tiny)
+    torch.testing.assert_close(answer(tiny), live, rtol=1e-5, atol=1e-5)
+
+
+def test_what_cannot_be_done_is_said(tiny):
+    for call in (lora.merge, lora.detach, lambda model: lora.scale(model, 1)):
+        with pytest.raises(ValueError, match="no adapter is attached"):
+            call(tiny)
+    with pytest.raises(ValueError, match="not merged"):
+        lora.unmerge(tiny)
+    with pytest.raises(ValueError, match="'lokr'; expected one of plain"):
+        lora.attach(tiny, 4, 4, flux.TARGETS, 0, "lokr")
+    lora.merge(taught(tiny))
+    with pytest.raises(ValueError, match="merged already"):
+        lora.merge(tiny)
+    with pytest.raises(ValueError, match="unmerge it first"):
+        lora.scale(tiny, 0.5)
+
+
+def test_an_adapter_that_is_no_number_is_not_merged(tiny):
+    next(iter(lora.learned(taught(tiny)).values())).data.fill_(float("nan"))
+    with pytest.raises(ValueError, match="NaN"):
+        lora.merge(tiny)
+
+
+def test_rslora_scales_by_the_root_of_the_rank(tiny):
+    layers = []
+    for variant in ("plain", "rslora"):
+        model = taught(copy.deepcopy(tiny), rank=4, alpha=8, variant=variant)
+        layers.append(model.transformer_blocks[0].attn.to_q)
+    assert layers[0].scaling["default"] == 8 / 4 and layers[1].scaling["default"] == 8 / 4**0.5
+    torch.testing.assert_close(
+        layers[1].get_delta_weight("default"), 2 * layers[0].get_delta_weight("default")
+    )
+
+
+def test_dora_learns_the_length_of_every_row_as_well(tiny):
+    plain = copy.deepcopy(tiny)
+    lora.attach(plain, 4, 4, flux.TARGETS, 0)
+    lora.attach(tiny, 4, 4, flux.TARGETS, 0, "dora")
+    more = set(lora.learned(tiny)) - set(lora.learned(plain))
+    rows = sum(m.out_features for m in plain.modules() if hasattr(m, "lora_A"))
+    assert all("magnitude" in name for name in more)
+    assert lora.count(tiny)[0] - lora.count(plain)[0] == rows
+
+
+def test_pissa_starts_from_the_strongest_directions_of_the_base(tiny):
+    whole, plain = tiny.transformer_blocks[0].attn.to_q.weight.detach().clone(), answer(tiny)
+    lora.attach(tiny, 4, 4, flux.TARGETS, 0, "pissa")
+    layer = tiny.transformer_blocks[0].attn.to_q
+    expected = torch.linalg.svdvals(whole)
+    torch.testing.assert_close(torch.linalg.svdvals(layer.get_delta_weight("default"))[:4], expected[:4])
+    torch.testing.assert_close(torch.linalg.svdvals(layer.base_layer.weight)[:-4], expected[4:])
+    torch.testing.assert_close(answer(tiny), plain, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="load the base again"):
+        lora.detach(tiny)
+
+
+@pytest.mark.parametrize("rank", [1, 4])
+def test_the_size_on_paper_is_the_size_that_is_attached(tiny, rank):
+    size = lora.on_paper(tiny, rank, flux.TARGETS)
+    lora.attach(tiny, rank, rank, flux.TARGETS, 0)
+    trained, total = lora.count(tiny)
+    assert (size.learned, size.base) == (trained, total - trained)
+    assert size.layers == sum(hasattr(m, "lora_A") for m in tiny.modules())
+
+
+def test_the_file_on_paper_is_the_file_that_is_written(drawer, tmp_path):
+    model = copy.deepcopy(drawer.pipe.transformer)
+    size = lora.on_paper(model, 4, drawer.family.TARGETS)
+    lora.attach(model, 4, 4, drawer.family.TARGETS, 0)
+    model.save_lora_adapter(tmp_path)
+    (file,) = tmp_path.iterdir()
+    assert file.stat().st_size == pytest.approx(size.megabytes() * 1e6, rel=0.05)
+
+
+def test_flux1_dev_is_counted_at_its_real_size_without_its_memory():
+    with torch.device("meta"):
+        model = FluxTransformer2DModel(guidance_embeds=True)
+    size = lora.on_paper(model, 16, flux.TARGETS)
+    assert size.base == 11_901_408_320  # as the published weights have it: 23.8 GB in bfloat16
+    assert size.layers == 19 * 12 + 38 * 3
+    assert size.learned == 16 * (19 * (8 * 2 + 2 * 2 * 5) + 38 * 3 * 2) * 3072
+    assert size.megabytes(16) == size.learned * 2 / 1e6 and size.share < 0.005
+
+
+def test_what_cannot_be_counted_is_an_error(tiny):
+    with pytest.raises(ValueError, match="no layer is called to_z"):
+        lora.on_paper(tiny, 4, ("to_z",))
+    with pytest.raises(ValueError, match="attn is a FluxAttention; only linear"):
+        lora.on_paper(tiny, 4, ("attn",))
+
+
+def test_a_unet_is_attached_counted_and_merged_as_well():
+    torch.manual_seed(0)
+    model = UNet2DConditionModel(
+        block_out_channels=(8, 8), down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"), layers_per_block=1,
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"), norm_num_groups=4, cross_attention_dim=6,
+        attention_head_dim=2, sample_size=8,
+    ).eval()  # fmt: skip
+    targets = ("to_q", "to_k", "to_v", "to_out.0")
+    size = lora.on_paper(model, 2, targets)
+    given = torch.randn(1, 4, 8, 8), torch.tensor([10]), torch.randn(1, 3, 6)
+    with torch.no_grad():
+        plain = model(*given).sample
+        lora.attach(model, 2, 2, targets, 0)
+        assert lora.count(model)[0] == size.learned
+        assert torch.equal(model(*given).sample, plain)
+        for name, p in lora.learned(model).items():
+            p.data += 0.1 * ("lora_B" in name)
+        live = model(*given).sample
+        lora.merge(model)
+        assert not torch.allclose(live, plain, atol=1e-4)
+        torch.testing.assert_close(model(*given).sample, live, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", lora.VARIANTS)
+def test_strength_is_a_factor_on_each_variants_own_scale(tiny, variant):
+    layer = taught(tiny, rank=4, alpha=8, variant=variant).transformer_blocks[0].attn.to_q
+    full = layer.scaling["default"]
+    for strength in (0.5, 2, 1):  # each from as trained, not from the one before
+        lora.scale(tiny, strength)
+        assert layer.scaling["default"] == pytest.approx(strength * full)
+
+
+def test_merging_in_half_precision_loses_a_small_change(tiny):
+    model = taught(tiny.bfloat16())
+    for p in lora.learned(model).values():
+        p.data *= 0.01
+    layer = model.transformer_blocks[0].attn.to_q
+    before, change = layer.base_layer.weight.float(), layer.get_delta_weight("default").float()
+    lora.merge(model)
+    arrived = layer.base_layer.weight.float() - before
+    assert (arrived - change).norm() > 0.5 * change.norm()
