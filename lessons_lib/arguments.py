@@ -105,6 +105,9 @@ def add_settings(command: argparse.ArgumentParser) -> None:
         "--gradient-checkpointing", action="store_true", default=None, help="less memory, more time"
     )
     command.add_argument(
+        "--tensorboard", action="store_true", default=None, help="write the log for TensorBoard, too"
+    )
+    command.add_argument(
         "--prior",
         type=Path,
         metavar="FOLDER",

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import is_tensorboard_available
 from diffusers.training_utils import EMAModel
 from torch import Tensor, nn
 
@@ -31,9 +32,9 @@ def learn(family: Family, model: nn.Module, lesson: Lesson, plan: Plan, folder: 
 
     Returns the last step and why the loop ended there: "done", "stopped" with Ctrl-C, or what was wrong with the loss,
     in which case the adapter is the last checkpoint's. Raises FloatingPointError for that when there is no checkpoint,
-    MemoryError when a batch does not fit.
+    MemoryError when a batch does not fit, ValueError when TensorBoard is asked for and not installed.
     """
-    accelerator = Accelerator()
+    accelerator = Accelerator(log_with="tensorboard" if plan.tensorboard else None, project_dir=folder)
     keeps_books = accelerator.is_main_process  # one of them, where there are several
     parameters = lora.learned(model)
     optimizer = optimizers.optimizer(list(parameters.values()), plan)
@@ -46,7 +47,7 @@ def learn(family: Family, model: nn.Module, lesson: Lesson, plan: Plan, folder: 
     start = time.monotonic() - state.numbers.get("seconds", 0.0)
     book = log_from(folder / "log.jsonl", state.step) if keeps_books else nullcontext(lambda row: None)
     stop = False
-    with book as log, stop_signal() as pressed:
+    with book as log, stop_signal() as pressed, trackers(accelerator, plan):
         while state.step < plan.steps and not stop:
             loss = one_step(family, model, lesson, plan, state, accelerator)
             if not math.isfinite(loss):
@@ -56,6 +57,7 @@ def learn(family: Family, model: nn.Module, lesson: Lesson, plan: Plan, folder: 
                 found = validation_loss(family, model, lesson.validation)
                 row["validation"] = state.numbers["validation"] = found
             log(row)
+            accelerator.log(row, step=state.step)
             if keeps_books and state.step % plan.sample_every == 0:
                 with state.averaged():
                     on_sample(state.step)
@@ -157,6 +159,23 @@ def log_from(path: Path, step: int) -> Iterator[Callable[[dict[str, Any]], None]
     with open(path, "w", buffering=1) as file:
         file.writelines(rows)
         yield lambda row: print(json.dumps(row), file=file)
+
+
+@contextmanager
+def trackers(accelerator: Accelerator, plan: Plan) -> Iterator[None]:
+    """While inside, what `accelerator.log` is told goes to TensorBoard where the plan asks for it.
+
+    Raises ValueError when TensorBoard is asked for and not installed.
+    """
+    if plan.tensorboard:
+        if not is_tensorboard_available():
+            raise ValueError("tensorboard is not installed: pip install tensorboard, or leave it out")
+        accelerator.init_trackers("tensorboard")
+    try:
+        yield
+    finally:
+        for tracker in accelerator.trackers if plan.tensorboard else ():
+            tracker.finish()
 
 
 @contextmanager

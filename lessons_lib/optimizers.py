@@ -36,7 +36,7 @@ def optimizer(parameters: Sequence[nn.Parameter], plan: Plan) -> Any:
         raise ValueError(
             f"the optimizer {plan.optimizer!r} needs {package}: pip install {package}, or choose adamw"
         ) from problem
-    return torch.optim.AdamW(parameters, plan.learning_rate, weight_decay=WEIGHT_DECAY)
+    return torch.optim.AdamW(parameters, plan.learning_rate, weight_decay=WEIGHT_DECAY, fused=True)
 
 
 def schedule(optimizer: Any, plan: Plan) -> Any:

@@ -31,6 +31,7 @@ class Settings:
 
     `preset` stretches or shortens the base's number of steps where `steps` is None. `batch` pictures go through the
     model at once, `gradient_accumulation_steps` times before the adapter changes. `ema_decay` 0 keeps no average.
+    `tensorboard` writes the log for that program too, into the run's folder.
     `sigma_shift` above 1 trains at noisier levels, as large pictures ask for (Esser et al. 2024, arXiv 2403.03206).
     """
 
@@ -56,6 +57,7 @@ class Settings:
     sample_every: int | None = None
     validate_every: int | None = None
     checkpoint_every: int | None = None
+    tensorboard: bool = False
     name: str = "run"
 
     def filled(self, base: Base) -> Plan:

@@ -156,6 +156,23 @@ def test_a_batch_that_does_not_fit_says_what_would(paintings, told, tmp_path, mo
     assert list(tmp_path.iterdir()) == []
 
 
+def test_tensorboard_is_told_what_the_log_is(paintings, told, tmp_path, plain):
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    run = train.train(paintings, told, replace(SETTINGS, tensorboard=True), tmp_path / "run")
+    book = events.EventAccumulator(str(run.folder / "tensorboard")).Reload()
+    assert [(e.step, pytest.approx(e.value, rel=1e-6)) for e in book.Scalars("loss")] == [
+        (row["step"], row["loss"]) for row in run.log
+    ]
+    assert losses(run) == losses(plain)
+
+
+def test_tensorboard_that_is_missing_is_told_before_the_first_step(paintings, told, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "is_tensorboard_available", lambda: False)
+    with pytest.raises(ValueError, match="pip install tensorboard"):
+        train.train(paintings, told, replace(SETTINGS, tensorboard=True), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_gradient_checkpointing_learns_the_same(paintings, told, tmp_path, plain):
     run = train.train(paintings, told, replace(SETTINGS, gradient_checkpointing=True), tmp_path / "run")
     assert losses(run) == pytest.approx(losses(plain), rel=1e-5)

@@ -1,0 +1,66 @@
+"""Run diffusers' training script where torchvision is missing. `python -m benchmarks.stand_in SCRIPT [its options]`.
+
+The script uses torchvision to crop and to make tensors. There is no torchvision for every torch, and the pictures of this
+benchmark are square and of the right size already, so that only the tensors are left to make.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import runpy
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import datasets
+import diffusers
+import numpy as np
+import torch
+import transformers
+from PIL import Image
+from torch import Tensor
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    """Return a picture as (3, h, w), 0 ... 1."""
+    return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1).float().div(255)
+
+
+def unchanged(*args: Any, **more: Any) -> Any:
+    """Return what leaves a picture as it is: these are square and of the right size."""
+    return lambda image: image
+
+
+def chain(parts: list[Any]) -> Any:
+    """Return the parts one after another, as torchvision's Compose does."""
+
+    def through(image: Any) -> Any:
+        for part in parts:
+            image = part(image)
+        return image
+
+    return through
+
+
+def install() -> None:
+    """Put the few names that the script needs where it looks for torchvision."""
+    package, transforms, functional = (
+        ModuleType(name)
+        for name in ("torchvision", "torchvision.transforms", "torchvision.transforms.functional")
+    )
+    transforms.__dict__.update(
+        Resize=unchanged, CenterCrop=unchanged, RandomCrop=unchanged, RandomHorizontalFlip=unchanged,
+        InterpolationMode=SimpleNamespace(BILINEAR=2), Compose=chain, ToTensor=lambda: to_tensor,
+        Normalize=lambda mean, std: lambda image: (image - mean[0]) / std[0], functional=functional,
+    )  # fmt: skip
+    functional.__dict__.update(crop=lambda image, *box: image)
+    package.__dict__.update(transforms=transforms)
+    sys.modules |= {part.__name__: part for part in (package, transforms, functional)}
+
+
+if __name__ == "__main__":
+    assert datasets and diffusers and transformers  # they have looked for the real one by now
+    if importlib.util.find_spec("torchvision") is None:
+        install()
+    sys.argv = sys.argv[1:]
+    runpy.run_path(sys.argv[0], run_name="__main__")

@@ -1,0 +1,60 @@
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from benchmarks import floor, speed, stand_in
+
+
+def test_the_floor_counts_what_a_step_multiplies():
+    model = nn.Sequential(nn.Linear(6, 5), nn.Linear(5, 4))
+    model[0].weight.requires_grad_(False)
+    x = torch.randn(2, 3, 6)
+    first, second = floor.products(model, lambda: model(x))
+    assert (first.rows, first.inside, first.outside, first.to_input, first.to_weight) == (6, 6, 5, False, False)  # fmt: skip
+    assert first.operations == 2 * 6 * 6 * 5
+    # the bias of the first layer learns, so the second has to pass a gradient on
+    assert second.to_input and second.to_weight and second.operations == 3 * 2 * 6 * 5 * 4
+    seconds, operations = floor.floor(floor.products(model, lambda: model(x)))
+    assert seconds > 0 and operations == first.operations + second.operations
+
+
+def test_a_step_of_the_script_is_read_from_its_progress_bar():
+    line = "Steps:   7%|7         | 14/200 [00:05<01:02,  2.97it/s, loss=0.451, lr=0.0028]"
+    assert speed.BAR.search(line).groups() == ("14", "0.451")
+    assert speed.BAR.search("Caching latents: 100%|###| 4/4 [00:00<00:00]") is None
+
+
+def test_a_step_takes_the_median_of_what_came_after_the_first():
+    ends = [float(i * i) for i in range(speed.FIRST)] + [200.0, 201.0, 202.0, 210.0]
+    assert speed.Trace(ends, [0.0] * len(ends), 1.0, Path()).step == 1.0
+
+
+def test_a_competitor_that_fails_is_told_with_its_last_words():
+    try:
+        speed.watched([sys.executable, "-c", "raise SystemExit('no memory left')"])
+    except RuntimeError as problem:
+        assert "no memory left" in str(problem)
+    else:
+        raise AssertionError("a failing command was taken for a good one")
+
+
+def test_the_page_sets_everything_beside_ours():
+    traces = {
+        "ours": speed.Trace([float(i) for i in range(24)], [0.5] * 24, 1.0, Path()),
+        "bare loop": speed.Trace([2.0 * i for i in range(24)], [0.6] * 24, 2.0, Path()),
+    }
+    text = speed.page(traces, {"ours": 0.4, "bare loop": 0.41, "base": 0.8}, 0.5, 1e9)
+    assert "| ours | 1000 | 1.00 | 50% | 1.00 | 0.4000 | +0.0% |" in text
+    assert "| bare loop | 2000 | 2.00 | 25% | 2.00 | 0.4100 | +2.5% |" in text
+    assert "| 1-6 | 0.500 | 0.600 |" in text
+
+
+def test_the_stand_in_makes_tensors_as_torchvision_does():
+    from PIL import Image
+
+    image = Image.new("RGB", (4, 2), (255, 0, 51))
+    made = stand_in.chain([stand_in.to_tensor, lambda t: (t - 0.5) / 0.5])(image)
+    assert made.shape == (3, 2, 4)
+    assert torch.allclose(made[:, 0, 0], torch.tensor([1.0, -1.0, -0.6]), atol=1e-6)
