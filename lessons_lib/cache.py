@@ -73,11 +73,12 @@ def body(data: bytes) -> bytes:
 
 
 @dataclass(frozen=True)
-class Latents:
-    """Latents on disk, indexed like a tensor: ``latents[picks]`` reads those few, stacked, (picks, channels, h, w)."""
+class OnDisk:
+    """Tensors on disk, one a file, indexed like a single one: ``kept[picks]`` reads those few, stacked, (picks, ...)."""
 
     files: tuple[Path, ...]
     encoded: int  # how many were not there before
+    name: str  # of the tensor in each file
 
     def __len__(self) -> int:
         return len(self.files)
@@ -85,17 +86,17 @@ class Latents:
     def __getitem__(self, picks: Tensor) -> Tensor:
         import torch
 
-        return torch.stack([latents_in(self.files[i]) for i in picks.tolist()])
+        return torch.stack([tensors_in(self.files[i])[self.name] for i in picks.tolist()])
 
 
-def latents_in(path: Path) -> Tensor:
-    """Return one picture's latents, (channels, h, w). Raises OSError when the file went or broke since it was written."""
+def tensors_in(path: Path) -> dict[str, Tensor]:
+    """Return what a file holds. Raises OSError when it went or broke since it was written."""
     from safetensors.torch import load
 
     found = get(path)
     if found is None:
         raise OSError(f"{path} was damaged or removed while it was needed; start again, and it is made again")
-    return load(found[0])["latents"]
+    return load(found[0])
 
 
 def encode_to(
@@ -103,24 +104,54 @@ def encode_to(
     images: Iterable[Image.Image],
     settings: Mapping[str, Any],
     encode: Callable[[Image.Image], Tensor],
-) -> Latents:
+) -> OnDisk:
     """Return the latents of pictures, cropped already, of which only those not in `folder` are encoded.
 
     One picture is in memory at a time, so give a generator. `encode` returns (channels, h, w). The key is the picture's
     pixels and `settings`, which must hold all else that the latents depend on: `fingerprint` of the VAE, the base's name.
     Raises OSError when the folder cannot be written; what was encoded until then stays.
     """
+
+    def named(image: Image.Image) -> Path:
+        digest = hashlib.sha256(image.tobytes()).hexdigest()
+        return place(folder, digest, {**settings, "mode": image.mode, "size": image.size})
+
+    files, encoded = filled(images, named, lambda image: {"latents": encode(image)})
+    return OnDisk(files, encoded, "latents")
+
+
+def encode_words_to(
+    folder: Path,
+    texts: Iterable[str],
+    settings: Mapping[str, Any],
+    encode: Callable[[str], dict[str, Tensor]],
+) -> dict[str, OnDisk]:
+    """Return what text encoders make of captions, by name, of which only those not in `folder` are encoded.
+
+    `encode` returns each tensor of one caption; `settings` hold the fingerprints of the encoders. As `encode_to` else.
+    """
+
+    def named(text: str) -> Path:
+        return place(folder, hashlib.sha256(text.encode()).hexdigest(), settings)
+
+    files, encoded = filled(texts, named, encode)
+    return {name: OnDisk(files, encoded, name) for name in tensors_in(files[0])} if files else {}
+
+
+def filled(
+    things: Iterable[Any], named: Callable[[Any], Path], encode: Callable[[Any], dict[str, Tensor]]
+) -> tuple[tuple[Path, ...], int]:
+    """Return the file of each thing, and how many of them had to be made."""
     from safetensors.torch import save
 
     files, encoded = [], 0
-    for image in images:
-        digest = hashlib.sha256(image.tobytes()).hexdigest()
-        path = place(folder, digest, {**settings, "mode": image.mode, "size": image.size})
+    for thing in things:
+        path = named(thing)
         if get(path) is None:
-            put(path, {"latents": encode(image).detach().cpu().contiguous()}, {}, save)
+            put(path, {n: t.detach().cpu().contiguous() for n, t in encode(thing).items()}, {}, save)
             encoded += 1
         files.append(path)
-    return Latents(tuple(files), encoded)
+    return tuple(files), encoded
 
 
 def fingerprint(model: nn.Module) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from lessons_lib import checkpoints
 
 if TYPE_CHECKING:
-    from lessons_lib.cache import Latents
+    from lessons_lib.cache import OnDisk
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,14 @@ class Step:
 class Lesson:
     """What the loop learns from, encoded: latents (pictures, ...), words of each caption, and last of the trigger alone.
 
+    All of it may lie on disk; a batch is on `device`, where the model is.
     `prior`: pictures of the class without the trigger, learned beside it so that the class stays what it was (prior
     preservation, Ruiz et al. 2022, arXiv 2208.12242). `validation`: held-out pictures, looked at and never learned from.
     """
 
-    latents: Tensor | Latents
-    words: dict[str, Tensor]
+    latents: Tensor | OnDisk
+    words: Mapping[str, Tensor | OnDisk]
+    device: torch.device | str = "cpu"
     prior: Lesson | None = None
     validation: Lesson | None = None
 
@@ -57,8 +59,8 @@ class Lesson:
 
     def rows(self, picks: Tensor, told: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the latents of some pictures with the words of some captions, both by number."""
-        words = {name: value[told] for name, value in self.words.items()}
-        return self.latents[picks].to(next(iter(words.values())).device), words
+        words = {name: value[told].to(self.device) for name, value in self.words.items()}
+        return self.latents[picks].to(self.device), words
 
 
 @dataclass

@@ -30,6 +30,7 @@ from lessons_lib.state import Lesson, Step
 
 Examples = tuple[Sequence[Picture], Sequence[str]]  # pictures and their captions
 NONE: Examples = ((), ())
+ENCODERS = ("text_encoder", "text_encoder_2")
 
 
 def train(pictures: Sequence[Picture], captions: Sequence[str], settings: Settings, out: Path,
@@ -137,25 +138,31 @@ def denoiser(pipe: DiffusionPipeline) -> nn.Module:
 
 def encode(
     family: Family, pipe: DiffusionPipeline, base: Base, pictures: Sequence[Picture], texts: Sequence[str]
-) -> tuple[cache.Latents, dict[str, Tensor]]:
-    """Return pictures, cropped to the base's square, and texts as the denoiser sees them.
+) -> tuple[cache.OnDisk, dict[str, cache.OnDisk], torch.device]:
+    """Return pictures, cropped to the base's square, and texts as the denoiser sees them, and where it is.
 
-    One picture is in memory at a time; latents lie on disk, so that a second run on the same pictures encodes none.
+    One of them is in memory at a time; what they become lies on disk, so that a second run encodes nothing.
     """
     squares = (square(p.image, base.side) for p in pictures)
-    settings = {"base": base.name, "vae": cache.fingerprint(pipe.vae)}
     latents = cache.encode_to(
         cache.home() / "latents",
         squares,
-        settings,
+        {"base": base.name, "vae": cache.fingerprint(pipe.vae)},
         lambda s: family.encode_pictures(pipe, pixels([s], base.side))[0],
     )
-    return latents, family.encode_captions(pipe, texts, base)
+    encoders = [cache.fingerprint(getattr(pipe, name)) for name in ENCODERS if hasattr(pipe, name)]
+    words = cache.encode_words_to(
+        cache.home() / "words",
+        texts,
+        {"base": base.name, "encoders": encoders, "tokens": base.caption_tokens},
+        lambda text: {name: value[0] for name, value in family.encode_captions(pipe, [text], base).items()},
+    )
+    return latents, words, pipe.device
 
 
 def release(pipe: DiffusionPipeline) -> None:
     """Let the text encoders go: their memory is needed for training, their work is done."""
-    for name in ("text_encoder", "text_encoder_2"):
+    for name in ENCODERS:
         if hasattr(pipe, name):
             setattr(pipe, name, None)
 

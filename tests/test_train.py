@@ -133,11 +133,17 @@ def test_damaged_settings_are_named(tmp_path):
         Run.load(tmp_path)
 
 
-def test_pictures_are_encoded_once_for_all_runs(paintings, told, drawer, tmp_path, monkeypatch):
+def test_pictures_and_captions_are_encoded_once_for_all_runs(paintings, told, drawer, tmp_path, monkeypatch):
     monkeypatch.setenv("LESSONS_CACHE", str(tmp_path))
-    first, _ = train.encode(drawer.family, drawer.pipe, drawer.base, paintings[:3], told)
-    again, _ = train.encode(drawer.family, drawer.pipe, drawer.base, paintings, told)
+    first, said, _ = train.encode(drawer.family, drawer.pipe, drawer.base, paintings[:3], told[:3])
+    again, words, _ = train.encode(drawer.family, drawer.pipe, drawer.base, paintings, told)
     assert (first.encoded, again.encoded) == (3, 1)
+    assert {value.encoded for value in said.values()} == {3}
+    assert {value.encoded for value in words.values()} == {1}
+    together = drawer.family.encode_captions(drawer.pipe, told, drawer.base)
+    assert words.keys() == together.keys()
+    for name, value in words.items():
+        assert torch.allclose(value[torch.arange(len(told))], together[name], atol=1e-4)
     direct = drawer.family.encode_pictures(drawer.pipe, pictures.pixels([paintings[0].image], 128))
     assert torch.equal(again[torch.tensor([0])], direct)
 
@@ -145,8 +151,8 @@ def test_pictures_are_encoded_once_for_all_runs(paintings, told, drawer, tmp_pat
 def test_training_makes_the_pictures_it_saw_more_likely(paintings, told, tmp_path, drawer):
     settings = Settings(trigger="mugh4l", steps=25, rank=8, batch=4, learning_rate=3e-3, caption_dropout=0)
     run = train.train(paintings, told, settings, tmp_path / "run")
-    seen, words = train.encode(drawer.family, drawer.pipe, drawer.base, paintings, told)
-    latents = seen[torch.arange(4)]
+    lesson = Lesson(*train.encode(drawer.family, drawer.pipe, drawer.base, paintings, told))
+    latents, words = lesson.rows(torch.arange(4), torch.arange(4))
     noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(1))
     sigma = torch.tensor([0.3, 0.5, 0.7, 0.9])
 

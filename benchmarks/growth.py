@@ -1,0 +1,175 @@
+"""Does the cost grow as it should? Time and memory of a step against pictures, batch, picture tokens and steps.
+
+`python -m benchmarks.growth` writes GROWTH.md and growth.jpg. Every case runs in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from benchmarks.speed import HERE, SAMPLE, processor
+from lessons_lib import bases, cache, families, forecast, loop, lora, optimizers, pictures, train
+from lessons_lib.runs import Settings
+from lessons_lib.session import current
+from lessons_lib.state import Lesson, State
+
+CASES = {
+    "pictures": (4, 50, 500, 5000),
+    "batch": (1, 2, 4, 8, 16),
+    "side": (64, 96, 128, 192, 256),
+    "steps": (25, 50, 100, 200),
+}
+USUAL = {"pictures": 16, "batch": 4, "side": 128, "steps": 40}
+FIRST = 5  # steps that are not timed
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a case took: the median step (ms), all steps together (s), the peak memory of its process (GB)."""
+
+    step: float
+    seconds: float
+    memory: float
+
+
+def crops(count: int, side: int) -> Iterator[pictures.Picture]:
+    """Give so many different crops of the practice paintings, one in memory at a time."""
+    known = [p.image for p in pictures.for_training(pictures.load(SAMPLE, side=256))]
+    for number in range(count):
+        rng = random.Random(number)
+        image = rng.choice(known)
+        x, y = rng.randint(0, image.width - 200), rng.randint(0, image.height - 200)
+        cut = image.crop((x, y, x + 200, y + 200)).resize((side, side), Image.Resampling.LANCZOS)
+        yield pictures.Picture(Path(f"{number}.png"), cut)
+
+
+def case(count: int, batch: int, side: int, steps: int, folder: Path) -> Cost:
+    """Return what so many steps cost with so many pictures of this side in batches of this size."""
+    base = replace(bases.find("pocket"), side=side)
+    plan = Settings(trigger="mugh4l", steps=steps + FIRST, batch=batch, caption_dropout=0.0).filled(base)
+    flux = families.find("flux")
+    pipe = flux.load(base, current())
+    latents = cache.encode_to(
+        folder / "latents",
+        (p.image for p in crops(count, side)),
+        {},
+        lambda image: flux.encode_pictures(pipe, pictures.pixels([image], side))[0],
+    )
+    words = cache.encode_words_to(
+        folder / "words",
+        [*(f"picture {number}, mugh4l" for number in range(count)), "mugh4l"],
+        {},
+        lambda text: {n: v[0] for n, v in flux.encode_captions(pipe, [text], base).items()},
+    )
+    train.release(pipe)
+    model = pipe.transformer
+    lora.attach(model, plan.rank, plan.alpha, flux.TARGETS, 0)
+    parameters = lora.learned(model)
+    optimizer = optimizers.optimizer(list(parameters.values()), plan)
+    state = State(
+        parameters, optimizer, optimizers.schedule(optimizer, plan), torch.Generator().manual_seed(0)
+    )
+    accelerator, ends = Accelerator(), []
+    for _ in range(plan.steps):
+        loop.one_step(flux, model, Lesson(latents, words), plan, state, accelerator)
+        ends.append(time.perf_counter())
+    ends = ends[FIRST - 1 :]
+    gaps = [b - a for a, b in zip(ends, ends[1:], strict=False)]
+    return Cost(statistics.median(gaps) * 1000, ends[-1] - ends[0], forecast.peak_memory())
+
+
+def measured(kind: str, folder: Path) -> list[Cost]:
+    """Return the costs of one kind's cases, the other settings as usual, each from a process of its own."""
+    found = []
+    for value in CASES[kind]:
+        asked = USUAL | {kind: value}
+        print(f"{kind} {value} ...", file=sys.stderr, flush=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.growth", "--case", json.dumps(asked), "--folder", str(folder)],
+            check=True, capture_output=True, text=True, cwd=HERE.parent,
+        )  # fmt: skip
+        found.append(Cost(**json.loads(done.stdout.splitlines()[-1])))
+    return found
+
+
+def plot(costs: dict[str, list[Cost]], path: Path) -> None:
+    """Write a chart for each kind: the time, and beside it the memory."""
+    figure = Figure(figsize=(10, 4.6), dpi=90, layout="constrained")
+    axes = figure.subplots(2, len(costs), sharey="row")
+    for column, (kind, found) in enumerate(costs.items()):
+        values = [v * v // 256 for v in CASES[kind]] if kind == "side" else CASES[kind]
+        times = [c.seconds for c in found] if kind == "steps" else [c.step / 1000 for c in found]
+        title = {"steps": "seconds of all steps", "side": "picture tokens"}.get(kind, kind)
+        for row, numbers in ((0, times), (1, [c.memory for c in found])):
+            axes[row][column].plot(values, numbers, "o-", color="#8c2f1b")
+            axes[row][column].set_xscale("log")
+        axes[0][column].set_yscale("log")
+        axes[0][column].set_title(title)
+        axes[1][column].set(ylim=(0, None), xlabel="steps" if kind == "steps" else title)
+    axes[0][0].set_ylabel("seconds (a step)")
+    axes[1][0].set_ylabel("peak memory, GB")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    Image.fromarray(memoryview(canvas.buffer_rgba())).convert("RGB").save(path, quality=85)  # type: ignore[arg-type]
+
+
+def page(costs: dict[str, list[Cost]]) -> str:
+    """Return GROWTH.md."""
+    usual = ", ".join(f"{name} {value}" for name, value in USUAL.items())
+    lines = [
+        "# How the cost grows", "",
+        f"Written by `python -m benchmarks.growth`; not edited by hand. {date.today().isoformat()}; {processor()}; "
+        f"Python {platform.python_version()}, torch {torch.__version__}.", "",
+        f"One setting is changed at a time, the others stay at {usual}. *ms a step* is the median; the first {FIRST} steps "
+        "are left out. Memory is the peak of the whole process, in which pictures and captions were encoded too.", "",
+        "![time and memory against each setting](growth.jpg)", "",
+        "| | | ms a step | all steps, s | memory, GB |", "|---|---|---|---|---|",
+    ]  # fmt: skip
+    for kind, found in costs.items():
+        lines += [
+            f"| {kind} | {value} | {cost.step:.0f} | {cost.seconds:.1f} | {cost.memory:.2f} |"
+            for value, cost in zip(CASES[kind], found, strict=True)
+        ]
+    return "\n".join([*lines, ""])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--case", type=json.loads, help="one case, as JSON; for this program's own use")
+    parser.add_argument("--folder", type=Path, help="where its encoded pictures are kept")
+    o = parser.parse_args()
+    if o.case:
+        asked = dict(o.case)
+        cost = case(asked["pictures"], asked["batch"], asked["side"], asked["steps"], o.folder)
+        print(json.dumps(vars(cost)))
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        costs = {kind: measured(kind, Path(scratch)) for kind in CASES}
+    plot(costs, HERE / "growth.jpg")
+    text = page(costs)
+    (HERE / "GROWTH.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
