@@ -48,7 +48,7 @@ class Settings:
     optimizer: Literal["adamw", "adamw8bit", "prodigy"] = "adamw"
     lr_scheduler: Literal["cosine", "linear", "constant"] = "cosine"
     ema_decay: float = 0.0
-    sigma_shift: float = 1.0
+    sigma_shift: float | None = None
     gradient_checkpointing: bool = False
     prior_weight: float = 1.0
     seed: int = 0
@@ -73,6 +73,7 @@ class Settings:
             "learning_rate": self.learning_rate
             or (1.0 if self.optimizer == "prodigy" else base.learning_rate),
             "batch": self.batch or base.batch,
+            "sigma_shift": self.sigma_shift or base.sigma_shift,
             "sample_every": self.sample_every or steps,
             "validate_every": self.validate_every or max(1, steps // 10),
             "checkpoint_every": self.checkpoint_every or max(1, steps // 10),
@@ -111,6 +112,7 @@ class Plan(Settings):
     steps: int = 0
     learning_rate: float = 0.0
     batch: int = 0
+    sigma_shift: float = 1.0
     sample_every: int = 0
     validate_every: int = 0
     checkpoint_every: int = 0

@@ -73,7 +73,9 @@ def measured(
 def figure(result: dict[str, Any]) -> Shown:
     """Return the recorded run's picture: style match by the number of pictures."""
     groups = {
-        str(count): {"one picture drawn": sum(trial.column(result["rows"], "style", count=count), [])}
+        f"{count} pictures": {
+            "mean of the drawings": sum(trial.column(result["rows"], "style", count=count), [])
+        }
         for count in result["counts"]
     }
     return chart.levels(groups, result["floor"], result["ceiling"], "style match")
