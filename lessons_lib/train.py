@@ -20,11 +20,11 @@ from diffusers.training_utils import _collate_lora_metadata
 from peft import get_peft_model_state_dict
 from torch import Tensor, nn
 
-from lessons_lib import bases, cache, checkpoints, families, loop, lora, session, share
+from lessons_lib import bases, cache, checkpoints, crops, families, loop, lora, session, share
 from lessons_lib.bases import Base
 from lessons_lib.families import Family
 from lessons_lib.forecast import Costs, forecast
-from lessons_lib.pictures import Picture, pixels, square
+from lessons_lib.pictures import Picture, pixels
 from lessons_lib.runs import Plan, Run, Settings, workplace
 from lessons_lib.state import Lesson, Step
 
@@ -139,11 +139,11 @@ def denoiser(pipe: DiffusionPipeline) -> nn.Module:
 def encode(
     family: Family, pipe: DiffusionPipeline, base: Base, pictures: Sequence[Picture], texts: Sequence[str]
 ) -> tuple[cache.OnDisk, dict[str, cache.OnDisk], torch.device]:
-    """Return pictures, cropped to the base's square, and texts as the denoiser sees them, and where it is.
+    """Return pictures as squares, cut by hand or in the middle, and texts as the denoiser sees them, and where it is.
 
     One of them is in memory at a time; what they become lies on disk, so that a second run encodes nothing.
     """
-    squares = (square(p.image, base.side) for p in pictures)
+    squares = (crops.cut(p, base.side, "hand") for p in pictures)
     latents = cache.encode_to(
         cache.home() / "latents",
         squares,

@@ -148,6 +148,18 @@ def test_pictures_and_captions_are_encoded_once_for_all_runs(paintings, told, dr
     assert torch.equal(again[torch.tensor([0])], direct)
 
 
+def test_a_box_chosen_by_hand_is_what_is_trained_on(paintings, told, drawer):
+    from dataclasses import replace
+
+    whole = replace(paintings[0], more={})
+    width, height = whole.size
+    boxed = replace(whole, more={"crop": f"0 0 {width // 2} {height // 2}"})
+    middle, cut = (
+        train.encode(drawer.family, drawer.pipe, drawer.base, [p], told[:1])[0] for p in (whole, boxed)
+    )
+    assert middle.files != cut.files
+
+
 def test_training_makes_the_pictures_it_saw_more_likely(paintings, told, tmp_path, drawer):
     settings = Settings(trigger="mugh4l", steps=25, rank=8, batch=4, learning_rate=3e-3, caption_dropout=0)
     run = train.train(paintings, told, settings, tmp_path / "run")
