@@ -25,7 +25,7 @@ from lessons_lib.bases import Base
 from lessons_lib.families import Family
 from lessons_lib.forecast import Costs, forecast
 from lessons_lib.pictures import Picture, pixels
-from lessons_lib.runs import Plan, Run, Settings, workplace
+from lessons_lib.runs import WEIGHTS, Plan, Run, Settings, workplace
 from lessons_lib.state import Lesson, Step
 
 Examples = tuple[Sequence[Picture], Sequence[str]]  # pictures and their captions
@@ -187,3 +187,14 @@ def save(pipe: DiffusionPipeline, folder: Path) -> None:
     part = "transformer" if hasattr(pipe, "transformer") else "unet"
     pipe.save_lora_weights(folder, **{f"{part}_lora_layers": get_peft_model_state_dict(model)},
                            **_collate_lora_metadata({part: model}))  # fmt: skip
+    settle(folder / WEIGHTS)
+
+
+def settle(path: Path) -> None:
+    """Sort the header of a safetensors file, whose metadata is written in random order, so that equal adapters are equal files."""
+    data = path.read_bytes()
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:start])
+    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data[start:])

@@ -148,6 +148,17 @@ def test_pictures_and_captions_are_encoded_once_for_all_runs(paintings, told, dr
     assert torch.equal(again[torch.tensor([0])], direct)
 
 
+def test_equal_adapters_are_equal_files(tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    told = {f"key {n}": f"value {n}" for n in range(12)}
+    for number in range(6):
+        save_file({"b": torch.ones(3), "a": torch.zeros(2, 2)}, tmp_path / f"{number}", metadata=told)
+        train.settle(tmp_path / f"{number}")
+    assert len({(tmp_path / f"{number}").read_bytes() for number in range(6)}) == 1
+    assert torch.equal(load_file(tmp_path / "0")["b"], torch.ones(3))
+
+
 def test_a_box_chosen_by_hand_is_what_is_trained_on(paintings, told, drawer):
     from dataclasses import replace
 

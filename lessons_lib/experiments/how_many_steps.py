@@ -162,11 +162,11 @@ def advice(result: Mapping[str, Any]) -> str:
 
 def verdicts(result: Mapping[str, Any], figures: bool = True) -> list[str]:
     """Return what a sweep shows, in sentences: style at each count, how many are enough, what more of them cost."""
-    top, last = best(result), result["counts"][-1]
+    top, first, last = best(result), result["counts"][1], result["counts"][-1]
     said = [beside(result, "style", "style", top, 0, figures)]
     said += [beside(result, "style", "style", n, top, figures) for n in result["counts"][1:] if n != top]
     said.append(advice(result))
-    for count in sorted({enough(result) or last, last}):
+    for count in sorted({first, enough(result) or last, last}):
         said.append(beside(result, "prompt", "prompt kept", count, 0, figures))
         said.append(beside(result, "nearest", "nearest learned painting", count, 0, figures))
     return [*said, *copies(result), *lowest(result)]
@@ -196,7 +196,7 @@ def figure(result: Mapping[str, Any]) -> Shown:
         "style": {"the base": result["floor"], "training paintings": result["ceiling"]},
         "nearest": {"held-out paintings": float(np.mean(result["own"]))},
     }
-    sheet = Figure(figsize=(9.4, 3.2), dpi=88, facecolor=PAPER, layout="constrained")
+    sheet = Figure(figsize=(9.4, 3.2), dpi=72, facecolor=PAPER, layout="constrained")
     for axes, (key, title) in zip(sheet.subplots(1, len(PANELS)), PANELS.items(), strict=True):
         for name, value in lines.get(key, {}).items():
             axes.axhline(value, color=MUTED, linewidth=1, linestyle="--")
@@ -218,7 +218,7 @@ def figure(result: Mapping[str, Any]) -> Shown:
 
 def losses(run: Run) -> Shown:
     """Return a JPEG of the loss of each step and, where it was measured, of the held-out pictures at fixed noise."""
-    sheet = Figure(figsize=(7.2, 3.0), dpi=100, facecolor=PAPER, layout="constrained")
+    sheet = Figure(figsize=(7.2, 3.0), dpi=76, facecolor=PAPER, layout="constrained")
     axes = sheet.add_subplot(facecolor=PAPER)
     axes.plot([r["step"] for r in run.log], [r["loss"] for r in run.log], color=LINE, label="each step")
     held = [(line["step"], line["validation"]) for line in run.log if "validation" in line]
@@ -252,7 +252,7 @@ def bill(drawer: Drawer, lesson: Lesson) -> dict[str, float]:
     for batch in (base.batch, 1):
         parts[f"for the way back, batch {batch}"] = kept_back(drawer, lesson, batch)
     model.enable_gradient_checkpointing()
-    parts["the same, checkpointed"] = kept_back(drawer, lesson, base.batch)
+    parts[f"batch {base.batch}, checkpointed"] = kept_back(drawer, lesson, base.batch)
     model.disable_gradient_checkpointing()
     lora.detach(model)
     return parts
@@ -279,7 +279,7 @@ def kept_back(drawer: Drawer, lesson: Lesson, batch: int) -> float:
 
 def bars(parts: Mapping[str, float]) -> Shown:
     """Return a JPEG of a bill, each part a bar to scale; what learning adds is red."""
-    sheet = Figure(figsize=(7.2, 3.2), dpi=100, facecolor=PAPER, layout="constrained")
+    sheet = Figure(figsize=(7.2, 3.2), dpi=76, facecolor=PAPER, layout="constrained")
     axes = sheet.add_subplot(facecolor=PAPER)
     colours = [ACCENT if name in LEARNS else MUTED if "frozen" not in name else INK for name in parts]
     made = axes.barh(list(parts), list(parts.values()), color=colours)
