@@ -100,7 +100,7 @@ def script(path: Path, options: Sequence[str], out: Path, steps: int, seed: int)
         sys.executable, "-m", "benchmarks.stand_in", str(path), "--pretrained_model_name_or_path", BASE.repository,
         "--instance_prompt", "a painting in the style of mugh4l",
         *options, "--output_dir", str(out), "--cache_latents", "--center_crop", "--resolution", str(BASE.side),
-        "--train_batch_size", str(BASE.batch), "--rank", str(BASE.rank), "--lora_alpha", str(BASE.alpha),
+        "--lora_layers", ",".join(flux.TARGETS), "--train_batch_size", str(BASE.batch), "--rank", str(BASE.rank), "--lora_alpha", str(BASE.alpha),
         "--learning_rate", str(BASE.learning_rate), "--lr_scheduler", "cosine", "--lr_warmup_steps", "20",
         "--optimizer", "AdamW", "--weighting_scheme", "logit_normal", "--guidance_scale", "1",
         "--max_sequence_length", str(BASE.caption_tokens), "--mixed_precision", "no",

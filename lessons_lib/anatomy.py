@@ -137,9 +137,9 @@ def grid(found: Sequence[Layer]) -> tuple[list[str], list[str], np.ndarray]:
 
 
 def short(block: str) -> str:
-    """Return a block's name as a column's label: "double 0", "single 3", or what it is called elsewhere."""
+    """Return a block's name as a column's label: "double 0", "single 3", or "no block"."""
     kind, _, number = block.rpartition(".")
-    return f"{SHORT.get(kind, kind)} {number}"
+    return f"{SHORT.get(kind, kind)} {number}" if block else "no block"
 
 
 def model_map(found: Sequence[Layer]) -> Shown:

@@ -40,7 +40,7 @@ class Base:
 BASES = {
     base.name: base
     for base in (
-        Base("pocket", str(POCKET), "flux", "Apache-2.0", False, 2, 0.03, 128, 32, 32, 6e-3, 600, 4, 1.0, 20, 32,
+        Base("pocket", str(POCKET), "flux", "Apache-2.0", False, 2, 0.03, 128, 32, 32, 3e-3, 600, 4, 1.0, 20, 32,
              "in this repository; FLUX.1's classes at a thousandth of the size; any CPU, offline", 3.0,
              sigma_shift=2.7),
         Base("sd15", "stable-diffusion-v1-5/stable-diffusion-v1-5", "unet", "CreativeML OpenRAIL-M", False, 8, 4, 512,

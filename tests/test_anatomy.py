@@ -106,6 +106,7 @@ def test_a_map_has_a_place_for_every_layer_of_the_model(drawer):
     assert len(found) == lora.on_paper(drawer.pipe.transformer, 4, drawer.family.TARGETS).layers
     assert (~torch.tensor(table).isnan()).sum() == len(found) and table.shape == (len(kinds), len(blocks))
     assert [anatomy.short(b) for b in blocks][:3] == ["double 0", "double 1", "single 0"]
+    assert anatomy.short(blocks[-1]) == "no block"
     for shown in (anatomy.model_map(found), anatomy.spectrum(found)):
         assert Image.open(io.BytesIO(shown.data)).format == "JPEG" and len(shown.data) < 60_000
 

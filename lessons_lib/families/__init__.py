@@ -65,9 +65,14 @@ class Family(Protocol):
         """Return one picture of words encoded before; `nothing` are the words of an empty caption."""
 
 
+def written(name: str) -> bool:
+    """Tell whether the course has a module for an architecture."""
+    return find_spec(f"{__name__}.{name}") is not None
+
+
 def find(name: str) -> Family:
     """Return the module of an architecture; ValueError for one that has not been written."""
-    if find_spec(f"{__name__}.{name}") is None:
+    if not written(name):
         raise ValueError(
             f"the course cannot train models of the {name!r} kind yet; `flux` (pocket, flux1-dev) works"
         )

@@ -20,10 +20,11 @@ from transformers import AutoTokenizer
 from lessons_lib.bases import Base
 from lessons_lib.session import Session, precision, quiet
 
-# diffusers' script's own: attention of pictures and words, and the feed-forward layers of the double blocks
+# Diffusers' script's own: attention, and the feed-forward layers of the double blocks. With the last two, those of the
+# single blocks, which kohya's trainer has too; the model's way out is called proj_out as well. pocket/LOG.md: what they gave.
 TARGETS = ("attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "attn.add_q_proj", "attn.add_k_proj",
            "attn.add_v_proj", "attn.to_add_out", "ff.net.0.proj", "ff.net.2", "ff_context.net.0.proj",
-           "ff_context.net.2")  # fmt: skip
+           "ff_context.net.2", "proj_mlp", "proj_out")  # fmt: skip
 
 
 def load(base: Base, session: Session) -> FluxPipeline:
