@@ -108,10 +108,11 @@ def train(pictures: Sequence[Picture], captions: Sequence[str], settings: Settin
 
 
 def job_name(plan: Plan, captions: Sequence[Sequence[str]], lesson: Lesson) -> str:
-    """Return a hash of all that decides what is learned: settings, captions, pictures. A checkpoint belongs to one."""
+    """Return a hash of all that decides what is learned: settings, layers, captions, pictures. A checkpoint belongs to one."""
+    layers = families.find(bases.find(plan.base).family).TARGETS
     parts = [part for part in (lesson, lesson.prior, lesson.validation) if part]
     files = [[path.name for path in getattr(part.latents, "files", ())] for part in parts]
-    told = json.dumps([dataclasses.asdict(plan), [list(some) for some in captions], files])
+    told = json.dumps([dataclasses.asdict(plan), layers, [list(some) for some in captions], files])
     return hashlib.sha256(told.encode()).hexdigest()
 
 

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,12 @@ class Bench:
     held_out: Tensor
 
     def table(self, question: str, names: Sequence[str], trial: Callable[[str, int], Row]) -> list[Row]:
-        """Return trial(name, seed) for every name and training seed. Rows of other weights or steps are made again."""
-        weights = cache.fingerprint(self.drawer.pipe.transformer)[:12]
+        """Return trial(name, seed) for every name and training seed. Rows of another base, its settings too, are made again."""
+        base, family = self.drawer.base, self.drawer.family
+        told = f"{cache.fingerprint(self.drawer.pipe.transformer)} {base} {family.TARGETS}"
+        same = sha256(told.encode()).hexdigest()[:12]
         trials = [
-            (f"{name}, seed {seed}, {STEPS} steps, {weights}", (name, seed))
+            (f"{name}, seed {seed}, {STEPS} steps, {same}", (name, seed))
             for seed in TRAINING_SEEDS
             for name in names
         ]
