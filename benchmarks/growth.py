@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -128,7 +129,7 @@ def plot(costs: dict[str, list[Cost]], path: Path) -> None:
     axes[1][0].set_ylabel("peak memory, GB")
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    Image.fromarray(memoryview(canvas.buffer_rgba())).convert("RGB").save(path, quality=85)  # type: ignore[arg-type]
+    Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(path, quality=85)
 
 
 def page(costs: dict[str, list[Cost]]) -> str:

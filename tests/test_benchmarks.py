@@ -2,9 +2,10 @@ import sys
 from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import nn
 
-from benchmarks import floor, speed, stand_in
+from benchmarks import floor, growth, speed, stand_in
 
 
 def test_the_floor_counts_what_a_step_multiplies():
@@ -58,3 +59,16 @@ def test_the_stand_in_makes_tensors_as_torchvision_does():
     made = stand_in.chain([stand_in.to_tensor, lambda t: (t - 0.5) / 0.5])(image)
     assert made.shape == (3, 2, 4)
     assert torch.allclose(made[:, 0, 0], torch.tensor([1.0, -1.0, -0.6]), atol=1e-6)
+
+
+def test_growth_is_drawn_and_written_with_a_row_a_case(tmp_path):
+    costs = {
+        kind: [growth.Cost(10.0 * v, 1.0 * v, 0.5) for v in values] for kind, values in growth.CASES.items()
+    }
+    growth.plot(costs, tmp_path / "growth.jpg")
+    with Image.open(tmp_path / "growth.jpg") as picture:
+        assert picture.format == "JPEG" and picture.width == 900
+    rows = [
+        line for line in growth.page(costs).splitlines() if line.startswith(tuple(f"| {k} " for k in costs))
+    ]
+    assert len(rows) == sum(map(len, costs.values())) and rows[0] == "| pictures | 4 | 40 | 4.0 | 0.50 |"
