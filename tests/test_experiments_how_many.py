@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lessons_lib import bases, groups, inspection, measure, museum, pictures, recorded, train
+from lessons_lib import bases, families, groups, inspection, measure, museum, pictures, recorded, train
 from lessons_lib.experiments import bench, choosing, trial
 from lessons_lib.experiments import how_many_pictures as many
 from lessons_lib.runs import Run
@@ -36,7 +36,7 @@ def noise(seed):
 class Painter:
     """Stands for a drawer: noise that is the same for the same prompt and seed."""
 
-    base = BASE
+    base, family = BASE, families.find(BASE.family)
     pipe = type("Pipe", (), {"transformer": torch.nn.Linear(2, 2)})
 
     def draw(self, prompts, seeds, steps=None):

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from lessons_lib import bases, measure, recorded, train
+from lessons_lib import bases, families, measure, recorded, train
 from lessons_lib.experiments import bench, how_many_steps, trial
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -44,7 +44,7 @@ def result_of(style, prompt=None, nearest=None, validation=None, counts=(25, 50,
 class Painter:
     """Stands for a drawer: grey pictures, and a note of what was loaded."""
 
-    base = BASE
+    base, family = BASE, families.find(BASE.family)
     pipe = SimpleNamespace(transformer=torch.nn.Linear(2, 2))
 
     def __init__(self):

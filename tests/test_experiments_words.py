@@ -24,7 +24,7 @@ LEVELS = {"said": [0.5, 0.6, 0.55], "unsaid": [0.4, 0.45, 0.42]}
 class Painter:
     """Stands for a drawer: a known thing for each subject, moved a little by any other word. Counts what it draws."""
 
-    base = BASE
+    base, family = BASE, families.find(BASE.family)
 
     def __init__(self):
         self.asked = []
@@ -128,7 +128,7 @@ def test_a_damaged_table_is_told_and_left_alone(tmp_path):
     assert path.read_text() == "{half"
 
 
-def test_rows_of_other_weights_are_made_again(monkeypatch, tmp_path):
+def test_rows_of_another_base_or_other_settings_are_made_again(monkeypatch, tmp_path):
     monkeypatch.setattr(bench, "WORK", tmp_path)
     made = []
 
@@ -148,6 +148,9 @@ def test_rows_of_other_weights_are_made_again(monkeypatch, tmp_path):
     torch.nn.init.ones_(Pipe.transformer.weight)
     here.table("words", ["tom"], one)
     assert len(made) == 6
+    painter.base = replace(BASE, learning_rate=2 * BASE.learning_rate)
+    here.table("words", ["tom"], one)
+    assert len(made) == 8
 
 
 def test_a_record_holds_its_floor_and_ceiling(monkeypatch, tmp_path, held_out):
