@@ -21,13 +21,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
 from benchmarks.speed import HERE, SAMPLE, processor
-from lessons_lib import bases, cache, families, forecast, loop, lora, optimizers, pictures, train
+from lessons_lib import bases, cache, families, forecast, loop, lora, optimizers, pictures, processes, train
 from lessons_lib.runs import Settings
 from lessons_lib.session import current
 from lessons_lib.state import Lesson, State
@@ -85,10 +84,9 @@ def case(count: int, batch: int, side: int, steps: int, folder: Path) -> Cost:
     lora.attach(model, plan.rank, plan.alpha, flux.TARGETS, 0)
     parameters = lora.learned(model)
     optimizer = optimizers.optimizer(list(parameters.values()), plan)
-    state = State(
-        parameters, optimizer, optimizers.schedule(optimizer, plan), torch.Generator().manual_seed(0)
-    )
-    accelerator, ends = Accelerator(), []
+    rates = optimizers.schedule(optimizer, plan)
+    state = State(parameters, optimizer, rates, torch.Generator().manual_seed(0), loop.scaler(model))
+    accelerator, ends = processes.accelerator(), []
     for _ in range(plan.steps):
         loop.one_step(flux, model, Lesson(latents, words), plan, state, accelerator)
         ends.append(time.perf_counter())
@@ -128,7 +126,9 @@ def plot(costs: dict[str, list[Cost]], path: Path) -> None:
         axes[0][column].set_title(title)
         axes[1][column].set_xlabel("steps" if kind == "steps" else title)
     axes[0][0].set_ylabel("seconds (a step)")
-    axes[1][0].set(ylim=(0, 1.05 * max(c.memory for found in costs.values() for c in found)), ylabel="peak memory, GB")
+    axes[1][0].set(
+        ylim=(0, 1.05 * max(c.memory for found in costs.values() for c in found)), ylabel="peak memory, GB"
+    )
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(path, quality=85)

@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def train(args: Namespace) -> int:
     """Read, check, train, compare: the whole job."""
-    from lessons_lib import bases, cache, captions, families, inspection, pictures, session
+    from lessons_lib import bases, cache, captions, families, inspection, pictures, processes, session
     from lessons_lib import train as training
 
     start = time.monotonic()
@@ -88,6 +88,11 @@ def train(args: Namespace) -> int:
         )  # fmt: skip
     if FOLLOWS:
         return 0
+    if processes.divided(processes.accelerator()):
+        print(
+            f"the adapter is in {run.folder}; before and after: lessons compare {run.folder}, in one process"
+        )
+        return INTERRUPTED if run.stopped else 0
     if run.went_on_from:
         print(f"went on from step {run.went_on_from}, where it was stopped")
     trained = time.monotonic() - start

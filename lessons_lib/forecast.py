@@ -8,10 +8,9 @@ import time
 from dataclasses import dataclass
 
 import torch
-from accelerate import Accelerator
 from torch import nn
 
-from lessons_lib import loop, lora, optimizers
+from lessons_lib import loop, lora, optimizers, processes
 from lessons_lib.families import Family
 from lessons_lib.runs import Plan
 from lessons_lib.state import Lesson, State
@@ -45,12 +44,12 @@ def forecast(family: Family, model: nn.Module, lesson: Lesson, plan: Plan) -> Co
 
     The first of them is not timed: it makes room that the others use again.
     """
-    accelerator = Accelerator()
+    accelerator = processes.accelerator()
     parameters = lora.learned(model)
     before = {name: value.detach().clone() for name, value in parameters.items()}
     optimizer = optimizers.optimizer(list(parameters.values()), plan)
     generator = torch.Generator().manual_seed(plan.seed)
-    state = State(parameters, optimizer, optimizers.schedule(optimizer, plan), generator)
+    state = State(parameters, optimizer, optimizers.schedule(optimizer, plan), generator, loop.scaler(model))
     start = 0.0
     for number in range(STEPS):
         if number == 1:

@@ -17,8 +17,9 @@ from accelerate import Accelerator
 from accelerate.utils import is_tensorboard_available
 from diffusers.training_utils import EMAModel
 from torch import Tensor, nn
+from torch.amp import GradScaler
 
-from lessons_lib import lora, optimizers
+from lessons_lib import lora, optimizers, processes
 from lessons_lib.families import Family
 from lessons_lib.runs import Plan
 from lessons_lib.state import Lesson, State, Step
@@ -34,14 +35,17 @@ def learn(family: Family, model: nn.Module, lesson: Lesson, plan: Plan, folder: 
     in which case the adapter is the last checkpoint's. Raises FloatingPointError for that when there is no checkpoint,
     MemoryError when a batch does not fit, ValueError when TensorBoard is asked for and not installed.
     """
-    accelerator = Accelerator(log_with="tensorboard" if plan.tensorboard else None, project_dir=folder)
+    accelerator = processes.accelerator(
+        log_with="tensorboard" if plan.tensorboard else None, project_dir=folder
+    )
     keeps_books = accelerator.is_main_process  # one of them, where there are several
     parameters = lora.learned(model)
     optimizer = optimizers.optimizer(list(parameters.values()), plan)
     rates = optimizers.schedule(optimizer, plan)
     average = EMAModel(parameters.values(), plan.ema_decay) if plan.ema_decay else None
-    model, optimizer = accelerator.prepare(model, optimizer)
-    state = State(parameters, optimizer, rates, torch.Generator().manual_seed(plan.seed), average)
+    state = State(
+        parameters, optimizer, rates, torch.Generator().manual_seed(plan.seed), scaler(model), average
+    )
     places = folder / "checkpoints"
     state.read(places, job)
     start = time.monotonic() - state.numbers.get("seconds", 0.0)
@@ -58,10 +62,10 @@ def learn(family: Family, model: nn.Module, lesson: Lesson, plan: Plan, folder: 
                 row["validation"] = state.numbers["validation"] = found
             log(row)
             accelerator.log(row, step=state.step)
-            if keeps_books and state.step % plan.sample_every == 0:
+            if state.step % plan.sample_every == 0:
                 with state.averaged():
                     on_sample(state.step)
-            stop = any_of(accelerator, told_to_stop(on_step, state, plan, loss) or pressed())
+            stop = processes.any_of(told_to_stop(on_step, state, plan, loss) or pressed(), accelerator)
             if keeps_books and (stop or state.step % plan.checkpoint_every == 0):
                 state.write(places, job)
     state.settle()
@@ -81,7 +85,7 @@ def one_step(
                 loss = loss + plan.prior_weight * batch_loss(
                     family, model, lesson.prior, plan, 0.0, state.generator, accelerator
                 )
-            accelerator.backward(loss / times)
+            state.scaler.scale(loss / times).backward()
     except torch.OutOfMemoryError as problem:
         half = (
             f"batch {plan.batch // 2} with {2 * times} accumulation steps, which learns the same, or "
@@ -89,10 +93,19 @@ def one_step(
             else ""
         )
         raise MemoryError(f"batch {plan.batch} does not fit into memory; try {half}gradient checkpointing") from problem  # fmt: skip
-    accelerator.clip_grad_norm_(state.parameters.values(), 1.0)
-    state.optimizer.step()
+    processes.mean_gradients(state.parameters.values(), accelerator)
+    state.scaler.unscale_(state.optimizer)
+    nn.utils.clip_grad_norm_(state.parameters.values(), 1.0)
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
     state.optimizer.zero_grad()
-    return float(accelerator.reduce(torch.tensor(total), "mean")) if accelerator.num_processes > 1 else total
+    return processes.mean(total, accelerator)
+
+
+def scaler(model: nn.Module) -> GradScaler:
+    """Return what keeps small gradients from vanishing where a model's weights are float16; elsewhere it does nothing."""
+    weights = next(p for p in model.parameters() if not p.requires_grad)
+    return GradScaler(weights.device.type, enabled=weights.dtype == torch.float16)
 
 
 def batch_loss(family: Family, model: nn.Module, lesson: Lesson, plan: Plan, dropout: float,
@@ -102,7 +115,7 @@ def batch_loss(family: Family, model: nn.Module, lesson: Lesson, plan: Plan, dro
     noise = torch.randn(latents.shape, generator=generator).to(latents)
     sigma = family.sample_sigma(len(latents), generator).to(latents)
     sigma = plan.sigma_shift * sigma / (1 + (plan.sigma_shift - 1) * sigma)
-    own = slice(accelerator.process_index, None, accelerator.num_processes)
+    own = processes.share(accelerator)
     words = {name: value[own] for name, value in words.items()}
     return family.loss(model, latents[own], words, noise[own], sigma[own]).mean()
 
@@ -133,14 +146,6 @@ def told_to_stop(on_step: Callable[[Step], None] | None, state: State, plan: Pla
     except KeyboardInterrupt:
         return True
     return False
-
-
-def any_of(accelerator: Accelerator, flag: bool) -> bool:
-    """Return whether any process says so, and the same in all of them, so that none waits for one that has left."""
-    if accelerator.num_processes == 1:
-        return flag
-    told = torch.tensor(float(flag), device=accelerator.device)
-    return bool(accelerator.reduce(told, "sum"))
 
 
 def fallen_back(state: State, places: Path, job: str, loss: float) -> tuple[int, str]:

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from lessons_lib.bases import Base
 
 if TYPE_CHECKING:
-    from accelerate import PartialState
+    from accelerate import Accelerator
 
 WEIGHTS = "pytorch_lora_weights.safetensors"
 PRESETS = {"quick": 0.4, "standard": 1.0, "thorough": 2.5}  # times the base model's own number of steps
@@ -176,7 +176,7 @@ class Run:
 
 
 @contextmanager
-def workplace(out: Path, machine: PartialState | None = None) -> Iterator[Path]:
+def workplace(out: Path, machine: Accelerator | None = None) -> Iterator[Path]:
     """Give a folder to work in that takes the place of `out` when all went well.
 
     When it went wrong, or the process was killed, a folder that holds checkpoints stays for the next try and otherwise

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from diffusers.training_utils import EMAModel
 from torch import Tensor, nn
+from torch.amp import GradScaler
 
 from lessons_lib import checkpoints
 
@@ -71,6 +72,7 @@ class State:
     optimizer: Any
     rates: Any
     generator: torch.Generator
+    scaler: GradScaler
     average: EMAModel | None = None
     step: int = 0
     numbers: dict[str, float] = field(default_factory=dict)  # smooth_loss, seconds, validation
@@ -111,6 +113,7 @@ class State:
         kept = {
             "adapter": self.parameters, "optimizer": self.optimizer.state_dict(),
             "rates": self.rates.state_dict(), "generator": self.generator.get_state(),
+            "scaler": self.scaler.state_dict(),
             "average": self.average.state_dict() if self.average else None,
             "step": self.step, "numbers": self.numbers,
         }  # fmt: skip
@@ -127,6 +130,7 @@ class State:
         self.optimizer.load_state_dict(kept["optimizer"])
         self.rates.load_state_dict(kept["rates"])
         self.generator.set_state(kept["generator"])
+        self.scaler.load_state_dict(kept["scaler"])
         if self.average:
             self.average.load_state_dict(kept["average"])
         self.step, self.numbers = kept["step"], kept["numbers"]

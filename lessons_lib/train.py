@@ -11,16 +11,17 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import torch
-from accelerate import PartialState
 from diffusers import DiffusionPipeline
 from diffusers.training_utils import _collate_lora_metadata
 from peft import get_peft_model_state_dict
+from PIL.Image import Image
 from torch import Tensor, nn
 
-from lessons_lib import bases, cache, checkpoints, crops, families, loop, lora, session, share
+from lessons_lib import bases, cache, checkpoints, crops, families, loop, lora, processes, session, share
 from lessons_lib.bases import Base
 from lessons_lib.families import Family
 from lessons_lib.forecast import Costs, forecast
@@ -60,41 +61,53 @@ def train(pictures: Sequence[Picture], captions: Sequence[str], settings: Settin
         raise ValueError(f"{base.name} cannot be trained: {base.note}")
     plan = settings.filled(base)
     family = families.find(base.family)
-    machine = PartialState()
+    machine = processes.accelerator()
     if plan.batch % machine.num_processes:
         raise ValueError(f"batch {plan.batch} cannot be shared by {machine.num_processes} processes alike")
     with workplace(Path(out), machine) as folder:
         session.seed(plan.seed)
-        pipe = family.load(base, session.current())
+        divided = processes.divided(machine)
+        # What is to be divided may be too large for one GPU, so it comes into the machine's own memory first.
+        place = torch.device("cpu") if divided else session.current().device
+        pipe = family.load(base, replace(session.current(), device=place))
+        here = machine.device if divided else pipe.device
         with machine.main_process_first():  # the others then find the latents on disk
             lesson = Lesson(
-                *encode(family, pipe, base, pictures, [*captions, plan.trigger]),
-                prior=Lesson(*encode(family, pipe, base, *prior)) if prior[0] else None,
-                validation=Lesson(*encode(family, pipe, base, *validation)) if validation[0] else None,
+                *encode(family, pipe, base, pictures, [*captions, plan.trigger], here),
+                prior=Lesson(*encode(family, pipe, base, *prior, here)) if prior[0] else None,
+                validation=Lesson(*encode(family, pipe, base, *validation, here)) if validation[0] else None,
             )
-        samples = family.encode_captions(pipe, [*plan.sample_prompts, ""], base)
+        told = family.encode_captions(pipe, [*plan.sample_prompts, ""], base)
+        samples = {name: value.to(here) for name, value in told.items()}
         release(pipe)
         job = job_name(plan, (captions, prior[1], validation[1]), lesson)
         with machine.main_process_first():
             went_on_from = unfinished(folder, job, resume, machine.is_main_process)
 
-        def draw(step: int) -> None:
-            sample(family, pipe, base, samples, folder / "samples", step)
-
-        if not went_on_from and machine.is_main_process:
-            draw(0)
         model = denoiser(pipe)
         if plan.gradient_checkpointing:
             model.enable_gradient_checkpointing()
         lora.attach(model, plan.rank, plan.alpha, family.TARGETS, plan.seed)
+        if divided:
+            processes.divide(model, lora.learned(model).values(), machine)
+            pipe.vae.to(machine.device)
+
+        def draw(step: int) -> None:
+            if machine.is_main_process or divided:  # a divided model draws in all of them together
+                drawn = sample(family, pipe, base, samples)
+                if machine.is_main_process:
+                    keep(drawn, folder / "samples", step)
+
+        if not went_on_from:
+            draw(0)  # a new adapter changes nothing: these are the base's own
         expected = forecast(family, model, lesson, plan) if on_forecast else None
         if on_forecast and expected:
             on_forecast(expected)
         last, ended = loop.learn(family, model, lesson, plan, folder, job, on_step, draw)
+        if last % plan.sample_every:
+            with suppress(KeyboardInterrupt):  # a second Ctrl-C leaves the last picture out
+                draw(last)
         if machine.is_main_process:
-            if last % plan.sample_every:
-                with suppress(KeyboardInterrupt):  # a second Ctrl-C leaves the last picture out
-                    draw(last)
             save(pipe, folder)
             run = Run(folder, plan, ended != "done", tuple(p.path for p in pictures), went_on_from)
             run.save()
@@ -137,10 +150,10 @@ def denoiser(pipe: DiffusionPipeline) -> nn.Module:
     return pipe.transformer if hasattr(pipe, "transformer") else pipe.unet
 
 
-def encode(
-    family: Family, pipe: DiffusionPipeline, base: Base, pictures: Sequence[Picture], texts: Sequence[str]
-) -> tuple[cache.OnDisk, dict[str, cache.OnDisk], torch.device]:
-    """Return pictures as squares, cut by hand or in the middle, and texts as the denoiser sees them, and where it is.
+def encode(family: Family, pipe: DiffusionPipeline, base: Base, pictures: Sequence[Picture], texts: Sequence[str],
+           place: torch.device | None = None) -> tuple[cache.OnDisk, dict[str, cache.OnDisk], torch.device]:  # fmt: skip
+    """Return what a Lesson is made of: pictures as squares, cut by hand or in the middle, texts as the denoiser sees
+    them, and the device that their batches are put on: `place`, or else the pipeline's.
 
     One of them is in memory at a time; what they become lies on disk, so that a second run encodes nothing.
     """
@@ -158,7 +171,7 @@ def encode(
         {"base": base.name, "encoders": encoders, "tokens": base.caption_tokens},
         lambda text: {name: value[0] for name, value in family.encode_captions(pipe, [text], base).items()},
     )
-    return latents, words, pipe.device
+    return latents, words, place or pipe.device
 
 
 def release(pipe: DiffusionPipeline) -> None:
@@ -169,17 +182,21 @@ def release(pipe: DiffusionPipeline) -> None:
 
 
 @torch.no_grad()
-def sample(
-    family: Family, pipe: DiffusionPipeline, base: Base, words: dict[str, Tensor], folder: Path, step: int
-) -> None:
-    """Draw each sample prompt at its fixed seed; step 0 is the base's own."""
-    folder.mkdir(exist_ok=True)
+def sample(family: Family, pipe: DiffusionPipeline, base: Base, words: dict[str, Tensor]) -> list[Image]:
+    """Draw each sample prompt at its fixed seed; the last of the words are those of an empty caption."""
     nothing = {name: value[-1:] for name, value in words.items()}
+    drawn = []
     for index in range(len(next(iter(words.values()))) - 1):
         told = {name: value[index : index + 1] for name, value in words.items()}
-        family.sample(pipe, told, nothing, base, index + 1).save(
-            folder / f"{step:05d}_{index + 1}.jpg", quality=92
-        )
+        drawn.append(family.sample(pipe, told, nothing, base, index + 1))
+    return drawn
+
+
+def keep(drawn: Sequence[Image], folder: Path, step: int) -> None:
+    """Write what was drawn at a step; step 0 is the base's own."""
+    folder.mkdir(exist_ok=True)
+    for number, picture in enumerate(drawn, 1):
+        picture.save(folder / f"{step:05d}_{number}.jpg", quality=92)
 
 
 def save(pipe: DiffusionPipeline, folder: Path) -> None:

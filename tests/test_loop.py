@@ -1,6 +1,5 @@
 """What the loop can be asked to do besides its default: averages, accumulation, held-out and class pictures, forecasts."""
 
-import json
 import os
 import subprocess
 import sys
@@ -10,9 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.amp import GradScaler
 
-from lessons_lib import bases, captions, forecast, loop, optimizers, pictures, train
-from lessons_lib.runs import PRESETS, Settings
+from lessons_lib import bases, captions, forecast, loop, optimizers, pictures, session, train
+from lessons_lib.families import flux
+from lessons_lib.runs import PRESETS, Run, Settings
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample_mughal"
 SETTINGS = Settings(trigger="mugh4l", steps=4, rank=2, batch=4, learning_rate=0.01)
@@ -20,11 +21,20 @@ PROGRAM = """
 import sys
 from pathlib import Path
 import torch
-from lessons_lib import captions, pictures, train
+from lessons_lib import captions, pictures, processes, train
 from lessons_lib.runs import Settings
 torch.set_num_threads(1)
+print(f"one of {{processes.accelerator().num_processes}} processes")
+divide = processes.divide
+def told(model, learned, machine):
+    held = lambda: sum((p.to_local() if hasattr(p, "to_local") else p).numel() for p in model.parameters())
+    before, own = held(), sum(p.numel() for p in learned)
+    divide(model, learned, machine)
+    print("part of the base:", (held() - own) / (before - own))
+processes.divide = told
 found = pictures.for_training(pictures.load({sample!r}, side=128))[:4]
-settings = Settings(trigger="mugh4l", steps=4, rank=2, batch=4, learning_rate=0.01)
+settings = Settings(trigger="mugh4l", steps=4, rank=2, batch=4, learning_rate=0.01,
+                    gradient_checkpointing={checkpointing}, sample_prompts=("a horse",))
 train.train(found, captions.captions(found, "mugh4l", "style"), settings, Path({out!r}))
 """
 
@@ -225,16 +235,37 @@ def test_noisier_levels_are_trained_when_asked(paintings, told, tmp_path, monkey
 
 
 @pytest.mark.slow
-def test_two_processes_learn_what_one_does(tmp_path, plain):
-    """Accelerate's DDP on two CPU processes, the same global batch."""
+@pytest.mark.parametrize("divided", [False, True])
+def test_two_processes_learn_what_one_does(divided, tmp_path, plain):
+    """Two CPU processes, the same global batch: whole copies of the base, or half of it in each (FSDP)."""
     script = tmp_path / "program.py"
-    script.write_text(PROGRAM.format(sample=str(SAMPLE), out=str(tmp_path / "run")))
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes=2",
-              "--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no", str(script)]  # fmt: skip
-    done = subprocess.run(
-        launch, capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
+    script.write_text(PROGRAM.format(sample=str(SAMPLE), out=str(tmp_path / "run"), checkpointing=divided))
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", str(script)]
+    wanted = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "",
+              "ACCELERATE_USE_FSDP": str(divided).lower()}  # as `accelerate launch --use_fsdp` does  # fmt: skip
+    done = subprocess.run(launch, capture_output=True, text=True, timeout=300, env={**os.environ, **wanted})
     assert done.returncode == 0, done.stderr[-2000:]
-    rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
-    assert [row["loss"] for row in rows] == pytest.approx(losses(plain), abs=1e-4)
+    assert done.stdout.count("one of 2 processes") == 2
+    parts = [float(line.split(":")[1]) for line in done.stdout.splitlines() if line.startswith("part of")]
+    assert parts == pytest.approx([0.5, 0.5] if divided else [], abs=0.01)
+    run = Run.load(tmp_path / "run")
+    assert losses(run) == pytest.approx(losses(plain), abs=1e-4)
+    one, two = (torch.cat([v.flatten() for v in adapter(r).values()]) for r in (plain, run))
+    assert (one - two).norm() < 1e-2 * one.norm()
+    assert sorted(p.name for p in (run.folder / "samples").iterdir()) == ["00000_1.jpg", "00004_1.jpg"]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["program.py", "run"]
+
+
+def test_half_precision_learns_what_full_precision_does(paintings, told, tmp_path, monkeypatch, plain):
+    """Base in float16, adapter in float32: gradients are scaled so that small ones do not vanish."""
+    monkeypatch.setattr(session, "precision", lambda session, base: torch.float16)
+    monkeypatch.setattr(flux, "precision", lambda session, base: torch.float16)
+    seen = []
+    real = GradScaler.scale
+    monkeypatch.setattr(
+        GradScaler, "scale", lambda self, loss: seen.append(self.get_scale()) or real(self, loss)
+    )
+    run = train.train(paintings, told, SETTINGS, tmp_path / "run")
+    assert seen == [2**16] * 4  # no step was skipped
+    assert losses(run) == pytest.approx(losses(plain), rel=0.02)
+    assert all(v.dtype == torch.float32 for v in adapter(run).values())

@@ -98,11 +98,10 @@ def unpack(tokens: Tensor) -> Tensor:
 def velocity(denoiser: nn.Module, noisy: Tensor, sigma: Tensor, words: dict[str, Tensor]) -> Tensor:
     """Return the predicted noise - latents, packed, (n, h w / 4, 4 c), for noisy latents (n, c, h, w)."""
     states = words["states"]
-    plain = getattr(denoiser, "module", denoiser)  # several GPUs wrap it
     return denoiser(
         hidden_states=pack(noisy),
         timestep=sigma,
-        guidance=torch.ones_like(sigma) if plain.config.guidance_embeds else None,
+        guidance=torch.ones_like(sigma) if denoiser.config.guidance_embeds else None,
         pooled_projections=words["pooled"],
         encoder_hidden_states=states,
         txt_ids=torch.zeros(states.shape[1], 3, device=states.device, dtype=states.dtype),

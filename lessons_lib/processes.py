@@ -1,0 +1,75 @@
+"""Several processes that learn as one, as `accelerate launch` or `torchrun` starts them: copies of a model, or parts of one.
+
+Every process draws the same batch and takes its own share of it; what the shares teach is averaged before the adapter
+changes, so all copies of the adapter stay the same and the result is that of one process. This takes the place of
+DistributedDataParallel, which would wrap the model and average after every share of an accumulated batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import parse_flag_from_env
+from torch import nn
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+from lessons_lib import session
+
+
+def accelerator(**options: Any) -> Accelerator:
+    """Return Accelerate's view of this process and the others, on the session's kind of device: CPUs meet over gloo."""
+    return Accelerator(cpu=session.current().device.type == "cpu", **options)
+
+
+def share(accelerator: Accelerator) -> slice:
+    """Return which examples of a batch are this process's own."""
+    return slice(accelerator.process_index, None, accelerator.num_processes)
+
+
+def mean_gradients(parameters: Iterable[nn.Parameter], accelerator: Accelerator) -> None:
+    """Let every process have the mean of all processes' gradients."""
+    if accelerator.num_processes > 1:
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        mean = accelerator.reduce(parameters_to_vector(gradients), "mean")
+        vector_to_parameters(mean, gradients)
+
+
+def mean(value: float, accelerator: Accelerator) -> float:
+    """Return the mean of what the processes hold."""
+    if accelerator.num_processes == 1:
+        return value
+    told = torch.tensor(value, device=accelerator.device)
+    return float(accelerator.reduce(told, "mean"))
+
+
+def any_of(flag: bool, accelerator: Accelerator) -> bool:
+    """Return whether any process says so, and the same in all of them, so that none waits for one that has left."""
+    return mean(float(flag), accelerator) > 0
+
+
+def divided(accelerator: Accelerator) -> bool:
+    """Tell whether each process is to hold a part of the frozen weights, as ``accelerate launch --use_fsdp`` asks."""
+    return accelerator.num_processes > 1 and bool(parse_flag_from_env("ACCELERATE_USE_FSDP"))
+
+
+def divide(model: nn.Module, learned: Iterable[nn.Parameter], accelerator: Accelerator) -> None:
+    """Leave each process a part of a model's frozen weights and move it to the process's device, in place.
+
+    A block's weights are brought together when its turn comes and dropped after it (FSDP2, ``fully_shard``; Zhao et al.
+    2023, arXiv 2304.11277). What is learned is small and stays whole in every process, so that it is written, resumed and
+    averaged as ever. From here on all processes have to run the model together. Blocks are what the model's class names in
+    ``_no_split_modules``.
+    """
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    whole = set(learned)
+    for parameter in whole:
+        parameter.data = parameter.data.to(accelerator.device)
+    mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
+    blocks = [part for part in model.modules() if type(part).__name__ in (model._no_split_modules or ())]
+    for part in (*blocks, model):
+        fully_shard(part, mesh=mesh, ignored_params=whole)
