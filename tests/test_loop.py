@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch.amp import GradScaler
 
-from lessons_lib import bases, captions, forecast, loop, optimizers, pictures, session, train
+from lessons_lib import bases, captions, forecast, loop, lora, optimizers, pictures, session, train
 from lessons_lib.families import flux
 from lessons_lib.runs import PRESETS, Run, Settings
 
@@ -90,6 +90,20 @@ def test_the_average_lies_between_the_steps(paintings, told, tmp_path, plain):
     ups = [name for name in adapter(run) if "lora_B" in name]
     assert max(moved) > 0
     assert sum(adapter(run)[n].norm() for n in ups) < sum(adapter(plain)[n].norm() for n in ups)
+
+
+def test_pictures_on_the_way_are_the_averages_own(paintings, told, tmp_path, monkeypatch):
+    def norm(tensors):
+        return torch.stack([t.norm() for t in tensors]).norm().item()
+
+    seen = []
+    monkeypatch.setattr(
+        train,
+        "sample",
+        lambda family, pipe, *_: seen.append(norm(lora.learned(pipe.transformer).values())) or [],
+    )
+    run = train.train(paintings, told, replace(SETTINGS, ema_decay=0.9, sample_every=4), tmp_path / "run")
+    assert len(seen) == 2 and seen[1] == pytest.approx(norm(adapter(run).values()), rel=1e-6)
 
 
 def test_a_stopped_run_with_an_average_ends_the_same(paintings, told, tmp_path):
