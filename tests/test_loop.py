@@ -254,7 +254,14 @@ def test_two_processes_learn_what_one_does(divided, tmp_path, plain):
     """Two CPU processes, the same global batch: whole copies of the base, or half of it in each (FSDP)."""
     script = tmp_path / "program.py"
     script.write_text(PROGRAM.format(sample=str(SAMPLE), out=str(tmp_path / "run"), checkpointing=divided))
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", str(script)]
+    launch = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc_per_node=2",
+        str(script),
+    ]
     wanted = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "",
               "ACCELERATE_USE_FSDP": str(divided).lower()}  # as `accelerate launch --use_fsdp` does  # fmt: skip
     done = subprocess.run(launch, capture_output=True, text=True, timeout=300, env={**os.environ, **wanted})
@@ -283,3 +290,26 @@ def test_half_precision_learns_what_full_precision_does(paintings, told, tmp_pat
     assert seen == [2**16] * 4  # no step was skipped
     assert losses(run) == pytest.approx(losses(plain), rel=0.02)
     assert all(v.dtype == torch.float32 for v in adapter(run).values())
+
+
+def test_a_dropped_caption_is_the_trigger_word_alone():
+    pictures, trigger = 16, 16
+    lesson = loop.Lesson(torch.arange(pictures), {"states": torch.arange(pictures + 1)})
+    chosen, words = lesson.batch(4000, 0.25, torch.Generator().manual_seed(0))
+    dropped = words["states"] == trigger
+    assert dropped.float().mean() == pytest.approx(0.25, abs=0.03)
+    assert torch.equal(words["states"][~dropped], chosen[~dropped]) and len(chosen.unique()) == pictures
+
+
+def test_the_plan_says_how_often_captions_are_dropped(paintings, told, tmp_path, monkeypatch):
+    asked, real = [], loop.Lesson.batch
+
+    def batch(self, size, dropout, generator):
+        asked.append(dropout)
+        return real(self, size, dropout, generator)
+
+    monkeypatch.setattr(loop.Lesson, "batch", batch)
+    prior = (paintings[:1], ["a page"])
+    settings = replace(SETTINGS, steps=1, caption_dropout=0.3)
+    train.train(paintings, told, settings, tmp_path / "run", prior=prior)
+    assert asked == [0.3, 0.0]  # what is there to keep the class is always told
