@@ -117,7 +117,7 @@ def test_each_smaller_number_is_held_against_the_largest_and_each_against_the_ba
     told = many.verdicts(result({4: 0.4, 8: 0.6, 16: 0.6}))
     assert len(told) == 2 * 2 + 3
     assert told[0].startswith("style: 4 is lower than 16 by 0.200")
-    assert "4 pictures show no difference between 8 and 16" in told[1]
+    assert "4 drawings show no difference between 8 and 16" in told[1]
     assert told[-1].startswith("nearest learned painting: taught 16 is higher than the base")
     assert many.verdicts(result({4: 0.7, 16: 0.6}))[0].startswith("style: 4 is higher than 16")
 

@@ -136,13 +136,22 @@ def test_verdicts_name_style_cost_copies_and_the_held_out_loss():
     result = result_of([0.3, 0.5, 0.6, 0.6], [0.9, 0.9, 0.9, 0.4], [0.4, 0.4, 0.4, 0.8], [0, 1.2, 1.0, 1.1])
     told = how_many_steps.verdicts(result)
     assert any(line.startswith("style: 25 steps is lower than 50 steps by 0.100") for line in told)
-    assert any("prompt kept: 10 pictures show no difference between 50 steps and the base" in t for t in told)
+    assert any("prompt kept: 10 drawings show no difference between 50 steps and the base" in t for t in told)
     assert any(line.startswith("prompt kept: 100 steps is lower than the base by 0.5") for line in told)
     assert any(line.startswith("nearest learned painting: 100 steps is higher") for line in told)
     assert told[-2:] == [
         "nearer to a learned painting than any held-out one, at 100 steps: 10 of 10",
         "held-out loss lowest at: 50 steps, 50 steps",
     ]
+
+
+def test_the_means_are_one_line_a_count():
+    told = how_many_steps.means(result_of([0.3, 0.5], [0.9, 0.8], [0.4, 0.6], [0, 1.25]))
+    assert len(told) == 2 and "held-out loss" not in told[0]
+    assert (
+        told[1]
+        == " 25 steps: style match 0.50, prompt kept 0.80, nearest learned painting 0.60, held-out loss 1.25"
+    )
 
 
 def test_without_a_held_out_loss_nothing_is_said_of_it():
@@ -180,7 +189,7 @@ def test_the_bill_counts_each_part_and_leaves_no_adapter_behind(drawer, painting
     parts = how_many_steps.bill(drawer, lesson)
     *_, full, single, thrifty = parts.values()
     assert full == pytest.approx(BASE.batch * single, rel=0.1) and thrifty < full / 4
-    assert parts["Adam's notes"] == 2 * parts["adapter"] < parts["frozen model"]
+    assert parts["optimizer state"] == 2 * parts["adapter"] < parts["frozen model"]
     after = drawer.pipe.transformer.state_dict()
     assert set(after) == set(before) and all(torch.equal(after[name], before[name]) for name in before)
     assert not drawer.pipe.transformer.is_gradient_checkpointing

@@ -204,7 +204,7 @@ def test_higher_is_said_only_when_the_interval_and_every_run_agree():
         "style: lion is higher than tom by 0.5"
     )
     assert "is lower than" in trial.verdict("style", "tom", "lion", level, up)
-    assert "6 pictures show no difference" in trial.verdict("style", "lion", "tom", level, level)
+    assert "6 drawings show no difference" in trial.verdict("style", "lion", "tom", level, level)
 
 
 def test_runs_that_disagree_give_no_verdict_however_large_the_sum():
@@ -287,12 +287,22 @@ def test_the_sentence_about_a_leak_has_a_side_and_no_figures():
     assert trigger_word.leaks(found) == "distance from the base: leaving the word out is lower than saying it"
 
 
+def test_each_word_is_asked_whether_it_is_a_switch():
+    result = words_result()
+    for row in result["rows"]:
+        row["style_without"] = [0.0] * 4 if row["word"] == "tom" else row["style_with"]
+    lion, tom, made_up = trigger_word.verdicts(result)[:3]
+    assert "no difference between saying lion and leaving it out" in lion
+    assert tom.startswith("style: saying tom is higher than leaving it out by 0.200")
+    assert "no difference between saying thgh96" in made_up
+
+
 def test_each_claim_about_words_is_answered_either_way():
     told = trigger_word.verdicts(words_result())
-    assert len(told) == 10
+    assert len(told) == 13
     assert any(line.startswith("leak, moved when unsaid: lion is higher than thgh96") for line in told)
     assert any(
-        "before teaching: 4 pictures show no difference between lion and thgh96" in line for line in told
+        "before teaching: 4 drawings show no difference between lion and thgh96" in line for line in told
     )
     assert any("lions asked for: the model taught thgh96 is lower than the base" in line for line in told)
     assert any(
@@ -351,7 +361,7 @@ def test_the_modes_are_judged_beside_plain_content():
     told = caption_modes.verdicts(modes_result())
     assert len(told) == 6
     assert told[0].startswith("style by the trigger: trigger only is lower than content by 0.300")
-    assert told[-1].startswith("style when said, after styled content: 8 pictures show no difference")
+    assert told[-1].startswith("style when said, after styled content: 8 drawings show no difference")
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,29 @@ def held_out():
     return pictures.held_out(pictures.load(SAMPLE, side=128))[:2]
 
 
+def gradient_sizes(monkeypatch):
+    """Return a list that will hold the length of the gradient that every step was made with."""
+    sizes, real = [], GradScaler.step
+
+    def step(self, optimizer):
+        every = [
+            p.grad.norm() for group in optimizer.param_groups for p in group["params"] if p.grad is not None
+        ]
+        sizes.append(torch.stack(every).norm().item())
+        return real(self, optimizer)
+
+    monkeypatch.setattr(GradScaler, "step", step)
+    return sizes
+
+
+def test_a_gradient_that_is_too_long_is_shortened(paintings, told, tmp_path, monkeypatch):
+    real = flux.loss
+    monkeypatch.setattr(flux, "loss", lambda *given: 1e6 * real(*given))
+    sizes = gradient_sizes(monkeypatch)
+    train.train(paintings, told, replace(SETTINGS, steps=2), tmp_path / "run")
+    assert sizes == pytest.approx([1.0, 1.0], abs=1e-3)
+
+
 def test_two_batches_before_a_change_are_one_of_twice_the_size(paintings, told, tmp_path, monkeypatch):
     from lessons_lib.families import flux
 
@@ -68,14 +91,16 @@ def test_two_batches_before_a_change_are_one_of_twice_the_size(paintings, told, 
 
     def keeps(model, latents, words, noise, sigma):
         seen.append(noise)
-        return real(model, latents, words, torch.zeros_like(noise), sigma)
+        return 1e-4 * real(model, latents, words, torch.zeros_like(noise), sigma)  # too little to be clipped
 
     monkeypatch.setattr(flux, "loss", keeps)
+    sizes = gradient_sizes(monkeypatch)
     one = [paintings[0]], told[:1]
     settings = replace(SETTINGS, steps=2, caption_dropout=0)
     whole = train.train(*one, settings, tmp_path / "whole")
     halves = train.train(*one, replace(settings, batch=2, gradient_accumulation_steps=2), tmp_path / "halves")
     assert [len(n) for n in seen] == [4, 4, 2, 2, 2, 2]
+    assert max(sizes) < 0.5 and sizes[:2] == pytest.approx(sizes[2:], rel=1e-2)
     assert losses(whole) == pytest.approx(
         losses(halves), rel=1e-5
     )  # the second step's depend on the first's change

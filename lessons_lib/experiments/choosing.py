@@ -20,7 +20,7 @@ from torch import Tensor
 from lessons_lib import crops, measure, pictures, show
 from lessons_lib.crops import Box
 from lessons_lib.pictures import Picture
-from lessons_lib.sheet import ACCENT, INK, font
+from lessons_lib.sheet import INK, font
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAIN = ROOT / "data" / "sample_mughal" / "train"
@@ -67,7 +67,7 @@ def detail(picture: Picture, box: Box) -> Picture:
 
 
 def ruled(picture: Picture, step: int = 100) -> Image.Image:
-    """Return a picture with a numbered line every `step` px of its file, and its middle square in red."""
+    """Return a picture with a numbered line every `step` px of its file, and its middle square in yellow."""
     page = picture.image.convert("RGB").resize(picture.size)
     pen, (width, height) = ImageDraw.Draw(page), page.size
     for at in range(step, max(width, height), step):
@@ -80,7 +80,7 @@ def ruled(picture: Picture, step: int = 100) -> Image.Image:
             )
     side = min(width, height)
     x, y = (width - side) // 2, (height - side) // 2
-    pen.rectangle((x, y, x + side - 1, y + side - 1), outline=ACCENT, width=4)
+    pen.rectangle((x, y, x + side - 1, y + side - 1), outline="yellow", width=8)
     return page
 
 

@@ -43,7 +43,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OPENING = ROOT / "notebooks" / "pictures" / "05_loop.jpg"
 UNTOUCHED, RIGHT = "not attempted yet", "right"
 PANELS = {"style": "style match", "prompt": "prompt kept", "nearest": "nearest learned painting"}
-LEARNS = ("adapter", "gradients", "Adam's notes")
+LEARNS = ("adapter", "gradients", "optimizer state")
 
 
 def teach(
@@ -172,6 +172,18 @@ def verdicts(result: Mapping[str, Any], figures: bool = True) -> list[str]:
     return [*said, *copies(result), *lowest(result)]
 
 
+def means(result: Mapping[str, Any]) -> list[str]:
+    """Return the mean of every measure at each count, one line a count; a held-out loss that was not taken is left out."""
+    lines = []
+    for count in result["counts"]:
+        known = {title: trial.column(result["rows"], key, count=count) for key, title in PANELS.items()}
+        held = [line["validation"] for line in result["rows"] if line["count"] == count]
+        told = [f"{title} {trial.mean(values):.2f}" for title, values in known.items()]
+        told += [f"held-out loss {np.mean(held):.2f}"] if None not in held else []
+        lines.append(f"{count:3} steps: {', '.join(told)}")
+    return lines
+
+
 def copies(result: Mapping[str, Any]) -> list[str]:
     """Return how many pictures of the longest training look more like a learned painting than any held-out one does."""
     last = result["counts"][-1]
@@ -233,7 +245,7 @@ def losses(run: Run) -> Shown:
 def bill(drawer: Drawer, lesson: Lesson) -> dict[str, float]:
     """Return what a training holds in memory, in MB, part by part. The drawer must have no adapter on, and gets none.
 
-    "for the way back": what the layers keep of a batch until the gradients are made, the largest part that can be chosen.
+    "activations": what the layers keep of a batch until the gradients are made, the largest part that can be chosen.
     """
     pipe, base = drawer.pipe, drawer.base
 
@@ -248,9 +260,9 @@ def bill(drawer: Drawer, lesson: Lesson) -> dict[str, float]:
     model = pipe.transformer
     lora.attach(model, base.rank, base.alpha, drawer.family.TARGETS, 0)
     adapter = forecast.size(lora.learned(model))
-    parts |= {"adapter": adapter, "gradients": adapter, "Adam's notes": 2 * adapter}
+    parts |= {"adapter": adapter, "gradients": adapter, "optimizer state": 2 * adapter}
     for batch in (base.batch, 1):
-        parts[f"for the way back, batch {batch}"] = kept_back(drawer, lesson, batch)
+        parts[f"activations, batch {batch}"] = kept_back(drawer, lesson, batch)
     model.enable_gradient_checkpointing()
     parts[f"batch {base.batch}, checkpointed"] = kept_back(drawer, lesson, base.batch)
     model.disable_gradient_checkpointing()
@@ -259,7 +271,7 @@ def bill(drawer: Drawer, lesson: Lesson) -> dict[str, float]:
 
 
 def kept_back(drawer: Drawer, lesson: Lesson, batch: int) -> float:
-    """Return the MB that one forward pass keeps for the way back, the model's own numbers not counted."""
+    """Return the MB that one forward pass keeps as activations, the model's own numbers not counted."""
     model, draw = drawer.pipe.transformer, torch.Generator().manual_seed(0)
     latents, words = lesson.batch(batch, 0.0, draw)
     noise = torch.randn(latents.shape, generator=draw).to(latents)

@@ -114,20 +114,20 @@ def verdict(
 ) -> str:
     """Return a sentence that says whether `first` is higher than `second`, or that the pictures cannot tell.
 
-    `a` and `b` hold one list a training run, one value a picture, in the same order. Higher or lower is said only when
-    the 95 % interval of the paired differences leaves nought out and every run agrees on the side. `figures=False`
-    leaves the numbers out, for results that differ in the last digit between machines.
+    `a` and `b` hold one list a training run, one value a drawing, in the same order. Higher or lower is said only when
+    the 95 % interval of the paired differences leaves zero out, also as printed, and every run agrees on the side.
+    `figures=False` leaves the numbers out, for results that differ in the last digit between machines.
     """
     gaps = [np.subtract(x, y) for x, y in zip(a, b, strict=True)]
     every = np.concatenate(gaps)
-    low, high = measure.interval(every.tolist())
+    low, high = (round(end, 3) for end in measure.interval(every.tolist()))
     sides = {bool(gap.mean() > 0) for gap in gaps}
     if (low > 0 or high < 0) and len(sides) == 1:
         near, far = sorted((abs(low), abs(high)))
         by = f" by {abs(every.mean()):.3f} ({near:.3f} to {far:.3f})" if figures else ""
         return f"{what}: {first} is {'higher' if low > 0 else 'lower'} than {second}{by}"
     span = f" ({low:+.3f} to {high:+.3f})" if figures else ""
-    return f"{what}: {len(every)} pictures show no difference between {first} and {second}{span}"
+    return f"{what}: {len(every)} drawings show no difference between {first} and {second}{span}"
 
 
 def row(named: dict[str, Any], found: Numbers, **more: Any) -> dict[str, Any]:

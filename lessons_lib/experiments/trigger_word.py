@@ -68,19 +68,25 @@ def figure(result: dict[str, Any]) -> Shown:
 
 
 def verdicts(result: dict[str, Any]) -> list[str]:
-    """Return what the recorded run shows, in sentences: style, leak, prompt kept, old meaning dragged in, old meaning lost."""
+    """Return what the recorded run shows, in sentences: whether the word calls the style, then each real word beside the
+    made-up one (style, leak, prompt kept), old meaning dragged in, old meaning lost."""
     table, base, made_up = result["rows"], result["base"], result["words"][-1]
 
     def beside(what: str, key: str, word: str) -> str:
         pair = trial.column(table, key, word=word), trial.column(table, key, word=made_up)
         return trial.verdict(what, word, made_up, *pair)
 
+    def switched(word: str) -> str:
+        pair = trial.column(table, "style_with", word=word), trial.column(table, "style_without", word=word)
+        return trial.verdict("style", f"saying {word}", "leaving it out", *pair)
+
     claims = {
         "style when said": "style_with",
         "leak, moved when unsaid": "moved_without",
         "prompt kept when said": "prompt",
     }
-    said = [beside(what, key, word) for word in result["words"][:-1] for what, key in claims.items()]
+    said = [switched(word) for word in result["words"]]
+    said += [beside(what, key, word) for word in result["words"][:-1] for what, key in claims.items()]
     brought = [base["uninvited"][OLD]], [base["uninvited"][made_up]]
     said.append(trial.verdict(f"{OLD}s nobody asked for, before teaching", OLD, made_up, *brought))
     said.append(beside(f"{OLD}s nobody asked for, after teaching", "uninvited", OLD))
