@@ -124,9 +124,10 @@ def caption_row(image: Image.Image, texts: list[str], index: int, side: int) -> 
     return ipywidgets.HBox([ipywidgets.Image(value=jpeg(small), format="jpeg", width=side), box])
 
 
-def source(thing: Callable | type) -> Markdown:
-    """Return the source code of a function or class of the library, as the notebook shows code."""
-    return Markdown(f"```python\n{inspect.getsource(thing).rstrip()}\n```")
+def source(*things: Callable | type) -> Markdown:
+    """Return the source code of functions or classes of the library, as the notebook shows code."""
+    code = "\n\n\n".join(inspect.getsource(thing).rstrip() for thing in things)
+    return Markdown(f"```python\n{code}\n```")
 
 
 def loss(run: Run, window: int = 25) -> Shown:
