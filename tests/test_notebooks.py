@@ -192,3 +192,26 @@ def test_the_sanitiser_bites_on_time_and_memory_and_nothing_else(text, clean):
 def test_every_line_of_the_sanitiser_file_is_read():
     text = (ROOT / "tests" / "sanitize.cfg").read_text()
     assert text.count("\nregex:") == text.count("\nreplace:") == len(get_sanitize_patterns(text))
+
+
+@every_lesson
+def test_every_lesson_has_a_page_for_instructors_and_answers(path):
+    assert (FOLDER / f"INSTRUCTOR_{path.name[:2]}.md").exists()
+    exercises = {
+        name for cell in cells(path, "code") for name in re.findall(r"^(my_\w+):", cell.source, re.M)
+    }
+    answers = (FOLDER / "solutions" / f"{path.stem}.py").read_text()
+    assert all(re.search(rf"^{name} = |def {name}", answers, re.M) for name in exercises)
+
+
+def test_the_answer_to_lesson_01_is_accepted_by_its_own_cell(monkeypatch, capsys):
+    """Run the cells that the exercise needs, with the answer in the place of None."""
+    monkeypatch.chdir(FOLDER)
+    code = [cell.source for cell in cells(LESSONS[1], "code")]
+    needed = [next(c for c in code if start in c) for start in ("BASE = ", "PROMPT = ", "def mixed")]
+    other = next(line for c in code for line in c.splitlines() if line.startswith("OTHER = "))
+    answer = re.search(r"^my_sigma = .*", (FOLDER / "solutions" / f"{LESSONS[1].stem}.py").read_text(), re.M)
+    exercise = next(c for c in code if "my_sigma: float" in c)
+    exercise = exercise.replace("my_sigma: float | None = None", answer[0])
+    exec("\n".join([*needed, other, exercise]), {})
+    assert capsys.readouterr().out.rstrip().endswith("close!")
