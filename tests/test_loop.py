@@ -311,9 +311,9 @@ def test_half_precision_learns_what_full_precision_does(paintings, told, tmp_pat
     monkeypatch.setattr(
         GradScaler, "scale", lambda self, loss: seen.append(self.get_scale()) or real(self, loss)
     )
-    run = train.train(paintings, told, SETTINGS, tmp_path / "run")
-    assert seen == [2**16] * 4  # no step was skipped
-    assert losses(run) == pytest.approx(losses(plain), rel=0.02)
+    run = train.train(paintings, told, replace(SETTINGS, steps=2), tmp_path / "run")
+    assert seen == [2**16] * 2  # no step was skipped
+    assert losses(run) == pytest.approx(losses(plain)[:2], rel=0.02)
     assert all(v.dtype == torch.float32 for v in adapter(run).values())
 
 
