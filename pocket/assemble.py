@@ -8,7 +8,7 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline
 from safetensors.torch import save_file
 
-from pocket import flow, latents
+from pocket import corpus, flow, guidance, latents
 from pocket.flow import MODEL
 
 
@@ -20,6 +20,8 @@ def scheduler() -> FlowMatchEulerDiscreteScheduler:
 
 def pipeline() -> FluxPipeline:
     both = flow.load()
+    if guidance.STATE.exists():
+        both.flow.load_state_dict(torch.load(guidance.STATE, weights_only=True))
     vae = latents.load_vae()
     scale, shift = latents.moments()
     vae.register_to_config(scaling_factor=scale, shift_factor=shift)
@@ -32,7 +34,9 @@ def write_concept_features() -> None:
     """Store the mean EfficientNet-lite0 features of each concept's drawings, which prompt match is measured against."""
     from pocket.evaluate import gallery
 
-    names, features = gallery()
+    names, rows = gallery()
+    drawn = rows[:, : len(corpus.DRAWN)].mean(1)
+    features = drawn / drawn.norm(dim=1, keepdim=True)
     save_file({"features": features.half().contiguous()}, MODEL / "concept_features.safetensors",
               metadata={"names": json.dumps(names), "features": "EfficientNet-lite0, pooled, unit length"})  # fmt: skip
 

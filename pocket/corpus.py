@@ -12,7 +12,7 @@ import json
 import subprocess
 import tarfile
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -34,7 +34,11 @@ PLACES = {  # name: (upper, lower) colours; the horizon lies at about two thirds
     "desert": ((190, 222, 240), (228, 192, 120)), "night sky": ((22, 28, 68), (32, 46, 60)),
     "room": ((236, 222, 196), (160, 112, 76)),
 }  # fmt: skip
-STYLES = ("flat", "cartoon", "glossy 3d", "outline")
+DRAWN = ("flat", "cartoon", "glossy 3d", "outline")  # as the packages draw them
+STYLES = (*DRAWN, "silhouette", "pixel art")  # the last two are made from "flat" and "cartoon"
+
+TONES = ("light-skin-tone", "medium-skin-tone", "dark-skin-tone")  # people are drawn with these as often as without
+ALIKE = 0.9  # two silhouettes that share this much of their area cannot be told apart
 
 
 @dataclass(frozen=True)
@@ -54,12 +58,26 @@ def sources() -> list[dict]:
     return tomllib.loads((HERE / "sources.toml").read_text())["npm"]
 
 
-def concepts() -> dict[str, str]:
-    """Return {icon name: plain name} in the order of concepts.txt."""
+def entries() -> list[tuple[str, list[str]]]:
+    """Return (icon name, [plain name, synonym, ...]) in the order of concepts.txt."""
     words = [w for line in (HERE / "concepts.txt").read_text().splitlines()
              if not line.startswith("#") for w in line.split()]  # fmt: skip
-    pairs = (w.split("=") for w in words)
-    return {pair[0]: pair[-1].replace("-", " ") for pair in pairs}
+    out = []
+    for word in words:
+        icon, *names = word.split("=")
+        out.append((icon, [n.replace("--", "\0").replace("-", " ").replace("\0", "-") for n in names or [icon]]))
+    return out
+
+
+def concepts() -> dict[str, str]:
+    """Return {icon name: plain name} in the order of concepts.txt."""
+    return {icon: names[0] for icon, names in entries()}
+
+
+@cache
+def synonyms() -> dict[str, list[str]]:
+    """Return {plain name: other names of the same thing}."""
+    return {names[0]: names[1:] for _, names in entries()}
 
 
 def fetch(package: str, version: str) -> Path:
@@ -116,23 +134,51 @@ def draw_all() -> tuple[np.ndarray, list[Drawing]]:
         icons = (json.loads((folder / "package" / "icons.json").read_text())
                  if source["kind"] == "iconify" else None)  # fmt: skip
         for icon, concept in concepts().items():
-            if icons is not None:
-                picture = svg_picture(icons, icon)
-            else:
-                picture = webp_picture(folder, codes.get(icon, ""))
-            if picture is not None:
-                pictures.append(np.asarray(picture))
-                drawings.append(Drawing(concept, source["style"], source["package"],
-                                        source["version"], icon, source["maker"], source["licence"]))  # fmt: skip
+            for name in (icon, *(f"{icon}-{tone}" for tone in TONES)):
+                if icons is not None:
+                    picture = svg_picture(icons, name)
+                else:
+                    picture = webp_picture(folder, codes.get(name, ""))
+                if picture is not None:
+                    pictures.append(np.asarray(picture))
+                    drawings.append(Drawing(concept, source["style"], source["package"],
+                                            source["version"], name, source["maker"], source["licence"]))  # fmt: skip
     return np.stack(pictures), drawings
 
 
 @cache
 def load() -> tuple[np.ndarray, list[Drawing]]:
-    """Return the cached corpus; only concepts that every style draws are kept, so styles stay comparable."""
+    """Return the cached corpus; only concepts that all four packages draw are kept."""
     pictures = np.load(CACHE / "drawings.npy", mmap_mode="r")
     rows = json.loads((CACHE / "drawings.json").read_text())
     return pictures, [Drawing(**row) for row in rows]
+
+
+def silhouette(rgba: np.ndarray) -> np.ndarray:
+    """Return the drawing's shape filled with near-black, (SIDE, SIDE, 4) uint8."""
+    out = np.empty_like(rgba)
+    out[..., :3], out[..., 3] = (24, 24, 28), rgba[..., 3]
+    return out
+
+
+def pixel_art(rgba: np.ndarray, cells: int = 20) -> np.ndarray:
+    """Return the drawing in so many square cells a side, each of one colour, (SIDE, SIDE, 4) uint8."""
+    small = np.asarray(Image.fromarray(rgba).convert("RGBa").resize((cells, cells), Image.BOX)).copy()
+    alpha = small[..., 3:].astype(np.float32) / 255
+    small[..., :3] = (small[..., :3] / np.maximum(alpha, 1e-3)).clip(0, 255)
+    small[..., 3] = np.where(small[..., 3] > 110, 255, 0)
+    return np.asarray(Image.fromarray(small, "RGBA").resize((SIDE, SIDE), Image.NEAREST))
+
+
+def told_apart(pictures: np.ndarray) -> np.ndarray:
+    """Return for each of (n, SIDE, SIDE, 4) drawings whether no other has nearly its shape, (n,) bool."""
+    shapes = np.stack([np.asarray(Image.fromarray(p[..., 3]).resize((32, 32), Image.BOX)) for p in pictures])
+    shapes = shapes.reshape(len(shapes), -1).astype(np.float32) / 255
+    shared = shapes @ shapes.T
+    area = shapes.sum(1)
+    alike = shared / (area[:, None] + area[None] - shared)
+    np.fill_diagonal(alike, 0)
+    return alike.max(1) < ALIKE
 
 
 def compose_one(rgba: np.ndarray, canvas: np.ndarray, side: int, left: int, top: int, flip: bool) -> None:
@@ -165,18 +211,28 @@ def ground(rng: np.random.Generator, name: str) -> np.ndarray:
 def main() -> None:
     CACHE.mkdir(exist_ok=True)
     pictures, drawings = draw_all()
-    wanted = set(STYLES)
+    wanted = set(DRAWN)
     full = {d.concept for d in drawings if wanted <= {e.style for e in drawings if e.concept == d.concept}}
+    first = {concept: icon for icon, concept in concepts().items()}
     missing = sorted(set(concepts().values()) - full)
     keep = [i for i, d in enumerate(drawings) if d.concept in full]
     drawings = [drawings[i] for i in keep]
-    np.save(CACHE / "drawings.npy", pictures[keep])
+    pictures = pictures[keep]
+    made = {"silhouette": ("cartoon", silhouette), "pixel art": ("flat", pixel_art)}
+    for style, (source, change) in made.items():
+        rows = [i for i, d in enumerate(drawings) if d.style == source and d.name == first[d.concept]]
+        if style == "silhouette":
+            rows = [i for i, apart in zip(rows, told_apart(pictures[rows]), strict=True) if apart]
+        pictures = np.concatenate([pictures, np.stack([change(pictures[i]) for i in rows])])
+        drawings += [replace(drawings[i], style=style) for i in rows]
+    np.save(CACHE / "drawings.npy", pictures)
     (CACHE / "drawings.json").write_text(json.dumps([d.__dict__ for d in drawings]))
     with open(HERE / "provenance.csv", "w", newline="") as handle:
         writer = csv.DictWriter(handle, fieldnames=list(Drawing.__dataclass_fields__))
         writer.writeheader()
         writer.writerows(d.__dict__ for d in drawings)
-    print(f"{len(drawings)} drawings of {len(full)} concepts; not in every style, left out: {missing}")
+    each = {style: sum(d.style == style for d in drawings) for style in STYLES}
+    print(f"{len(drawings)} drawings of {len(full)} concepts, {each}; not in every style, left out: {missing}")
 
 
 if __name__ == "__main__":

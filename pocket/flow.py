@@ -16,7 +16,7 @@ from diffusers import FluxPipeline, FluxTransformer2DModel
 from torch import Tensor, nn
 
 from pocket import corpus, latents, scenes
-from pocket.muon import optimizers, set_rates
+from pocket.muon import FAST, optimizers, set_rates
 from pocket.text import HEADS, LONGEST, Texts, forecast_error, fresh_heads, picture_codes
 from pocket.text import STATE as TEXT_STATE
 
@@ -73,7 +73,10 @@ def load() -> Both:
 
 
 def begin() -> Both:
-    """Return the model of the last run, or else the committed weights, or else an untrained one with its text encoders."""
+    """Return the model of the last run, or else the committed transformer, or else an untrained one.
+
+    Text encoders trained since, which may know other words, take the place of those that the transformer knew.
+    """
     both = Both()
     if STATE.exists():
         known = torch.load(STATE, weights_only=True)["model"]
@@ -83,11 +86,34 @@ def begin() -> Both:
         both.load_state_dict(known)
     elif (MODEL / "transformer").exists():
         pipe = FluxPipeline.from_pretrained(MODEL, torch_dtype=torch.float32)
-        both.flow, both.texts.clip, both.texts.t5 = pipe.transformer, pipe.text_encoder, pipe.text_encoder_2
-        both.texts.clip_tokenizer, both.texts.t5_tokenizer = pipe.tokenizer, pipe.tokenizer_2
+        both.flow = pipe.transformer
+        if TEXT_STATE.exists():
+            both.texts.load_state_dict(torch.load(TEXT_STATE, weights_only=True))
+            join(both, pipe)
+        else:
+            both.texts.clip, both.texts.t5 = pipe.text_encoder, pipe.text_encoder_2
+            both.texts.clip_tokenizer, both.texts.t5_tokenizer = pipe.tokenizer, pipe.tokenizer_2
     else:
         both.texts.load_state_dict(torch.load(TEXT_STATE, weights_only=True))
     return both
+
+
+@torch.no_grad()
+def join(both: Both, known: FluxPipeline, spread: float = 0.3) -> None:
+    """Make the transformer's word inputs small and random, around the mean they had with the encoders it knew.
+
+    Left as they were, they read the new encoders' numbers as noise: the first loss was above 100.
+    """
+    captions = scenes.write_sample_text(200)[:200]
+    old = Texts()
+    old.clip, old.t5, old.clip_tokenizer, old.t5_tokenizer = (
+        known.text_encoder, known.text_encoder_2, known.tokenizer, known.tokenizer_2)  # fmt: skip
+    inputs = (both.flow.context_embedder, both.flow.time_text_embed.text_embedder.linear_1)
+    for layer, before, now in zip(inputs, old(captions), both.texts(captions), strict=True):
+        said, heard = layer(before.flatten(0, -2)), now.flatten(0, -2)
+        nn.init.normal_(layer.weight)
+        layer.weight *= spread * said.std(0).mean() / (heard - heard.mean(0)).matmul(layer.weight.T).std()
+        layer.bias.copy_(said.mean(0) - layer.weight @ heard.mean(0))
 
 
 def example(packed: Tensor, picks: np.ndarray, rng: np.random.Generator, centre: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -120,6 +146,8 @@ def train(side: int, minutes: float, batch: int, peak: float, seed: int, end_sha
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     packed, known = latents.load(side)
+    every = np.arange(len(known) - 500)
+    short = np.array([i for i in every if len(known[i].concepts) == 1])
     codes, heads = picture_codes(), fresh_heads()
     if HEADS.exists():
         heads.load_state_dict(torch.load(HEADS, weights_only=True))
@@ -132,12 +160,15 @@ def train(side: int, minutes: float, batch: int, peak: float, seed: int, end_sha
     step, smooth = 0, 1.0
     while (share := (time.time() - start) / (60 * minutes)) < 1:
         set_rates(opts, min(1, (step + 1) / 100, (1 - share) / (1 - end_share) if end_share < 1 else 1))
-        picks = rng.integers(0, len(known) - 500, batch)
-        length, strange = (16, 0.0) if step % 3 else (LONGEST, 0.5)  # most captions are short; padding costs time
+        length, strange, among = (16, 0.0, short) if step % 3 else (LONGEST, 0.5, every)  # padding costs time
+        picks = rng.choice(among, batch)
         captions = [scenes.caption(known[i], rng, strange) if rng.random() > 0.1 else "" for i in picks]
         noisy, sigma, target = example(packed, picks, rng, centre)
-        words = both.texts(captions, length)
-        loss = (both.velocity(noisy, sigma, torch.ones(batch), words, side) - target).square().mean()
+        with torch.autocast("cpu", FAST, enabled=FAST != torch.float32):
+            words = both.texts(captions, length)
+            made = both.velocity(noisy, sigma, torch.ones(batch), words, side)
+        loss = (made.float() - target).square().mean()
+        words = tuple(w.float() for w in words)
         told = torch.tensor([[float(caption != "")] for caption in captions])
         (loss + HOLD * forecast_error(words, heads, codes[picks] * told)).backward()
         nn.utils.clip_grad_norm_(both.texts.parameters(), 1.0)

@@ -44,22 +44,22 @@ def moments() -> tuple[float, float]:
     return float(stored["scale"]), float(stored["shift"])
 
 
-def build(count: int, seed: int = 0, chunk: int = 64) -> None:
+def build(count: int, sides: list[int], seed: int = 0, chunk: int = 64) -> None:
     rng = np.random.default_rng(seed)
-    model = load_vae()
-    known, full, half = [], [], []
+    model = load_vae().to(memory_format=torch.channels_last)
+    known: list[scenes.Scene] = []
+    stacks: dict[int, list[Tensor]] = {side: [] for side in sides}
     for _ in range(count // chunk):
         batch = [scenes.random_scene(rng) for _ in range(chunk)]
-        pictures = np.stack([scenes.paint(s, rng) for s in batch])
-        small = np.stack([np.asarray(Image.fromarray(p).resize((64, 64), Image.BOX)) for p in pictures])
+        pictures = [Image.fromarray(scenes.paint(s, rng)) for s in batch]
         known += batch
-        full.append(encode(pictures, model))
-        half.append(encode(small, model))
-    z = torch.cat(full)
+        for side in sides:
+            stacks[side].append(encode(np.stack([np.asarray(p.resize((side, side), Image.BOX)) for p in pictures]), model))
+    z = torch.cat(stacks[corpus.SIDE])
     shift, scale = z.mean(), 1 / z.std()
     (corpus.CACHE / "scenes.json").write_text(scenes.dump(known))
-    for side, stack in ((128, z), (64, torch.cat(half))):
-        packed = pack((stack - shift) * scale).half().contiguous()
+    for side in sides:
+        packed = pack((torch.cat(stacks[side]) - shift) * scale).half().contiguous()
         save_file({"packed": packed, "scale": scale, "shift": shift}, corpus.CACHE / f"latents_{side}.safetensors")
     print(f"{len(known)} pictures; scale {scale:.4f} shift {shift:.4f}; spread by channel "
           f"{[round(float(s), 2) for s in (z * scale).std((0, 2, 3))]}")  # fmt: skip
@@ -67,6 +67,8 @@ def build(count: int, seed: int = 0, chunk: int = 64) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=12032)
+    parser.add_argument("--count", type=int, default=32000)
+    parser.add_argument("--sides", type=int, nargs="+", default=[corpus.SIDE], help="64 beside 128 for a first stage at 64 px")
+    o = parser.parse_args()
     torch.set_num_threads(2)
-    build(parser.parse_args().count)
+    build(o.count, o.sides)

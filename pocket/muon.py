@@ -1,7 +1,7 @@
 """Muon for matrices and kernels, AdamW for the rest: fewer samples for the same loss than AdamW alone.
 
 Keller Jordan et al. 2024. torch.optim.Muon orthogonalises in bfloat16, which processors without bf16 units run a
-hundred times slower than float32; this one uses the gradient's own precision.
+hundred times slower than float32; this one does so only where such units are.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+UNITS = ("avx512_bf16", "amx_bf16", "sve_bf16")  # instructions that multiply bfloat16 matrices faster than float32 ones
+FAST = torch.bfloat16 if any(torch.cpu.get_capabilities().get(unit) for unit in UNITS) else torch.float32
+
 
 def orthogonal(update: Tensor, steps: int = 3) -> Tensor:
     """Return the nearest matrices with near-equal singular values. update: (count, rows, columns)."""
     wide = update if update.shape[1] <= update.shape[2] else update.mT
-    wide = wide / (wide.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    wide = (wide / (wide.norm(dim=(1, 2), keepdim=True) + 1e-7)).to(FAST)
     for _ in range(steps):
         gram = wide @ wide.mT
         wide = 3.4445 * wide + torch.baddbmm(-4.7750 * gram, gram, gram, beta=1, alpha=2.0315) @ wide
-    return wide if update.shape[1] <= update.shape[2] else wide.mT
+    return (wide if update.shape[1] <= update.shape[2] else wide.mT).to(update.dtype)
 
 
 class Muon(torch.optim.Optimizer):

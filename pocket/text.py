@@ -25,7 +25,7 @@ HEADS = corpus.CACHE / "text_heads.pt"
 JOINT = corpus.CACHE / "flow.pt"  # where `python -m pocket.flow` leaves them, trained on with the transformer
 MATRICES = ("SelfAttention.q", "SelfAttention.k", "SelfAttention.v", "SelfAttention.o", "DenseReluDense", "self_attn", "mlp.fc")
 WIDTH = 256
-CODE = 256  # numbers that stand for a picture while the text encoders learn
+CODE = 384  # numbers that stand for a picture while the text encoders learn
 LONGEST = 32  # text tokens, the longest caption that the model is trained with
 LETTERS = list("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,.-'!?_")
 
@@ -90,7 +90,7 @@ class Texts(nn.Module):
         return self.t5(words.input_ids)[0], self.clip(pieces).pooler_output
 
 
-def picture_codes(count: int = 6000) -> Tensor:
+def picture_codes(count: int = 10000) -> Tensor:
     """Return the CODE strongest principal components of every cached picture's latents, unit variance overall."""
     packed = latents.load(corpus.SIDE)[0].float().flatten(1)
     mean = packed[:count].mean(0)
@@ -148,7 +148,7 @@ def train(minutes: float, peak: float, seed: int = 0, batch: int = 256) -> None:
 
 def guess(model: Texts, heads: nn.ModuleList, captions: list[str], wanted: Tensor) -> Tensor:
     """Return the squared error of both encoders' forecasts of the picture codes; 1.0 is knowing nothing."""
-    return forecast_error(model(captions, 24), heads, wanted)
+    return forecast_error(model(captions, LONGEST), heads, wanted)
 
 
 def forecast_error(words: tuple[Tensor, Tensor], heads: nn.ModuleList, wanted: Tensor) -> Tensor:

@@ -1,4 +1,7 @@
-"""Train the AutoencoderKL: 128 px pictures to 16 x 16 latents of 16 channels and back. `python -m pocket.vae --minutes 15`."""
+"""Train the AutoencoderKL: 128 px pictures to 16 x 16 latents of 16 channels and back. `python -m pocket.vae --minutes 20`.
+
+It goes on from the last saved state, or else from the committed weights.
+"""
 
 from __future__ import annotations
 
@@ -68,15 +71,18 @@ def psnr(vae: AutoencoderKL, pixels: Tensor) -> float:
     return float(10 * torch.log10(4 / (made - pixels).square().mean((1, 2, 3))).mean())
 
 
-def train(minutes: float, seed: int = 0, batch: int = 8, peak: float = 0.02) -> None:
-    """Train for so many minutes from the last saved state, rate falling to nothing over the last two thirds."""
+def train(minutes: float, peak: float, seed: int = 0, batch: int = 8) -> None:
+    """Train for so many minutes, the rate falling to nothing over the last two thirds."""
     torch.manual_seed(seed)
-    vae = AutoencoderKL(**CONFIG).to(memory_format=torch.channels_last)
+    vae = AutoencoderKL(**CONFIG)
     if STATE.exists():
         vae.load_state_dict(torch.load(STATE, weights_only=True))
+    elif (corpus.HERE / "model" / "vae").exists():
+        vae = AutoencoderKL.from_pretrained(corpus.HERE / "model", subfolder="vae", torch_dtype=torch.float32)
+    vae = vae.to(memory_format=torch.channels_last)
     average = {name: p.detach().clone() for name, p in vae.state_dict().items()}
     perceptual = Perceptual().to(memory_format=torch.channels_last)
-    opts = optimizers(vae, ("resnets", "samplers"), peak, 1.5e-3)
+    opts = optimizers(vae, ("resnets", "samplers"), peak, 0.075 * peak)
     held = next(batches(10_000, 64))
     start = said = time.time()
     for step, real in enumerate(batches(seed + int(start), batch)):
@@ -86,7 +92,8 @@ def train(minutes: float, seed: int = 0, batch: int = 8, peak: float = 0.02) -> 
         set_rates(opts, min(1, (step + 1) / 50, 1.5 * (1 - share) + 0.01))
         latent = vae.encode(real).latent_dist
         made = vae.decode(latent.sample()).sample
-        loss = (made - real).abs().mean() + 0.1 * perceptual(made, real) + 5e-6 * latent.kl().mean()
+        off = made - real
+        loss = off.abs().mean() + off.square().mean() + 0.05 * perceptual(made, real) + 2e-6 * latent.kl().mean()
         loss.backward()
         for opt in opts:
             opt.step()
@@ -108,8 +115,9 @@ def train(minutes: float, seed: int = 0, batch: int = 8, peak: float = 0.02) -> 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=15)
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--peak", type=float, default=0.01, help="Muon's learning rate; 0.02 from nothing")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(2)
-    train(options.minutes, options.seed)
+    train(options.minutes, options.peak, options.seed)
