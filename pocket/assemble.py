@@ -35,10 +35,10 @@ def write_concept_features() -> None:
     from pocket.evaluate import gallery
 
     names, rows = gallery()
-    drawn = rows[:, : len(corpus.DRAWN)].mean(1)
-    features = drawn / drawn.norm(dim=1, keepdim=True)
-    save_file({"features": features.half().contiguous()}, MODEL / "concept_features.safetensors",
-              metadata={"names": json.dumps(names), "features": "EfficientNet-lite0, pooled, unit length"})  # fmt: skip
+    drawn = rows[:, [corpus.STYLES.index(style) for style in ("flat", "cartoon", "glossy 3d", "outline")]].mean(1)
+    features = (drawn * 127 / drawn.amax(1, keepdim=True)).round().to(torch.int8)  # their lengths do not matter
+    save_file({"features": features.contiguous()}, MODEL / "concept_features.safetensors",
+              metadata={"names": json.dumps(names), "features": "EfficientNet-lite0, pooled, each row to its own scale"})  # fmt: skip
 
 
 def main() -> None:

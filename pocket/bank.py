@@ -59,6 +59,29 @@ def photos() -> list[np.ndarray]:
     return [np.asarray(Image.open(path)) for path in sorted(folder.glob("*.png"))]
 
 
+HELD_OUT = "noto"  # a maker whose drawings the VAE is tried on
+SHOWN_ONCE = 303  # concepts of the first weights, whose VAE, which this one goes on from, had learned from that maker too
+
+
+@cache
+def shown() -> np.ndarray:
+    """Return the rows of the corpus that the VAE learns from."""
+    return np.array([i for i, d in enumerate(corpus.load()[1]) if d.style != HELD_OUT])
+
+
+def never_shown(count: int, seed: int = 99) -> np.ndarray:
+    """Return (count, SIDE, SIDE, 3) uint8 pictures of one drawing each that the VAE never learned from, on random grounds."""
+    pictures, drawings = corpus.load()
+    new = set(list(corpus.concepts().values())[SHOWN_ONCE:])
+    rows = [i for i, d in enumerate(drawings) if d.style == HELD_OUT and d.concept in new]
+    rng, out = np.random.default_rng(seed), []
+    for index in rng.choice(rows, count, replace=False):
+        canvas = corpus.ground(rng, str(rng.choice(list(corpus.COLOURS | corpus.PLACES))))
+        corpus.compose_one(pictures[index], canvas, 104, 12, 12, False)
+        out.append(canvas.clip(0, 255).astype(np.uint8))
+    return np.stack(out)
+
+
 def scene(rng: np.random.Generator) -> np.ndarray:
     """Return a (SIDE, SIDE, 3) uint8 picture with one to four random drawings."""
     pictures, _ = corpus.load()
@@ -68,7 +91,7 @@ def scene(rng: np.random.Generator) -> np.ndarray:
     for _ in range(rng.integers(1, 5)):
         side = int(rng.uniform(40, 120))
         left, top = rng.integers(0, corpus.SIDE - side + 1, 2)
-        corpus.compose_one(pictures[rng.integers(len(pictures))], canvas, side, left, top, rng.random() < 0.5)
+        corpus.compose_one(pictures[rng.choice(shown())], canvas, side, left, top, rng.random() < 0.5)
     return canvas.clip(0, 255).astype(np.uint8)
 
 
@@ -82,11 +105,11 @@ def photo(rng: np.random.Generator, side: int) -> np.ndarray:
     return pixels[..., rng.permutation(3)] if rng.random() < 0.25 else pixels
 
 
-def crops(rng: np.random.Generator, count: int, side: int = 64) -> np.ndarray:
-    """Return (count, side, side, 3) uint8 training crops, four in ten of them photographs."""
+def crops(rng: np.random.Generator, count: int, side: int = 64, photos: float = 0.4) -> np.ndarray:
+    """Return (count, side, side, 3) uint8 training crops, so large a share of them photographs."""
     out = np.empty((count, side, side, 3), np.uint8)
     for index in range(count):
-        if rng.random() < 0.4:
+        if rng.random() < photos:
             out[index] = photo(rng, side)
         else:
             top, left = rng.integers(0, corpus.SIDE - side + 1, 2)

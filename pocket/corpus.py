@@ -12,13 +12,14 @@ import json
 import subprocess
 import tarfile
 import tomllib
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import resvg_py
-from PIL import Image
+from PIL import Image, ImageFilter
 
 HERE = Path(__file__).parent
 CACHE = HERE / "cache"
@@ -34,10 +35,11 @@ PLACES = {  # name: (upper, lower) colours; the horizon lies at about two thirds
     "desert": ((190, 222, 240), (228, 192, 120)), "night sky": ((22, 28, 68), (32, 46, 60)),
     "room": ((236, 222, 196), (160, 112, 76)),
 }  # fmt: skip
-DRAWN = ("flat", "cartoon", "glossy 3d", "outline")  # as the packages draw them
-STYLES = (*DRAWN, "silhouette", "pixel art")  # the last two are made from "flat" and "cartoon"
+DRAWN = ("flat", "glossy 3d", "outline")  # as the packages draw them: one shape a thing, so that a style is a change of dress
+STYLES = ("flat", "cartoon", "glossy 3d", "outline", "silhouette", "pixel art")  # the other three are made from "flat"
+INK = (40, 30, 36)
 
-TONES = ("light-skin-tone", "medium-skin-tone", "dark-skin-tone")  # people are drawn with these as often as without
+TONES = ("light", "medium", "dark")  # people are drawn with these as often as without
 ALIKE = 0.9  # two silhouettes that share this much of their area cannot be told apart
 
 
@@ -120,6 +122,14 @@ def webp_picture(folder: Path, code: str) -> Image.Image | None:
     return None
 
 
+def toned(icon: str, known: Container[str]) -> list[str]:
+    """Return an icon's name and those of its skin tones; a police car's light is no light police car."""
+    for end in ("", "-skin-tone"):
+        if f"{icon}-medium-dark{end}" in known:
+            return [icon, *(f"{icon}-{tone}{end}" for tone in TONES)]
+    return [icon]
+
+
 def draw_all() -> tuple[np.ndarray, list[Drawing]]:
     """Return every drawing as (N, SIDE, SIDE, 4) uint8 with its provenance, in a fixed order."""
     codes = {}
@@ -134,7 +144,7 @@ def draw_all() -> tuple[np.ndarray, list[Drawing]]:
         icons = (json.loads((folder / "package" / "icons.json").read_text())
                  if source["kind"] == "iconify" else None)  # fmt: skip
         for icon, concept in concepts().items():
-            for name in (icon, *(f"{icon}-{tone}" for tone in TONES)):
+            for name in toned(icon, codes if icons is None else icons["icons"]):
                 if icons is not None:
                     picture = svg_picture(icons, name)
                 else:
@@ -148,7 +158,7 @@ def draw_all() -> tuple[np.ndarray, list[Drawing]]:
 
 @cache
 def load() -> tuple[np.ndarray, list[Drawing]]:
-    """Return the cached corpus; only concepts that all four packages draw are kept."""
+    """Return the cached corpus; only concepts drawn in every one of DRAWN are kept."""
     pictures = np.load(CACHE / "drawings.npy", mmap_mode="r")
     rows = json.loads((CACHE / "drawings.json").read_text())
     return pictures, [Drawing(**row) for row in rows]
@@ -159,6 +169,20 @@ def silhouette(rgba: np.ndarray) -> np.ndarray:
     out = np.empty_like(rgba)
     out[..., :3], out[..., 3] = (24, 24, 28), rgba[..., 3]
     return out
+
+
+def cartoon(rgba: np.ndarray) -> np.ndarray:
+    """Return the drawing with ink around it and between its colours, (SIDE, SIDE, 4) uint8."""
+    image = Image.fromarray(rgba)
+    alpha = np.asarray(image.getchannel("A"), dtype=np.float32)[..., None] / 255
+    wider = np.asarray(image.getchannel("A").filter(ImageFilter.MaxFilter(5)), dtype=np.float32)[..., None] / 255
+    paint = np.asarray(image.convert("RGBa"), dtype=np.float32)[..., :3]
+    on_grey = Image.fromarray((paint + 128 * (1 - alpha)).clip(0, 255).astype(np.uint8))
+    step = (np.asarray(on_grey.filter(ImageFilter.MaxFilter(3)), dtype=np.float32)
+            - np.asarray(on_grey.filter(ImageFilter.MinFilter(3)), dtype=np.float32)).max(-1, keepdims=True)  # fmt: skip
+    between = ((step - 50) / 60).clip(0, 1) * (alpha > 0.5)
+    drawn = (paint + np.array(INK) * (wider - alpha)) * (1 - between) + np.array(INK) * between
+    return np.concatenate([drawn / np.maximum(wider, 1e-3), 255 * wider], 2).clip(0, 255).astype(np.uint8)
 
 
 def pixel_art(rgba: np.ndarray, cells: int = 20) -> np.ndarray:
@@ -218,9 +242,8 @@ def main() -> None:
     keep = [i for i, d in enumerate(drawings) if d.concept in full]
     drawings = [drawings[i] for i in keep]
     pictures = pictures[keep]
-    made = {"silhouette": ("cartoon", silhouette), "pixel art": ("flat", pixel_art)}
-    for style, (source, change) in made.items():
-        rows = [i for i, d in enumerate(drawings) if d.style == source and d.name == first[d.concept]]
+    for style, change in {"cartoon": cartoon, "silhouette": silhouette, "pixel art": pixel_art}.items():
+        rows = [i for i, d in enumerate(drawings) if d.style == "flat" and (style == "cartoon" or d.name == first[d.concept])]
         if style == "silhouette":
             rows = [i for i, apart in zip(rows, told_apart(pictures[rows]), strict=True) if apart]
         pictures = np.concatenate([pictures, np.stack([change(pictures[i]) for i in rows])])

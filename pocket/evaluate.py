@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from lessons_lib.measure import features
 from lessons_lib.pictures import pixels, square
-from pocket import assemble, corpus, scenes, vae
+from pocket import assemble, corpus, scenes, text, vae
 
 
 @cache
@@ -64,6 +64,8 @@ def questions(count: int, seed: int) -> list[scenes.Scene]:
     out = []
     for name in chosen:
         like = scenes.random_scene(rng, plain=True)
+        while name not in scenes.vocabulary(like.style):  # not everything has a silhouette
+            like = scenes.random_scene(rng, plain=True)
         out.append(scenes.Scene((str(name),), like.style, like.ground))
     return out
 
@@ -72,7 +74,7 @@ def draw(pipe: FluxPipeline, prompts: list[str], seed: int, guidance: float, tru
     pipe.set_progress_bar_config(disable=True)
     extra = {"negative_prompt": [""] * len(prompts), "true_cfg_scale": true_cfg} if true_cfg > 1 else {}
     return pipe(prompt=prompts, height=128, width=128, num_inference_steps=20, guidance_scale=guidance,
-                max_sequence_length=32, generator=[torch.Generator().manual_seed(seed + i) for i in range(len(prompts))],
+                max_sequence_length=text.LONGEST, generator=[torch.Generator().manual_seed(seed + i) for i in range(len(prompts))],
                 **extra).images  # fmt: skip
 
 

@@ -17,17 +17,17 @@ from torch import Tensor, nn
 
 from pocket import corpus, latents, scenes
 from pocket.muon import FAST, optimizers, set_rates
-from pocket.text import HEADS, LONGEST, Texts, forecast_error, fresh_heads, picture_codes
+from pocket.text import HEADS, LONGEST, SHORT, Texts, forecast_error, fresh_heads, picture_codes
 from pocket.text import STATE as TEXT_STATE
 
 STATE = corpus.CACHE / "flow.pt"
 MODEL = corpus.HERE / "model"  # what `python -m pocket.assemble` writes
-CONFIG = {"patch_size": 1, "in_channels": 64, "num_layers": 2, "num_single_layers": 5, "attention_head_dim": 64,
+CONFIG = {"patch_size": 1, "in_channels": 64, "num_layers": 2, "num_single_layers": 3, "attention_head_dim": 64,
               "num_attention_heads": 4, "joint_attention_dim": 256, "pooled_projection_dim": 256, "guidance_embeds": True,
               "axes_dims_rope": (16, 24, 24)}  # fmt: skip
 HOLD = 0.2  # weight of the encoders' own forecast beside the flow-matching loss
-MATRICES = ("attn.to", "attn.add", ".ff.", ".ff_context.", "proj_mlp", "blocks.0.proj_out", "blocks.1.proj_out",
-            "blocks.2.proj_out", "blocks.3.proj_out", "blocks.4.proj_out")  # fmt: skip
+KEPT = (0, 1, 4)  # of the third weights' five single blocks: the encoders grew, and all together stay as small
+MATRICES = ("attn.to", "attn.add", ".ff.", ".ff_context.", "proj_mlp", *(f"single_transformer_blocks.{i}.proj_out" for i in range(3)))
 
 
 def fresh() -> FluxTransformer2DModel:
@@ -57,9 +57,9 @@ class Both(nn.Module):
         super().__init__()
         self.flow, self.texts = fresh(), Texts()
 
-    def velocity(self, noisy: Tensor, sigma: Tensor, guidance: Tensor, words: tuple[Tensor, Tensor], side: int) -> Tensor:
+    def velocity(self, noisy: Tensor, sigma: Tensor, guidance: Tensor, words: tuple[Tensor, ...], side: int) -> Tensor:
         """Return the predicted noise - picture, (n, tokens, 64)."""
-        states, pooled = words
+        states, pooled = words[:2]
         return self.flow(hidden_states=noisy, timestep=sigma, guidance=guidance, pooled_projections=pooled,
                          encoder_hidden_states=states, txt_ids=torch.zeros(states.shape[1], 3),
                          img_ids=image_ids(side), return_dict=False)[0]  # fmt: skip
@@ -86,7 +86,7 @@ def begin() -> Both:
         both.load_state_dict(known)
     elif (MODEL / "transformer").exists():
         pipe = FluxPipeline.from_pretrained(MODEL, torch_dtype=torch.float32)
-        both.flow = pipe.transformer
+        both.flow = fewer_blocks(pipe.transformer)
         if TEXT_STATE.exists():
             both.texts.load_state_dict(torch.load(TEXT_STATE, weights_only=True))
             join(both, pipe)
@@ -98,6 +98,17 @@ def begin() -> Both:
     return both
 
 
+def fewer_blocks(known: FluxTransformer2DModel) -> FluxTransformer2DModel:
+    """Return a transformer whose single blocks are those of `known` in KEPT, or `known` where it has no more."""
+    if known.config.num_single_layers == CONFIG["num_single_layers"]:
+        return known
+    blocks = [known.single_transformer_blocks[i] for i in KEPT]
+    model = fresh()
+    known.single_transformer_blocks = nn.ModuleList(blocks)
+    model.load_state_dict(known.state_dict())
+    return model
+
+
 @torch.no_grad()
 def join(both: Both, known: FluxPipeline, spread: float = 0.3) -> None:
     """Make the transformer's word inputs small and random, around the mean they had with the encoders it knew.
@@ -105,11 +116,9 @@ def join(both: Both, known: FluxPipeline, spread: float = 0.3) -> None:
     Left as they were, they read the new encoders' numbers as noise: the first loss was above 100.
     """
     captions = scenes.write_sample_text(200)[:200]
-    old = Texts()
-    old.clip, old.t5, old.clip_tokenizer, old.t5_tokenizer = (
-        known.text_encoder, known.text_encoder_2, known.tokenizer, known.tokenizer_2)  # fmt: skip
+    old = known.encode_prompt(captions, None, max_sequence_length=32)[:2]
     inputs = (both.flow.context_embedder, both.flow.time_text_embed.text_embedder.linear_1)
-    for layer, before, now in zip(inputs, old(captions), both.texts(captions), strict=True):
+    for layer, before, now in zip(inputs, old, both.texts(captions)[:2], strict=True):
         said, heard = layer(before.flatten(0, -2)), now.flatten(0, -2)
         nn.init.normal_(layer.weight)
         layer.weight *= spread * said.std(0).mean() / (heard - heard.mean(0)).matmul(layer.weight.T).std()
@@ -135,7 +144,7 @@ def foresight(both: Both, packed: Tensor, known: list[scenes.Scene], side: int, 
     clean = packed[-48:].float()
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
     noisy = (1 - sigma) * clean + sigma * noise
-    words = both.texts([scenes.clear_caption(s) for s in known[-48:]], 16)
+    words = both.texts([scenes.clear_caption(s) for s in known[-48:]])
     with torch.compiler.set_stance("force_eager"):
         made = both.velocity(noisy, torch.full((48,), sigma), torch.ones(48), words, side)
     return (noisy - sigma * made - clean).square().mean().item()
@@ -152,7 +161,8 @@ def train(side: int, minutes: float, batch: int, peak: float, seed: int, end_sha
     if HEADS.exists():
         heads.load_state_dict(torch.load(HEADS, weights_only=True))
     both = begin()
-    both.flow.compile(dynamic=False, disable=not compiled)
+    for part in (both.flow, both.texts.t5):
+        part.compile(dynamic=False, disable=not compiled)
     average = {k: v.clone() for k, v in both.state_dict().items()}
     opts = optimizers(both.flow, MATRICES, peak, 2e-3)
     opts.append(torch.optim.AdamW([*both.texts.parameters(), *heads.parameters()], lr=3e-4, betas=(0.9, 0.98), weight_decay=0.0))
@@ -160,7 +170,7 @@ def train(side: int, minutes: float, batch: int, peak: float, seed: int, end_sha
     step, smooth = 0, 1.0
     while (share := (time.time() - start) / (60 * minutes)) < 1:
         set_rates(opts, min(1, (step + 1) / 100, (1 - share) / (1 - end_share) if end_share < 1 else 1))
-        length, strange, among = (16, 0.0, short) if step % 3 else (LONGEST, 0.5, every)  # padding costs time
+        length, strange, among = (SHORT, 0.0, short) if step % 3 else (LONGEST, 0.5, every)  # padding costs time
         picks = rng.choice(among, batch)
         captions = [scenes.caption(known[i], rng, strange) if rng.random() > 0.1 else "" for i in picks]
         noisy, sigma, target = example(packed, picks, rng, centre)
@@ -169,8 +179,7 @@ def train(side: int, minutes: float, batch: int, peak: float, seed: int, end_sha
             made = both.velocity(noisy, sigma, torch.ones(batch), words, side)
         loss = (made.float() - target).square().mean()
         words = tuple(w.float() for w in words)
-        told = torch.tensor([[float(caption != "")] for caption in captions])
-        (loss + HOLD * forecast_error(words, heads, codes[picks] * told)).backward()
+        (loss + HOLD * forecast_error(words, heads, packed[picks], codes[picks]).sum()).backward()
         nn.utils.clip_grad_norm_(both.texts.parameters(), 1.0)
         for opt in opts:
             opt.step()

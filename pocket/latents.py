@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lessons_lib.families.flux import pack
 from pocket import corpus, scenes, vae
+from pocket.muon import FAST
 
 
 def load_vae() -> AutoencoderKL:
@@ -28,8 +29,8 @@ def load_vae() -> AutoencoderKL:
 def encode(pictures: np.ndarray, model: AutoencoderKL) -> Tensor:
     """Return (n, 16, h/8, w/8) latent means of (n, h, w, 3) uint8 pictures."""
     pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div(127.5).sub(1)
-    with torch.inference_mode():
-        return model.encode(pixels.contiguous(memory_format=torch.channels_last)).latent_dist.mean
+    with torch.inference_mode(), torch.autocast("cpu", FAST, enabled=FAST != torch.float32):
+        return model.encode(pixels.contiguous(memory_format=torch.channels_last)).latent_dist.mean.float()
 
 
 def load(side: int) -> tuple[Tensor, list[scenes.Scene]]:

@@ -148,8 +148,9 @@ def where(ground: str) -> str:
 
 
 def made_up(rng: np.random.Generator) -> str:
-    """Return a word that means nothing, in the manner of trigger words."""
-    return "".join(rng.choice(list("abcdefghijklmnopqrstuvwxyz0123456789"), int(rng.integers(4, 9))))
+    """Return a word that means nothing, in the manner of trigger words; three in ten begin as a known word does, as mugh4l."""
+    known = str(rng.choice(vocabulary())).split()[0] if rng.random() < 0.3 else ""
+    return known + "".join(rng.choice(list("abcdefghijklmnopqrstuvwxyz0123456789"), int(rng.integers(1, 4) if known else rng.integers(4, 9))))
 
 
 def caption(scene: Scene, rng: np.random.Generator, strange: float = 0.0) -> str:
