@@ -5,10 +5,12 @@ Figures for the large ones are published ones, not ours (see each model's page);
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 POCKET = Path(__file__).resolve().parents[1] / "pocket" / "model"
+SUMS = "SHA256SUMS"  # beside a model in the repository; `sha256sum -c` reads it too
 
 
 @dataclass(frozen=True)
@@ -64,3 +66,19 @@ def find(name: str) -> Base:
     if name not in BASES:
         raise ValueError(f"there is no base model called {name!r}; choose one of {', '.join(BASES)}")
     return BASES[name]
+
+
+def verify(folder: Path) -> None:
+    """Raise ValueError that names the first weight file whose bytes are not those that the folder's SHA256SUMS lists.
+
+    A folder without that list is not checked.
+    """
+    lines = (folder / SUMS).read_text(encoding="utf-8").splitlines() if (folder / SUMS).is_file() else ()
+    for line in lines:
+        expected, name = line.split(maxsplit=1)
+        found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        if found != expected:
+            raise ValueError(
+                f"{folder / name} is damaged: its SHA-256 begins with {found[:8]}, expected {expected[:8]}; "
+                "check that file out again"
+            )

@@ -98,7 +98,7 @@ def concepts() -> tuple[list[str], Tensor]:
         )
     with safe_open(CONCEPTS, "pt") as file:
         names = json.loads(file.metadata()["names"])
-        return names, file.get_tensor("features").float()
+        return names, nn.functional.normalize(file.get_tensor("features").float(), dim=1)
 
 
 def concept_in(prompt: str, names: Sequence[str]) -> str | None:

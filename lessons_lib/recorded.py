@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import date
 from importlib.metadata import version
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lessons_lib import session
+from lessons_lib.bases import POCKET
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks" / "recorded"
 PACKAGES = ("torch", "diffusers", "peft", "transformers")
@@ -19,15 +21,25 @@ def keep(name: str, result: dict[str, Any], folder: Path = FOLDER) -> Path:
     here = session.current()
     device = f"{here.cores} CPU cores" if here.device.type == "cpu" else here.gpu
     made = {"date": date.today().isoformat(), "device": device}
-    told = made | {"versions": {package: version(package) for package in PACKAGES}, "result": result}
+    told = made | {
+        "base": base_now(),
+        "versions": {package: version(package) for package in PACKAGES},
+        "result": result,
+    }
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
     path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     return path
 
 
+def base_now() -> str:
+    """Return a hash of pocket's transformer: what was recorded on other weights is to be known as such."""
+    weights = POCKET / "transformer" / "diffusion_pytorch_model.safetensors"
+    return hashlib.sha256(weights.read_bytes()).hexdigest()[:12]
+
+
 def find(name: str, folder: Path = FOLDER) -> dict[str, Any]:
-    """Return what `keep` wrote: date, device, versions, result. Raises ValueError that lists what there is."""
+    """Return what `keep` wrote: date, device, base, versions, result. Raises ValueError that lists what there is."""
     path = folder / f"{name}.json"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in folder.glob("*.json"))) or "none yet"
@@ -36,6 +48,7 @@ def find(name: str, folder: Path = FOLDER) -> dict[str, Any]:
 
 
 def source(told: dict[str, Any]) -> str:
-    """Return one line that says when and on what a result was made."""
+    """Return one line that says when and on what a result was made, and whether pocket's weights were others then."""
     packages = ", ".join(f"{name} {number}" for name, number in told["versions"].items())
-    return f"recorded {told['date']} on {told['device']} with {packages}"
+    earlier = "" if told.get("base") == base_now() else ", on earlier weights of pocket"
+    return f"recorded {told['date']} on {told['device']} with {packages}{earlier}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline
 from safetensors.torch import save_file
 
+from lessons_lib.bases import SUMS
 from pocket import corpus, flow, guidance, latents
 from pocket.flow import MODEL
 
@@ -41,9 +43,17 @@ def write_concept_features() -> None:
               metadata={"names": json.dumps(names), "features": "EfficientNet-lite0, pooled, each row to its own scale"})  # fmt: skip
 
 
+def write_sums() -> None:
+    """List the SHA-256 of every weight file, which loading compares."""
+    files = sorted(MODEL.rglob("*.safetensors"))
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(MODEL).as_posix()}\n" for path in files]
+    (MODEL / SUMS).write_text("".join(lines))
+
+
 def main() -> None:
     pipeline().to(torch.float16).save_pretrained(MODEL, safe_serialization=True)
     write_concept_features()
+    write_sums()
     total = sum(path.stat().st_size for path in MODEL.rglob("*") if path.is_file())
     print(f"{MODEL}: {total / 1e6:.1f} MB")
 

@@ -156,7 +156,7 @@ def train(side: int, minutes: float, batch: int, peak: float, seed: int, end_sha
     rng = np.random.default_rng(seed)
     packed, known = latents.load(side)
     every = np.arange(len(known) - 500)
-    short = np.array([i for i in every if len(known[i].concepts) == 1])
+    short, many = (np.array([i for i in every if (len(known[i].concepts) > 1) == several]) for several in (False, True))
     codes, heads = picture_codes(), fresh_heads()
     if HEADS.exists():
         heads.load_state_dict(torch.load(HEADS, weights_only=True))
@@ -170,7 +170,7 @@ def train(side: int, minutes: float, batch: int, peak: float, seed: int, end_sha
     step, smooth = 0, 1.0
     while (share := (time.time() - start) / (60 * minutes)) < 1:
         set_rates(opts, min(1, (step + 1) / 100, (1 - share) / (1 - end_share) if end_share < 1 else 1))
-        length, strange, among = (SHORT, 0.0, short) if step % 3 else (LONGEST, 0.5, every)  # padding costs time
+        length, strange, among = (SHORT, 0.0, short) if step % 3 else (LONGEST, 0.5, many if step % 2 else every)  # padding costs time
         picks = rng.choice(among, batch)
         captions = [scenes.caption(known[i], rng, strange) if rng.random() > 0.1 else "" for i in picks]
         noisy, sigma, target = example(packed, picks, rng, centre)

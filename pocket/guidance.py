@@ -15,6 +15,7 @@ import torch
 
 from pocket import corpus, flow, latents, scenes
 from pocket.muon import FAST, optimizers, set_rates
+from pocket.text import LONGEST, SHORT
 
 STATE = corpus.CACHE / "guided.pt"
 SCALES = (1.0, 6.0)  # guidance_scale is drawn from here
@@ -24,12 +25,12 @@ def train(minutes: float, batch: int, peak: float, seed: int, centre: float) -> 
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     packed, known = latents.load(corpus.SIDE)
+    every = np.arange(len(known) - 500)
+    short = np.array([i for i in every if len(known[i].concepts) == 1])
     both = flow.load()
     both.requires_grad_(False)
     teacher, words = copy.deepcopy(both.flow), both.texts
     student = both.flow.requires_grad_(True)
-    teacher.compile(dynamic=False)
-    student.compile(dynamic=False)
     asked = flow.Both.velocity
     opts = optimizers(student, flow.MATRICES, peak, 0.05 * peak)
     average = {k: v.clone() for k, v in student.state_dict().items()}
@@ -37,13 +38,14 @@ def train(minutes: float, batch: int, peak: float, seed: int, centre: float) -> 
     step, smooth = 0, 0.1
     while (share := (time.time() - start) / (60 * minutes)) < 1:
         set_rates(opts, min(1, (step + 1) / 30, 1.02 - share))
-        picks = rng.integers(0, len(known) - 500, batch)
+        length, among = (SHORT, short) if step % 3 else (LONGEST, every)
+        picks = rng.choice(among, batch)
         captions = [scenes.caption(known[i], rng) for i in picks]
         noisy, sigma, _ = flow.example(packed, picks, rng, centre)
         scale = torch.from_numpy(rng.uniform(*SCALES, batch)).float()
         with torch.autocast("cpu", FAST, enabled=FAST != torch.float32):
             with torch.no_grad():
-                told = words(captions + [""] * batch)
+                told = words(captions + [""] * batch, length)
                 both.flow = teacher
                 told_twice = asked(both, noisy.repeat(2, 1, 1), sigma.repeat(2), torch.ones(2 * batch), told, corpus.SIDE)
             with_words, without = told_twice.float().chunk(2)

@@ -104,6 +104,7 @@ class Texts(nn.Module):
         self.t5 = T5EncoderModel(T5Config(
             vocab_size=len(self.t5_tokenizer), d_model=WIDTH, d_kv=64, d_ff=3 * WIDTH, num_layers=3, num_heads=4,
             feed_forward_proj="gated-gelu", dropout_rate=0.0))  # fmt: skip
+        nn.init.normal_(self.t5.shared.weight, std=0.05)  # T5's own 1.0 would take hundreds of steps to move
 
     def forward(self, captions: list[str], length: int = LONGEST) -> tuple[Tensor, Tensor, Tensor]:
         """Return T5's states (n, length, WIDTH), CLIP's pooled vector (n, WIDTH), and the registers' states (n, REGISTERS, WIDTH)."""
@@ -148,7 +149,7 @@ def train(minutes: float, peak: float, seed: int = 0, batch: int = 192) -> None:
     packed, known = latents.load(corpus.SIDE)
     codes = picture_codes()
     every = np.arange(len(known) - 500)
-    short = np.array([i for i in every if len(known[i].concepts) == 1])
+    short, many = (np.array([i for i in every if (len(known[i].concepts) > 1) == several]) for several in (False, True))
     held = np.arange(len(known) - 500, len(known))
     alone = np.array([len(known[i].concepts) == 1 for i in held])
     model, heads = Texts(), fresh_heads()
@@ -157,14 +158,20 @@ def train(minutes: float, peak: float, seed: int = 0, batch: int = 192) -> None:
     if HEADS.exists():
         heads.load_state_dict(torch.load(HEADS, weights_only=True))
     model.t5.compile(dynamic=False)
+    asking = [p for name, p in model.t5.named_parameters() if name.endswith(("Attention.q.weight", "Attention.k.weight"))]
+    for p in asking:  # T5 does not scale its logits down: Muon would drive its attention into the corners
+        p.requires_grad_(False)
     opts = optimizers(model, MATRICES, peak, 0.1 * peak)
+    for p in asking:
+        p.requires_grad_(True)
+    opts.append(torch.optim.AdamW(asking, lr=0.025 * peak, betas=(0.9, 0.98), weight_decay=0.0))
     opts.append(torch.optim.AdamW(heads.parameters(), lr=2e-3, betas=(0.9, 0.98), weight_decay=0.01))
     average = {k: v.clone() for k, v in model.state_dict().items()}
     start = said = time.time()
     step = 0
     while (share := (time.time() - start) / (60 * minutes)) < 1:
         set_rates(opts, min(1, (step + 1) / 50, 1.5 * (1.01 - share)))
-        length, strange, among = (SHORT, 0.0, short) if step % 3 else (LONGEST, 0.3, every)
+        length, strange, among = (SHORT, 0.0, short) if step % 3 else (LONGEST, 0.3, many if step % 2 else every)
         picks = rng.choice(among, batch)
         loss = guess(model, heads, [scenes.caption(known[i], rng, strange) for i in picks], length, packed[picks], codes[picks])
         loss.sum().backward()

@@ -75,8 +75,11 @@ def told(vae: AutoencoderKL, held: dict[str, Tensor]) -> dict[str, float]:
     return {name: round(psnr(vae, pixels), 2) for name, pixels in held.items()}
 
 
-def train(minutes: float, peak: float, photos: float, seed: int = 0, batch: int = 16) -> None:
-    """Train for so many minutes, the rate falling to nothing over the last two thirds."""
+def train(minutes: float, peak: float, photos: float, only_decoder: bool, seed: int = 0, batch: int = 16) -> None:
+    """Train for so many minutes, the rate falling to nothing over the last two thirds.
+
+    `only_decoder`: latents stay what they are, so that whatever has learned from them stays right.
+    """
     torch.manual_seed(seed)
     vae = AutoencoderKL(**CONFIG)
     if STATE.exists():
@@ -84,6 +87,7 @@ def train(minutes: float, peak: float, photos: float, seed: int = 0, batch: int 
     elif (corpus.HERE / "model" / "vae").exists():
         vae = AutoencoderKL.from_pretrained(corpus.HERE / "model", subfolder="vae", torch_dtype=torch.float32)
     vae = vae.to(memory_format=torch.channels_last)
+    vae.encoder.requires_grad_(not only_decoder)
     average = {name: p.detach().clone() for name, p in vae.state_dict().items()}
     perceptual = Perceptual().to(memory_format=torch.channels_last)
     opts = optimizers(vae, ("resnets", "samplers"), peak, 0.075 * peak)
@@ -124,7 +128,8 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--peak", type=float, default=0.01, help="Muon's learning rate; 0.02 from nothing")
     parser.add_argument("--photos", type=float, default=0.4, help="share of the crops that are photographs")
+    parser.add_argument("--only-decoder", action="store_true", help="leave the latents as they are")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(2)
-    train(options.minutes, options.peak, options.photos, options.seed)
+    train(options.minutes, options.peak, options.photos, options.only_decoder, options.seed)

@@ -1,3 +1,6 @@
+import dataclasses
+import shutil
+
 import pytest
 
 from lessons_lib import bases, families
@@ -23,9 +26,21 @@ def test_a_family_that_is_not_written_is_named():
         families.find(bases.find("sd15").family)
 
 
-def test_a_missing_pocket_model_says_where_it_was_expected(tmp_path):
-    import dataclasses
+@pytest.mark.parametrize(
+    "name", [line.split()[1] for line in (bases.POCKET / bases.SUMS).read_text().splitlines()]
+)
+def test_a_weight_file_with_one_wrong_byte_is_refused_by_name(name, tmp_path):
+    shutil.copytree(bases.POCKET, tmp_path / "model")
+    file = tmp_path / "model" / name
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    broken = dataclasses.replace(bases.find("pocket"), repository=str(tmp_path / "model"))
+    with pytest.raises(ValueError, match=f"{name} is damaged"):
+        Drawer(broken)
 
+
+def test_a_missing_pocket_model_says_where_it_was_expected(tmp_path):
     base = dataclasses.replace(bases.find("pocket"), repository=str(tmp_path))
     with pytest.raises(FileNotFoundError, match=str(tmp_path)):
         Drawer(base, current())

@@ -17,7 +17,7 @@ from PIL.Image import Image
 from torch import Tensor, nn
 from transformers import AutoTokenizer
 
-from lessons_lib.bases import Base
+from lessons_lib.bases import Base, verify
 from lessons_lib.session import Session, precision, quiet
 
 # Diffusers' script's own: attention, and the feed-forward layers of the double blocks. With the last two, those of the
@@ -28,11 +28,13 @@ TARGETS = ("attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "attn.add_q_p
 
 
 def load(base: Base, session: Session) -> FluxPipeline:
-    """Return the FluxPipeline; FileNotFoundError when a base that lives in the repository is not there."""
-    if Path(base.repository).is_absolute() and not Path(base.repository, "model_index.json").exists():
-        raise FileNotFoundError(
-            f"the base model {base.name!r} is missing: expected {base.repository}; clone the course again"
-        )
+    """Return the FluxPipeline; of one in the repository, FileNotFoundError when it is not there, ValueError when damaged."""
+    if Path(base.repository).is_absolute():
+        if not Path(base.repository, "model_index.json").exists():
+            raise FileNotFoundError(
+                f"the base model {base.name!r} is missing: expected {base.repository}; clone the course again"
+            )
+        verify(Path(base.repository))
     with quiet():
         pipe = FluxPipeline.from_pretrained(
             base.repository, torch_dtype=precision(session, base), use_safetensors=True
