@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline
@@ -54,6 +55,7 @@ def main() -> None:
     pipeline().to(torch.float16).save_pretrained(MODEL, safe_serialization=True)
     write_concept_features()
     write_sums()
+    shutil.copy(corpus.CACHE / "provenance.csv", corpus.HERE)
     total = sum(path.stat().st_size for path in MODEL.rglob("*") if path.is_file())
     print(f"{MODEL}: {total / 1e6:.1f} MB")
 

@@ -1,7 +1,7 @@
 """Drawings with names: what pocket-flux learns from, and where each drawing came from.
 
 Everything is fetched from package registries when the corpus is built and nothing of it is committed, except
-`provenance.csv`, which has a row a drawing. Run `python -m pocket.corpus` once; the later stages read its cache.
+`provenance.csv`, which has a row a drawing: `python -m pocket.assemble` puts it beside the weights that learned from it. Run `python -m pocket.corpus` once; the later stages read its cache.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import tarfile
 import tomllib
@@ -22,7 +23,7 @@ import resvg_py
 from PIL import Image, ImageFilter
 
 HERE = Path(__file__).parent
-CACHE = HERE / "cache"
+CACHE = Path(os.environ.get("POCKET_CACHE", HERE / "cache"))  # some 2 GB; every stage goes on from what is in it
 SIDE = 128  # px, the model's native picture side
 
 COLOURS = {
@@ -250,7 +251,7 @@ def main() -> None:
         drawings += [replace(drawings[i], style=style) for i in rows]
     np.save(CACHE / "drawings.npy", pictures)
     (CACHE / "drawings.json").write_text(json.dumps([d.__dict__ for d in drawings]))
-    with open(HERE / "provenance.csv", "w", newline="") as handle:
+    with open(CACHE / "provenance.csv", "w", newline="") as handle:
         writer = csv.DictWriter(handle, fieldnames=list(Drawing.__dataclass_fields__))
         writer.writeheader()
         writer.writerows(d.__dict__ for d in drawings)

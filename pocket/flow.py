@@ -207,7 +207,7 @@ if __name__ == "__main__":
     parser.add_argument("--peak", type=float, default=0.02, help="Muon's learning rate")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--end-share", type=float, default=0.3, help="share of the time before the rate falls; 1 never")
-    parser.add_argument("--centre", type=float, default=1.6, help="middle of the logit-normal sigma; higher is noisier")
+    parser.add_argument("--centre", type=float, default=1.5, help="middle of the logit-normal sigma; higher is noisier")
     parser.add_argument("--compile", action="store_true", help="a fifth faster after two minutes; needs a C++ compiler")
     o = parser.parse_args()
     torch.set_num_threads(2)

@@ -68,7 +68,7 @@ def build(count: int, sides: list[int], seed: int = 0, chunk: int = 64) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=32000)
+    parser.add_argument("--count", type=int, default=40000)
     parser.add_argument("--sides", type=int, nargs="+", default=[corpus.SIDE], help="64 beside 128 for a first stage at 64 px")
     o = parser.parse_args()
     torch.set_num_threads(2)
