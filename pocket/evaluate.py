@@ -49,15 +49,12 @@ def gallery(judge: str = "EfficientNet-lite0") -> tuple[list[str], Tensor]:
 
     Where a concept has no silhouette its row is zero.
     """
-    names, rng, kept_file = scenes.vocabulary(), np.random.default_rng(0), corpus.CACHE / f"gallery_{judge}.pt"
-    if kept_file.exists():
-        return names, torch.load(kept_file, weights_only=True)
+    names, rng = scenes.vocabulary(), np.random.default_rng(0)
     kept = {style: set(scenes.vocabulary(style)) for style in corpus.STYLES}
     slots = [(i, k) for i, name in enumerate(names) for k, style in enumerate(corpus.STYLES) if name in kept[style]]
     drawn = [scenes.paint(scenes.Scene((names[i],), corpus.STYLES[k], "white"), rng) for i, k in slots]
     rows = torch.zeros(len(names), len(corpus.STYLES), 1280)
     rows[[i for i, _ in slots], [k for _, k in slots]] = JUDGES[judge]([Image.fromarray(d) for d in drawn])
-    torch.save(rows, kept_file)
     return names, rows
 
 

@@ -155,8 +155,7 @@ def train(side: int, minutes: float, batch: int, peak: float, seed: int, end_sha
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     packed, known = latents.load(side)
-    every = np.arange(len(known) - 500)
-    short, many = (np.array([i for i in every if (len(known[i].concepts) > 1) == several]) for several in (False, True))
+    every, short, many = latents.to_learn(known)
     codes, heads = picture_codes(), fresh_heads()
     if HEADS.exists():
         heads.load_state_dict(torch.load(HEADS, weights_only=True))

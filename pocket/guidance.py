@@ -25,8 +25,7 @@ def train(minutes: float, batch: int, peak: float, seed: int, centre: float) -> 
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     packed, known = latents.load(corpus.SIDE)
-    every = np.arange(len(known) - 500)
-    short = np.array([i for i in every if len(known[i].concepts) == 1])
+    every, short, _ = latents.to_learn(known)
     both = flow.load()
     both.requires_grad_(False)
     teacher, words = copy.deepcopy(both.flow), both.texts

@@ -39,6 +39,13 @@ def load(side: int) -> tuple[Tensor, list[scenes.Scene]]:
     return stored["packed"], scenes.restore((corpus.CACHE / "scenes.json").read_text())
 
 
+def to_learn(known: list[scenes.Scene], held_out: int = 500) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the rows to learn from: all of them, those of one concept, those of several. The last scenes are held out."""
+    every = np.arange(len(known) - held_out)
+    several = np.array([len(known[i].concepts) > 1 for i in every])
+    return every, every[~several], every[several]
+
+
 def moments() -> tuple[float, float]:
     """Return (scaling_factor, shift_factor) for the VAE's config."""
     stored = load_file(corpus.CACHE / "latents_128.safetensors")

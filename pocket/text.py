@@ -2,7 +2,7 @@
 transformer trains on with them. `python -m pocket.text --minutes 20` after `python -m pocket.latents`.
 
 T5's tokenizer ends every caption with sixteen register tokens (Darcet et al. 2023, arXiv 2309.16588): each learns to foresee
-one of sixteen squares of the picture. So the words' looks are learned by encoders, ten times as cheap as the transformer.
+one of sixteen squares of the picture. So the looks of words are learned by encoders, which are cheaper than the transformer.
 """
 
 from __future__ import annotations
@@ -148,9 +148,8 @@ def train(minutes: float, peak: float, seed: int = 0, batch: int = 192) -> None:
     rng = np.random.default_rng(seed)
     packed, known = latents.load(corpus.SIDE)
     codes = picture_codes()
-    every = np.arange(len(known) - 500)
-    short, many = (np.array([i for i in every if (len(known[i].concepts) > 1) == several]) for several in (False, True))
-    held = np.arange(len(known) - 500, len(known))
+    every, short, many = latents.to_learn(known)
+    held = np.arange(len(every), len(known))
     alone = np.array([len(known[i].concepts) == 1 for i in held])
     model, heads = Texts(), fresh_heads()
     if known_weights():
