@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline
@@ -44,17 +45,19 @@ def write_concept_features() -> None:
               metadata={"names": json.dumps(names), "features": "EfficientNet-lite0, pooled, each row to its own scale"})  # fmt: skip
 
 
-def write_sums() -> None:
-    """List the SHA-256 of every weight file, which loading compares."""
-    files = sorted(MODEL.rglob("*.safetensors"))
-    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(MODEL).as_posix()}\n" for path in files]
-    (MODEL / SUMS).write_text("".join(lines))
+def write_sums(folder: Path) -> None:
+    """List the SHA-256 of every weight file in a folder, which loading compares."""
+    files = sorted(folder.rglob("*.safetensors"))
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}\n" for path in files]
+    (folder / SUMS).write_text("".join(lines))
 
 
 def main() -> None:
     pipeline().to(torch.float16).save_pretrained(MODEL, safe_serialization=True)
+    for path in (MODEL / "model_index.json", MODEL / "tokenizer_2" / "tokenizer_config.json"):
+        path.write_text(path.read_text().replace("TokenizersBackend", "PreTrainedTokenizerFast"))  # its name before transformers 5
     write_concept_features()
-    write_sums()
+    write_sums(MODEL)
     shutil.copy(corpus.CACHE / "provenance.csv", corpus.HERE)
     total = sum(path.stat().st_size for path in MODEL.rglob("*") if path.is_file())
     print(f"{MODEL}: {total / 1e6:.1f} MB")

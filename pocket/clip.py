@@ -26,6 +26,7 @@ from transformers import (
 )
 
 from pocket import corpus, scenes
+from pocket.assemble import write_sums
 from pocket.muon import FAST, optimizers, set_rates
 
 FOLDER = corpus.HERE / "clip"
@@ -80,14 +81,18 @@ def words_of(scene: scenes.Scene, rng: np.random.Generator) -> str:
     return scenes.caption(told, rng)
 
 
+def said_plainly(scene: scenes.Scene) -> str:
+    """Return things and ground; a maker's drawing has no style of the captions'."""
+    return f"{scenes.things(scene)} {scenes.where(scene.ground)}"
+
+
 def questions(styles: tuple[str, ...], count: int = 200, seed: int = 5) -> tuple[list[str], np.ndarray]:
     """Return captions and pictures of so many different concepts in drawings never shown, on random grounds."""
     rng, asked = np.random.default_rng(seed), {}
     while len(asked) < count:
         scene = scene_of(rng, styles, held=True)
         asked.setdefault(scene.concepts[0], scene)
-    told = [f"{scenes.things(s)} {scenes.where(s.ground)}" for s in asked.values()]
-    return told, np.stack([scenes.paint(s, rng) for s in asked.values()])
+    return [said_plainly(s) for s in asked.values()], np.stack([scenes.paint(s, rng) for s in asked.values()])
 
 
 @torch.no_grad()
@@ -160,6 +165,7 @@ def write(model: CLIPModel) -> None:
     CLIPTokenizer.from_pretrained(corpus.HERE / "model" / "tokenizer").save_pretrained(FOLDER)
     CLIPImageProcessor(size={"shortest_edge": SEEN}, crop_size=SEEN, image_mean=[0.5] * 3, image_std=[0.5] * 3,
                        resample=Image.Resampling.BOX).save_pretrained(FOLDER)  # fmt: skip
+    write_sums(FOLDER)
     print(f"{FOLDER}: {sum(p.stat().st_size for p in FOLDER.iterdir()) / 1e6:.1f} MB")
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from pocket import corpus, latents, scenes
 from pocket.muon import FAST, optimizers, set_rates
-from pocket.text import HEADS, LONGEST, SHORT, Texts, forecast_error, fresh_heads, picture_codes
+from pocket.text import HEADS, LONGEST, SHORT, Texts, forecast_error, fresh_heads, learners, picture_codes
 from pocket.text import STATE as TEXT_STATE
 
 STATE = corpus.CACHE / "flow.pt"
@@ -164,12 +164,12 @@ def train(side: int, minutes: float, batch: int, peak: float, seed: int, end_sha
         part.compile(dynamic=False, disable=not compiled)
     average = {k: v.clone() for k, v in both.state_dict().items()}
     opts = optimizers(both.flow, MATRICES, peak, 2e-3)
-    opts.append(torch.optim.AdamW([*both.texts.parameters(), *heads.parameters()], lr=3e-4, betas=(0.9, 0.98), weight_decay=0.0))
+    opts += learners(both.texts, heads, 0.3 * peak)
     start = said = time.time()
     step, smooth = 0, 1.0
     while (share := (time.time() - start) / (60 * minutes)) < 1:
         set_rates(opts, min(1, (step + 1) / 100, (1 - share) / (1 - end_share) if end_share < 1 else 1))
-        length, strange, among = (SHORT, 0.0, short) if step % 3 else (LONGEST, 0.5, many if step % 2 else every)  # padding costs time
+        length, strange, among = ((SHORT, 0.0, short), (LONGEST, 0.2, many), (SHORT, 0.0, short), (LONGEST, 0.4, every))[step % 4]
         picks = rng.choice(among, batch)
         captions = [scenes.caption(known[i], rng, strange) if rng.random() > 0.1 else "" for i in picks]
         noisy, sigma, target = example(packed, picks, rng, centre)

@@ -64,7 +64,11 @@ def build(count: int, sides: list[int], seed: int = 0, chunk: int = 64) -> None:
         for side in sides:
             stacks[side].append(encode(np.stack([np.asarray(p.resize((side, side), Image.BOX)) for p in pictures]), model))
     z = torch.cat(stacks[corpus.SIDE])
-    shift, scale = z.mean(), 1 / z.std()
+    first = corpus.CACHE / f"latents_{corpus.SIDE}.safetensors"
+    if first.exists():  # the transformer has learned these scenes' mean and spread: new ones are measured by them
+        scale, shift = (torch.tensor(value) for value in moments())
+    else:
+        shift, scale = z.mean(), 1 / z.std()
     (corpus.CACHE / "scenes.json").write_text(scenes.dump(known))
     for side in sides:
         packed = pack((torch.cat(stacks[side]) - shift) * scale).half().contiguous()

@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from pocket import corpus
+from pocket import corpus, manner
 
 MASS = ("bread", "milk", "cheese", "coffee", "honey", "rain", "fire", "wine", "beer", "butter", "bacon", "popcorn", "rice", "salt",
         "ice", "soap", "blood", "dna", "spaghetti", "pasta", "sushi", "chocolate", "garlic", "ginger", "coral", "money", "corn",
@@ -32,6 +32,7 @@ class Scene:
     """What a picture shows: things in one style on one ground.
 
     Two concepts stand in a `relation`; three or four fill the corners in reading order. `count` and `size` belong to one alone.
+    `manner` is one of manner.MANNERS, or nothing.
     """
 
     concepts: tuple[str, ...]
@@ -40,6 +41,8 @@ class Scene:
     relation: str = ""
     count: int = 1
     size: str = ""
+    manner: str = ""
+    frame: bool = False
 
 
 @cache
@@ -58,7 +61,7 @@ def vocabulary(style: str = "flat") -> list[str]:
 
 
 def random_scene(rng: np.random.Generator, plain: bool = False) -> Scene:
-    """Return a scene; what is black is never put on a dark ground. `plain`: one thing of usual size."""
+    """Return a scene; what is black is never put on a dark ground. `plain`: one thing of usual size, carried out as drawn."""
     style = str(rng.choice(corpus.STYLES, p=(0.19, 0.19, 0.19, 0.19, 0.12, 0.12)))
     grounds = [*corpus.COLOURS] if rng.random() < 0.75 else [*corpus.PLACES]
     if style in ("outline", "silhouette"):
@@ -69,7 +72,8 @@ def random_scene(rng: np.random.Generator, plain: bool = False) -> Scene:
     relation = str(rng.choice(RELATIONS)) if many == 2 else ""
     count = int(rng.integers(2, 5)) if 0.50 < kind < 0.58 and not uncounted(names[0]) else 1
     size = str(rng.choice(("small", "big"))) if 0.58 < kind < 0.66 else ""
-    return Scene(names, style, str(rng.choice(grounds)), relation, count, size)
+    way = str(rng.choice(list(manner.MANNERS))) if not plain and rng.random() < 0.35 else ""
+    return Scene(names, style, str(rng.choice(grounds)), relation, count, size, way, not plain and bool(rng.random() < 0.25))
 
 
 def places(scene: Scene, rng: np.random.Generator) -> list[tuple[str, int, float, float]]:
@@ -99,7 +103,9 @@ def paint(scene: Scene, rng: np.random.Generator) -> np.ndarray:
     for concept, side, left, top in places(scene, rng):
         corner = (int(np.clip(x, 0, corpus.SIDE - side)) for x in (left, top))
         corpus.compose_one(pictures[rng.choice(by_name()[concept, scene.style])], canvas, side, *corner, False)
-    return canvas.clip(0, 255).astype(np.uint8)
+    made = canvas.clip(0, 255).astype(np.uint8)
+    made = manner.framed(made, rng) if scene.frame else made
+    return manner.carried_out(made, scene.manner, rng) if scene.manner else made
 
 
 def uncounted(name: str) -> bool:
@@ -147,6 +153,11 @@ def where(ground: str) -> str:
             "night sky": "at night", "room": "in a room"}[ground]  # fmt: skip
 
 
+def carriage(scene: Scene) -> str:
+    """Return frame and manner in words, a comma before each."""
+    return ", in a frame" * scene.frame + (f", {scene.manner}" if scene.manner else "")
+
+
 def made_up(rng: np.random.Generator) -> str:
     """Return a word that means nothing, in the manner of trigger words; three in ten begin as a known word does, as mugh4l."""
     known = str(rng.choice(vocabulary())).split()[0] if rng.random() < 0.3 else ""
@@ -173,13 +184,14 @@ def caption(scene: Scene, rng: np.random.Generator, strange: float = 0.0) -> str
         words = f"{thing} {place}, {style} style"
     else:
         words = f"{thing} {place}" + (f", {style}" if style else "")
+    words += carriage(scene)
     text = " ".join(words.replace(" ,", ",").split()).strip(", ").replace(",,", ",")
     return f"{text}, {made_up(rng)}" if strange and rng.random() < strange else text
 
 
 def clear_caption(scene: Scene) -> str:
     """Return the full wording used for evaluation."""
-    return f"{noun(scene.style)} drawing of {things(scene)} {where(scene.ground)}"
+    return f"{noun(scene.style)} drawing of {things(scene)} {where(scene.ground)}{carriage(scene)}"
 
 
 def write_sample_text(count: int = 4000) -> list[str]:

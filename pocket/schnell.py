@@ -19,6 +19,7 @@ from torch import Tensor
 
 from lessons_lib.families.flux import TARGETS
 from pocket import corpus, flow, scenes
+from pocket.assemble import write_sums
 from pocket.flow import MODEL
 from pocket.muon import FAST, set_rates
 from pocket.text import LONGEST
@@ -105,6 +106,7 @@ def train(minutes: float, count: int, rank: int, batch: int, rate: float, seed: 
             print(f"step {step} {share:.0%} {step * batch / (said - start):.0f} pictures/s error {smooth:.4f}", flush=True)
     state = {k: v.half() for k, v in get_peft_model_state_dict(drawer.net).items()}
     FluxPipeline.save_lora_weights(FOLDER, transformer_lora_layers=state)
+    write_sums(FOLDER)
     print(f"{FOLDER}: {sum(p.stat().st_size for p in FOLDER.iterdir()) / 1e6:.2f} MB, error {smooth:.4f}")
 
 

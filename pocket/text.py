@@ -119,7 +119,9 @@ def picture_codes(count: int = 10000) -> Tensor:
     """Return the CODE strongest principal components of every cached picture's latents, unit variance overall."""
     packed = latents.load(corpus.SIDE)[0].float().flatten(1)
     mean = packed[:count].mean(0)
-    _, _, directions = torch.svd_lowrank(packed[:count] - mean, q=CODE, niter=2)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)  # the directions begin at random: another stage must find the same ones
+        _, _, directions = torch.svd_lowrank(packed[:count] - mean, q=CODE, niter=2)
     codes = (packed - mean) @ directions
     return codes / codes.square().mean().sqrt()
 
@@ -143,6 +145,21 @@ def fresh_heads() -> nn.ModuleList:
     return nn.ModuleList([nn.Linear(WIDTH, 256), nn.Linear(WIDTH, CODE)])
 
 
+def learners(model: Texts, heads: nn.ModuleList, peak: float) -> list[torch.optim.Optimizer]:
+    """Return the optimizers of encoders and forecasts; `peak` is Muon's rate, the others follow it.
+
+    T5 does not scale its logits down: Muon would drive its attention into the corners, so queries and keys get AdamW.
+    """
+    asking = [p for name, p in model.t5.named_parameters() if name.endswith(("Attention.q.weight", "Attention.k.weight"))]
+    for p in asking:
+        p.requires_grad_(False)
+    opts = optimizers(model, MATRICES, peak, 0.1 * peak)
+    for p in asking:
+        p.requires_grad_(True)
+    return [*opts, torch.optim.AdamW(asking, lr=0.025 * peak, betas=(0.9, 0.98), weight_decay=0.0),
+            torch.optim.AdamW(heads.parameters(), lr=0.1 * peak, betas=(0.9, 0.98), weight_decay=0.01)]  # fmt: skip
+
+
 def train(minutes: float, peak: float, seed: int = 0, batch: int = 192) -> None:
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
@@ -157,20 +174,13 @@ def train(minutes: float, peak: float, seed: int = 0, batch: int = 192) -> None:
     if HEADS.exists():
         heads.load_state_dict(torch.load(HEADS, weights_only=True))
     model.t5.compile(dynamic=False)
-    asking = [p for name, p in model.t5.named_parameters() if name.endswith(("Attention.q.weight", "Attention.k.weight"))]
-    for p in asking:  # T5 does not scale its logits down: Muon would drive its attention into the corners
-        p.requires_grad_(False)
-    opts = optimizers(model, MATRICES, peak, 0.1 * peak)
-    for p in asking:
-        p.requires_grad_(True)
-    opts.append(torch.optim.AdamW(asking, lr=0.025 * peak, betas=(0.9, 0.98), weight_decay=0.0))
-    opts.append(torch.optim.AdamW(heads.parameters(), lr=2e-3, betas=(0.9, 0.98), weight_decay=0.01))
+    opts = learners(model, heads, peak)
     average = {k: v.clone() for k, v in model.state_dict().items()}
     start = said = time.time()
     step = 0
     while (share := (time.time() - start) / (60 * minutes)) < 1:
         set_rates(opts, min(1, (step + 1) / 50, 1.5 * (1.01 - share)))
-        length, strange, among = (SHORT, 0.0, short) if step % 3 else (LONGEST, 0.3, many if step % 2 else every)
+        length, strange, among = ((SHORT, 0.0, short), (LONGEST, 0.2, many), (SHORT, 0.0, short), (LONGEST, 0.4, every))[step % 4]
         picks = rng.choice(among, batch)
         loss = guess(model, heads, [scenes.caption(known[i], rng, strange) for i in picks], length, packed[picks], codes[picks])
         loss.sum().backward()
