@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -142,7 +143,7 @@ def style_probe(judge: str, but: frozenset[str], count: int = 1200) -> Tensor:
         known += [scene] * (scene.concepts[0] not in but)
     seen = with_one(JUDGES[judge]([Image.fromarray(scenes.paint(scene, rng)) for scene in known]))
     wanted = nn.functional.one_hot(torch.tensor([corpus.STYLES.index(s.style) for s in known]), len(corpus.STYLES)).float()
-    return torch.linalg.solve(seen.T @ seen + 0.01 * torch.eye(seen.shape[1]), seen.T @ wanted)
+    return torch.linalg.solve(seen.T @ seen + torch.eye(seen.shape[1]), seen.T @ wanted)
 
 
 def with_one(rows: Tensor) -> Tensor:
@@ -169,7 +170,7 @@ def pairs(count: int, seed: int) -> list[scenes.Scene]:
     """Return so many scenes of two concepts in a relation."""
     rng = np.random.default_rng(seed)
     found = (scenes.random_scene(rng) for _ in range(100 * count))
-    return [scene for scene in found if scene.relation][:count]
+    return [replace(scene, manner="", frame=False) for scene in found if scene.relation][:count]
 
 
 def judge_pairs(pictures: list[Image.Image], asked: list[scenes.Scene], judge: str) -> dict:
