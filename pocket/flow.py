@@ -17,7 +17,15 @@ from torch import Tensor, nn
 
 from pocket import corpus, latents, scenes
 from pocket.muon import FAST, optimizers, set_rates
-from pocket.text import HEADS, LONGEST, SHORT, Texts, forecast_error, fresh_heads, learners, picture_codes
+from pocket.text import (
+    HEADS,
+    Texts,
+    forecast_error,
+    fresh_heads,
+    learners,
+    picture_codes,
+    turn,
+)
 from pocket.text import STATE as TEXT_STATE
 
 STATE = corpus.CACHE / "flow.pt"
@@ -169,7 +177,7 @@ def train(side: int, minutes: float, batch: int, peak: float, seed: int, end_sha
     step, smooth = 0, 1.0
     while (share := (time.time() - start) / (60 * minutes)) < 1:
         set_rates(opts, min(1, (step + 1) / 100, (1 - share) / (1 - end_share) if end_share < 1 else 1))
-        length, strange, among = ((SHORT, 0.0, short), (LONGEST, 0.2, many), (SHORT, 0.0, short), (LONGEST, 0.4, every))[step % 4]
+        length, strange, among = turn(step, every, short, many)
         picks = rng.choice(among, batch)
         captions = [scenes.caption(known[i], rng, strange) if rng.random() > 0.1 else "" for i in picks]
         noisy, sigma, target = example(packed, picks, rng, centre)

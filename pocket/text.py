@@ -160,6 +160,11 @@ def learners(model: Texts, heads: nn.ModuleList, peak: float) -> list[torch.opti
             torch.optim.AdamW(heads.parameters(), lr=0.1 * peak, betas=(0.9, 0.98), weight_decay=0.01)]  # fmt: skip
 
 
+def turn(step: int, every: np.ndarray, short: np.ndarray, many: np.ndarray) -> tuple[int, float, np.ndarray]:
+    """Return a step's caption length, its share of made-up words, and the rows to draw from; short captions cost less."""
+    return ((SHORT, 0.0, short), (LONGEST, 0.2, many), (SHORT, 0.0, short), (LONGEST, 0.4, every))[step % 4]
+
+
 def train(minutes: float, peak: float, seed: int = 0, batch: int = 192) -> None:
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
@@ -180,7 +185,7 @@ def train(minutes: float, peak: float, seed: int = 0, batch: int = 192) -> None:
     step = 0
     while (share := (time.time() - start) / (60 * minutes)) < 1:
         set_rates(opts, min(1, (step + 1) / 50, 1.5 * (1.01 - share)))
-        length, strange, among = ((SHORT, 0.0, short), (LONGEST, 0.2, many), (SHORT, 0.0, short), (LONGEST, 0.4, every))[step % 4]
+        length, strange, among = turn(step, every, short, many)
         picks = rng.choice(among, batch)
         loss = guess(model, heads, [scenes.caption(known[i], rng, strange) for i in picks], length, packed[picks], codes[picks])
         loss.sum().backward()
