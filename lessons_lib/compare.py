@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from lessons_lib import measure, report, sheet
+from lessons_lib import bases, measure, report, sheet
 from lessons_lib.captions import with_trigger
 from lessons_lib.generate import Drawer
 from lessons_lib.pictures import Picture
@@ -77,7 +77,8 @@ class Comparison:
 
     def subtitle(self) -> str:
         s = self.run.settings
-        return f"{s.base} + LoRA of rank {s.rank}, {s.steps} steps on {len(self.pictures)} pictures"
+        at = f"drawn at strength {bases.find(s.base).strength:g}"
+        return f"{s.base} + LoRA of rank {s.rank}, {s.steps} steps on {len(self.pictures)} pictures, {at}"
 
     def save(self, folder: Path) -> None:
         """Write `before_after.jpg` and `report.html` into a folder, which is made where it is missing."""

@@ -53,9 +53,13 @@ class Drawer:
             self.pipe.unload_lora_weights()
         self.adapter = None
 
-    def draw(self, prompts: Sequence[str], seeds: Sequence[int], strength: float = 1.0, steps: int | None = None,
+    def draw(self, prompts: Sequence[str], seeds: Sequence[int], strength: float | None = None, steps: int | None = None,
              guidance: float | None = None) -> list[list[Image]]:  # fmt: skip
-        """Return pictures, a row a prompt and a column a seed. Strength 0 is the base, exactly; 1 is as trained."""
+        """Return pictures, a row a prompt and a column a seed. Strength 0 is the base, exactly; 1 is as trained.
+
+        Where nothing is said it is the base model's own.
+        """
+        strength = self.base.strength if strength is None else strength
         if self.adapter and strength:
             self.pipe.enable_lora()
             self.pipe.set_adapters(self.adapter, strength)
@@ -94,10 +98,10 @@ class Drawer:
         return 1, vae.latent_channels, cells, cells
 
     @torch.no_grad()
-    def guess(self, noisy: Tensor, sigma: float, prompt: str) -> Tensor:
+    def guess(self, noisy: Tensor, sigma: float, prompt: str, guidance: float = 1.0) -> Tensor:
         """Return the latents that the base believes to be under the noise, (n, channels, rows, columns).
 
         Its loss is measured against noise minus picture, so the guess is the noisy latents less sigma times that.
         """
         words = self.family.encode_captions(self.pipe, [prompt] * len(noisy), self.base)
-        return self.family.guess(self.pipe, noisy, torch.full((len(noisy),), sigma), words)
+        return self.family.guess(self.pipe, noisy, torch.full((len(noisy),), sigma), words, guidance)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from lessons_lib import bases
 from lessons_lib.pictures import Picture
 
 if TYPE_CHECKING:  # compare imports this module
@@ -78,13 +79,16 @@ def page(c: Comparison, sheet: Image.Image, lines: Sequence[str]) -> str:
 
 def dial(c: Comparison) -> str:
     """Return the strength slider: the frames are in the page, so it answers at once and offline."""
+    own = bases.find(c.run.settings.base).strength
+    at = c.strengths.index(own) if own in c.strengths else len(c.strengths) - 1
     frames = "".join(
         img(
-            f.resize((420, 420), Image.Resampling.LANCZOS), f"strength {s:g}", more="" if s == 1 else "hidden"
+            f.resize((420, 420), Image.Resampling.LANCZOS),
+            f"strength {s:g}",
+            more="" if i == at else "hidden",
         )
-        for f, s in zip(c.frames, c.strengths, strict=True)
+        for i, (f, s) in enumerate(zip(c.frames, c.strengths, strict=True))
     )
-    at = c.strengths.index(1.0) if 1.0 in c.strengths else len(c.strengths) - 1
     return (
         f"<p>{escape(c.prompts[0])}, seed {c.seeds[0]}. <span class=muted id=say></span></p><div class=turn>{frames}"
         f'<input id=dial type=range min=0 max={len(c.frames) - 1} value={at} aria-label="strength"></div>'

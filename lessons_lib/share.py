@@ -72,7 +72,8 @@ A LoRA adapter for {described(base)}, taught a {settings.mode} from {len(picture
 from diffusers import DiffusionPipeline
 
 pipe = DiffusionPipeline.from_pretrained({where})
-pipe.load_lora_weights(".")  # this folder
+pipe.load_lora_weights(".", adapter_name="learned")  # this folder
+pipe.set_adapters("learned", {base.strength:g})
 picture = pipe({json.dumps(example(settings), ensure_ascii=False)}, {drawing(base)}).images[0]
 ```
 
@@ -89,8 +90,6 @@ def drawing(base: Base) -> str:
     values = f"height={base.side}, width={base.side}, num_inference_steps={base.draw_steps}, guidance_scale={base.guidance_scale:g}"
     if base.family == "flux":
         values += f", max_sequence_length={base.caption_tokens}"
-    if base.true_cfg_scale > 1:  # a base without distilled guidance is asked twice a step
-        values += f', negative_prompt="", true_cfg_scale={base.true_cfg_scale:g}'
     return values
 
 

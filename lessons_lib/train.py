@@ -183,12 +183,15 @@ def release(pipe: DiffusionPipeline) -> None:
 
 @torch.no_grad()
 def sample(family: Family, pipe: DiffusionPipeline, base: Base, words: dict[str, Tensor]) -> list[Image]:
-    """Draw each sample prompt at its fixed seed; the last of the words are those of an empty caption."""
+    """Draw each sample prompt at its fixed seed, the adapter at the base's own strength; the last words are an empty caption."""
+    model = denoiser(pipe)
+    lora.scale(model, base.strength)
     nothing = {name: value[-1:] for name, value in words.items()}
     drawn = []
     for index in range(len(next(iter(words.values()))) - 1):
         told = {name: value[index : index + 1] for name, value in words.items()}
         drawn.append(family.sample(pipe, told, nothing, base, index + 1))
+    lora.scale(model, 1)
     return drawn
 
 

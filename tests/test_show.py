@@ -56,6 +56,20 @@ def test_a_slider_needs_a_label_a_frame():
         show.slider([plain("red")], ["0", "1"])
 
 
+def test_the_dial_draws_again_at_every_change():
+    asked = []
+
+    def draw(prompt, strength):
+        asked.append((prompt, strength))
+        return plain("blue" if strength < 0.5 else "red")
+
+    view, words, handle = show.dial(draw, "a castle").children
+    handle.value = 0.25
+    words.value = "a tiger"
+    assert asked == [("a castle", 1.0), ("a castle", 0.25), ("a tiger", 0.25)]
+    assert np.asarray(Image.open(io.BytesIO(view.value)))[50, 50].argmax() == 2
+
+
 def test_what_is_typed_into_the_caption_table_is_in_the_captions():
     texts = ["a tiger", ""]
     table = show.caption_table([plain("red"), plain("blue")], texts)

@@ -44,9 +44,17 @@ class Family(Protocol):
         """Return the training error of each example, (n,), at noise levels sigma in 0 .. 1."""
 
     def guess(
-        self, pipe: DiffusionPipeline, noisy: Tensor, sigma: Tensor, words: dict[str, Tensor]
+        self,
+        pipe: DiffusionPipeline,
+        noisy: Tensor,
+        sigma: Tensor,
+        words: dict[str, Tensor],
+        guidance: float = 1.0,
     ) -> Tensor:
-        """Return the latents that the base believes to be under the noise, of the shape of `noisy`."""
+        """Return the latents that the base believes to be under the noise, of the shape of `noisy`.
+
+        `guidance` counts only for a base that is handed it as a number.
+        """
 
     def sample_sigma(self, count: int, generator: torch.Generator) -> Tensor:
         """Return (count,) noise levels to train at."""

@@ -39,6 +39,12 @@ def load(base: Base, session: Session) -> FluxPipeline:
         pipe = FluxPipeline.from_pretrained(
             base.repository, torch_dtype=precision(session, base), use_safetensors=True
         )
+    if base.fused:
+        verify(Path(base.fused))
+        with quiet():
+            pipe.load_lora_weights(base.fused)
+            pipe.fuse_lora(components=["transformer"])
+            pipe.unload_lora_weights()
     pipe.set_progress_bar_config(disable=True)
     return pipe.to(session.device)
 
@@ -97,13 +103,15 @@ def unpack(tokens: Tensor) -> Tensor:
     return grid.permute(0, 3, 1, 4, 2, 5).reshape(n, width // 4, 2 * side, 2 * side)
 
 
-def velocity(denoiser: nn.Module, noisy: Tensor, sigma: Tensor, words: dict[str, Tensor]) -> Tensor:
+def velocity(
+    denoiser: nn.Module, noisy: Tensor, sigma: Tensor, words: dict[str, Tensor], guidance: float = 1.0
+) -> Tensor:
     """Return the predicted noise - latents, packed, (n, h w / 4, 4 c), for noisy latents (n, c, h, w)."""
     states = words["states"]
     return denoiser(
         hidden_states=pack(noisy),
         timestep=sigma,
-        guidance=torch.ones_like(sigma) if denoiser.config.guidance_embeds else None,
+        guidance=torch.full_like(sigma, guidance) if denoiser.config.guidance_embeds else None,
         pooled_projections=words["pooled"],
         encoder_hidden_states=states,
         txt_ids=torch.zeros(states.shape[1], 3, device=states.device, dtype=states.dtype),
@@ -122,9 +130,12 @@ def loss(
 
 
 @torch.no_grad()
-def guess(pipe: DiffusionPipeline, noisy: Tensor, sigma: Tensor, words: dict[str, Tensor]) -> Tensor:
+def guess(
+    pipe: DiffusionPipeline, noisy: Tensor, sigma: Tensor, words: dict[str, Tensor], guidance: float = 1.0
+) -> Tensor:
     """Return the latents believed to be under the noise, (n, c, h, w): a velocity's whole way back from noisy squares."""
-    return noisy - sigma.view(-1, 1, 1, 1) * unpack(velocity(pipe.transformer, noisy, sigma, words))
+    made = velocity(pipe.transformer, noisy, sigma, words, guidance)
+    return noisy - sigma.view(-1, 1, 1, 1) * unpack(made)
 
 
 def sample_sigma(count: int, generator: torch.Generator) -> Tensor:
@@ -133,25 +144,17 @@ def sample_sigma(count: int, generator: torch.Generator) -> Tensor:
 
 
 def call(base: Base, steps: int | None, guidance: float | None) -> dict[str, Any]:
-    """Return FluxPipeline's drawing arguments; a base without distilled guidance is asked twice a step instead."""
-    arguments: dict[str, Any] = {
+    """Return FluxPipeline's drawing arguments."""
+    return {
         "height": base.side, "width": base.side, "num_inference_steps": steps or base.draw_steps,
-        "guidance_scale": base.guidance_scale, "max_sequence_length": base.caption_tokens,
+        "guidance_scale": base.guidance_scale if guidance is None else guidance,
+        "max_sequence_length": base.caption_tokens,
     }  # fmt: skip
-    if base.true_cfg_scale > 1:
-        return arguments | {"negative_prompt": "", "true_cfg_scale": guidance or base.true_cfg_scale}
-    return arguments | ({} if guidance is None else {"guidance_scale": guidance})
 
 
 def sample(
     pipe: DiffusionPipeline, words: dict[str, Tensor], nothing: dict[str, Tensor], base: Base, seed: int
 ) -> Image:
-    """Return one picture of words encoded before; `nothing` are the words of an empty caption."""
-    arguments = call(base, None, None)
-    if arguments.pop("negative_prompt", None) is not None:
-        arguments |= {
-            "negative_prompt_embeds": nothing["states"],
-            "negative_pooled_prompt_embeds": nothing["pooled"],
-        }
+    """Return one picture of words encoded before; guidance is distilled, so `nothing` is not asked."""
     return pipe(prompt_embeds=words["states"], pooled_prompt_embeds=words["pooled"],
-                generator=torch.Generator().manual_seed(seed), **arguments).images[0]  # fmt: skip
+                generator=torch.Generator().manual_seed(seed), **call(base, None, None)).images[0]  # fmt: skip
