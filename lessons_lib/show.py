@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lessons_lib.runs import Run
 
 
-def jpeg(image: Image.Image, quality: int = 72) -> bytes:
+def jpeg(image: Image.Image, quality: int = 64) -> bytes:
     """Return a picture as JPEG bytes."""
     out = io.BytesIO()
     image.convert("RGB").save(out, "JPEG", quality=quality)

@@ -220,6 +220,7 @@ def write_page(tables: dict[str, dict[str, dict]], facts: dict) -> None:
         rows = [f"| {m} | " + " | ".join(str(c[m]) for c in columns.values()) + " |" for m in measures]
         blocks.append("\n".join([f"## {title}\n", head, *rows]))
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
+    in_four = "![the things again, by pocket-schnell in four steps](evaluation_schnell.jpg)\n\n"
     versions = f"torch {torch.__version__}, diffusers {diffusers.__version__}, {date.today().isoformat()}"
     (corpus.HERE / "EVALUATION.md").write_text(
         "# What pocket-flux can draw\n\nWritten by `python -m pocket.evaluate`; not edited by hand. "
@@ -231,7 +232,7 @@ def write_page(tables: dict[str, dict[str, dict]], facts: dict) -> None:
         "and decoded by the VAE: the most that can be hoped for. Style is read by a linear probe on the same "
         "features, fitted to 1,200 of the corpus's pictures of other things; of a pair, each thing's part of the picture is judged "
         "alone.\n\n![every picture of one thing of this evaluation, in order, none left out](evaluation.jpg)\n\n"
-        "![every pair, in order](evaluation_pairs.jpg)\n\n## People\n\n"
+        "![every pair, in order](evaluation_pairs.jpg)\n\n" + in_four * schnell.FOLDER.exists() + "## People\n\n"
         f"A row each for {', '.join(PEOPLE)}, with seeds 0 to 9 and nothing else in the prompt.\n\n"
         "![four rows of ten pictures](evaluation_people.jpg)\n")  # fmt: skip
 

@@ -198,7 +198,7 @@ def test_the_bill_counts_each_part_and_leaves_no_adapter_behind(drawer, painting
 
 def test_the_work_of_a_step_grows_with_numbers_tokens_and_batch():
     net = torch.nn.Linear(9, 1)
-    assert how_many_steps.work(net, BASE) == 10 * (64 + 32) * 4
+    assert how_many_steps.work(net, BASE) == 10 * (64 + 48) * 4
 
 
 def test_the_opening_picture_can_be_drawn_again(tmp_path):

@@ -371,7 +371,7 @@ def test_the_modes_are_judged_beside_plain_content():
         ("a tiger", ["too short"]),
         ("a detailed painting of a tiger among rocks", ["detailed, painting"]),
         ("a thgh96 tiger jumping after a deer", ["holds 'thgh96'"]),
-        ("a tiger jumping after a deer among rocks and trees " * 4, ["longer than 32 tokens"]),
+        ("a tiger jumping after a deer among rocks and trees " * 4, ["longer than 48 tokens"]),
         ("", ["too short"]),
     ],
 )
