@@ -20,6 +20,7 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import CLIPModel, CLIPTokenizer
 
+from lessons_lib.generate import Drawer
 from lessons_lib.measure import features
 from lessons_lib.pictures import pixels, square
 from pocket import assemble, clip, corpus, scenes, schnell, text, vae
@@ -85,15 +86,6 @@ def draw_all(pipe: FluxPipeline, asked: list[scenes.Scene], guidance: float, tru
     """Return a picture of each scene's full wording, seeds 1000 and up."""
     told = [scenes.clear_caption(scene) for scene in asked]
     return [image for k in range(0, len(told), 20) for image in draw(pipe, told[k : k + 20], 1000 + k, guidance, true_cfg, steps)]
-
-
-def four_steps() -> FluxPipeline:
-    """Return pocket-schnell: the pipeline with that adapter in its weights."""
-    pipe = FluxPipeline.from_pretrained(assemble.MODEL, torch_dtype=torch.float32)
-    pipe.load_lora_weights(schnell.FOLDER)
-    pipe.fuse_lora(components=["transformer"])
-    pipe.unload_lora_weights()
-    return pipe
 
 
 def seconds(pipe: FluxPipeline, count: int, **how: float) -> float:
@@ -258,7 +250,7 @@ def main() -> None:
         for name in JUDGES:
             tables[title] |= {f"drawn, by {name}": judge(own, asked, name), f"painted, by {name}": judge(painted(pipe, asked), asked, name)}
     if schnell.FOLDER.exists():
-        quick = four_steps()
+        quick = Drawer("pocket-schnell").pipe
         facts["one picture with pocket-schnell, 4 steps, s"] = seconds(quick, 1, guidance=o.guidance, steps=4)
         in_four = draw_all(quick, single, o.guidance, steps=4)
         contact_sheet(in_four).save(corpus.HERE / "evaluation_schnell.jpg", quality=85)
