@@ -3,5 +3,5 @@
 # Exercise 1: anything will do. It is a test of the style, not of you.
 my_prompt = "a bicycle by the sea"
 
-# Exercise 2: half the strength gets less than half of the way.
-my_guess = 0.4
+# Exercise 2: half the strength gets far less than half of the way.
+my_guess = 0.05
