@@ -48,8 +48,8 @@ class Base:
 BASES = {
     base.name: base
     for base in (
-        Base("pocket", str(POCKET), "flux", "Apache-2.0", False, 2, 0.03, 128, 32, 32, 2e-3, 300, 4, 3.5, 20, 48,
-             "in this repository; FLUX.1's classes at a thousandth of the size; any CPU, offline", 0.5),
+        Base("pocket", str(POCKET), "flux", "Apache-2.0", False, 2, 0.03, 128, 32, 32, 3e-3, 500, 4, 3.5, 20, 48,
+             "in this repository; FLUX.1's classes at a thousandth of the size; any CPU, offline", 0.5, sigma_shift=2.7),
         Base("sd15", "stable-diffusion-v1-5/stable-diffusion-v1-5", "unet", "CreativeML OpenRAIL-M", False, 8, 4, 512,
              16, 16, 1e-4, 1500, 1, 7.5, 30, 77, "the free T4's default; safe in float16"),
         Base("sdxl", "stabilityai/stable-diffusion-xl-base-1.0", "unet", "CreativeML OpenRAIL++-M", False, 16, 7, 1024,

@@ -264,7 +264,10 @@ def judge(
     print("", *compare.lines(result), "", sep="\n")
     print(f"picture  {out / 'before_after.jpg'}")
     print(f"report   {out / 'report.html'}")
-    print(f"adapter  {run.folder}, for any program: pipe.load_lora_weights({str(run.folder)!r})")
+    print(
+        f"adapter  {run.folder}, for any program: pipe.load_lora_weights({str(run.folder)!r}, adapter_name='learned')"
+    )
+    print(f"         drawn at: pipe.set_adapters('learned', {base.strength:g})")
 
 
 @contextmanager

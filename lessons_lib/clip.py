@@ -17,6 +17,7 @@ from lessons_lib.bases import POCKET, verify
 from lessons_lib.session import quiet
 
 FOLDER = POCKET.parent / "clip"
+PHRASINGS = ("{}", "a {}", "a flat drawing of a {}", "a cartoon of a {}", "a {} on a white background")
 
 
 @lru_cache(1)
@@ -54,6 +55,10 @@ def likeness(images: Sequence[Image.Image], captions: Sequence[str]) -> Tensor:
 
 
 def tags(images: Sequence[Image.Image], words: Sequence[str], count: int = 2) -> list[list[str]]:
-    """Return for each picture the words most like it, the likest first (zero-shot, Radford et al. 2021, arXiv 2103.00020)."""
-    best = likeness(images, words).topk(min(count, len(words)), dim=1).indices
-    return [[words[i] for i in row] for row in best.tolist()]
+    """Return for each picture the words most like it, the likest first.
+
+    Zero-shot, each word the mean of several phrasings (Radford et al. 2021, arXiv 2103.00020, section 3.1.4).
+    """
+    read = sum(of_words([phrasing.format(word) for word in words]) for phrasing in PHRASINGS)
+    best = (of_pictures(images) @ nn.functional.normalize(read, dim=1).T).topk(min(count, len(words)), dim=1)
+    return [[words[i] for i in row] for row in best.indices.tolist()]

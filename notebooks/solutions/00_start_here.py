@@ -4,4 +4,4 @@
 my_prompt = "a bicycle by the sea"
 
 # Exercise 2: half the strength gets far less than half of the way.
-my_guess = 0.05
+my_guess = 0.1
