@@ -57,23 +57,25 @@ class Trace:
         return statistics.median(gaps[FIRST:])
 
 
-def watched(command: Sequence[str], on_line: Callable[[str], None] | None = None) -> float:
-    """Run a command to its end, tell of every line it writes to stderr, and return the peak memory of its process in GB.
+def watched(command: Sequence[str], on_line: Callable[[str], bool | None] | None = None) -> float:
+    """Run a command, tell of every line it writes to stderr, and return the peak memory of its process in GB.
 
-    Raises RuntimeError with the last of its words when it fails.
+    It runs to its end, or until `on_line` returns True. Raises RuntimeError with the last of its words when it fails.
     """
     quiet = {"TQDM_MININTERVAL": "0", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
                                env=os.environ | quiet, cwd=HERE.parent)  # fmt: skip
     said: list[str] = []
+    enough = False
     assert process.stderr
     for line in process.stderr:  # universal newlines: a progress bar's returns end a line too
         said = [*said[-20:], line]
-        if on_line:
-            on_line(line)
+        if on_line and not enough and on_line(line):
+            enough = True
+            process.kill()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    if process.returncode and not enough:
         raise RuntimeError(f"{command[2]} ended with {process.returncode}:\n{''.join(said)}")
     return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
 

@@ -6,17 +6,15 @@ benchmark are square and of the right size already, so that only the tensors are
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import runpy
 import sys
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-import datasets
-import diffusers
 import numpy as np
 import torch
-import transformers
 from PIL import Image
 from torch import Tensor
 
@@ -29,6 +27,25 @@ def to_tensor(image: Image.Image) -> Tensor:
 def unchanged(*args: Any, **more: Any) -> Any:
     """Return what leaves a picture as it is: these are square and of the right size."""
     return lambda image: image
+
+
+class Whole:
+    """Torchvision's crops, of pictures that are of the right size already."""
+
+    def __init__(self, *args: Any) -> None:
+        pass
+
+    def __call__(self, image: Any) -> Any:
+        return image
+
+    @staticmethod
+    def get_params(image: Any, output_size: tuple[int, int]) -> tuple[int, int, int, int]:
+        return 0, 0, *output_size
+
+
+def normalized(mean: list[float], std: list[float]) -> Any:
+    """Return what brings a tensor from 0 ... 1 to the range that the script asks for."""
+    return lambda image: (image - mean[0]) / std[0]
 
 
 def chain(parts: list[Any]) -> Any:
@@ -49,18 +66,22 @@ def install() -> None:
         for name in ("torchvision", "torchvision.transforms", "torchvision.transforms.functional")
     )
     transforms.__dict__.update(
-        Resize=unchanged, CenterCrop=unchanged, RandomCrop=unchanged, RandomHorizontalFlip=unchanged,
-        InterpolationMode=SimpleNamespace(BILINEAR=2), Compose=chain, ToTensor=lambda: to_tensor,
-        Normalize=lambda mean, std: lambda image: (image - mean[0]) / std[0], functional=functional,
+        Resize=unchanged, CenterCrop=Whole, RandomCrop=Whole, RandomHorizontalFlip=unchanged, Normalize=normalized,
+        InterpolationMode=SimpleNamespace(BILINEAR=2, LANCZOS=1), Compose=chain, ToTensor=lambda: to_tensor,
+        functional=functional,
     )  # fmt: skip
-    functional.__dict__.update(crop=lambda image, *box: image)
+    functional.__dict__.update(
+        crop=lambda image, *box: image, resize=lambda image, *size, **how: image, hflip=lambda image: image, to_tensor=to_tensor,
+        normalize=lambda image, mean, std: normalized(mean, std)(image),
+    )  # fmt: skip
     package.__dict__.update(transforms=transforms)
     sys.modules |= {part.__name__: part for part in (package, transforms, functional)}
 
 
 if __name__ == "__main__":
-    assert datasets and diffusers and transformers  # they have looked for the real one by now
     if importlib.util.find_spec("torchvision") is None:
+        for package in ("datasets", "diffusers", "transformers"):
+            importlib.import_module(package)  # they look for the real one, and must not find this
         install()
     sys.argv = sys.argv[1:]
     runpy.run_path(sys.argv[0], run_name="__main__")

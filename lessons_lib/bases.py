@@ -20,6 +20,7 @@ class Base:
 
     `strength`: how much of an adapter is drawn where nothing else is said. Distilled guidance turns up the adapter with the words.
     `fused`: the folder of an adapter that belongs to the base and is added to its weights on loading.
+    `half_vae`: where a VAE lies that stands float16, for a base whose own does not.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Base:
     sigma_shift: float = 1.0
     trainable: bool = True
     fused: str = ""
+    half_vae: str = ""
 
 
 BASES = {
@@ -53,7 +55,8 @@ BASES = {
         Base("sd15", "stable-diffusion-v1-5/stable-diffusion-v1-5", "unet", "CreativeML OpenRAIL-M", False, 8, 4, 512,
              16, 16, 1e-4, 1500, 1, 7.5, 30, 77, "the free T4's default; safe in float16"),
         Base("sdxl", "stabilityai/stable-diffusion-xl-base-1.0", "unet", "CreativeML OpenRAIL++-M", False, 16, 7, 1024,
-             16, 16, 1e-4, 1000, 1, 5.0, 30, 77, "the free T4's final piece; needs the float16-safe VAE"),
+             16, 16, 1e-4, 1000, 1, 5.0, 30, 77, "the free T4's final piece; in float16 with a VAE made for that",
+             half_vae="madebyollin/sdxl-vae-fp16-fix"),
         Base("flux2-klein", "black-forest-labs/FLUX.2-klein-base-4B", "flux2", "Apache-2.0", False, 12, 16, 1024,
              16, 16, 3e-4, 800, 1, 4.0, 50, 512, "the 24 GB default; train on base, draw on base or the distilled 4B"),
         Base("flux1-dev", "black-forest-labs/FLUX.1-dev", "flux", "FLUX.1-dev non-commercial", True, 30, 34, 1024,

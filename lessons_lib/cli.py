@@ -143,16 +143,14 @@ def info(args: Namespace) -> int:
 
 def bases(args: Namespace) -> int:
     """Print the base models, two lines each."""
-    from lessons_lib import families
     from lessons_lib.bases import BASES
 
     for base in BASES.values():
         gate = ", asks for a login" if base.gated else ""
-        later = "" if families.written(base.family) else " (cannot be trained here yet)"
         print(
             f"{base.name}: {base.side} px, {base.memory_gb:g} GB memory, {base.size_gb:g} GB files, {base.licence}{gate}"
         )
-        print(f"    {base.note}{later}")
+        print(f"    {base.note}")
     return 0
 
 

@@ -88,14 +88,10 @@ class Drawer:
         }
         with quiet():
             self.pipe(prompt=prompt, generator=torch.Generator().manual_seed(seed), **call)
-        noise = torch.randn(self.shape(), generator=torch.Generator().manual_seed(seed))
+        noise = torch.randn(
+            self.family.noise_shape(self.pipe, self.base), generator=torch.Generator().manual_seed(seed)
+        )
         return [self.family.decode(self.pipe, z)[0] for z in (noise, *seen)]
-
-    def shape(self) -> tuple[int, int, int, int]:
-        """Return the shape of one picture's latents, (1, channels, rows, columns)."""
-        vae = self.pipe.vae.config
-        cells = self.base.side // 2 ** (len(vae.block_out_channels) - 1)
-        return 1, vae.latent_channels, cells, cells
 
     @torch.no_grad()
     def guess(self, noisy: Tensor, sigma: float, prompt: str, guidance: float = 1.0) -> Tensor:

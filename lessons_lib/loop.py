@@ -113,7 +113,7 @@ def batch_loss(family: Family, model: nn.Module, lesson: Lesson, plan: Plan, dro
     """Return the mean loss of a batch. Of several processes each draws the same batch and takes its own share of it."""
     latents, words = lesson.batch(plan.batch, dropout, generator)
     noise = torch.randn(latents.shape, generator=generator).to(latents)
-    sigma = family.sample_sigma(len(latents), generator).to(latents)
+    sigma = family.sample_sigma(len(latents), generator).to(latents.device)
     sigma = plan.sigma_shift * sigma / (1 + (plan.sigma_shift - 1) * sigma)
     own = processes.share(accelerator)
     words = {name: value[own] for name, value in words.items()}
@@ -129,7 +129,7 @@ def validation_loss(family: Family, model: nn.Module, lesson: Lesson) -> float:
         same = torch.full((len(VALIDATION_SIGMAS),), number)
         latents, words = lesson.rows(same, same)
         noise = torch.randn(latents.shape, generator=generator).to(latents)
-        sigma = torch.tensor(VALIDATION_SIGMAS).to(latents)
+        sigma = torch.tensor(VALIDATION_SIGMAS).to(latents.device)
         losses.append(family.loss(model, latents, words, noise, sigma).mean())
     return float(torch.stack(losses).mean())
 

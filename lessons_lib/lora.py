@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import torch
 from peft import LoraConfig
+from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 
 Variant = Literal["plain", "rslora", "dora", "pissa"]
@@ -75,7 +76,27 @@ def attach(denoiser: nn.Module, rank: int, alpha: int, targets: Sequence[str], s
         denoiser.add_adapter(config)
     for parameter in learned(denoiser).values():
         parameter.data = parameter.data.float()
+    if variant in ("plain", "rslora"):
+        for layer in denoiser.modules():
+            if isinstance(layer, LoraLayer):
+                layer.cast_input_dtype_enabled = False
+                for factors in (layer.lora_A, layer.lora_B):
+                    factors.update({name: Factor(factor) for name, factor in factors.items()})
     return config
+
+
+class Factor(nn.Linear):
+    """A LoRA factor that is learned in float32 and used in the precision of what comes in.
+
+    PEFT brings what comes in to the factor's precision instead: all the activations of a half-precision base are then copied.
+    """
+
+    def __init__(self, factor: nn.Linear):
+        super().__init__(factor.in_features, factor.out_features, bias=False, device="meta")
+        self.weight = factor.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.linear(x, self.weight.to(x.dtype))
 
 
 def attached(denoiser: nn.Module) -> dict[str, LoraConfig]:

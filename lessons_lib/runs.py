@@ -31,6 +31,7 @@ class Settings:
 
     `preset` stretches or shortens the base's number of steps where `steps` is None. `batch` pictures go through the
     model at once, `gradient_accumulation_steps` times before the adapter changes. `ema_decay` 0 keeps no average.
+    `compile` lets torch compile the model's blocks, which takes a minute before the first step.
     `tensorboard` writes the log for that program too, into the run's folder.
     `sigma_shift` above 1 trains at noisier levels, as large pictures ask for (Esser et al. 2024, arXiv 2403.03206).
     """
@@ -50,6 +51,7 @@ class Settings:
     ema_decay: float = 0.0
     sigma_shift: float | None = None
     gradient_checkpointing: bool = False
+    compile: bool = False
     prior_weight: float = 1.0
     seed: int = 0
     caption_dropout: float = 0.1

@@ -8,7 +8,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -29,6 +28,11 @@ LICENCES = {
         "https://huggingface.co/black-forest-labs/FLUX.1-dev/blob/main/LICENSE.md",
     ),
 }
+
+KOHYA = {"lora_A": "lora_down", "lora_B": "lora_up"}  # a factor's name in diffusers' files, and in kohya's
+# What other programs call the architectures; pocket is FLUX.1's.
+ARCHITECTURES = {"sd15": "stable-diffusion-v1", "sdxl": "stable-diffusion-xl-v1-base",
+                 "flux2-klein": "flux-2-klein-4b", "z-image": "z-image"}  # fmt: skip
 
 
 def front_matter(settings: Plan, base: Base) -> str:
@@ -88,7 +92,7 @@ Made with {made}, seed {settings.seed}. The base model's licence ({base.licence}
 def drawing(base: Base) -> str:
     """Return the drawing arguments of a base as they stand in a call."""
     values = f"height={base.side}, width={base.side}, num_inference_steps={base.draw_steps}, guidance_scale={base.guidance_scale:g}"
-    if base.family == "flux":
+    if base.family != "unet":
         values += f", max_sequence_length={base.caption_tokens}"
     return values
 
@@ -153,33 +157,39 @@ def alphas(tensors: dict[str, Tensor], metadata: dict[str, str]) -> dict[str, fl
 def comfyui(run_folder: Path, name: str | None = None) -> Path:
     """Return the path of NAME_comfyui.safetensors, written beside the adapter.
 
-    ComfyUI reads diffusers' FLUX.1 keys (`transformer.*.lora_A.weight`) but not diffusers' metadata, and takes
-    scale 1 where no `.alpha` is given: so every layer gets its true one. diffusers reads this file too.
-    Raises FileNotFoundError, and ValueError for a base of another family than FLUX.1, whose keys need renaming.
+    ComfyUI reads diffusers' keys for transformers (`transformer.*.lora_A.weight`), and for UNets only kohya's
+    (`lora_unet_*.lora_down.weight`), but no metadata: where a file names no alpha it takes scale 1. So alpha / rank is
+    multiplied into `lora_B`, and no program has to know it. (Where alpha is the rank, that changes nothing; `.alpha` keys
+    would do for FLUX.1 and UNets, but diffusers refuses them in files for FLUX.2 and Z-Image.) diffusers reads this file too.
+    Raises FileNotFoundError, and ValueError for a file that holds no LoRA.
     """
     folder = Path(run_folder)
     tensors, metadata = read(folder)
     settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     base = bases.find(settings["base"])
-    if base.family != "flux":
-        raise ValueError(
-            f"{base.name} is of family {base.family}; expected flux, the one whose keys ComfyUI reads as they are"
-        )
     for layer, alpha in alphas(tensors, metadata).items():
-        tensors[f"{layer}.alpha"] = torch.tensor(alpha, dtype=torch.float32)
+        tensors[f"{layer}.lora_B.weight"] *= alpha / len(tensors[f"{layer}.lora_A.weight"])
     name = name or settings.get("name") or folder.resolve().name
     path = folder / f"{name}_comfyui.safetensors"
     partial = path.with_suffix(".part")
-    save_file(tensors, partial, modelspec(settings, base, name))
+    save_file({kohya(key): value for key, value in tensors.items()}, partial, modelspec(settings, base, name))
     partial.replace(path)
     return path
+
+
+def kohya(key: str) -> str:
+    """Return a UNet's key as kohya's trainer writes it; other keys stay."""
+    if not key.startswith("unet."):
+        return key
+    layer, factor = key.removeprefix("unet.").removesuffix(".weight").rsplit(".", 1)
+    return f"lora_unet_{layer.replace('.', '_')}.{KOHYA[factor]}.weight"
 
 
 def modelspec(settings: dict[str, Any], base: Base, name: str) -> dict[str, str]:
     """Return the metadata that other programs show: modelspec 1.0.1, https://github.com/Stability-AI/ModelSpec."""
     return {
         "modelspec.sai_model_spec": "1.0.1",
-        "modelspec.architecture": "flux-1-dev/lora",
+        "modelspec.architecture": f"{ARCHITECTURES.get(base.name, 'flux-1-dev')}/lora",
         "modelspec.implementation": "diffusers",
         "modelspec.title": name,
         "modelspec.trigger_phrase": settings.get("trigger") or "",

@@ -91,6 +91,8 @@ def train(pictures: Sequence[Picture], captions: Sequence[str], settings: Settin
         if divided:
             processes.divide(model, lora.learned(model).values(), machine)
             pipe.vae.to(machine.device)
+        if plan.compile:
+            model.compile_repeated_blocks()
 
         def draw(step: int) -> None:
             if machine.is_main_process or divided:  # a divided model draws in all of them together

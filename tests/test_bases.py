@@ -22,8 +22,8 @@ def test_the_gated_model_says_so_and_is_not_the_default():
 
 
 def test_a_family_that_is_not_written_is_named():
-    with pytest.raises(ValueError, match="'unet'"):
-        families.find(bases.find("sd15").family)
+    with pytest.raises(ValueError, match="'cascade'"):
+        families.find("cascade")
 
 
 @pytest.mark.parametrize(

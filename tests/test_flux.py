@@ -1,7 +1,7 @@
 import torch
 from diffusers import FluxPipeline
 
-from lessons_lib import bases, families
+from lessons_lib import bases
 from lessons_lib.families import flux
 
 
@@ -61,9 +61,3 @@ def test_noise_levels_lie_around_the_middle_and_repeat():
 def test_words_longer_than_the_limit_are_cut_not_refused(drawer):
     words = drawer.family.encode_captions(drawer.pipe, ["a cat " * 100], drawer.base)
     assert words["states"].shape[1] == bases.find("pocket").caption_tokens
-
-
-def test_the_flux_module_answers_everything_a_family_must():
-    module = families.find("flux")
-    wanted = [name for name in vars(families.Family) if not name.startswith("_")]
-    assert wanted and all(hasattr(module, name) for name in wanted)

@@ -149,13 +149,17 @@ def test_a_picture_forms_from_its_noise_to_what_draw_gives(drawer):
 
 
 def test_a_guess_without_noise_is_the_picture_itself(drawer):
-    z = torch.randn(drawer.shape(), generator=torch.Generator().manual_seed(0))
+    z = torch.randn(
+        drawer.family.noise_shape(drawer.pipe, drawer.base), generator=torch.Generator().manual_seed(0)
+    )
     assert torch.allclose(drawer.guess(z, 0.0, PROMPT), z)
     assert drawer.guess(z, 0.9, PROMPT).shape == z.shape == (1, 16, 16, 16)
 
 
 def test_guidance_is_a_number_that_the_guess_is_handed(drawer):
-    z = torch.randn(drawer.shape(), generator=torch.Generator().manual_seed(0))
+    z = torch.randn(
+        drawer.family.noise_shape(drawer.pipe, drawer.base), generator=torch.Generator().manual_seed(0)
+    )
     quiet, loud = (drawer.guess(z, 0.9, PROMPT, guidance=scale) for scale in (1.0, 3.5))
     assert torch.equal(quiet, drawer.guess(z, 0.9, PROMPT))
     assert not torch.allclose(quiet, loud)

@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import load_file
 from torch.amp import GradScaler
 
-from lessons_lib import bases, captions, forecast, loop, lora, optimizers, pictures, session, train
-from lessons_lib.families import flux
+from lessons_lib import bases, captions, forecast, loop, lora, optimizers, pictures, train
+from lessons_lib.families import flux, parts
 from lessons_lib.runs import PRESETS, Run, Settings
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample_mughal"
@@ -307,8 +307,7 @@ def test_two_processes_learn_what_one_does(divided, tmp_path, plain):
 
 def test_half_precision_learns_what_full_precision_does(paintings, told, tmp_path, monkeypatch, plain):
     """Base in float16, adapter in float32: gradients are scaled so that small ones do not vanish."""
-    monkeypatch.setattr(session, "precision", lambda session, base: torch.float16)
-    monkeypatch.setattr(flux, "precision", lambda session, base: torch.float16)
+    monkeypatch.setattr(parts, "precision", lambda session, base: torch.float16)
     seen = []
     real = GradScaler.scale
     monkeypatch.setattr(

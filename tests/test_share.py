@@ -96,26 +96,18 @@ def test_the_python_on_the_card_compiles():
         compile(text.split("```python")[1].split("```")[0], "card", "exec")
 
 
-def test_comfyui_gets_the_true_alpha_of_every_layer(folder):
+def test_comfyui_gets_every_layer_at_its_true_strength(folder):
     path = share.comfyui(folder)
     assert path.name == "album_comfyui.safetensors" and not list(folder.glob("*.part"))
     ours, theirs = load_file(folder / share.WEIGHTS), load_file(path)
-    assert theirs.pop(f"{LAYER}.alpha").item() == 8
-    assert ours.keys() == theirs.keys() and all(torch.equal(ours[k], theirs[k]) for k in ours)
+    down, up = f"{LAYER}.lora_A.weight", f"{LAYER}.lora_B.weight"
+    assert ours.keys() == theirs.keys() == {down, up}
+    assert torch.equal(theirs[down], ours[down]) and torch.equal(theirs[up], 2 * ours[up])  # alpha 8, rank 4
     with safe_open(path, "pt") as file:
         assert (
             file.metadata()["modelspec.trigger_phrase"] == "mugh4l"
             and "lora_adapter_metadata" not in file.metadata()
         )
-
-
-def test_diffusers_reads_the_comfyui_file_at_the_same_strength(folder):
-    from diffusers import FluxPipeline
-
-    told, network_alphas, metadata = FluxPipeline.lora_state_dict(
-        str(folder), weight_name=share.comfyui(folder).name, return_alphas=True, return_lora_metadata=True
-    )
-    assert network_alphas == {f"{LAYER}.alpha": 8} and metadata is None and len(told) == 2
 
 
 def test_a_layer_without_a_told_alpha_has_its_rank():
@@ -125,10 +117,12 @@ def test_a_layer_without_a_told_alpha_has_its_rank():
     assert share.alphas(tensors, {"lora_adapter_metadata": json.dumps(own)}) == {LAYER: 16}
 
 
-def test_a_base_whose_keys_need_renaming_is_refused(folder):
-    (folder / "settings.json").write_text('{"base": "sd15"}')
-    with pytest.raises(ValueError, match="sd15 is of family unet; expected flux"):
-        share.comfyui(folder)
+def test_a_unets_keys_are_renamed_as_kohya_has_them_and_others_stay():
+    layer = "down_blocks.0.attentions.1.transformer_blocks.0.attn1.to_out.0"
+    flat = "lora_unet_down_blocks_0_attentions_1_transformer_blocks_0_attn1_to_out_0"
+    ends = {"lora_A.weight": "lora_down.weight", "lora_B.weight": "lora_up.weight"}
+    assert [share.kohya(f"unet.{layer}.{end}") for end in ends] == [f"{flat}.{e}" for e in ends.values()]
+    assert share.kohya(f"{LAYER}.lora_A.weight") == f"{LAYER}.lora_A.weight"
 
 
 def test_info_says_what_a_run_holds(folder):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, Protocol, cast
 
 import torch
@@ -59,6 +58,9 @@ class Family(Protocol):
     def sample_sigma(self, count: int, generator: torch.Generator) -> Tensor:
         """Return (count,) noise levels to train at."""
 
+    def noise_shape(self, pipe: DiffusionPipeline, base: Base) -> tuple[int, int, int, int]:
+        """Return the shape of one picture's latents, (1, channels, rows, columns)."""
+
     def call(self, base: Base, steps: int | None, guidance: float | None) -> dict[str, Any]:
         """Return the pipeline's arguments for drawing, the prompt and the seed left out."""
 
@@ -73,15 +75,11 @@ class Family(Protocol):
         """Return one picture of words encoded before; `nothing` are the words of an empty caption."""
 
 
-def written(name: str) -> bool:
-    """Tell whether the course has a module for an architecture."""
-    return find_spec(f"{__name__}.{name}") is not None
-
-
 def find(name: str) -> Family:
     """Return the module of an architecture; ValueError for one that has not been written."""
-    if not written(name):
-        raise ValueError(
-            f"the course cannot train models of the {name!r} kind yet; `flux` (pocket, flux1-dev) works"
-        )
-    return cast(Family, import_module(f"{__name__}.{name}"))
+    try:
+        return cast(Family, import_module(f"{__name__}.{name}"))
+    except ModuleNotFoundError as problem:
+        if problem.name != f"{__name__}.{name}":
+            raise
+        raise ValueError(f"the course has no module for models of the {name!r} kind") from problem

@@ -15,10 +15,13 @@ import torch
 from diffusers import DiffusionPipeline, FluxPipeline
 from PIL.Image import Image
 from torch import Tensor, nn
-from transformers import AutoTokenizer
 
 from lessons_lib.bases import Base, verify
-from lessons_lib.session import Session, precision, quiet
+from lessons_lib.families import parts
+from lessons_lib.families.parts import noise_shape
+from lessons_lib.session import Session, quiet
+
+__all__ = ["TARGETS", "noise_shape"]
 
 # Diffusers' script's own: attention, and the feed-forward layers of the double blocks. With the last two, those of the
 # single blocks, which kohya's trainer has too; the model's way out is called proj_out as well. pocket/LOG.md: what they gave.
@@ -26,33 +29,24 @@ TARGETS = ("attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "attn.add_q_p
            "attn.add_v_proj", "attn.to_add_out", "ff.net.0.proj", "ff.net.2", "ff_context.net.0.proj",
            "ff_context.net.2", "proj_mlp", "proj_out")  # fmt: skip
 
+sample_sigma = parts.logit_normal
+
 
 def load(base: Base, session: Session) -> FluxPipeline:
-    """Return the FluxPipeline; of one in the repository, FileNotFoundError when it is not there, ValueError when damaged."""
-    if Path(base.repository).is_absolute():
-        if not Path(base.repository, "model_index.json").exists():
-            raise FileNotFoundError(
-                f"the base model {base.name!r} is missing: expected {base.repository}; clone the course again"
-            )
-        verify(Path(base.repository))
-    with quiet():
-        pipe = FluxPipeline.from_pretrained(
-            base.repository, torch_dtype=precision(session, base), use_safetensors=True
-        )
+    """Return the FluxPipeline; an adapter that belongs to the base is added to its weights."""
+    pipe = parts.load(FluxPipeline, base, session)
     if base.fused:
         verify(Path(base.fused))
         with quiet():
             pipe.load_lora_weights(base.fused)
             pipe.fuse_lora(components=["transformer"])
             pipe.unload_lora_weights()
-    pipe.set_progress_bar_config(disable=True)
-    return pipe.to(session.device)
+    return pipe
 
 
 def tokenizer(base: Base) -> Any:
     """Return T5's tokenizer, the one whose length limit a caption meets."""
-    with quiet():
-        return AutoTokenizer.from_pretrained(base.repository, subfolder="tokenizer_2")
+    return parts.tokenizer(base, "tokenizer_2")
 
 
 @torch.no_grad()
@@ -124,8 +118,7 @@ def loss(
     denoiser: nn.Module, latents: Tensor, words: dict[str, Tensor], noise: Tensor, sigma: Tensor
 ) -> Tensor:
     """Return the mean squared error of the predicted velocity noise - latents, (n,)."""
-    spread = sigma.view(-1, 1, 1, 1)
-    made = velocity(denoiser, (1 - spread) * latents + spread * noise, sigma, words)
+    made = velocity(denoiser, parts.mixed(latents, noise, sigma), sigma, words)
     return (made - pack(noise - latents)).float().square().mean((1, 2))
 
 
@@ -135,12 +128,7 @@ def guess(
 ) -> Tensor:
     """Return the latents believed to be under the noise, (n, c, h, w): a velocity's whole way back from noisy squares."""
     made = velocity(pipe.transformer, noisy, sigma, words, guidance)
-    return noisy - sigma.view(-1, 1, 1, 1) * unpack(made)
-
-
-def sample_sigma(count: int, generator: torch.Generator) -> Tensor:
-    """Return logit-normal noise levels, most of them near the middle (Esser et al. 2024, arXiv 2403.03206)."""
-    return torch.sigmoid(torch.randn(count, generator=generator))
+    return noisy - parts.each(sigma) * unpack(made)
 
 
 def call(base: Base, steps: int | None, guidance: float | None) -> dict[str, Any]:

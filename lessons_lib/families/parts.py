@@ -1,0 +1,68 @@
+"""What several architectures have in common: loading, picture mixed with noise, levels of noise, the error of a guess."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import torch
+from diffusers import DiffusionPipeline
+from torch import Tensor
+from transformers import AutoTokenizer
+
+from lessons_lib.bases import Base, verify
+from lessons_lib.session import Session, precision, quiet
+
+Pipeline = TypeVar("Pipeline", bound=DiffusionPipeline)
+
+
+def load(kind: type[Pipeline], base: Base, session: Session, **parts: Any) -> Pipeline:
+    """Return the base's pipeline on the session's device and in its precision; `parts` take the place of its own.
+
+    Of one that lies in a folder: FileNotFoundError when it is not there, ValueError when it is damaged.
+    """
+    if Path(base.repository).is_absolute():
+        if not Path(base.repository, "model_index.json").exists():
+            raise FileNotFoundError(
+                f"the base model {base.name!r} is missing: expected {base.repository}; clone the course again"
+            )
+        verify(Path(base.repository))
+    with quiet():
+        pipe = kind.from_pretrained(
+            base.repository, torch_dtype=precision(session, base), use_safetensors=True, **parts
+        )
+    pipe.set_progress_bar_config(disable=True)
+    return cast(Pipeline, pipe.to(session.device))
+
+
+def tokenizer(base: Base, folder: str = "tokenizer") -> Any:
+    """Return the tokenizer in one of the base's folders, without loading any weights."""
+    with quiet():
+        return AutoTokenizer.from_pretrained(base.repository, subfolder=folder)
+
+
+def noise_shape(pipe: DiffusionPipeline, base: Base) -> tuple[int, int, int, int]:
+    """Return the shape of one picture's latents, (1, channels, rows, columns)."""
+    vae = pipe.vae.config
+    cells = base.side // 2 ** (len(vae.block_out_channels) - 1)
+    return 1, vae.latent_channels, cells, cells
+
+
+def each(sigma: Tensor) -> Tensor:
+    """Return (n,) numbers as (n, 1, 1, 1), so that each goes with its own picture."""
+    return sigma.view(-1, 1, 1, 1)
+
+
+def mixed(latents: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
+    """Return (1 - sigma) latents + sigma noise, in the precision of the latents; sigma (n,) is the share of noise."""
+    return ((1 - each(sigma)) * latents + each(sigma) * noise).to(latents.dtype)
+
+
+def error(made: Tensor, wanted: Tensor) -> Tensor:
+    """Return the mean squared error of each example, (n,), in float32."""
+    return (made.float() - wanted.float()).square().flatten(1).mean(1)
+
+
+def logit_normal(count: int, generator: torch.Generator) -> Tensor:
+    """Return (count,) noise levels, most of them near the middle (Esser et al. 2024, arXiv 2403.03206)."""
+    return torch.sigmoid(torch.randn(count, generator=generator))

@@ -1,0 +1,237 @@
+"""Every architecture in miniature, with random weights: the loading, training and drawing are the real ones."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDPMScheduler, DiffusionPipeline, Flux2KleinPipeline
+
+from benchmarks import blank
+from lessons_lib import bases, families, lora, share, train
+from lessons_lib.families import parts, unet
+from lessons_lib.generate import Drawer
+from lessons_lib.runs import Settings
+from lessons_lib.session import current
+
+PROMPT = "a cat, mugh4l"
+FAMILIES = sorted({base.family for base in bases.BASES.values()})
+NOISED = [name for name in blank.NAMES if bases.find(name).family == "unet"]
+
+
+@pytest.fixture(scope="module", params=blank.NAMES)
+def base(request, tmp_path_factory):
+    """Put a miniature in the place of a large base, under its name."""
+    name = request.param
+    folder = blank.write(name, tmp_path_factory.mktemp("blank") / name, small=True)
+    # A UNet makes three halves of its 8 px cells: at 64 px one cell is left, and attention to oneself teaches nothing.
+    side = 128 if name in NOISED else 64
+    small = replace(bases.find(name), repository=str(folder), side=side, draw_steps=2, caption_tokens=77,
+                    learning_rate=1e-2, rank=4, alpha=8, batch=2)  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(bases.BASES, name, small)
+        yield small
+
+
+@pytest.fixture(scope="module")
+def drawer(base):
+    return Drawer(base)
+
+
+@pytest.fixture(scope="module")
+def run(base, paintings, told, tmp_path_factory):
+    settings = Settings(base=base.name, trigger="mugh4l", steps=4, sample_prompts=(PROMPT,))
+    return train.train(paintings, told, settings, tmp_path_factory.mktemp("runs") / base.name)
+
+
+def bits(drawer, **options):
+    return drawer.draw([PROMPT], [3], **options)[0][0].tobytes()
+
+
+def words_and_latents(drawer, count=2):
+    """Return some captions' words, and latents and noise of the base's own shape."""
+    words = drawer.family.encode_captions(drawer.pipe, ["a cat", "a dog by the sea"][:count], drawer.base)
+    shape = (count, *drawer.family.noise_shape(drawer.pipe, drawer.base)[1:])
+    generator = torch.Generator().manual_seed(5)
+    return words, torch.randn(shape, generator=generator), torch.randn(shape, generator=generator)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_module_answers_everything_a_family_must(name):
+    module = families.find(name)
+    wanted = [word for word in (*vars(families.Family), *families.Family.__annotations__) if word[0] != "_"]
+    assert "TARGETS" in wanted and all(hasattr(module, word) for word in wanted)
+
+
+def test_words_encoded_before_draw_what_the_pipeline_draws_of_a_prompt(drawer):
+    words = drawer.family.encode_captions(drawer.pipe, [PROMPT, ""], drawer.base)
+    told, nothing = ({name: value[i : i + 1] for name, value in words.items()} for i in range(2))
+    made = drawer.family.sample(drawer.pipe, told, nothing, drawer.base, 3)
+    wanted = np.frombuffer(bits(drawer), np.uint8).astype(int)
+    assert (
+        abs(np.frombuffer(made.tobytes(), np.uint8) - wanted).max() <= 1
+    )  # encoded two at once: rounded otherwise
+    assert made.size == (drawer.base.side,) * 2
+
+
+def test_latents_are_the_shape_of_the_noise_and_come_back_as_pictures(drawer):
+    side = drawer.base.side
+    pixels = torch.rand(2, 3, side, side) * 2 - 1
+    latents = drawer.family.encode_pictures(drawer.pipe, pixels)
+    assert latents.shape[1:] == drawer.family.noise_shape(drawer.pipe, drawer.base)[1:]
+    seen = drawer.family.decode(drawer.pipe, latents)
+    assert [picture.size for picture in seen] == [(side, side)] * 2
+
+
+def test_a_picture_forms_from_its_noise_to_what_draw_gives(drawer):
+    frames = drawer.forming(PROMPT, 3)
+    assert len(frames) > drawer.base.draw_steps  # SD 1.5's scheduler takes one step twice
+    assert frames[-1].tobytes() == bits(drawer)
+
+
+def test_a_guess_without_noise_is_the_picture_itself(drawer):
+    z = torch.randn(drawer.family.noise_shape(drawer.pipe, drawer.base))
+    assert torch.allclose(drawer.guess(z, 0.0, PROMPT), z, atol=1e-5)
+    assert drawer.guess(z, 1.0, PROMPT).isfinite().all()
+
+
+def test_noise_levels_are_shares_and_repeat(drawer):
+    first, again = (drawer.family.sample_sigma(500, torch.Generator().manual_seed(1)) for _ in range(2))
+    assert torch.equal(first, again) and 0 < first.min() < 0.2 and 0.8 < first.max() < 1
+
+
+def test_every_layer_a_family_names_gets_a_lora_and_learns(base, run, drawer):
+    size = lora.on_paper(train.denoiser(drawer.pipe), base.rank, drawer.family.TARGETS)
+    tensors, _ = share.read(run.folder)
+    ups = {key: value for key, value in tensors.items() if ".lora_B." in key}
+    assert len(ups) == size.layers and all(value.abs().max() > 0 for value in ups.values())
+
+
+def test_what_was_learned_can_be_put_on_and_taken_off(base, run):
+    drawer = Drawer(base)
+    plain = bits(drawer)
+    drawer.load(run.folder)
+    learned = bits(drawer)
+    assert learned != plain and bits(drawer, strength=0) == plain
+    drawer.unload()
+    assert bits(drawer) == plain
+    assert sorted(p.name for p in (run.folder / "samples").iterdir()) == ["00000_1.jpg", "00004_1.jpg"]
+
+
+def test_diffusers_alone_reads_both_files_and_draws_the_same(base, run):
+    """The adapter, whose alpha is not its rank, and the file for ComfyUI, which names no alpha."""
+    drawer = Drawer(base)
+    drawer.load(run.folder)
+    wanted = bits(drawer)
+    call = drawer.family.call(base, None, None)
+    for file in (run.adapter, run.folder / "run_comfyui.safetensors"):
+        pipe = DiffusionPipeline.from_pretrained(base.repository)
+        pipe.load_lora_weights(str(file.parent), weight_name=file.name)
+        made = pipe(prompt=PROMPT, generator=torch.Generator().manual_seed(3), **call).images[0]
+        assert made.tobytes() == wanted, file.name
+
+
+def test_the_card_and_the_file_for_other_programs_name_the_base(base, run):
+    card = (run.folder / "README.md").read_text()
+    assert base.licence in card and f"num_inference_steps={base.draw_steps}" in card
+
+
+def test_the_loss_is_that_of_the_diffusers_script(drawer):
+    """The lines of each script that make the model's input, its prediction and the target."""
+    words, latents, noise = words_and_latents(drawer)
+    model, name = train.denoiser(drawer.pipe), drawer.base.family
+    sigma = drawer.family.sample_sigma(2, torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        theirs = globals()[f"script_{name}"](drawer.pipe, model, words, latents, noise, sigma)
+        ours = drawer.family.loss(model, latents, words, noise, sigma)
+    assert torch.allclose(ours, theirs, rtol=1e-4)
+
+
+def script_unet(pipe, model, words, latents, noise, sigma):
+    scheduler = DDPMScheduler.from_config(pipe.scheduler.config)
+    timesteps = torch.tensor([(unet.levels() - s).abs().argmin() for s in sigma])
+    noisy = scheduler.add_noise(latents, noise, timesteps)
+    more = {}
+    if "pooled" in words:
+        time_ids = torch.tensor([[128.0, 128, 0, 0, 128, 128]]).repeat(2, 1)
+        more = {"added_cond_kwargs": {"time_ids": time_ids, "text_embeds": words["pooled"]}}
+    pred = model(noisy, timesteps, words["states"], return_dict=False, **more)[0]
+    return (pred.float() - noise.float()).square().reshape(2, -1).mean(1)
+
+
+def script_flux(pipe, model, words, latents, noise, sigma):
+    from lessons_lib.families import flux  # held to the script in test_flux.py
+
+    return flux.loss(model, latents, words, noise, sigma)
+
+
+def script_flux2(pipe, model, words, latents, noise, sigma):
+    sigmas = sigma.view(2, 1, 1, 1)
+    noisy = (1.0 - sigmas) * latents + sigmas * noise
+    ids = Flux2KleinPipeline._prepare_latent_ids(noisy)
+    pred = model(
+        hidden_states=Flux2KleinPipeline._pack_latents(noisy),
+        timestep=sigma * 1000 / 1000,
+        guidance=None,
+        encoder_hidden_states=words["states"],
+        txt_ids=Flux2KleinPipeline._prepare_text_ids(words["states"]),
+        img_ids=ids,
+        return_dict=False,
+    )[0]
+    pred = Flux2KleinPipeline._unpack_latents_with_ids(pred, ids)
+    return (pred.float() - (noise - latents).float()).square().reshape(2, -1).mean(1)
+
+
+def script_z_image(pipe, model, words, latents, noise, sigma):
+    sigmas = sigma.view(2, 1, 1, 1)
+    noisy = (1.0 - sigmas) * latents + sigmas * noise
+    prompts, _ = pipe.encode_prompt(["a cat", "a dog by the sea"], max_sequence_length=77)
+    pred = model(
+        list(noisy.unsqueeze(2).unbind(dim=0)), (1000 - sigma * 1000) / 1000, prompts, return_dict=False
+    )[0]
+    pred = -torch.stack(pred, dim=0).squeeze(2)
+    return (pred.float() - (noise - latents).float()).square().reshape(2, -1).mean(1)
+
+
+def test_a_mixture_at_a_level_is_what_the_numbered_schedule_makes_of_it():
+    scheduler = DDPMScheduler(**unet.NOISE)
+    picture, noise = torch.randn(3, 4, 8, 8), torch.randn(3, 4, 8, 8)
+    number = torch.tensor([0, 400, 999])
+    sigma = unet.levels()[number]
+    length = ((1 - sigma).square() + sigma.square()).sqrt()
+    ours = parts.mixed(picture, noise, sigma) / length.view(-1, 1, 1, 1)
+    assert torch.allclose(ours, scheduler.add_noise(picture, noise, number), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NOISED)
+def test_a_model_that_predicts_something_else_is_refused(name, tmp_path):
+    folder = blank.write(name, tmp_path / name, small=True)
+    file = folder / "scheduler" / "scheduler_config.json"
+    file.write_text(file.read_text().replace('"epsilon"', '"v_prediction"'))
+    with pytest.raises(ValueError, match="prediction_type v_prediction; expected epsilon"):
+        Drawer(replace(bases.find(name), repository=str(folder)))
+
+
+def test_a_distilled_klein_is_refused(tmp_path):
+    folder = blank.write("flux2-klein", tmp_path / "klein", small=True)
+    file = folder / "model_index.json"
+    file.write_text(file.read_text().replace('"is_distilled": false', '"is_distilled": true'))
+    with pytest.raises(ValueError, match="is distilled"):
+        Drawer(replace(bases.find("flux2-klein"), repository=str(folder)))
+
+
+def test_float16_takes_the_vae_that_was_made_for_it(tmp_path, monkeypatch):
+    folder = blank.write("sdxl", tmp_path / "sdxl", small=True)
+    (folder / "vae").rename(tmp_path / "other")
+    base = replace(bases.find("sdxl"), repository=str(folder), half_vae=str(tmp_path / "other"))
+    half = replace(current(), dtype=torch.float16)
+    assert unet.load(base, half).vae.dtype == torch.float16
+    with pytest.raises(OSError):
+        unet.load(base, current())  # in float32 the base's own is wanted, and that one is gone
+
+
+def test_z_image_is_never_in_float16(tmp_path):
+    folder = blank.write("z-image", tmp_path / "z", small=True)
+    base = replace(bases.find("z-image"), repository=str(folder))
+    pipe = families.find("z_image").load(base, replace(current(), dtype=torch.float16))
+    assert pipe.transformer.dtype == torch.float32
