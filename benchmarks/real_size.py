@@ -1,6 +1,7 @@
 """Seconds a step and GPU memory of every base at its real size: ours beside diffusers' own script. Weights are random.
 
-`python -m benchmarks.real_size --scripts FOLDER` writes REAL_SIZE.md and real_size.json. FOLDER is diffusers' examples/dreambooth.
+`python -m benchmarks.real_size --scripts FOLDER` writes REAL_SIZE.md, and real_size.json for lesson 05. FOLDER is diffusers'
+examples/dreambooth.
 Nothing is downloaded: what a step costs does not depend on what the weights are, so `blank.py` makes them up. Every competitor
 runs alone, in a process of its own, on the same squares with the same rank, batch and precision, and is stopped after its steps.
 """
@@ -10,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import re
 import statistics
 import sys
@@ -19,17 +19,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
+from typing import Any
 
-import diffusers
-import peft
 import torch
-import transformers
 
 from benchmarks import blank
 from benchmarks.speed import BAR, HERE, SAMPLE, watched
-from lessons_lib import bases, captions, dataset, families, pictures
+from lessons_lib import bases, captions, dataset, families, pictures, recorded
 from lessons_lib.pictures import Picture
 
 FIRST = 4  # steps that are not timed
@@ -137,33 +134,36 @@ def material(folder: Path, side: int) -> Path:
     return dataset.write(whole, folder / "pictures", texts) / "train"
 
 
-def page(rows: Sequence[dict], steps: int) -> str:
-    """Return REAL_SIZE.md."""
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+def page(told: dict[str, Any]) -> str:
+    """Return REAL_SIZE.md of what was recorded."""
+    rows = told["result"]["rows"]
     own = {row["base"]: row["step"] for row in rows if row["program"] == "ours" and "step" in row}
     lines = []
     for row in rows:
         start = f"| {row['base']} | {row['parameters'] / 1e9:.2f} | {row['side']} | {row['program']} |"
         if "step" not in row:
-            lines.append(f"{start} {row['failed']} | | | |")
+            lines.append(f"{start} {row['missing']} | | | | |")
             continue
         picture = f"{row['picture']:.1f}" if "picture" in row else ""
         beside = f"{row['step'] / own[row['base']]:.2f}" if row["base"] in own else ""
-        lines.append(f"{start} {row['step']:.3f} | {beside} | {row['memory']:.1f} | {picture} |")
+        lines.append(
+            f"{start} {row['step']:.3f} | {beside} | {row['memory']:.1f} | {picture} | {row['attention']} |"
+        )
+    drawn = ", ".join(f"{name} {bases.find(name).draw_steps}" for name in own)
     return "\n".join([
         "# What a step costs at the real size", "",
-        f"Written by `python -m benchmarks.real_size`; not edited by hand. {date.today().isoformat()}; {gpu}; Python "
-        f"{platform.python_version()}, torch {torch.__version__}, diffusers {diffusers.__version__}, transformers "
-        f"{transformers.__version__}, peft {peft.__version__}.", "",
+        f"Written by `python -m benchmarks.real_size`; not edited by hand: {recorded.source(told)}.", "",
         "**The weights are random**: architectures, sizes and code are the real ones, the pictures they draw are noise. That tells "
         "what a step costs and nothing about what is learned.", "",
-        f"Rank 16, batch 1, bfloat16, {steps} steps, of which the first {FIRST} are not timed; *s a step* is the median of the others. "
-        f"{', '.join(LARGE)}: with gradient checkpointing, in ours and in the script. *Memory* is the most that the GPU had in "
-        "use from loading to the last step, encoding of captions and pictures included: what has to fit. diffusers' scripts for "
-        "SD 1.5 and SDXL encode each picture anew at every step; the others, and ours, encode once. *s a picture*: one, drawn with the "
-        f"base's own number of steps ({', '.join(f'{name} {bases.find(name).draw_steps}' for name in own)}).", "",
-        "| base | billion parameters | px | program | s a step | beside ours | memory, GB | s a picture |",
-        "|---|---|---|---|---|---|---|---|", *lines, "",
+        f"Rank 16, batch 1, bfloat16, 12 to 20 steps, of which the first {FIRST} are not timed; *s a step* is the median of the "
+        f"others. {', '.join(LARGE)}: with gradient checkpointing, in ours and in the script. *Memory* is the most that the GPU "
+        "had in use from loading to the last step, encoding of captions and pictures included: what has to fit. diffusers' "
+        "scripts for SD 1.5 and SDXL encode each picture anew at every step; the others, and ours, encode once. *s a picture*: "
+        f"one, drawn with the base's own number of steps ({drawn}). *Compiled*: with `compile=True`, whose first step takes "
+        "longer. *Attention*: which kernels of PyTorch's. cuDNN's ended the training of FLUX.1 with an illegal memory access, in "
+        "ours and in the script, so neither uses them any more.", "",
+        "| base | billion parameters | px | program | s a step | beside ours | memory, GB | s a picture | attention |",
+        "|---|---|---|---|---|---|---|---|---|", *lines, "",
     ])  # fmt: skip
 
 
@@ -174,6 +174,7 @@ def main() -> None:
     parser.add_argument("--compiled", nargs="*", default=[], choices=list(SCRIPTS), help="bases to time compiled as well")
     parser.add_argument("--steps", type=int, default=20, help="training steps of each (%(default)s)")
     parser.add_argument("--out", type=Path, default=HERE, help="folder for the table (%(default)s)")
+    parser.add_argument("--recorded", type=Path, default=recorded.FOLDER, help="folder for its rows (%(default)s)")
     parser.add_argument("--small", action="store_true", help="miniatures of 64 px: whether it runs, not how fast")
     o = parser.parse_args()
     # A model is written and read several times: where there is a file system in memory it takes that.
@@ -185,24 +186,22 @@ def main() -> None:
         with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as scratch:
             folder = Path(scratch)
             os.environ["LESSONS_CACHE"] = str(folder / "cache")
-            started = time.monotonic()
             model = blank.write(name, folder / "model", small=o.small)
-            print(f"{name}: written in {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
             data = material(folder, side)
             found = competitors(name, model, data, folder, o.scripts.resolve(), side, o.steps, name in o.compiled)
             for program, run in found.items():
-                row = {"base": name, "side": side, "program": program, "parameters": blank.denoiser_size(name)}
-                started = time.monotonic()
+                print(f"{name}, {program} ...", file=sys.stderr, flush=True)
+                row = {"base": name, "side": side, "program": program, "parameters": blank.denoiser_size(name), "attention": "flash"}  # fmt: skip
                 try:
                     row |= run()
                 except RuntimeError as problem:
-                    row["failed"] = re.sub(r"\s+", " ", str(problem).strip().splitlines()[-1])[:200]
+                    row["missing"] = re.sub(r"\s+", " ", str(problem).strip().splitlines()[-1])[:200]
                     print(problem, file=sys.stderr)
-                print(row, f"{time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
                 rows.append(row)
-                (o.out / "real_size.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-                (o.out / "REAL_SIZE.md").write_text(page(rows, o.steps), encoding="utf-8")
-    print((o.out / "REAL_SIZE.md").read_text())
+                recorded.keep("real_size", {"rows": rows}, o.recorded)
+    text = page(recorded.find("real_size", o.recorded))
+    (o.out / "REAL_SIZE.md").write_text(text, encoding="utf-8")
+    print(text)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Run diffusers' training script where torchvision is missing. `python -m benchmarks.stand_in SCRIPT [its options]`.
+"""Run diffusers' training script on equal terms, also where torchvision is missing. `python -m benchmarks.stand_in SCRIPT [its options]`.
 
 The script uses torchvision to crop and to make tensors. There is no torchvision for every torch, and the pictures of this
 benchmark are square and of the right size already, so that only the tensors are left to make.
@@ -83,5 +83,6 @@ if __name__ == "__main__":
         for package in ("datasets", "diffusers", "transformers"):
             importlib.import_module(package)  # they look for the real one, and must not find this
         install()
+    torch.backends.cuda.enable_cudnn_sdp(False)  # as lessons_lib.session does, and why is told there
     sys.argv = sys.argv[1:]
     runpy.run_path(sys.argv[0], run_name="__main__")

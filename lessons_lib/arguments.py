@@ -105,6 +105,12 @@ def add_settings(command: argparse.ArgumentParser) -> None:
         "--gradient-checkpointing", action="store_true", default=None, help="less memory, more time"
     )
     command.add_argument(
+        "--compile",
+        action="store_true",
+        default=None,
+        help="shorter steps on a GPU, after a first one that takes longer",
+    )
+    command.add_argument(
         "--tensorboard", action="store_true", default=None, help="write the log for TensorBoard, too"
     )
     command.add_argument(

@@ -58,10 +58,15 @@ def total_memory() -> float:
 
 @cache
 def current() -> Session:
-    """Return this machine's session. On a CPU training is in float32: few processors have fast half precision."""
+    """Return this machine's session. On a CPU training is in float32: few processors have fast half precision.
+
+    On a GPU cuDNN's attention is turned off: with torch 2.11 and CUDA 13.0 on an H100 its backward pass ended the training of
+    FLUX.1 with an illegal memory access, in diffusers' script too. PyTorch then takes its other fast kernels.
+    """
     cores, memory = os.cpu_count() or 1, total_memory()
     if not torch.cuda.is_available():
         return Session("pocket", torch.device("cpu"), torch.float32, cores, memory, "none", 0.0)
+    torch.backends.cuda.enable_cudnn_sdp(False)
     properties = torch.cuda.get_device_properties(0)
     gigabytes = properties.total_memory / 1e9
     dtype = gpu_dtype((properties.major, properties.minor))

@@ -1,11 +1,13 @@
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from PIL import Image
 from torch import nn
 
-from benchmarks import floor, growth, speed, stand_in
+from benchmarks import blank, floor, growth, real_size, speed, stand_in
+from lessons_lib import recorded
 
 
 def test_the_floor_counts_what_a_step_multiplies():
@@ -72,3 +74,24 @@ def test_growth_is_drawn_and_written_with_a_row_a_case(tmp_path):
         line for line in growth.page(costs).splitlines() if line.startswith(tuple(f"| {k} " for k in costs))
     ]
     assert len(rows) == sum(map(len, costs.values())) and rows[0] == "| pictures | 4 | 40 | 4.0 | 0.50 |"
+
+
+PUBLISHED = {"sd15": 0.86, "sdxl": 2.57, "flux2-klein": 3.88, "flux1-dev": 11.9, "z-image": 6.15}  # billions
+
+
+@pytest.mark.parametrize("name", blank.NAMES)
+def test_a_blank_denoiser_has_as_many_numbers_as_its_maker_says(name):
+    assert blank.denoiser_size(name) / 1e9 == pytest.approx(PUBLISHED[name], rel=0.005)
+
+
+def test_the_table_of_real_sizes_is_what_was_recorded():
+    told = recorded.find("real_size")
+    assert (real_size.HERE / "REAL_SIZE.md").read_text() == real_size.page(told)
+    assert {row["base"] for row in told["result"]["rows"]} == set(real_size.SCRIPTS) == set(blank.NAMES)
+
+
+def test_a_competitor_is_stopped_after_its_steps_and_its_first_ones_are_not_timed():
+    count = real_size.FIRST + 4
+    bar = "import sys, time\nfor n in range(1, 99):\n    print(f'Steps: {n}/99 [0, loss=1.0]', file=sys.stderr, flush=True)\n    time.sleep(0.3 if n <= 4 else 0.03)"
+    found = real_size.timed([sys.executable, "-c", bar], None, count)
+    assert found["step"] < 0.2

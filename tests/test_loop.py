@@ -224,6 +224,15 @@ def test_tensorboard_that_is_missing_is_told_before_the_first_step(paintings, to
     assert not (tmp_path / "run").exists()
 
 
+def test_blocks_are_compiled_when_asked_and_learn_the_same(paintings, told, tmp_path, monkeypatch, plain):
+    """With a compiler that changes nothing: the real one takes a minute on a processor and gave the same loss there."""
+    seen = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **how: seen.append(type(self).__name__))
+    run = train.train(paintings, told, replace(SETTINGS, compile=True), tmp_path / "run")
+    assert {"FluxTransformerBlock", "FluxSingleTransformerBlock"} == set(seen)
+    assert losses(run) == losses(plain)
+
+
 def test_gradient_checkpointing_learns_the_same(paintings, told, tmp_path, plain):
     run = train.train(paintings, told, replace(SETTINGS, gradient_checkpointing=True), tmp_path / "run")
     assert losses(run) == pytest.approx(losses(plain), rel=1e-5)
