@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,12 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from lessons_lib import bases, measure, report, sheet
+from lessons_lib import bases, crops, measure, report, sheet
 from lessons_lib.captions import with_trigger
 from lessons_lib.generate import Drawer
 from lessons_lib.pictures import Picture
 from lessons_lib.runs import Run
 
-COPY = 0.95  # two different pictures of one style stay well below this likeness
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)
 
 
@@ -45,7 +45,7 @@ class Measure:
 class Comparison:
     """Pictures before and after, rows prompts and columns seeds, with measures. `frames`: the first at rising strength.
 
-    `nearest`: for every tuned picture, row by row, its nearest training picture and their likeness.
+    `nearest`: for every tuned picture, row by row, the training picture whose layout it repeats most and how closely, 1 = a copy.
     `is_off_at_zero`: the frame at strength 0 is the base's picture bit for bit.
     """
 
@@ -147,17 +147,22 @@ def judge(
     train_pictures: Sequence[Picture],
     held_out: Sequence[Picture],
 ) -> tuple[dict[str, Measure], list[tuple[int, float]]]:
-    """Return the measures by name and each tuned picture's nearest training picture. What cannot be told is left out."""
+    """Return the measures by name and for each tuned picture the training picture it repeats most. What cannot be told is left out."""
     side = base[0][0].width
-    before, after = (measure.features([i for row in rows for i in row], side) for rows in (base, tuned))
+    was, made = ([i for row in rows for i in row] for rows in (base, tuned))
+    before, after = (measure.features(some, side) for some in (was, made))
     taught = measure.features([p.image for p in train_pictures], side)
     kept = measure.features([p.image for p in held_out], side) if held_out else None
-    near = measure.nearest(after, taught)
+    inner = [measure.features(measure.middles(some, side), side) if some else None
+             for some in (was, made, [p.image for p in train_pictures], [p.image for p in held_out])]  # fmt: skip
+    squares = [crops.cut(p, side, "hand") for p in train_pictures]  # as they were trained on
+    near = measure.copied_from(made, squares)
     found = [
         style(before, after, taught, kept),
+        dataclasses.replace(style(*inner), name="style match, middles"),
         prompt_kept(prompts, len(base[0]), before, after),
         seeds_differ(len(base[0]), before, after, taught),
-        likeness_to_training(before, near, taught),
+        copying(measure.copied_from(was, squares), near),
     ]
     return {m.name: m for m in found if m}, near
 
@@ -201,11 +206,11 @@ def seeds_differ(columns: int, before: Tensor, after: Tensor, taught: Tensor) ->
                    *measure.interval(values), "all the same", "training pictures among themselves")  # fmt: skip
 
 
-def likeness_to_training(before: Tensor, near: list[tuple[int, float]], taught: Tensor) -> Measure:
-    """Return the likeness of a picture to its nearest training picture; a copy would be at 1."""
-    values = [likeness for _, likeness in near]
-    was = float(np.mean([likeness for _, likeness in measure.nearest(before, taught)]))
-    return Measure("nearest training picture", was, float(np.mean(values)), was, 1.0, *measure.interval(values),
+def copying(before: list[tuple[int, float]], near: list[tuple[int, float]]) -> Measure:
+    """Return how closely a picture repeats the layout of some training picture; a copy would be at 1."""
+    was, values = ([likeness for _, likeness in found] for found in (before, near))
+    floor = float(np.mean(was))
+    return Measure("layout of a training picture", floor, float(np.mean(values)), floor, 1.0, *measure.interval(values),
                    "the base", "a copy")  # fmt: skip
 
 
@@ -217,7 +222,7 @@ def lines(comparison: Comparison) -> list[str]:
         "is the base's, bit for bit" if comparison.is_off_at_zero else "is NOT the base's: please report this"
     )
     return [
-        style_line(m["style match"], bool(comparison.held_out)),
+        style_line(m["style match"], bool(comparison.held_out)) + middle_part(m["style match, middles"]),
         prompt_line(m.get("prompt match")),
         seeds_line(m.get("seeds differ")),
         copies_line(closest, len(comparison.nearest)),
@@ -226,8 +231,8 @@ def lines(comparison: Comparison) -> list[str]:
 
 
 def copies_line(closest: float, count: int) -> str:
-    verdict = "look at the report, one may be a copy" if closest >= COPY else "none found"
-    return f"copies: {verdict}; of {count} pictures the closest to a training picture is at {closest:.2f} (a copy = 1.00)"
+    verdict = "look at the report, one may be a copy" if closest >= measure.COPY else "none found"
+    return f"copies: {verdict}; of {count} pictures the closest to the layout of a training picture is at {closest:.2f} (a copy = 1.00)"
 
 
 def style_line(m: Measure, has_held_out: bool) -> str:
@@ -236,6 +241,13 @@ def style_line(m: Measure, has_held_out: bool) -> str:
     if m.ceiling <= m.floor:
         return f"style: {values}; the base was as near already, so there was no gap to close"
     return f"style: {100 * measure.share(m.tuned, m.floor, m.ceiling):.0f} % of the way to the paintings; {values}"
+
+
+def middle_part(m: Measure) -> str:
+    """Return the share of the gap that is closed where no frame is, as the end of a line; nothing where there is no gap."""
+    if m.ceiling <= m.floor:
+        return ""
+    return f"; in the middles, without what lies at the edges, {100 * measure.share(m.tuned, m.floor, m.ceiling):.0f} %"
 
 
 def prompt_line(m: Measure | None) -> str:

@@ -135,7 +135,7 @@ def rows(c: Comparison) -> str:
 
 
 def closest(c: Comparison, most: int = 4) -> str:
-    """Return the tuned pictures that come nearest to a training picture, each beside that one."""
+    """Return the tuned pictures that repeat the layout of a training picture most, each beside that one."""
     made = [i for row in c.tuned for i in row]
     order = sorted(range(len(made)), key=lambda i: -c.nearest[i][1])[:most]
     pairs = []
@@ -146,7 +146,7 @@ def closest(c: Comparison, most: int = 4) -> str:
         pairs.append(
             f"<div>{img(made[i], 'drawn')}{img(taught.image, name, 240)}<figcaption>{likeness:.2f}, {escape(name)}</figcaption></div>"
         )
-    text = "The drawn pictures (left) nearest to a training picture (right). A copy would be at 1.00."
+    text = "The drawn pictures (left) whose layout is most like that of a training picture (right). A copy would be at 1.00."
     return f"<p>{text}</p><div class=two>{''.join(pairs)}</div>"
 
 

@@ -115,7 +115,13 @@ def test_an_adapter_that_cannot_be_switched_off_is_told(run):
 
 def test_measures_stand_beside_floor_and_ceiling(compared):
     found = compared[0].measures
-    assert list(found) == ["style match", "prompt match", "seeds differ", "nearest training picture"]
+    assert list(found) == [
+        "style match",
+        "style match, middles",
+        "prompt match",
+        "seeds differ",
+        "layout of a training picture",
+    ]
     style = found["style match"]
     assert style.base == style.floor < style.tuned and style.low <= style.tuned <= style.high
     assert found["prompt match"].ceiling == 1 and "floor 0.00 = chance" in str(found["prompt match"])

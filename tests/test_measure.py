@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 from safetensors.torch import save_file
 
-from lessons_lib import measure
+from lessons_lib import measure, pictures
 
 
 def discs(seed, colour="red", count=6):
@@ -147,6 +147,21 @@ def test_diversity_is_nothing_for_copies():
 def test_a_copy_is_nearest_to_its_original():
     found = measure.nearest([stripes(3), discs(2)], measure.features([discs(2), stripes(3)]))
     assert [i for i, _ in found] == [1, 0] and all(v == pytest.approx(1, abs=1e-4) for _, v in found)
+
+
+def test_a_soft_tinted_or_mirrored_copy_is_told_from_other_paintings(paintings):
+    whole = [pictures.square(p.image, 128) for p in paintings]
+    soft = [i.filter(ImageFilter.GaussianBlur(5)).point(lambda v: v * 0.8) for i in whole]
+    for made in (whole, soft, [ImageOps.mirror(i) for i in soft]):
+        found = measure.copied_from(made, whole)
+        assert [i for i, _ in found] == [0, 1, 2, 3] and all(v > 0.95 for _, v in found)
+    for number, picture in enumerate(soft):
+        ((_, likeness),) = measure.copied_from([picture], whole[:number] + whole[number + 1 :])
+        assert likeness < measure.COPY
+    by_features = measure.nearest(soft, measure.features(whole))
+    assert max(v for _, v in by_features) < 0.7  # which is why features are not asked
+    with pytest.raises(ValueError, match="expected some of both"):
+        measure.copied_from([], whole)
 
 
 def test_likeness_within_leaves_each_picture_itself_out():
