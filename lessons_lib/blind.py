@@ -19,16 +19,22 @@ DOUBT = 0.05  # a result that a coin reaches more often than this proves nothing
 
 @dataclass
 class Blind:
-    """Pairs of pictures whose sides were drawn by lot. `names`: what the first and the second of every pair are."""
+    """Pairs of pictures whose sides were drawn by lot.
+
+    `names`: what the first and the second of every pair are. `asked`: what each pair is a picture of, shown above it.
+    """
 
     pairs: Sequence[tuple[Image.Image, Image.Image]]
     names: tuple[str, str]
+    asked: Sequence[str] = ()
     seed: int = 0
     answers: dict[int, Side] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.pairs:
             raise ValueError("no pairs to choose from; expected at least one")
+        if self.asked and len(self.asked) != len(self.pairs):
+            raise ValueError(f"{len(self.asked)} texts for {len(self.pairs)} pairs; expected one a pair")
         lots = np.random.default_rng(self.seed).integers(0, 2, len(self.pairs))
         self._first_is: list[Side] = ["left" if lot else "right" for lot in lots]
 
@@ -68,8 +74,9 @@ class Blind:
                 self.choose(number, change["new"])
 
         choice.observe(keep, names="value")
+        words = [ipywidgets.Label(self.asked[number])] if self.asked else []
         return ipywidgets.VBox(
-            [ipywidgets.HBox(views), choice], layout=ipywidgets.Layout(margin="0 16px 12px 0")
+            [*words, ipywidgets.HBox(views), choice], layout=ipywidgets.Layout(margin="0 16px 12px 0")
         )
 
     def firsts(self) -> int:

@@ -9,7 +9,7 @@ PAIRS = [(Image.new("RGB", (8, 8), (i, 0, 0)), Image.new("RGB", (8, 8), (0, i, 0
 
 
 def test_sides_are_drawn_by_lot_and_repeat():
-    one, again, other = (Blind(PAIRS, ("a", "b"), seed) for seed in (0, 0, 1))
+    one, again, other = (Blind(PAIRS, ("a", "b"), seed=seed) for seed in (0, 0, 1))
     lefts = [[test.shown(i)[0] is PAIRS[i][0] for i in range(8)] for test in (one, again, other)]
     assert lefts[0] == lefts[1] != lefts[2] and len(set(lefts[0])) == 2
     assert {id(p) for p in one.shown(3)} == {id(p) for p in PAIRS[3]}
@@ -36,11 +36,14 @@ def test_what_was_not_answered_says_so_and_a_wrong_answer_is_refused():
             test.choose(number, side)
     with pytest.raises(ValueError, match="no pairs"):
         Blind([], ("a", "b"))
+    with pytest.raises(ValueError, match="3 texts for 8 pairs"):
+        Blind(PAIRS, ("a", "b"), ["a cat"] * 3)
 
 
 def test_the_panel_writes_into_the_answers_and_takes_them_back():
-    test = Blind(PAIRS[:2], ("a", "b"))
+    test = Blind(PAIRS[:2], ("a", "b"), ["a cat", "a dog"])
     panel = test.panel()
+    assert [pair.children[0].value for pair in panel.children] == ["a cat", "a dog"]
     first = next(w for w in panel.children[0].children if isinstance(w, ipywidgets.ToggleButtons))
     first.value = "left"
     assert test.answers == {0: "left"}
