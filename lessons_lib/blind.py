@@ -91,7 +91,7 @@ class Blind:
         most = max(self.firsts(), count - self.firsts())
         luck = two_sided(most, count)
         said = f"{most} of {count} answers for {better}; a coin is as one-sided in {luck:.0%} of such tests"
-        return f"{said}: {better} is better than {worse}" if luck < DOUBT else f"{said}: nothing is proved"
+        return f"{said}: {better} was preferred to {worse}" if luck < DOUBT else f"{said}: nothing is proved"
 
 
 def at_least(right: int, answers: int) -> float:

@@ -1,7 +1,7 @@
 """Numbers beside the pictures: likeness to paintings, prompt kept, variety, copies. Each has a floor and a ceiling.
 
-All of them compare EfficientNet-lite0's pooled features (Tan and Le 2019, arXiv 1905.11946), which come from a package
-and need no download. They rank pictures by what is in them and how it is painted; they are no absolute scale.
+All but the search for copies compare EfficientNet-lite0's pooled features (Tan and Le 2019, arXiv 1905.11946), which come from
+a package and need no download. They rank pictures by what is in them and how it is painted; they are no absolute scale.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def features(images: Images, side: int = 128, native: int = NATIVE) -> Tensor:
 def middles(images: Sequence[Image.Image], side: int = 128) -> list[Image.Image]:
     """Return the middle of every picture's square, (1 - 2 EDGE) of it across, enlarged to `side` px again.
 
-    Features see a frame before all else: an untaught drawing in a painting's border is nearly a painting to them (lesson 06).
+    Features see what lies at the edges: an untaught drawing between a painting's borders is half a painting to them (lesson 06).
     """
     edge, made = round(EDGE * side), []
     for image in images:
@@ -169,7 +169,7 @@ def diversity(images: Images) -> float:
 
 
 def nearest(images: Images, pictures: Sequence[Picture] | Tensor) -> list[tuple[int, float]]:
-    """Return for each picture which training picture is nearest to it and their cosine; 1 = a copy."""
+    """Return for each picture which training picture is nearest to it and their cosine; 1 = that very picture."""
     rows = pictures if isinstance(pictures, Tensor) else features([p.image for p in pictures])
     likeness = features(images) @ rows.T
     best = likeness.max(1)

@@ -19,7 +19,7 @@ def test_answers_are_counted_for_what_was_shown_and_not_for_the_side():
     test = Blind(PAIRS, ("red", "green"))
     for i in range(8):
         test.choose(i, "left" if test.shown(i)[0] is PAIRS[i][0] else "right")
-    assert test.firsts() == 8 and str(test).endswith("red is better than green")
+    assert test.firsts() == 8 and str(test).endswith("red was preferred to green")
     test.choose(0, "right" if test.answers[0] == "left" else "left")
     assert (
         test.firsts() == 7

@@ -27,13 +27,11 @@ def test_the_ends_are_the_highest_and_the_lowest():
     assert did_it_work.ends([0.3, 0.9, -1.0, 0.5], 2) == ([1, 3], [2, 0])
 
 
-def test_more_drawings_tell_more():
-    gains = np.random.default_rng(1).normal(0.3, 1, 60).tolist()
-    lines = did_it_work.so_many(gains, [3, 60])
-    assert (
-        lines[0].endswith("cannot tell") and lines[1].endswith("more") and lines[1].startswith(" 60 drawings")
-    )
-    assert did_it_work.so_many([-g for g in gains], [60])[0].endswith("less")
+def test_things_are_counted_and_not_their_seeds():
+    assert did_it_work.per_thing([0.1, 0.3, -1.0, 0.0], 2) == pytest.approx([0.2, -0.5])
+    lines = did_it_work.so_many([0.1] * 8, [3, 8])
+    assert lines[0].startswith("3 things: 3 went up, 0 down") and "25%" in lines[0] and "1%" in lines[1]
+    assert "0 went up, 8 down" in did_it_work.so_many([-0.1] * 8, [8])[0]
 
 
 def test_grey_and_pieces_keep_what_they_should(squares):
@@ -50,16 +48,23 @@ def test_a_tint_brings_a_paintings_colours_and_a_frame_its_border(squares):
     assert (
         abs(made.mean((0, 1)) - np.asarray(squares[0], float).mean((0, 1))).max() < 12
     )  # what is cut off at 0 and 255
-    framed = did_it_work.framed(drawings()[0], squares[0])
-    assert framed.crop((0, 0, 128, 20)).tobytes() == squares[0].crop((0, 0, 128, 20)).tobytes()
-    assert framed.getpixel((64, 68)) == (255, 0, 0)
+    pasted = did_it_work.pasted(drawings()[0], squares[0])
+    assert pasted.crop((0, 0, 128, 20)).tobytes() == squares[0].crop((0, 0, 128, 20)).tobytes()
+    bordered = did_it_work.bordered(drawings()[0], squares[0])
+    for left, right in ((0, 18), (110, 128)):
+        assert (
+            bordered.crop((left, 0, right, 128)).tobytes() == squares[0].crop((left, 0, right, 128)).tobytes()
+        )
+    assert bordered.crop((18, 0, 110, 128)).tobytes() == drawings()[0].crop((18, 0, 110, 128)).tobytes()
+    assert pasted.getpixel((64, 68)) == bordered.getpixel((64, 68)) == (255, 0, 0)
 
 
-def test_a_frame_deceives_the_whole_and_not_the_middles(squares):
-    framed = did_it_work.with_each(did_it_work.framed, drawings(), squares[:3])
-    whole = measure.gap_closed(drawings(), framed, squares[:3], squares[3:])
-    middle = measure.gap_closed(*map(measure.middles, (drawings(), framed, squares[:3], squares[3:])))
-    assert whole > 0.5 and middle < 0.25
+def test_what_is_pasted_deceives_the_whole_and_not_the_middles(squares):
+    for change in (did_it_work.pasted, did_it_work.bordered):
+        made = did_it_work.with_each(change, drawings(), squares[:3])
+        whole = measure.gap_closed(drawings(), made, squares[:3], squares[3:])
+        middle = measure.gap_closed(*map(measure.middles, (drawings(), made, squares[:3], squares[3:])))
+        assert whole > 0.3 and middle < 0.25
 
 
 def test_the_best_this_base_can_draw_is_a_soft_copy(drawer, squares):
@@ -102,11 +107,13 @@ def test_the_checks_of_the_exercises(squares):
     assert "not deceived" in check(lambda d, p: d) and check(lambda d, p: p).endswith("deceived")
     assert did_it_work.check_needed(None) == did_it_work.check_claims(None) == "not attempted yet"
     assert did_it_work.check_needed(10) == did_it_work.check_claims("da") == "right"
-    assert "15%" in did_it_work.check_needed(9) and "1%" in did_it_work.check_needed(11)
+    assert "15%" in did_it_work.check_needed(9) and "15%" in did_it_work.check_needed(3)
+    assert "so would fewer" in did_it_work.check_needed(11)
+    assert "expected a picture, found str" in check(lambda d, p: "a fraud")
     assert "who chose" in did_it_work.check_claims("ab") and "missing" in did_it_work.check_claims("a")
     assert "no such claim" in did_it_work.check_claims("adz")
 
 
-def test_the_middle_of_a_picture_is_what_a_frame_covers(squares):
-    marked = did_it_work.framed(Image.new("RGB", (128, 128), "red"), squares[0])
+def test_the_middle_of_a_picture_is_what_is_pasted(squares):
+    marked = did_it_work.pasted(Image.new("RGB", (128, 128), "red"), squares[0])
     assert set(np.asarray(measure.middles([marked])[0]).reshape(-1, 3)[:, 1].tolist()) <= {0, 1, 2}
