@@ -235,3 +235,18 @@ def test_z_image_is_never_in_float16(tmp_path):
     base = replace(bases.find("z-image"), repository=str(folder))
     pipe = families.find("z_image").load(base, replace(current(), dtype=torch.float16))
     assert pipe.transformer.dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", ["sd15", "flux1-dev"])
+def test_a_base_that_cannot_be_fetched_says_what_to_do(name, monkeypatch):
+    def unreachable(*given, **options):
+        raise OSError("We couldn't connect")
+
+    base = bases.find(name)
+    monkeypatch.setattr(parts.AutoTokenizer, "from_pretrained", unreachable)
+    monkeypatch.setattr(DiffusionPipeline, "from_pretrained", unreachable)
+    family = families.find(base.family)
+    for ask in (lambda: family.tokenizer(base), lambda: family.load(base, current())):
+        with pytest.raises(OSError, match=f"cannot fetch {name}.*pocket needs no network") as told:
+            ask()
+        assert ("hf auth login" in str(told.value)) == base.gated

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -16,10 +18,27 @@ from lessons_lib.session import Session, precision, quiet
 Pipeline = TypeVar("Pipeline", bound=DiffusionPipeline)
 
 
+@contextmanager
+def fetching(base: Base) -> Iterator[None]:
+    """While inside, an OSError about a base that is kept on the Hub says what to do about it."""
+    try:
+        yield
+    except OSError as problem:
+        if Path(base.repository).is_absolute():
+            raise
+        page = f"https://huggingface.co/{base.repository}"
+        gate = " with the licence accepted there and `hf auth login` done once" if base.gated else ""
+        raise OSError(
+            f"cannot fetch {base.name} ({base.size_gb:g} GB): expected the network{gate}, or files fetched before. See {page}. "
+            "The base pocket needs no network"
+        ) from problem
+
+
 def load(kind: type[Pipeline], base: Base, session: Session, **parts: Any) -> Pipeline:
     """Return the base's pipeline on the session's device and in its precision; `parts` take the place of its own.
 
-    Of one that lies in a folder: FileNotFoundError when it is not there, ValueError when it is damaged.
+    Of one that lies in a folder: FileNotFoundError when it is not there, ValueError when it is damaged. OSError when one
+    cannot be fetched.
     """
     if Path(base.repository).is_absolute():
         if not Path(base.repository, "model_index.json").exists():
@@ -27,7 +46,7 @@ def load(kind: type[Pipeline], base: Base, session: Session, **parts: Any) -> Pi
                 f"the base model {base.name!r} is missing: expected {base.repository}; clone the course again"
             )
         verify(Path(base.repository))
-    with quiet():
+    with quiet(), fetching(base):
         pipe = kind.from_pretrained(
             base.repository, torch_dtype=precision(session, base), use_safetensors=True, **parts
         )
@@ -37,7 +56,7 @@ def load(kind: type[Pipeline], base: Base, session: Session, **parts: Any) -> Pi
 
 def tokenizer(base: Base, folder: str = "tokenizer") -> Any:
     """Return the tokenizer in one of the base's folders, without loading any weights."""
-    with quiet():
+    with quiet(), fetching(base):
         return AutoTokenizer.from_pretrained(base.repository, subfolder=folder)
 
 

@@ -35,7 +35,8 @@ def load(base: Base, session: Session) -> DiffusionPipeline:
     """
     fitting = {}
     if base.half_vae and precision(session, base) == torch.float16:
-        fitting["vae"] = AutoencoderKL.from_pretrained(base.half_vae, torch_dtype=torch.float16)
+        with quiet(), parts.fetching(base):
+            fitting["vae"] = AutoencoderKL.from_pretrained(base.half_vae, torch_dtype=torch.float16)
     pipe = parts.load(DiffusionPipeline, base, session, **fitting)
     for name, expected in NOISE.items():
         if (found := pipe.scheduler.config[name]) != expected:
