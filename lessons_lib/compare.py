@@ -240,14 +240,14 @@ def style_line(m: Measure, has_held_out: bool) -> str:
     values = f"likeness to the {whose} {m.base:.2f} before, {m.tuned:.2f} after, {m.ceiling:.2f} at best"
     if m.ceiling <= m.floor:
         return f"style: {values}; the base was as near already, so there was no gap to close"
-    return f"style: {100 * measure.share(m.tuned, m.floor, m.ceiling):.0f} % of the way to the paintings; {values}"
+    return f"style: {round(100 * measure.share(m.tuned, m.floor, m.ceiling))} % of the way to the paintings; {values}"
 
 
 def middle_part(m: Measure) -> str:
     """Return the share of the gap that is closed where no frame is, as the end of a line; nothing where there is no gap."""
     if m.ceiling <= m.floor:
         return ""
-    return f"; in the middles, without what lies at the edges, {100 * measure.share(m.tuned, m.floor, m.ceiling):.0f} %"
+    return f"; in the middles, without what lies at the edges, {round(100 * measure.share(m.tuned, m.floor, m.ceiling))} %"
 
 
 def prompt_line(m: Measure | None) -> str:

@@ -78,7 +78,7 @@ from diffusers import DiffusionPipeline
 pipe = DiffusionPipeline.from_pretrained({where})
 pipe.load_lora_weights(".", adapter_name="learned")  # this folder
 pipe.set_adapters("learned", {base.strength:g})
-picture = pipe({json.dumps(example(settings), ensure_ascii=False)}, {drawing(base)}).images[0]
+picture = pipe(prompt={json.dumps(example(settings), ensure_ascii=False)}, {drawing(base)}).images[0]
 ```
 
 Made with {made}, seed {settings.seed}. The base model's licence ({base.licence}) holds for it.

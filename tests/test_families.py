@@ -131,9 +131,16 @@ def test_diffusers_alone_reads_both_files_and_draws_the_same(base, run):
         assert made.tobytes() == wanted, file.name
 
 
-def test_the_card_and_the_file_for_other_programs_name_the_base(base, run):
+def test_the_code_on_the_card_draws_with_the_adapter(base, run, monkeypatch):
+    """As it stands there, in the run's folder."""
     card = (run.folder / "README.md").read_text()
-    assert base.licence in card and f"num_inference_steps={base.draw_steps}" in card
+    assert base.licence in card
+    monkeypatch.chdir(run.folder)
+    code = card.split("```python")[1].split("```")[0].replace('"pocket/model"', repr(base.repository))
+    made: dict = {}
+    exec(code, made)
+    assert made["picture"].size == (base.side,) * 2
+    assert made["pipe"].get_active_adapters() == ["learned"]
 
 
 def test_the_loss_is_that_of_the_diffusers_script(drawer):
