@@ -6,7 +6,6 @@ Follows diffusers' train_dreambooth_lora_flux2_klein.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from diffusers import DiffusionPipeline, Flux2KleinPipeline
@@ -15,10 +14,11 @@ from torch import Tensor, nn
 
 from lessons_lib.bases import Base
 from lessons_lib.families import parts
+from lessons_lib.families.flux import call
 from lessons_lib.families.parts import tokenizer
 from lessons_lib.session import Session, quiet
 
-__all__ = ["TARGETS", "tokenizer"]
+__all__ = ["TARGETS", "call", "tokenizer"]  # FLUX.1's drawing arguments
 # The script's own. In a single block the way out is called as the list is that holds a double block's, so each is named.
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0", "to_qkv_mlp_proj",
            *(f"single_transformer_blocks.{i}.attn.to_out" for i in range(48)))  # fmt: skip  # 20 in klein 4B, 24 in 9B
@@ -105,15 +105,6 @@ def guess(
 ) -> Tensor:
     """Return the latents believed to be under the noise, (n, 128, h, w): a velocity's whole way back."""
     return noisy - parts.each(sigma) * velocity(pipe.transformer, noisy, sigma, words, guidance)
-
-
-def call(base: Base, steps: int | None, guidance: float | None) -> dict[str, Any]:
-    """Return Flux2KleinPipeline's drawing arguments."""
-    return {
-        "height": base.side, "width": base.side, "num_inference_steps": steps or base.draw_steps,
-        "guidance_scale": base.guidance_scale if guidance is None else guidance,
-        "max_sequence_length": base.caption_tokens,
-    }  # fmt: skip
 
 
 def sample(

@@ -15,12 +15,17 @@ from torch import Tensor, nn
 
 from lessons_lib.bases import Base
 from lessons_lib.families import parts
-from lessons_lib.families.flux import encode_pictures
-from lessons_lib.families.flux2 import call
+from lessons_lib.families.flux import call, encode_pictures
 from lessons_lib.families.parts import noise_shape, tokenizer
 from lessons_lib.session import Session, precision, quiet
 
-__all__ = ["TARGETS", "call", "encode_pictures", "noise_shape", "tokenizer"]  # the VAE is FLUX.1's
+__all__ = [
+    "TARGETS",
+    "call",
+    "encode_pictures",
+    "noise_shape",
+    "tokenizer",
+]  # the VAE and the drawing arguments are FLUX.1's
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")  # attention, the script's own
 
 sample_sigma = parts.logit_normal
