@@ -9,16 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from IPython.display import Image as Shown
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from peft.utils.integrations import dequantize_module_weight
-from PIL import Image
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from lessons_lib.sheet import ACCENT, INK, LINE, MUTED, PAPER
-from lessons_lib.show import jpeg
+from lessons_lib.show import drawn
 
 SHORT = {"transformer_blocks": "double", "single_transformer_blocks": "single"}  # FLUX's two kinds of block
 
@@ -174,6 +172,4 @@ def spectrum(found: Sequence[Layer]) -> Shown:
 
 def jpeg_of(figure: Figure) -> Shown:
     """Return a figure as one JPEG; no pyplot, as in show.loss."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return Shown(data=jpeg(Image.fromarray(np.asarray(canvas.buffer_rgba()))), format="jpeg")
+    return drawn(figure)

@@ -170,6 +170,11 @@ def loss(run: Run, window: int = 25) -> Shown:
     axes.set(xlabel="step", ylabel="loss")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    canvas = FigureCanvasAgg(figure)  # no pyplot: it would draw a second, uncalled-for figure in the cell
+    return drawn(figure)
+
+
+def drawn(figure: Figure) -> Shown:
+    """Return a figure as a JPEG; without pyplot, which would draw a second, uncalled-for figure in the cell."""
+    canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return Shown(data=jpeg(Image.fromarray(np.asarray(canvas.buffer_rgba()))), format="jpeg")

@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from IPython.display import Image as Shown
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
 
 from lessons_lib import measure
 from lessons_lib.sheet import ACCENT, INK, LINE, MUTED, PAPER
-from lessons_lib.show import jpeg
+from lessons_lib.show import drawn
 
 COLOURS = (ACCENT, INK, MUTED)
 
@@ -48,6 +46,4 @@ def levels(
     axes.set(ylabel=measured, xlim=(-0.5, len(groups) - 0.1))  # room for the names of the lines
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(frameon=False, ncols=len(names[0]), loc="outside upper left", fontsize=9)
-    canvas = FigureCanvasAgg(figure)  # as in show.loss: no pyplot
-    canvas.draw()
-    return Shown(data=jpeg(Image.fromarray(np.asarray(canvas.buffer_rgba()))), format="jpeg")
+    return drawn(figure)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from IPython.display import Image as Shown
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 from torch import Tensor
@@ -22,7 +21,6 @@ from lessons_lib.generate import Drawer
 from lessons_lib.pictures import Picture
 from lessons_lib.runs import Run, Settings
 from lessons_lib.sheet import ACCENT, INK, LINE, MUTED, PAPER
-from lessons_lib.show import jpeg
 
 Pictures = Sequence[Image.Image]
 ROOT = Path(__file__).resolve().parents[2]
@@ -146,7 +144,7 @@ def path(found: Mapping[float, tuple[float, float]]) -> Shown:
         )
     axes.set(xlabel="share of the style gap", ylabel="prompt match", ylim=(0, 1.06))
     axes.spines[["top", "right"]].set_visible(False)
-    return shown(figure)
+    return show.drawn(figure)
 
 
 def bars(found: Mapping[str, float], measured: str) -> Shown:
@@ -160,7 +158,7 @@ def bars(found: Mapping[str, float], measured: str) -> Shown:
     axes.invert_yaxis()
     axes.set(xlabel=measured, xlim=(-0.02 if min(found.values()) >= 0 else min(found.values()) - 0.16, 1.12))
     axes.spines[["top", "right"]].set_visible(False)
-    return shown(figure)
+    return show.drawn(figure)
 
 
 def rungs(panels: Mapping[str, Mapping[str, Sequence[float]]], lines: Mapping[str, float]) -> Shown:
@@ -181,14 +179,7 @@ def rungs(panels: Mapping[str, Mapping[str, Sequence[float]]], lines: Mapping[st
         axes.set(facecolor=PAPER, xlim=(0, 1.02), ylim=(rows - 0.5, -0.5))
         axes.set_title(name, fontsize=10, color=INK)
         axes.spines[["top", "right"]].set_visible(False)
-    return shown(figure)
-
-
-def shown(figure: Figure) -> Shown:
-    """Return a figure as a JPEG; no pyplot, as in show.loss."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return Shown(data=jpeg(Image.fromarray(np.asarray(canvas.buffer_rgba()))), format="jpeg")
+    return show.drawn(figure)
 
 
 def check_fraud(fraud: Callable, drawings: Pictures, paintings: Pictures, held_out: Pictures) -> str:

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import torch
 from IPython.display import Image as Shown
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 from torch import Tensor, nn
@@ -31,7 +30,7 @@ from lessons_lib.generate import Drawer
 from lessons_lib.pictures import Picture
 from lessons_lib.runs import Run, Settings
 from lessons_lib.sheet import ACCENT, INK, LINE, MUTED, PAPER, font, paste
-from lessons_lib.show import jpeg
+from lessons_lib.show import drawn, jpeg
 from lessons_lib.state import Lesson, Step
 
 TRIGGER = "thgh96"
@@ -313,13 +312,6 @@ def work(model: nn.Module, base: Base) -> float:
 def wobble(values: Sequence[float]) -> float:
     """Return how far a value lies from the one before it, on average."""
     return float(np.abs(np.diff(values)).mean())
-
-
-def drawn(sheet: Figure) -> Shown:
-    """Return a figure as a JPEG, without pyplot, which would show it twice."""
-    canvas = FigureCanvasAgg(sheet)
-    canvas.draw()
-    return Shown(data=jpeg(Image.fromarray(np.asarray(canvas.buffer_rgba()))), format="jpeg")
 
 
 def opening(path: Path, sigma: float = 0.6) -> None:

@@ -133,11 +133,7 @@ def guess(
 
 def call(base: Base, steps: int | None, guidance: float | None) -> dict[str, Any]:
     """Return FluxPipeline's drawing arguments."""
-    return {
-        "height": base.side, "width": base.side, "num_inference_steps": steps or base.draw_steps,
-        "guidance_scale": base.guidance_scale if guidance is None else guidance,
-        "max_sequence_length": base.caption_tokens,
-    }  # fmt: skip
+    return parts.call(base, steps, guidance) | {"max_sequence_length": base.caption_tokens}
 
 
 def sample(

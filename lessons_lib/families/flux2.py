@@ -92,19 +92,7 @@ def velocity(
     return made[:, : tokens.shape[1]].permute(0, 2, 1).reshape(noisy.shape)
 
 
-def loss(
-    denoiser: nn.Module, latents: Tensor, words: dict[str, Tensor], noise: Tensor, sigma: Tensor
-) -> Tensor:
-    """Return the mean squared error of the predicted velocity noise - latents, (n,)."""
-    return parts.error(velocity(denoiser, parts.mixed(latents, noise, sigma), sigma, words), noise - latents)
-
-
-@torch.no_grad()
-def guess(
-    pipe: DiffusionPipeline, noisy: Tensor, sigma: Tensor, words: dict[str, Tensor], guidance: float = 1.0
-) -> Tensor:
-    """Return the latents believed to be under the noise, (n, 128, h, w): a velocity's whole way back."""
-    return noisy - parts.each(sigma) * velocity(pipe.transformer, noisy, sigma, words, guidance)
+loss, guess = parts.flow(velocity)
 
 
 def sample(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import torch
 from diffusers import DiffusionPipeline
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import AutoTokenizer
 
 from lessons_lib.bases import Base, verify
@@ -80,6 +80,31 @@ def mixed(latents: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
 def error(made: Tensor, wanted: Tensor) -> Tensor:
     """Return the mean squared error of each example, (n,), in float32."""
     return (made.float() - wanted.float()).square().flatten(1).mean(1)
+
+
+def flow(velocity: Callable[..., Tensor]) -> tuple[Callable[..., Tensor], Callable[..., Tensor]]:
+    """Return (loss, guess) of a family, see `Family`, from what its denoiser makes of noisy latents: noise - latents, (n, c, h, w)."""
+
+    def loss(
+        denoiser: nn.Module, latents: Tensor, words: dict[str, Tensor], noise: Tensor, sigma: Tensor
+    ) -> Tensor:
+        return error(velocity(denoiser, mixed(latents, noise, sigma), sigma, words), noise - latents)
+
+    @torch.no_grad()
+    def guess(
+        pipe: DiffusionPipeline, noisy: Tensor, sigma: Tensor, words: dict[str, Tensor], guidance: float = 1.0
+    ) -> Tensor:
+        return noisy - each(sigma) * velocity(pipe.transformer, noisy, sigma, words, guidance)
+
+    return loss, guess
+
+
+def call(base: Base, steps: int | None, guidance: float | None) -> dict[str, Any]:
+    """Return the drawing arguments that every pipeline takes."""
+    return {
+        "height": base.side, "width": base.side, "num_inference_steps": steps or base.draw_steps,
+        "guidance_scale": base.guidance_scale if guidance is None else guidance,
+    }  # fmt: skip
 
 
 def logit_normal(count: int, generator: torch.Generator) -> Tensor:

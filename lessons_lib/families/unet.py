@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, DiffusionPipeline
@@ -18,10 +17,10 @@ from torch import Tensor, nn
 
 from lessons_lib.bases import Base
 from lessons_lib.families import parts
-from lessons_lib.families.parts import each, noise_shape, tokenizer
+from lessons_lib.families.parts import call, each, noise_shape, tokenizer
 from lessons_lib.session import Session, precision, quiet
 
-__all__ = ["TARGETS", "noise_shape", "tokenizer"]
+__all__ = ["TARGETS", "call", "noise_shape", "tokenizer"]
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")  # attention, the scripts' own
 NOISE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "prediction_type": "epsilon",
          "num_train_timesteps": 1000}  # fmt: skip  # what both models were trained with
@@ -83,12 +82,10 @@ def predicted_noise(denoiser: nn.Module, noisy: Tensor, sigma: Tensor, words: di
     more = {}
     if (
         "pooled" in words
-    ):  # SDXL is told the sizes of the picture as it was and as it is to be, and where it was cut
+    ):  # SDXL is told the picture's size as it was, where it was cut, and its size as it is to be
         height, width = (CELL * side for side in noisy.shape[-2:])
-        sizes = torch.tensor([[height, width, 0, 0, height, width]], device=noisy.device).expand(
-            len(noisy), -1
-        )
-        more = {"added_cond_kwargs": {"text_embeds": words["pooled"], "time_ids": sizes.to(noisy.dtype)}}
+        sizes = noisy.new_tensor([[height, width, 0, 0, height, width]]).expand(len(noisy), -1)
+        more = {"added_cond_kwargs": {"text_embeds": words["pooled"], "time_ids": sizes}}
     scaled = (noisy / each(length)).to(noisy.dtype)
     return denoiser(scaled, number, encoder_hidden_states=words["states"], return_dict=False, **more)[0]
 
@@ -113,14 +110,6 @@ def guess(
 def sample_sigma(count: int, generator: torch.Generator) -> Tensor:
     """Return (count,) noise levels, each of the thousand as likely as another."""
     return levels()[torch.randint(len(levels()), (count,), generator=generator)]
-
-
-def call(base: Base, steps: int | None, guidance: float | None) -> dict[str, Any]:
-    """Return the drawing arguments of both pipelines."""
-    return {
-        "height": base.side, "width": base.side, "num_inference_steps": steps or base.draw_steps,
-        "guidance_scale": base.guidance_scale if guidance is None else guidance,
-    }  # fmt: skip
 
 
 def sample(

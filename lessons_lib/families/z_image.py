@@ -15,17 +15,12 @@ from torch import Tensor, nn
 
 from lessons_lib.bases import Base
 from lessons_lib.families import parts
-from lessons_lib.families.flux import call, encode_pictures
+from lessons_lib.families.flux import call, decode, encode_pictures
 from lessons_lib.families.parts import noise_shape, tokenizer
 from lessons_lib.session import Session, precision, quiet
 
-__all__ = [
-    "TARGETS",
-    "call",
-    "encode_pictures",
-    "noise_shape",
-    "tokenizer",
-]  # the VAE and the drawing arguments are FLUX.1's
+# The VAE and the drawing arguments are FLUX.1's.
+__all__ = ["TARGETS", "call", "decode", "encode_pictures", "noise_shape", "tokenizer"]
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")  # attention, the script's own
 
 sample_sigma = parts.logit_normal
@@ -35,14 +30,6 @@ def load(base: Base, session: Session) -> ZImagePipeline:
     """Return the ZImagePipeline; on a GPU that has no bfloat16 it is loaded in float32."""
     half = precision(session, base) == torch.float16
     return parts.load(ZImagePipeline, base, replace(session, dtype=torch.float32) if half else session)
-
-
-@torch.no_grad()
-def decode(pipe: DiffusionPipeline, latents: Tensor) -> list[Image]:
-    """Return the pictures that (n, 16, h, w) latents stand for."""
-    vae = pipe.vae
-    made = vae.decode((latents / vae.config.scaling_factor + vae.config.shift_factor).to(vae.dtype)).sample
-    return pipe.image_processor.postprocess(made)
 
 
 @torch.no_grad()
@@ -64,26 +51,19 @@ def each_caption(words: dict[str, Tensor]) -> list[Tensor]:
     return [states[told] for states, told in zip(words["states"], words["told"], strict=True)]
 
 
-def velocity(denoiser: nn.Module, noisy: Tensor, sigma: Tensor, words: dict[str, Tensor]) -> Tensor:
-    """Return the predicted noise - latents, (n, 16, h, w): the model's answer turned round, as its clock is."""
+def velocity(
+    denoiser: nn.Module, noisy: Tensor, sigma: Tensor, words: dict[str, Tensor], guidance: float = 1.0
+) -> Tensor:
+    """Return the predicted noise - latents, (n, 16, h, w): the model's answer turned round, as its clock is.
+
+    `guidance` is no number this model knows.
+    """
     pictures = list(noisy.unsqueeze(2).unbind())
     made = denoiser(pictures, 1 - sigma, each_caption(words), return_dict=False)[0]
     return -torch.stack(made).squeeze(2)
 
 
-def loss(
-    denoiser: nn.Module, latents: Tensor, words: dict[str, Tensor], noise: Tensor, sigma: Tensor
-) -> Tensor:
-    """Return the mean squared error of the predicted velocity noise - latents, (n,)."""
-    return parts.error(velocity(denoiser, parts.mixed(latents, noise, sigma), sigma, words), noise - latents)
-
-
-@torch.no_grad()
-def guess(
-    pipe: DiffusionPipeline, noisy: Tensor, sigma: Tensor, words: dict[str, Tensor], guidance: float = 1.0
-) -> Tensor:
-    """Return the latents believed to be under the noise, (n, 16, h, w). `guidance` is no number this model knows."""
-    return noisy - parts.each(sigma) * velocity(pipe.transformer, noisy, sigma, words)
+loss, guess = parts.flow(velocity)
 
 
 def sample(
