@@ -149,19 +149,20 @@ def page(told: dict[str, Any]) -> str:
         lines.append(
             f"{start} {row['step']:.3f} | {beside} | {row['memory']:.1f} | {picture} | {row['attention']} |"
         )
+    counts = sorted({str(row["steps"]) for row in rows if "step" in row})
     drawn = ", ".join(f"{name} {bases.find(name).draw_steps}" for name in own)
     return "\n".join([
         "# What a step costs at the real size", "",
-        f"Written by `python -m benchmarks.real_size`; not edited by hand: {recorded.source(told)}.", "",
+        f"Written by `python -m benchmarks.real_size` from notebooks/recorded/real_size.json: {recorded.source(told)}.", "",
         "**The weights are random**: architectures, sizes and code are the real ones, the pictures they draw are noise. That tells "
         "what a step costs and nothing about what is learned.", "",
-        f"Rank 16, batch 1, bfloat16, 12 to 20 steps, of which the first {FIRST} are not timed; *s a step* is the median of the "
-        f"others. {', '.join(LARGE)}: with gradient checkpointing, in ours and in the script. *Memory* is the most that the GPU "
+        f"Rank 16, batch 1, bfloat16, {' or '.join(counts)} steps, of which the first {FIRST} are not timed; *s a step* is the "
+        f"median of the others. {', '.join(LARGE)}: with gradient checkpointing, in ours and in the script. *Memory* is the most that the GPU "
         "had in use from loading to the last step, encoding of captions and pictures included: what has to fit. diffusers' "
         "scripts for SD 1.5 and SDXL encode each picture anew at every step; the others, and ours, encode once. *s a picture*: "
         f"one, drawn with the base's own number of steps ({drawn}). *Compiled*: with `compile=True`, whose first step takes "
         "longer. *Attention*: which kernels of PyTorch's. cuDNN's ended the training of FLUX.1 with an illegal memory access, in "
-        "ours and in the script, so neither uses them any more.", "",
+        "ours and in the script, so neither uses them any more.", *(("", told["result"]["note"]) if "note" in told["result"] else ()), "",
         "| base | billion parameters | px | program | s a step | beside ours | memory, GB | s a picture | attention |",
         "|---|---|---|---|---|---|---|---|---|", *lines, "",
     ])  # fmt: skip
@@ -177,6 +178,8 @@ def main() -> None:
     parser.add_argument("--recorded", type=Path, default=recorded.FOLDER, help="folder for its rows (%(default)s)")
     parser.add_argument("--small", action="store_true", help="miniatures of 64 px: whether it runs, not how fast")
     o = parser.parse_args()
+    if o.small and HERE in (o.out, o.recorded.parent / "benchmarks"):
+        parser.error("--small needs --out and --recorded: a miniature's figures have no place beside the real ones")
     # A model is written and read several times: where there is a file system in memory it takes that.
     memory = Path("/dev/shm")
     os.environ["HF_HUB_OFFLINE"] = "1"
@@ -191,7 +194,8 @@ def main() -> None:
             found = competitors(name, model, data, folder, o.scripts.resolve(), side, o.steps, name in o.compiled)
             for program, run in found.items():
                 print(f"{name}, {program} ...", file=sys.stderr, flush=True)
-                row = {"base": name, "side": side, "program": program, "parameters": blank.denoiser_size(name), "attention": "flash"}  # fmt: skip
+                row = {"base": name, "side": side, "program": program, "parameters": blank.denoiser_size(name),
+                       "steps": o.steps, "attention": "flash"}  # fmt: skip
                 try:
                     row |= run()
                 except RuntimeError as problem:

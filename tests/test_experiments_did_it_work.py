@@ -107,7 +107,7 @@ def test_the_checks_of_the_exercises(squares):
     assert "not deceived" in check(lambda d, p: d) and check(lambda d, p: p).endswith("deceived")
     assert did_it_work.check_needed(None) == did_it_work.check_claims(None) == "not attempted yet"
     assert did_it_work.check_needed(10) == did_it_work.check_claims("da") == "right"
-    assert "15%" in did_it_work.check_needed(9) and "15%" in did_it_work.check_needed(3)
+    assert "15%" in did_it_work.check_needed(9) and "other side" in did_it_work.check_needed(2)
     assert "so would fewer" in did_it_work.check_needed(11)
     assert "expected a picture, found str" in check(lambda d, p: "a fraud")
     assert "who chose" in did_it_work.check_claims("ab") and "missing" in did_it_work.check_claims("a")

@@ -204,7 +204,9 @@ def check_needed(mine: int | None, answers: int = 12) -> str:
         return "not attempted yet"
     if mine > (blind.needed(answers) or answers):
         return "that would do; so would fewer"
-    luck = blind.two_sided(max(mine, answers - mine), answers)
+    if 2 * mine < answers:
+        return "then there are more for the other side: name the larger number"
+    luck = blind.two_sided(mine, answers)
     return (
         "right" if luck < blind.DOUBT else f"a coin is as one-sided in {luck:.0%} of such tests; try another"
     )
