@@ -12,8 +12,10 @@ from diffusers import FluxPipeline
 from diffusers.optimization import get_scheduler
 from peft.utils import get_peft_model_state_dict
 
-from lessons_lib import bases, lora, pictures
-from lessons_lib.families import flux
+from lessons_lib.adapters import lora
+from lessons_lib.dataset import pictures
+from lessons_lib.models import bases
+from lessons_lib.models.families import flux
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from diffusers import AutoencoderKL, AutoencoderKLFlux2
 from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer, PreTrainedModel, Qwen2Tokenizer, T5Tokenizer
 
-from lessons_lib.bases import POCKET
+from lessons_lib.paths import POCKET
 
 CHAT = (  # Qwen3's template, as far as one question needs it
     "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}{% endfor %}"

@@ -26,10 +26,14 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from benchmarks.speed import HERE, SAMPLE, processor
-from lessons_lib import bases, cache, families, forecast, loop, lora, optimizers, pictures, processes, train
-from lessons_lib.runs import Settings
+from lessons_lib import storage
+from lessons_lib.adapters import lora
+from lessons_lib.adapters.run import Settings
+from lessons_lib.dataset import pictures
+from lessons_lib.models import bases, families
 from lessons_lib.session import current
-from lessons_lib.state import Lesson, State
+from lessons_lib.training import distributed, forecast, loop, optimizers, train
+from lessons_lib.training.state import Lesson, State
 
 CASES = {
     "pictures": (4, 50, 500, 5000),
@@ -67,13 +71,13 @@ def case(count: int, batch: int, side: int, steps: int, folder: Path) -> Cost:
     plan = Settings(trigger="mugh4l", steps=steps + FIRST, batch=batch, caption_dropout=0.0).filled(base)
     flux = families.find("flux")
     pipe = flux.load(base, current())
-    latents = cache.encode_to(
+    latents = storage.encode_to(
         folder / "latents",
         (p.image for p in crops(count, side)),
         {},
         lambda image: flux.encode_pictures(pipe, pictures.pixels([image], side))[0],
     )
-    words = cache.encode_words_to(
+    words = storage.encode_words_to(
         folder / "words",
         [*(f"picture {number}, mugh4l" for number in range(count)), "mugh4l"],
         {},
@@ -86,7 +90,7 @@ def case(count: int, batch: int, side: int, steps: int, folder: Path) -> Cost:
     optimizer = optimizers.optimizer(list(parameters.values()), plan)
     rates = optimizers.schedule(optimizer, plan)
     state = State(parameters, optimizer, rates, torch.Generator().manual_seed(0), loop.scaler(model))
-    accelerator, ends = processes.accelerator(), []
+    accelerator, ends = distributed.accelerator(), []
     for _ in range(plan.steps):
         loop.one_step(flux, model, Lesson(latents, words), plan, state, accelerator)
         ends.append(time.perf_counter())

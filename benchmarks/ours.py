@@ -12,8 +12,10 @@ from typing import Any
 
 from PIL.Image import Image
 
-from lessons_lib import bases, pictures, train
-from lessons_lib.runs import Settings
+from lessons_lib.adapters.run import Settings
+from lessons_lib.dataset import pictures
+from lessons_lib.models import bases
+from lessons_lib.training import train
 
 
 def main() -> None:

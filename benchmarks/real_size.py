@@ -26,8 +26,11 @@ import torch
 
 from benchmarks import blank
 from benchmarks.speed import BAR, HERE, SAMPLE, watched
-from lessons_lib import bases, captions, dataset, families, pictures, recorded
-from lessons_lib.pictures import Picture
+from lessons_lib.course import recorded
+from lessons_lib.dataset import captions, export, pictures
+from lessons_lib.dataset.pictures import Picture
+from lessons_lib.models import bases, families
+from lessons_lib.paths import RECORDED
 
 FIRST = 4  # steps that are not timed
 SCRIPTS = {
@@ -131,7 +134,7 @@ def material(folder: Path, side: int) -> Path:
     found = pictures.for_training(pictures.load(SAMPLE, side=side))[:4]
     texts = captions.captions(found, "mugh4l", "style")
     whole = [Picture(p.path.with_suffix(".png"), pictures.square(p.image, side)) for p in found]
-    return dataset.write(whole, folder / "pictures", texts) / "train"
+    return export.write(whole, folder / "pictures", texts) / "train"
 
 
 def page(told: dict[str, Any]) -> str:
@@ -175,7 +178,7 @@ def main() -> None:
     parser.add_argument("--compiled", nargs="*", default=[], choices=list(SCRIPTS), help="bases to time compiled as well")
     parser.add_argument("--steps", type=int, default=20, help="training steps of each (%(default)s)")
     parser.add_argument("--out", type=Path, default=HERE, help="folder for the table (%(default)s)")
-    parser.add_argument("--recorded", type=Path, default=recorded.FOLDER, help="folder for its rows (%(default)s)")
+    parser.add_argument("--recorded", type=Path, default=RECORDED, help="folder for its rows (%(default)s)")
     parser.add_argument("--small", action="store_true", help="miniatures of 64 px: whether it runs, not how fast")
     o = parser.parse_args()
     if o.small and HERE in (o.out, o.recorded.parent / "benchmarks"):

@@ -29,9 +29,11 @@ import torch
 from torch import Tensor
 
 from benchmarks import floor
-from lessons_lib import bases, captions, dataset, lora, pictures
-from lessons_lib.families import flux
-from lessons_lib.pictures import Picture
+from lessons_lib.adapters import lora
+from lessons_lib.dataset import captions, export, pictures
+from lessons_lib.dataset.pictures import Picture
+from lessons_lib.models import bases
+from lessons_lib.models.families import flux
 from lessons_lib.session import current
 
 HERE = Path(__file__).resolve().parent
@@ -117,7 +119,7 @@ def material(folder: Path) -> tuple[Path, list[Picture]]:
     found = pictures.for_training(pictures.load(SAMPLE, side=BASE.side))
     texts = captions.captions(found, "mugh4l", "style")
     whole = [Picture(p.path.with_suffix(".png"), pictures.square(p.image, BASE.side)) for p in found]
-    data = dataset.write(whole, folder / "pictures", texts) / "train"
+    data = export.write(whole, folder / "pictures", texts) / "train"
     return data, pictures.load(data, side=BASE.side)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lessons_lib.runs import CHOICES
+from lessons_lib.adapters.run import CHOICES
+from lessons_lib.paths import SAMPLE
 
-DEMO_PICTURES = Path(__file__).resolve().parents[1] / "data" / "sample_mughal"
 DEMO_TRIGGER = "mugh4l"
 
 EXAMPLES = """examples:
@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="command")
 
     demo = commands.add_parser("demo", help="teach the practice paintings and show before and after")
-    demo.set_defaults(folder=DEMO_PICTURES, trigger=DEMO_TRIGGER, mode="style", base="pocket", hold_out=None)
+    demo.set_defaults(folder=SAMPLE, trigger=DEMO_TRIGGER, mode="style", base="pocket", hold_out=None)
     add_run(demo, default_out=Path("runs/demo"))
 
     train = commands.add_parser("train", help="teach a folder of pictures and show before and after")

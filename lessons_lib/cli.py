@@ -19,10 +19,10 @@ from lessons_lib.arguments import parser
 
 # The library is imported inside the commands: torch takes seconds to load, which `lessons --help` need not wait for.
 if TYPE_CHECKING:
-    from lessons_lib.bases import Base
-    from lessons_lib.pictures import Picture
-    from lessons_lib.runs import Run, Settings
-    from lessons_lib.state import Step
+    from lessons_lib.adapters.run import Run, Settings
+    from lessons_lib.dataset.pictures import Picture
+    from lessons_lib.models.bases import Base
+    from lessons_lib.training.state import Step
 
 SUBJECTS = ("an elephant", "a horse", "a tiger", "a castle")
 SCENES = (
@@ -57,14 +57,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def train(args: Namespace) -> int:
     """Read, check, train, compare: the whole job."""
-    from lessons_lib import bases, cache, captions, families, inspection, pictures, processes, session
-    from lessons_lib import train as training
+    from lessons_lib import session, storage
+    from lessons_lib.dataset import captions, pictures
+    from lessons_lib.inspection import report as inspection
+    from lessons_lib.models import bases, families
+    from lessons_lib.training import distributed
+    from lessons_lib.training import train as training
 
     start = time.monotonic()
     base = bases.find(args.base)
     tokenizer = families.find(base.family).tokenizer(base)
     found = pictures.load(args.folder, side=base.side)
-    report = inspection.inspect(args.folder, base, cache.home() / "looks")
+    report = inspection.inspect(args.folder, base, storage.home() / "looks")
     chosen, held_out = divide(found, args.hold_out, partial(inspection.held_out, report))
     print(session.card(session.current(), base))
     for line in inspection.lines(report):
@@ -88,7 +92,7 @@ def train(args: Namespace) -> int:
         )  # fmt: skip
     if FOLLOWS:
         return 0
-    if processes.divided(processes.accelerator()):
+    if distributed.divided(distributed.accelerator()):
         print(
             f"the adapter is in {run.folder}; before and after: lessons compare {run.folder}, in one process"
         )
@@ -112,7 +116,7 @@ def train(args: Namespace) -> int:
 
 def training_settings(args: Namespace, samples: Sequence[str]) -> Settings:
     """Return the settings that the options ask for; a run is named after its folder, or else its trigger word."""
-    from lessons_lib.runs import Settings
+    from lessons_lib.adapters.run import Settings
 
     known = {field.name for field in dataclasses.fields(Settings)}
     given = {name: value for name, value in vars(args).items() if name in known and value is not None}
@@ -122,8 +126,8 @@ def training_settings(args: Namespace, samples: Sequence[str]) -> Settings:
 
 def compare(args: Namespace) -> int:
     """Draw before and after for a run that exists."""
-    from lessons_lib import bases
-    from lessons_lib.runs import Run
+    from lessons_lib.adapters.run import Run
+    from lessons_lib.models import bases
 
     run = Run.load(args.run)
     chosen, held_out = pictures_of(run, args.pictures)
@@ -135,15 +139,15 @@ def compare(args: Namespace) -> int:
 
 def info(args: Namespace) -> int:
     """Print what a run holds."""
-    from lessons_lib import share
+    from lessons_lib.adapters import model_card
 
-    print(*share.info(args.run), sep="\n")
+    print(*model_card.info(args.run), sep="\n")
     return 0
 
 
 def bases(args: Namespace) -> int:
     """Print the base models, two lines each."""
-    from lessons_lib.bases import BASES
+    from lessons_lib.models.bases import BASES
 
     for base in BASES.values():
         gate = ", asks for a login" if base.gated else ""
@@ -156,17 +160,21 @@ def bases(args: Namespace) -> int:
 
 def check(args: Namespace) -> int:
     """Print the report on a folder and a trigger word; code 1 when something must be fixed before training."""
-    from lessons_lib import bases, cache, inspection, inspection_page
+    from lessons_lib import storage
+    from lessons_lib.inspection import html
+    from lessons_lib.inspection import report as inspection
+    from lessons_lib.models import bases
 
     base = bases.find(args.base)
     with counting_bar("looking", "picture") as on_picture:
-        report = inspection.inspect(args.folder, base, cache.home() / "looks", on_picture)
+        report = inspection.inspect(args.folder, base, storage.home() / "looks", on_picture)
     print(*inspection.lines(report), sep="\n")
     if args.html:
-        args.html.write_text(inspection_page.page(report), encoding="utf-8")
+        args.html.write_text(html.page(report), encoding="utf-8")
         print(f"report   {args.html}")
     if args.trigger:
-        from lessons_lib import captions, families
+        from lessons_lib.dataset import captions
+        from lessons_lib.models import families
 
         tokenizer = families.find(base.family).tokenizer(base)
         found = captions.concerns(inspection.to_train(report), args.trigger, tokenizer, base.caption_tokens)
@@ -176,7 +184,7 @@ def check(args: Namespace) -> int:
 
 def fetch(args: Namespace) -> int:
     """Fetch the list of real paintings, or say that the practice paintings take their place (code 1)."""
-    from lessons_lib import museum
+    from lessons_lib.dataset import museum
 
     try:
         with counting_bar("fetching", "painting") as on_picture:
@@ -203,7 +211,7 @@ def divide(
 
     Raises ValueError when fewer than three would be left to learn from.
     """
-    from lessons_lib import pictures
+    from lessons_lib.dataset import pictures
 
     kept, chosen = pictures.held_out(found), pictures.for_training(found)
     if kept:
@@ -223,7 +231,7 @@ def pictures_of(run: Run, folder: Path | None) -> tuple[list[Picture], list[Pict
 
     Raises ValueError when none of them is where it was.
     """
-    from lessons_lib import pictures
+    from lessons_lib.dataset import pictures
 
     names = {path.name for path in run.pictures}
     source = folder or source_of(run.pictures)
@@ -253,8 +261,8 @@ def judge(
     out: Path,
 ) -> None:
     """Draw before and after, save picture and report into `out`, print the five lines and where things are."""
-    from lessons_lib import compare
-    from lessons_lib.generate import Drawer
+    from lessons_lib.evaluation import compare
+    from lessons_lib.evaluation.sampler import Drawer
 
     with counting_bar("drawing", "row") as on_row:
         result = compare.compare(Drawer(base), run, prompts, seeds, held_out, chosen, on_row)

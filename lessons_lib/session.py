@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING:
-    from lessons_lib.bases import Base
+    from lessons_lib.models.bases import Base
 
 
 @dataclass(frozen=True)

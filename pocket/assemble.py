@@ -11,7 +11,7 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline
 from safetensors.torch import save_file
 
-from lessons_lib.bases import SUMS
+from lessons_lib.models.bases import SUMS
 from pocket import corpus, flow, guidance, latents
 from pocket.flow import MODEL
 

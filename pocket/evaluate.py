@@ -20,9 +20,9 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import CLIPModel, CLIPTokenizer
 
-from lessons_lib.generate import Drawer
-from lessons_lib.measure import features
-from lessons_lib.pictures import pixels, square
+from lessons_lib.dataset.pictures import pixels, square
+from lessons_lib.evaluation.metrics import features
+from lessons_lib.evaluation.sampler import Drawer
 from pocket import assemble, clip, corpus, scenes, schnell, text, vae
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from lessons_lib.families.flux import pack
+from lessons_lib.models.families.flux import pack
 from pocket import corpus, scenes, vae
 from pocket.muon import FAST
 

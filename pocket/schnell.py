@@ -17,7 +17,7 @@ from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 from torch import Tensor
 
-from lessons_lib.families.flux import TARGETS
+from lessons_lib.models.families.flux import TARGETS
 from pocket import corpus, flow, scenes
 from pocket.assemble import write_sums
 from pocket.flow import MODEL

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
 
-from lessons_lib import captions, pictures, train
-from lessons_lib.generate import Drawer
-from lessons_lib.pictures import Picture
-from lessons_lib.runs import Run, Settings
-
-SAMPLE = Path(__file__).parents[1] / "data" / "sample_mughal"
+from lessons_lib.adapters.run import Run, Settings
+from lessons_lib.dataset import captions, pictures
+from lessons_lib.dataset.pictures import Picture
+from lessons_lib.evaluation.sampler import Drawer
+from lessons_lib.paths import SAMPLE
+from lessons_lib.training import train
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -7,8 +7,8 @@ from peft import LoraConfig, inject_adapter_in_model
 from PIL import Image
 from torch import nn
 
-from lessons_lib import anatomy, lora
-from lessons_lib.anatomy import Layer
+from lessons_lib.adapters import lora, spectrum
+from lessons_lib.adapters.spectrum import Layer
 
 
 @pytest.fixture
@@ -29,11 +29,11 @@ def change(layer):
 def test_singular_values_need_no_big_product():
     down, up = torch.randn(4, 30), torch.randn(20, 4)
     expected = torch.linalg.svdvals(up @ down)[:4]
-    torch.testing.assert_close(anatomy.singular_values(down, up), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(spectrum.singular_values(down, up), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_layers_tell_the_change_that_peft_makes(learned):
-    for layer, module in zip(anatomy.layers(learned), learned["blocks"], strict=True):
+    for layer, module in zip(spectrum.layers(learned), learned["blocks"], strict=True):
         expected = torch.linalg.svdvals(change(module))[:4]
         torch.testing.assert_close(layer.values, expected, rtol=1e-5, atol=1e-5)
         assert layer.norm == pytest.approx(float(change(module).norm()), rel=1e-5)
@@ -42,7 +42,7 @@ def test_layers_tell_the_change_that_peft_makes(learned):
 
 def test_a_layer_as_wide_as_flux_takes_no_time_and_no_memory():
     down, up = torch.randn(16, 3072), torch.randn(12288, 16)  # the product would be 150 MB
-    assert anatomy.singular_values(down, up).shape == (16,)
+    assert spectrum.singular_values(down, up).shape == (16,)
 
 
 @pytest.mark.parametrize(
@@ -68,32 +68,32 @@ def test_thinner_is_the_nearest_of_its_rank(rank):
     down, up = torch.randn(4, 9), torch.randn(7, 4)
     u, values, v = torch.linalg.svd(up @ down)
     nearest = u[:, :rank] * values[:rank] @ v[:rank]
-    new_down, new_up = anatomy.thinner(down, up, rank)
+    new_down, new_up = spectrum.thinner(down, up, rank)
     assert new_down.shape == down.shape and new_up.shape == up.shape
     torch.testing.assert_close(new_up @ new_down, nearest, rtol=1e-4, atol=1e-5)
 
 
 def test_cutting_a_model_leaves_so_many_directions(learned):
     before = [change(module) for module in learned["blocks"]]
-    anatomy.cut(learned, 4)
+    spectrum.cut(learned, 4)
     for module, old in zip(learned["blocks"], before, strict=True):
         torch.testing.assert_close(change(module), old, rtol=1e-4, atol=1e-5)
-    anatomy.cut(learned, 2)
-    for layer in anatomy.layers(learned):
+    spectrum.cut(learned, 2)
+    for layer in spectrum.layers(learned):
         assert layer.kept(2) == pytest.approx(1) and layer.kept(1) < 1
 
 
 def test_rank_0_and_a_model_without_adapter_are_refused():
     with pytest.raises(ValueError, match="the rank is 0"):
-        anatomy.thinner(torch.randn(2, 3), torch.randn(3, 2), 0)
+        spectrum.thinner(torch.randn(2, 3), torch.randn(3, 2), 0)
     with pytest.raises(ValueError, match="no layer has an adapter"):
-        anatomy.layers(nn.Sequential(nn.Linear(2, 2)))
+        spectrum.layers(nn.Sequential(nn.Linear(2, 2)))
 
 
 def test_what_is_found_follows_the_strength(learned):
-    full = anatomy.layers(learned)[0].norm
+    full = spectrum.layers(learned)[0].norm
     learned["blocks"][0].set_scale("default", 0.5)
-    assert anatomy.layers(learned)[0].norm == pytest.approx(full / 2)
+    assert spectrum.layers(learned)[0].norm == pytest.approx(full / 2)
 
 
 def test_a_map_has_a_place_for_every_layer_of_the_model(drawer):
@@ -101,13 +101,13 @@ def test_a_map_has_a_place_for_every_layer_of_the_model(drawer):
     lora.attach(model, 4, 4, drawer.family.TARGETS, 0)
     for p in lora.learned(model).values():
         nn.init.normal_(p)
-    found = anatomy.layers(model)
-    kinds, blocks, table = anatomy.grid(found)
+    found = spectrum.layers(model)
+    kinds, blocks, table = spectrum.grid(found)
     assert len(found) == lora.on_paper(drawer.pipe.transformer, 4, drawer.family.TARGETS).layers
     assert (~torch.tensor(table).isnan()).sum() == len(found) and table.shape == (len(kinds), len(blocks))
-    assert [anatomy.short(b) for b in blocks][:3] == ["double 0", "double 1", "single 0"]
-    assert anatomy.short(blocks[-1]) == "no block"
-    for shown in (anatomy.model_map(found), anatomy.spectrum(found)):
+    assert [spectrum.short(b) for b in blocks][:3] == ["double 0", "double 1", "single 0"]
+    assert spectrum.short(blocks[-1]) == "no block"
+    for shown in (spectrum.model_map(found), spectrum.spectrum(found)):
         assert Image.open(io.BytesIO(shown.data)).format == "JPEG" and len(shown.data) < 60_000
 
 
@@ -120,4 +120,4 @@ def test_a_map_has_a_place_for_every_layer_of_the_model(drawer):
     ],
 )
 def test_a_layer_is_placed_by_its_first_number(name, place):
-    assert anatomy.placed(name) == place
+    assert spectrum.placed(name) == place

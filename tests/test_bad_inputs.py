@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lessons_lib import pictures, zips
-from lessons_lib.pictures import PictureError
+from lessons_lib.dataset import archives, pictures
+from lessons_lib.dataset.pictures import PictureError
 
 NAMES = (
     "चित्र मुग़ल",
@@ -207,11 +207,11 @@ def test_bad_zips_cost_no_good_picture_and_write_nothing(tmp_path, monkeypatch):
 
 def test_zips_have_limits(tmp_path, monkeypatch):
     (tmp_path / "a.zip").write_bytes(zipped({"a.png": packed(), "b.png": packed()}))
-    monkeypatch.setattr(zips, "MOST_FILES", 1)
+    monkeypatch.setattr(archives, "MOST_FILES", 1)
     with pytest.raises(PictureError, match=r"a.zip: holds 2 files of 0.0 GB; expected at most 1 files"):
         pictures.survey(tmp_path / "a.zip")
-    monkeypatch.setattr(zips, "MOST_FILES", 10)
-    monkeypatch.setattr(zips, "MOST_GIGABYTES", 1e-6)
+    monkeypatch.setattr(archives, "MOST_FILES", 10)
+    monkeypatch.setattr(archives, "MOST_GIGABYTES", 1e-6)
     with pytest.raises(PictureError, match="expected at most 10 files and 1e-06 GB"):
         pictures.survey(tmp_path / "a.zip")
 

@@ -3,8 +3,9 @@ import shutil
 
 import pytest
 
-from lessons_lib import bases, families
-from lessons_lib.generate import Drawer
+from lessons_lib.evaluation.sampler import Drawer
+from lessons_lib.models import bases, families
+from lessons_lib.paths import POCKET
 from lessons_lib.session import current
 
 
@@ -26,11 +27,9 @@ def test_a_family_that_is_not_written_is_named():
         families.find("cascade")
 
 
-@pytest.mark.parametrize(
-    "name", [line.split()[1] for line in (bases.POCKET / bases.SUMS).read_text().splitlines()]
-)
+@pytest.mark.parametrize("name", [line.split()[1] for line in (POCKET / bases.SUMS).read_text().splitlines()])
 def test_a_weight_file_with_one_wrong_byte_is_refused_by_name(name, tmp_path):
-    shutil.copytree(bases.POCKET, tmp_path / "model")
+    shutil.copytree(POCKET, tmp_path / "model")
     file = tmp_path / "model" / name
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1

@@ -7,7 +7,7 @@ from PIL import Image
 from torch import nn
 
 from benchmarks import blank, floor, growth, real_size, speed, stand_in
-from lessons_lib import recorded
+from lessons_lib.course import recorded
 
 
 def test_the_floor_counts_what_a_step_multiplies():

@@ -2,8 +2,8 @@ import ipywidgets
 import pytest
 from PIL import Image
 
-from lessons_lib import blind
-from lessons_lib.blind import Blind
+from lessons_lib.evaluation import blind_test
+from lessons_lib.evaluation.blind_test import Blind
 
 PAIRS = [(Image.new("RGB", (8, 8), (i, 0, 0)), Image.new("RGB", (8, 8), (0, i, 0))) for i in range(10, 18)]
 
@@ -55,8 +55,8 @@ def test_the_panel_writes_into_the_answers_and_takes_them_back():
     ("most", "answers", "luck"), [(8, 8, 2 / 256), (7, 8, 18 / 256), (2, 4, 1.0), (6, 6, 2 / 64)]
 )
 def test_the_sign_test_is_the_binomials(most, answers, luck):
-    assert blind.two_sided(most, answers) == pytest.approx(luck)
+    assert blind_test.two_sided(most, answers) == pytest.approx(luck)
 
 
 def test_so_many_answers_are_needed():
-    assert [blind.needed(n) for n in (5, 6, 8, 12, 20)] == [None, 6, 8, 10, 15]
+    assert [blind_test.needed(n) for n in (5, 6, 8, 12, 20)] == [None, 6, 8, 10, 15]

@@ -6,13 +6,14 @@ import pytest
 from PIL import Image
 from transformers import AutoTokenizer
 
-from lessons_lib import bases, captions
-from lessons_lib.pictures import Picture
+from lessons_lib.dataset import captions
+from lessons_lib.dataset.pictures import Picture
+from lessons_lib.paths import POCKET
 
 
 @pytest.fixture(scope="module", params=["tokenizer", "tokenizer_2"])
 def tokenizer(request):
-    return AutoTokenizer.from_pretrained(bases.POCKET / request.param)
+    return AutoTokenizer.from_pretrained(POCKET / request.param)
 
 
 def picture(caption, name="a.png"):
@@ -48,7 +49,7 @@ def test_a_word_that_is_one_token_is_known_to_the_model():
 
 
 def test_letters_the_tokenizer_lacks_are_told():
-    t5 = AutoTokenizer.from_pretrained(bases.POCKET / "tokenizer_2")
+    t5 = AutoTokenizer.from_pretrained(POCKET / "tokenizer_2")
     assert "letters this tokenizer does not know" in captions.check_trigger("मुग़ल", t5)[0]
 
 

@@ -5,7 +5,7 @@ import errno
 import pytest
 import torch
 
-from lessons_lib import checkpoints
+from lessons_lib.training import checkpoints
 
 JOB = "a" * 64
 
@@ -68,7 +68,7 @@ def test_a_full_disk_is_said_and_the_older_state_stays(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("lessons_lib.cache.os.replace", full)
+    monkeypatch.setattr("lessons_lib.storage.os.replace", full)
     with pytest.raises(OSError, match=r"step 8 cannot be kept .*No space left on device.*free some space"):
         checkpoints.write(tmp_path, 8, JOB, state(2))
     assert checkpoints.latest(tmp_path, JOB)["adapter"]["layer.weight"][0, 0] == 1

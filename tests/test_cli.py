@@ -10,10 +10,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lessons_lib import arguments, cli, inspection, pictures, train
-from lessons_lib.bases import BASES
-from lessons_lib.pictures import Picture
-from lessons_lib.runs import Run, Settings
+from lessons_lib import arguments, cli
+from lessons_lib.adapters.run import Run, Settings
+from lessons_lib.dataset import pictures
+from lessons_lib.dataset.pictures import Picture
+from lessons_lib.inspection import report as inspection
+from lessons_lib.models.bases import BASES
+from lessons_lib.paths import SAMPLE
+from lessons_lib.training import train
 
 
 def fail(problem):
@@ -139,7 +143,7 @@ def test_check_ends_with_code_1_when_something_must_be_fixed(folder, capsys):
 
 def test_leaves_of_one_book_are_held_out_together_or_not_at_all(tmp_path):
     rows = ["file_name,book"]
-    for i, path in enumerate(sorted((arguments.DEMO_PICTURES / "train").glob("*.jpg"))[:10]):
+    for i, path in enumerate(sorted((SAMPLE / "train").glob("*.jpg"))[:10]):
         shutil.copy(path, tmp_path / f"{i}.jpg")
         rows.append(f"{i}.jpg,book {i // 2}")
     (tmp_path / "metadata.csv").write_text("\n".join(rows))

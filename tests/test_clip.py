@@ -5,7 +5,7 @@ import shutil
 import pytest
 import torch
 
-from lessons_lib import clip
+from lessons_lib.models import clip
 
 THINGS = ("a lion", "a banana", "a house", "a robot", "a castle", "a key")
 

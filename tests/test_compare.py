@@ -10,8 +10,11 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from lessons_lib import bases, compare, measure, pictures, report, sheet
-from lessons_lib.runs import Run, Settings
+from lessons_lib.adapters.run import Run, Settings
+from lessons_lib.dataset import pictures
+from lessons_lib.display import before_after
+from lessons_lib.evaluation import compare, html, metrics
+from lessons_lib.models import bases
 
 PROMPTS, SEEDS = ["a ball", "a <fence> & a gate", "a lake"], [1, 2, 3]
 
@@ -56,10 +59,10 @@ def concepts(tmp_path_factory):
     )
     save_file({"features": rows}, path, {"names": json.dumps(["ball", *[f"c{i}" for i in range(39)]])})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measure, "CONCEPTS", path)
-        measure.concepts.cache_clear()
+        patch.setattr(metrics, "CONCEPTS", path)
+        metrics.concepts.cache_clear()
         yield
-    measure.concepts.cache_clear()
+    metrics.concepts.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -162,8 +165,8 @@ def test_a_copied_training_picture_is_pointed_at(run):
 
 
 def test_missing_concept_features_leave_the_prompt_unmeasured(run, monkeypatch, tmp_path):
-    monkeypatch.setattr(measure, "CONCEPTS", tmp_path / "gone.safetensors")
-    measure.concepts.cache_clear()
+    monkeypatch.setattr(metrics, "CONCEPTS", tmp_path / "gone.safetensors")
+    metrics.concepts.cache_clear()
     result = compare.compare(FakeDrawer(), run, ["a ball"], [1, 2], [], [painting(i) for i in range(3)])
     assert "prompt match" not in result.measures and "gone.safetensors is missing" in compare.lines(result)[1]
 
@@ -185,9 +188,9 @@ def test_the_sheet_has_the_base_above_the_tuned_row(compared):
 
 def find(page, image):
     """Return (y, x) where a picture, at the sheet's cell size, is on the page, or None."""
-    cell = np.asarray(image.resize((sheet.CELL, sheet.CELL), Image.Resampling.LANCZOS))
-    for y, x in np.argwhere((page[: -sheet.CELL, : -sheet.CELL] == cell[0, 0]).all(2)):
-        if (page[y : y + sheet.CELL, x : x + sheet.CELL] == cell).all():
+    cell = np.asarray(image.resize((before_after.CELL, before_after.CELL), Image.Resampling.LANCZOS))
+    for y, x in np.argwhere((page[: -before_after.CELL, : -before_after.CELL] == cell[0, 0]).all(2)):
+        if (page[y : y + before_after.CELL, x : x + before_after.CELL] == cell).all():
             return int(y), int(x)
     return None
 
@@ -196,11 +199,11 @@ def find(page, image):
 def test_the_sheet_holds_any_number_of_prompts(count, seeds):
     row = [Image.new("RGB", (128, 128), "navy")] * seeds
     long = "a very long prompt " * 12
-    pairs = sheet.Pairs([long] * count, [row] * count, [row] * count)
-    page = sheet.draw(
-        "w" * 90, "made " * 60, pairs, sheet.Strip(long, row, ["1"] * seeds), [painting(1).image] * 30
+    pairs = before_after.Pairs([long] * count, [row] * count, [row] * count)
+    page = before_after.draw(
+        "w" * 90, "made " * 60, pairs, before_after.Strip(long, row, ["1"] * seeds), [painting(1).image] * 30
     )
-    assert page.width <= 1500 and page.height < 700 + -(-count // 4) * 4 * sheet.CELL
+    assert page.width <= 1500 and page.height < 700 + -(-count // 4) * 4 * before_after.CELL
     edge = np.asarray(page)[:, -20:]
     assert (edge == edge[0, 0]).all(), "something runs over the right edge"
 
@@ -213,11 +216,11 @@ def test_what_is_saved_opens_from_disk_and_loads_nothing(compared, tmp_path):
 
 
 def test_the_report_escapes_words_and_names_rights(compared):
-    text = report.page(compared[0], Image.new("RGB", (9, 9)), compare.lines(compared[0]))
+    text = html.page(compared[0], Image.new("RGB", (9, 9)), compare.lines(compared[0]))
     assert "a &lt;fence&gt; &amp; a gate" in text and "<fence>" not in text
     assert "A &amp; B" in text and "CC0-1.0" in text and "unknown" in text
 
 
 def test_the_report_shows_every_picture(compared):
-    text = report.rows(compared[0])
+    text = html.rows(compared[0])
     assert text.count("<img") == 18

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lessons_lib import crops
-from lessons_lib.pictures import Picture
+from lessons_lib.dataset import crops
+from lessons_lib.dataset.pictures import Picture
 
 RED, BLUE, WHITE = (200, 30, 40), (30, 60, 190), (255, 255, 255)
 

@@ -8,10 +8,10 @@ from pathlib import Path, PurePosixPath
 import pytest
 from PIL import Image
 
-from lessons_lib import dataset
-from lessons_lib.pictures import Picture, load
+from lessons_lib.dataset import export
+from lessons_lib.dataset.pictures import Picture, load
+from lessons_lib.paths import SAMPLE
 
-SAMPLE = Path(__file__).parents[1] / "data" / "sample_mughal"
 CAPTIONS = ('a "red" kite, high', "एक मोर", "ایک مور", "naïve; a\tcat", "", "NA", "=1+1", "🪁 over a lake")
 IMAGEFOLDER_SPLITS = {"train", "validation", "test"}
 
@@ -27,7 +27,7 @@ def facts(picture):
 
 def test_the_practice_paintings_come_back_as_they_were(tmp_path):
     before = load(SAMPLE)
-    after = load(dataset.write(before, tmp_path / "out"))
+    after = load(export.write(before, tmp_path / "out"))
     assert sorted(map(facts, before), key=str) == sorted(map(facts, after), key=str)
     assert {p.path.name: p.read() for p in before} == {p.path.name: p.read() for p in after}
 
@@ -38,20 +38,20 @@ def test_captions_of_every_kind_come_back(tmp_path, split):
                 for i, c in enumerate(CAPTIONS)]  # fmt: skip
     for picture in pictures:
         picture.rights = {"maker": " ".join(picture.rights["maker"].split())}
-    after = load(dataset.write(pictures, tmp_path / "out"))
+    after = load(export.write(pictures, tmp_path / "out"))
     assert list(map(facts, after)) == list(map(facts, pictures))
-    again = load(dataset.write(after, tmp_path / "again"))
+    again = load(export.write(after, tmp_path / "again"))
     assert list(map(facts, again)) == list(map(facts, after))
 
 
 def test_kohya_and_ai_toolkit_find_each_caption_in_the_first_line_of_a_text_file(tmp_path):
-    out = dataset.write([coloured(1, caption="a kite\nover a lake")], tmp_path / "out", ["a kite\nin mugh4l"])
+    out = export.write([coloured(1, caption="a kite\nover a lake")], tmp_path / "out", ["a kite\nin mugh4l"])
     assert {p.name for p in (out / "train").iterdir()} == {"1.png", "1.txt", "metadata.csv"}
     assert (out / "train" / "1.txt").read_text(encoding="utf-8").splitlines() == ["a kite in mugh4l"]
 
 
 def test_the_caption_files_alone_are_enough(tmp_path):
-    out = dataset.write([coloured(i, caption=c) for i, c in enumerate(CAPTIONS[:3])], tmp_path / "out")
+    out = export.write([coloured(i, caption=c) for i, c in enumerate(CAPTIONS[:3])], tmp_path / "out")
     (out / "train" / "metadata.csv").unlink()
     assert [p.caption for p in load(out / "train")] == list(CAPTIONS[:3])
 
@@ -59,7 +59,7 @@ def test_the_caption_files_alone_are_enough(tmp_path):
 def test_the_folder_keeps_imagefolders_rules(tmp_path):
     """Split folders by its keywords, each with a metadata.csv whose file_name is a file beside it, none left over."""
     before = load(SAMPLE)
-    out = dataset.write(before, tmp_path / "out")
+    out = export.write(before, tmp_path / "out")
     assert {p.name for p in out.iterdir()} <= IMAGEFOLDER_SPLITS
     for folder in out.iterdir():
         rows = list(csv.DictReader(io.StringIO((folder / "metadata.csv").read_text(encoding="utf-8"))))
@@ -74,7 +74,7 @@ def test_load_dataset_reads_it(tmp_path):
     import datasets  # takes seconds to load
 
     before = load(SAMPLE)
-    out = dataset.write(before, tmp_path / "out")
+    out = export.write(before, tmp_path / "out")
     read = datasets.load_dataset("imagefolder", data_dir=str(out), cache_dir=str(tmp_path / "cache"))
     assert {name: len(part) for name, part in read.items()} == {"train": 16, "test": 6}
     rows = [row for part in read.values() for row in part]
@@ -89,7 +89,7 @@ def test_a_file_that_others_would_read_wrongly_becomes_a_png(tmp_path):
     Image.new("RGB", (90, 80), "red").save(tmp_path / "old.bmp")
     Image.new("RGB", (90, 80), "red").save(tmp_path / "plain.jpg")
     (tmp_path / "metadata.csv").write_text("file_name,sha256\nturned.jpg,12\nold.bmp,34\nplain.jpg,56\n")
-    out = dataset.write(load(tmp_path, side=10), tmp_path / "out") / "train"
+    out = export.write(load(tmp_path, side=10), tmp_path / "out") / "train"
     assert sorted(p.name for p in out.glob("*.[jp]*g")) == ["old.png", "plain.jpg", "turned.png"]
     assert Image.open(out / "turned.png").size == (80, 90)
     assert [p.more.get("sha256") for p in load(out)] == [None, None, "56"]
@@ -108,7 +108,7 @@ def test_names_that_would_collide_elsewhere_are_numbered(tmp_path):
     pictures = [coloured(i) for i in range(len(names))]
     for picture, name in zip(pictures, names, strict=True):
         picture.path = Path(name)
-    out = dataset.write(pictures, tmp_path / "out") / "train"
+    out = export.write(pictures, tmp_path / "out") / "train"
     stems = [unicodedata.normalize("NFC", p.stem).casefold() for p in out.glob("*.png")]
     assert len(stems) == len(set(stems)) == len(names)
     assert {"x", "x_2", "x_3", "con_"} <= set(stems) and max(
@@ -120,11 +120,11 @@ def test_nothing_is_overwritten_and_nothing_is_left_half(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("keep")
     with pytest.raises(ValueError, match="holds something already"):
-        dataset.write([coloured(1)], tmp_path / "out")
+        export.write([coloured(1)], tmp_path / "out")
     broken = coloured(2)
     broken.read = lambda: 1 / 0
     with pytest.raises(ZeroDivisionError):
-        dataset.write([coloured(1), broken], tmp_path / "new")
+        export.write([coloured(1), broken], tmp_path / "new")
     with pytest.raises(ValueError, match="1 pictures and 2 captions"):
-        dataset.write([coloured(1)], tmp_path / "new", ["a", "b"])
+        export.write([coloured(1)], tmp_path / "new", ["a", "b"])
     assert [p.name for p in tmp_path.iterdir()] == ["out"]

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from lessons_lib import measure, pictures
-from lessons_lib.experiments import did_it_work
-from lessons_lib.runs import Run
+from lessons_lib.adapters.run import Run
+from lessons_lib.course import lesson_06
+from lessons_lib.dataset import pictures
+from lessons_lib.evaluation import metrics
 
 PLAIN = [Image.new("RGB", (128, 128), (200, 200 - 30 * i, 255)) for i in range(4)]
 
@@ -24,33 +25,33 @@ def drawings():
 
 
 def test_the_ends_are_the_highest_and_the_lowest():
-    assert did_it_work.ends([0.3, 0.9, -1.0, 0.5], 2) == ([1, 3], [2, 0])
+    assert lesson_06.ends([0.3, 0.9, -1.0, 0.5], 2) == ([1, 3], [2, 0])
 
 
 def test_things_are_counted_and_not_their_seeds():
-    assert did_it_work.per_thing([0.1, 0.3, -1.0, 0.0], 2) == pytest.approx([0.2, -0.5])
-    lines = did_it_work.so_many([0.1] * 8, [3, 8])
+    assert lesson_06.per_thing([0.1, 0.3, -1.0, 0.0], 2) == pytest.approx([0.2, -0.5])
+    lines = lesson_06.so_many([0.1] * 8, [3, 8])
     assert lines[0].startswith("3 things: 3 went up, 0 down") and "25%" in lines[0] and "1%" in lines[1]
-    assert "0 went up, 8 down" in did_it_work.so_many([-0.1] * 8, [8])[0]
+    assert "0 went up, 8 down" in lesson_06.so_many([-0.1] * 8, [8])[0]
 
 
 def test_grey_and_pieces_keep_what_they_should(squares):
-    grey, mixed = did_it_work.in_grey(squares[0]), did_it_work.in_pieces(squares[0])
+    grey, mixed = lesson_06.in_grey(squares[0]), lesson_06.in_pieces(squares[0])
     assert len({channel.tobytes() for channel in grey.split()}) == 1
     assert sorted(np.asarray(mixed).reshape(-1, 3).tolist()) == sorted(
         np.asarray(squares[0]).reshape(-1, 3).tolist()
     )
-    assert mixed.tobytes() != squares[0].tobytes() == did_it_work.in_pieces(squares[0], cells=1).tobytes()
+    assert mixed.tobytes() != squares[0].tobytes() == lesson_06.in_pieces(squares[0], cells=1).tobytes()
 
 
 def test_a_tint_brings_a_paintings_colours_and_a_frame_its_border(squares):
-    made = np.asarray(did_it_work.tinted(drawings()[0], squares[0]), float)
+    made = np.asarray(lesson_06.tinted(drawings()[0], squares[0]), float)
     assert (
         abs(made.mean((0, 1)) - np.asarray(squares[0], float).mean((0, 1))).max() < 12
     )  # what is cut off at 0 and 255
-    pasted = did_it_work.pasted(drawings()[0], squares[0])
+    pasted = lesson_06.pasted(drawings()[0], squares[0])
     assert pasted.crop((0, 0, 128, 20)).tobytes() == squares[0].crop((0, 0, 128, 20)).tobytes()
-    bordered = did_it_work.bordered(drawings()[0], squares[0])
+    bordered = lesson_06.bordered(drawings()[0], squares[0])
     for left, right in ((0, 18), (110, 128)):
         assert (
             bordered.crop((left, 0, right, 128)).tobytes() == squares[0].crop((left, 0, right, 128)).tobytes()
@@ -60,31 +61,31 @@ def test_a_tint_brings_a_paintings_colours_and_a_frame_its_border(squares):
 
 
 def test_what_is_pasted_deceives_the_whole_and_not_the_middles(squares):
-    for change in (did_it_work.pasted, did_it_work.bordered):
-        made = did_it_work.with_each(change, drawings(), squares[:3])
-        whole = measure.gap_closed(drawings(), made, squares[:3], squares[3:])
-        middle = measure.gap_closed(*map(measure.middles, (drawings(), made, squares[:3], squares[3:])))
+    for change in (lesson_06.pasted, lesson_06.bordered):
+        made = lesson_06.with_each(change, drawings(), squares[:3])
+        whole = metrics.gap_closed(drawings(), made, squares[:3], squares[3:])
+        middle = metrics.gap_closed(*map(metrics.middles, (drawings(), made, squares[:3], squares[3:])))
         assert whole > 0.3 and middle < 0.25
 
 
 def test_the_best_this_base_can_draw_is_a_soft_copy(drawer, squares):
-    made = did_it_work.as_drawn(drawer, squares)
-    found = measure.copied_from(made, squares)
+    made = lesson_06.as_drawn(drawer, squares)
+    found = metrics.copied_from(made, squares)
     assert [i for i, _ in found] == [0, 1, 2, 3] and min(v for _, v in found) > 0.9
 
 
 def test_the_bargain_is_measured_at_each_strength(squares):
-    held_out = measure.features(squares[3:])
+    held_out = metrics.features(squares[3:])
     drawn = {0.0: [[drawings()[0]]], 1.0: [[squares[0]]]}
-    ends = measure.style_match(drawings(), held_out), measure.style_match(squares[:3], held_out)
-    found = did_it_work.trade(drawn, ["an elephant"], *ends, held_out)
+    ends = metrics.style_match(drawings(), held_out), metrics.style_match(squares[:3], held_out)
+    found = lesson_06.trade(drawn, ["an elephant"], *ends, held_out)
     assert found[1.0][0] > found[0.0][0] and all(-1 <= prompt <= 1 for _, prompt in found.values())
     bargain = {0.0: (0.0, 0.9), 0.5: (0.4, 0.8), 1.0: (0.7, 0.4)}
-    assert [did_it_work.strongest(bargain, keep) for keep in (0.95, 0.8, 0.4)] == [0.0, 0.5, 1.0]
+    assert [lesson_06.strongest(bargain, keep) for keep in (0.95, 0.8, 0.4)] == [0.0, 0.5, 1.0]
     for shown in (
-        did_it_work.path(bargain),
-        did_it_work.bars({"a": 0.5, "b": -0.1}, "share"),
-        did_it_work.rungs({"x": {"a": [0.1], "b": [0.2, 0.3]}, "y": {"a": [0.4], "b": []}}, {"y": 0.8}),
+        lesson_06.path(bargain),
+        lesson_06.bars({"a": 0.5, "b": -0.1}, "share"),
+        lesson_06.rungs({"x": {"a": [0.1], "b": [0.2, 0.3]}, "y": {"a": [0.4], "b": []}}, {"y": 0.8}),
     ):
         assert shown.format == "jpeg" and len(shown.data) > 2000
 
@@ -92,28 +93,28 @@ def test_the_bargain_is_measured_at_each_strength(squares):
 def test_a_parrot_is_a_run_on_few_pictures(paintings, tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        did_it_work.train, "train", lambda *given: seen.append(given) or Run(tmp_path, given[2], False, ())
+        lesson_06.train, "train", lambda *given: seen.append(given) or Run(tmp_path, given[2], False, ())
     )
-    _, said = did_it_work.parrot(paintings, tmp_path)
+    _, said = lesson_06.parrot(paintings, tmp_path)
     learned, told, settings, _ = seen[0]
-    assert learned == paintings[:2] and told == said and all(did_it_work.WORD in text for text in said)
+    assert learned == paintings[:2] and told == said and all(lesson_06.WORD in text for text in said)
     assert settings.steps == 200
 
 
 def test_the_checks_of_the_exercises(squares):
     held_out = [squares[3]]
-    check = lambda fraud: did_it_work.check_fraud(fraud, drawings(), squares[:3], held_out)  # noqa: E731
+    check = lambda fraud: lesson_06.check_fraud(fraud, drawings(), squares[:3], held_out)  # noqa: E731
     assert check(lambda d, p: None) == "not attempted yet"
     assert "not deceived" in check(lambda d, p: d) and check(lambda d, p: p).endswith("deceived")
-    assert did_it_work.check_needed(None) == did_it_work.check_claims(None) == "not attempted yet"
-    assert did_it_work.check_needed(10) == did_it_work.check_claims("da") == "right"
-    assert "15%" in did_it_work.check_needed(9) and "other side" in did_it_work.check_needed(2)
-    assert "so would fewer" in did_it_work.check_needed(11)
+    assert lesson_06.check_needed(None) == lesson_06.check_claims(None) == "not attempted yet"
+    assert lesson_06.check_needed(10) == lesson_06.check_claims("da") == "right"
+    assert "15%" in lesson_06.check_needed(9) and "other side" in lesson_06.check_needed(2)
+    assert "so would fewer" in lesson_06.check_needed(11)
     assert "expected a picture, found str" in check(lambda d, p: "a fraud")
-    assert "who chose" in did_it_work.check_claims("ab") and "missing" in did_it_work.check_claims("a")
-    assert "no such claim" in did_it_work.check_claims("adz")
+    assert "who chose" in lesson_06.check_claims("ab") and "missing" in lesson_06.check_claims("a")
+    assert "no such claim" in lesson_06.check_claims("adz")
 
 
 def test_the_middle_of_a_picture_is_what_is_pasted(squares):
-    marked = did_it_work.pasted(Image.new("RGB", (128, 128), "red"), squares[0])
-    assert set(np.asarray(measure.middles([marked])[0]).reshape(-1, 3)[:, 1].tolist()) <= {0, 1, 2}
+    marked = lesson_06.pasted(Image.new("RGB", (128, 128), "red"), squares[0])
+    assert set(np.asarray(metrics.middles([marked])[0]).reshape(-1, 3)[:, 1].tolist()) <= {0, 1, 2}

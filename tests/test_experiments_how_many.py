@@ -11,10 +11,16 @@ import pytest
 import torch
 from PIL import Image
 
-from lessons_lib import bases, families, groups, inspection, measure, museum, pictures, recorded, train
-from lessons_lib.experiments import bench, choosing, trial
-from lessons_lib.experiments import how_many_pictures as many
-from lessons_lib.runs import Run
+from lessons_lib.adapters.run import Run
+from lessons_lib.course import choosing, long_run, recorded, trials
+from lessons_lib.course import how_many_pictures as many
+from lessons_lib.dataset import museum, pictures
+from lessons_lib.evaluation import metrics
+from lessons_lib.inspection import duplicates
+from lessons_lib.inspection import report as inspection
+from lessons_lib.models import bases, families
+from lessons_lib.paths import SAMPLE
+from lessons_lib.training import train
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 LESSON = "02_prepare_pictures"
@@ -48,12 +54,12 @@ class Painter:
 
 @pytest.fixture(scope="module")
 def learn():
-    return pictures.for_training(pictures.load(bench.SAMPLE))
+    return pictures.for_training(pictures.load(SAMPLE))
 
 
 @pytest.fixture(scope="module")
 def seen(learn):
-    return measure.features([picture.image for picture in learn])
+    return metrics.features([picture.image for picture in learn])
 
 
 def result(style):
@@ -99,9 +105,9 @@ def test_a_choice_is_taught_and_leaves_an_adapter(paintings, tmp_path):
 
 def test_a_drawing_that_is_a_painting_is_a_copy_and_the_asked_thing_is_found(monkeypatch):
     monkeypatch.setattr(
-        measure, "features", lambda rows: torch.stack(rows) if isinstance(rows, list) else rows
+        metrics, "features", lambda rows: torch.stack(rows) if isinstance(rows, list) else rows
     )
-    names, rows = measure.concepts()
+    names, rows = metrics.concepts()
     horse, boat = (rows[names.index(name)] for name in ("horse", "boat"))
     found = many.measured([horse, horse, boat, boat], ["a horse", "a boat"], horse[None], boat[None])
     assert found.prompt == [1, 1, 1, 1]
@@ -130,13 +136,13 @@ def test_the_recorded_result_becomes_a_picture():
 def test_a_long_run_is_recorded_and_its_sentences_can_be_read(monkeypatch, tmp_path, paintings):
     kept, taught = {}, []
     held_out = torch.nn.functional.normalize(torch.randn(3, 1280), dim=1)
-    monkeypatch.setattr(measure, "features", features_of_noise)
-    monkeypatch.setattr(bench, "bench", lambda: bench.Bench(Painter(), paintings, held_out, held_out))
-    monkeypatch.setattr(bench, "WORK", tmp_path)
+    monkeypatch.setattr(metrics, "features", features_of_noise)
+    monkeypatch.setattr(long_run, "bench", lambda: long_run.Bench(Painter(), paintings, held_out, held_out))
+    monkeypatch.setattr(long_run, "WORK", tmp_path)
     monkeypatch.setattr(recorded, "keep", lambda name, found: kept.update({name: found}))
     monkeypatch.setattr(many, "COUNTS", (2, 4))
-    monkeypatch.setattr(trial, "SUBJECTS", ("a horse",))
-    monkeypatch.setattr(trial, "SEEDS", (1,))
+    monkeypatch.setattr(trials, "SUBJECTS", ("a horse",))
+    monkeypatch.setattr(trials, "SEEDS", (1,))
 
     def teach(chosen, steps, seed, folder):
         taught.append((len(chosen), steps, seed))
@@ -145,7 +151,7 @@ def test_a_long_run_is_recorded_and_its_sentences_can_be_read(monkeypatch, tmp_p
     monkeypatch.setattr(many, "teach", teach)
     many.main()
     many.main()  # goes on where it was: at the end
-    assert taught == [(count, bench.STEPS, seed) for seed in bench.TRAINING_SEEDS for count in (2, 4)]
+    assert taught == [(count, long_run.STEPS, seed) for seed in long_run.TRAINING_SEEDS for count in (2, 4)]
     found = json.loads(json.dumps(kept["how_many_pictures"]))
     assert found["counts"] == [2, 4] and len(many.verdicts(found)) == 4
 
@@ -175,7 +181,7 @@ def test_the_folder_can_be_made_twice_and_leaves_other_files_alone(tmp_path):
 def test_lots_tear_books_apart_that_whole_groups_keep():
     rows = museum.rows_of(museum.LIST)
     books = [row["book"] for row in rows]
-    back = set(groups.hold_out([row["id"] for row in rows], [books.index(book) for book in books]))
+    back = set(duplicates.hold_out([row["id"] for row in rows], [books.index(book) for book in books]))
     assert back and not {books[i] for i in back} & {books[i] for i in range(len(rows)) if i not in back}
 
 

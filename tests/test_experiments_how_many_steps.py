@@ -11,8 +11,10 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from lessons_lib import bases, families, measure, recorded, train
-from lessons_lib.experiments import bench, how_many_steps, trial
+from lessons_lib.course import lesson_05, long_run, recorded, trials
+from lessons_lib.evaluation import metrics
+from lessons_lib.models import bases, families
+from lessons_lib.training import train
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 LESSON = "05_train"
@@ -61,10 +63,10 @@ class Painter:
 
 
 def test_what_is_kept_on_the_way_is_what_shorter_trainings_give(paintings, tmp_path):
-    kept = how_many_steps.teach(paintings[:2], [1, 2], 3, tmp_path / "kept", paintings[2:3])
+    kept = lesson_05.teach(paintings[:2], [1, 2], 3, tmp_path / "kept", paintings[2:3])
     assert [len(run.log) for run in kept.values()] == [1, 2]
     assert all("validation" in line for line in kept[2].log)
-    alone = how_many_steps.teach(paintings[:2], [1], 3, tmp_path / "alone", paintings[2:3])
+    alone = lesson_05.teach(paintings[:2], [1], 3, tmp_path / "alone", paintings[2:3])
     one, other = load_file(alone[1].adapter), load_file(kept[1].adapter)
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert not any((run.folder / "checkpoints").exists() for run in kept.values())
@@ -82,12 +84,12 @@ def test_one_training_serves_all_counts_and_a_stop_between_them_is_passed_on(
 
     monkeypatch.setattr(train, "train", stands_still)
     with pytest.raises(KeyboardInterrupt):
-        how_many_steps.teach(paintings, [50, 25], 0, tmp_path)
+        lesson_05.teach(paintings, [50, 25], 0, tmp_path)
     assert [steps for steps, _ in calls] == [50] and list(tmp_path.iterdir()) == []
 
 
 def test_a_watcher_stops_at_its_step_alone():
-    watch = how_many_steps.stop_at(3)
+    watch = lesson_05.stop_at(3)
     watch(SimpleNamespace(step=2))
     watch(SimpleNamespace(step=4))
     with pytest.raises(KeyboardInterrupt):
@@ -95,7 +97,7 @@ def test_a_watcher_stops_at_its_step_alone():
 
 
 def test_the_loss_is_told_now_and_then(capsys):
-    tell = how_many_steps.tell_every(2)
+    tell = lesson_05.tell_every(2)
     for step in (1, 2, 3, 4):
         tell(SimpleNamespace(step=step, steps=4, smooth_loss=1.26))
     assert capsys.readouterr().out == "step 2 of 4: loss 1.3\nstep 4 of 4: loss 1.3\n"
@@ -105,9 +107,9 @@ def test_the_loss_is_told_now_and_then(capsys):
 
 
 def test_enough_is_where_the_style_can_no_longer_be_told_from_the_best():
-    assert how_many_steps.enough(result_of([0.3, 0.4, 0.6, 0.6, 0.6])) == 50
-    assert how_many_steps.enough(result_of([0.3, 0.4, 0.5, 0.6, 0.5])) == 100
-    assert how_many_steps.enough(result_of([0.3, 0.3, 0.3])) is None
+    assert lesson_05.enough(result_of([0.3, 0.4, 0.6, 0.6, 0.6])) == 50
+    assert lesson_05.enough(result_of([0.3, 0.4, 0.5, 0.6, 0.5])) == 100
+    assert lesson_05.enough(result_of([0.3, 0.3, 0.3])) is None
 
 
 @pytest.mark.parametrize(
@@ -129,12 +131,12 @@ def test_enough_is_where_the_style_can_no_longer_be_told_from_the_best():
     ],
 )
 def test_the_advice_is_answered_either_way(counts, style, said):
-    assert said in how_many_steps.advice(result_of(style, counts=counts))
+    assert said in lesson_05.advice(result_of(style, counts=counts))
 
 
 def test_verdicts_name_style_cost_copies_and_the_held_out_loss():
     result = result_of([0.3, 0.5, 0.6, 0.6], [0.9, 0.9, 0.9, 0.4], [0.4, 0.4, 0.4, 0.8], [0, 1.2, 1.0, 1.1])
-    told = how_many_steps.verdicts(result)
+    told = lesson_05.verdicts(result)
     assert any(line.startswith("style: 25 steps is lower than 50 steps by 0.100") for line in told)
     assert any("prompt kept: 10 drawings show no difference between 50 steps and the base" in t for t in told)
     assert any(line.startswith("prompt kept: 100 steps is lower than the base by 0.5") for line in told)
@@ -146,7 +148,7 @@ def test_verdicts_name_style_cost_copies_and_the_held_out_loss():
 
 
 def test_the_means_are_one_line_a_count():
-    told = how_many_steps.means(result_of([0.3, 0.5], [0.9, 0.8], [0.4, 0.6], [0, 1.25]))
+    told = lesson_05.means(result_of([0.3, 0.5], [0.9, 0.8], [0.4, 0.6], [0, 1.25]))
     assert len(told) == 2 and "held-out loss" not in told[0]
     assert (
         told[1]
@@ -155,29 +157,29 @@ def test_the_means_are_one_line_a_count():
 
 
 def test_without_a_held_out_loss_nothing_is_said_of_it():
-    assert how_many_steps.lowest(result_of([0.3, 0.4])) == []
-    assert len(how_many_steps.verdicts(result_of([0.3, 0.3]), figures=False)) == 5
+    assert lesson_05.lowest(result_of([0.3, 0.4])) == []
+    assert len(lesson_05.verdicts(result_of([0.3, 0.3]), figures=False)) == 5
 
 
 def test_a_sweep_in_the_lesson_is_kept_as_the_long_run_keeps_it(monkeypatch):
-    names, rows = measure.concepts()
+    names, rows = metrics.concepts()
     horse = rows[[names.index("horse")] * 2]
-    real = measure.features
-    monkeypatch.setattr(measure, "features", lambda x: real(x) if isinstance(x, torch.Tensor) else horse)
+    real = metrics.features
+    monkeypatch.setattr(metrics, "features", lambda x: real(x) if isinstance(x, torch.Tensor) else horse)
     runs = {5: SimpleNamespace(log=[{"loss": 1.0}, {"loss": 1.0, "validation": 0.9}])}
-    found = how_many_steps.sweep({0: [None] * 2, 5: [None] * 2}, runs, ["a horse"], horse, horse, 4)
+    found = lesson_05.sweep({0: [None] * 2, 5: [None] * 2}, runs, ["a horse"], horse, horse, 4)
     assert set(found) <= set(result_of([0.3, 0.4])) and found["counts"] == [0, 5]
     assert [line["validation"] for line in found["rows"]] == [None, 0.9]
     assert found["rows"][1]["prompt"] == [1, 1] and found["own"] == pytest.approx([1, 1], abs=1e-3)
 
 
 def test_the_pictures_of_a_sweep_and_of_a_loss_are_single_jpegs(short_run):
-    for shown in (how_many_steps.figure(result_of([0.3, 0.4])), how_many_steps.losses(short_run)):
+    for shown in (lesson_05.figure(result_of([0.3, 0.4])), lesson_05.losses(short_run)):
         assert shown.data[:2] == b"\xff\xd8" and len(shown.data) < 60_000
 
 
 def test_steadier_values_wobble_less():
-    assert how_many_steps.wobble([1, 2, 1, 2]) == 1 > how_many_steps.wobble([1, 1.1, 1.2])
+    assert lesson_05.wobble([1, 2, 1, 2]) == 1 > lesson_05.wobble([1, 1.1, 1.2])
 
 
 # Memory
@@ -186,26 +188,26 @@ def test_steadier_values_wobble_less():
 def test_the_bill_counts_each_part_and_leaves_no_adapter_behind(drawer, paintings):
     before = {name: value.clone() for name, value in drawer.pipe.transformer.state_dict().items()}
     lesson = train.Lesson(*train.encode(drawer.family, drawer.pipe, drawer.base, paintings, ["a"] * 5))
-    parts = how_many_steps.bill(drawer, lesson)
+    parts = lesson_05.bill(drawer, lesson)
     *_, full, single, thrifty = parts.values()
     assert full == pytest.approx(BASE.batch * single, rel=0.1) and thrifty < full / 4
     assert parts["optimizer state"] == 2 * parts["adapter"] < parts["frozen model"]
     after = drawer.pipe.transformer.state_dict()
     assert set(after) == set(before) and all(torch.equal(after[name], before[name]) for name in before)
     assert not drawer.pipe.transformer.is_gradient_checkpointing
-    assert how_many_steps.bars(parts).data[:2] == b"\xff\xd8"
+    assert lesson_05.bars(parts).data[:2] == b"\xff\xd8"
 
 
 def test_the_work_of_a_step_grows_with_numbers_tokens_and_batch():
     net = torch.nn.Linear(9, 1)
-    assert how_many_steps.work(net, BASE) == 10 * (64 + 48) * 4
+    assert lesson_05.work(net, BASE) == 10 * (64 + 48) * 4
 
 
 def test_the_opening_picture_can_be_drawn_again(tmp_path):
-    how_many_steps.opening(tmp_path / "05.jpg")
-    made, kept = Image.open(tmp_path / "05.jpg"), Image.open(how_many_steps.OPENING)
+    lesson_05.opening(tmp_path / "05.jpg")
+    made, kept = Image.open(tmp_path / "05.jpg"), Image.open(lesson_05.OPENING)
     assert made.size == kept.size and made.format == kept.format == "JPEG"
-    assert how_many_steps.OPENING.stat().st_size < 60_000
+    assert lesson_05.OPENING.stat().st_size < 60_000
 
 
 # The long run, in small
@@ -214,26 +216,26 @@ def test_the_opening_picture_can_be_drawn_again(tmp_path):
 def test_the_long_run_is_recorded_and_its_sentences_can_be_read(monkeypatch, tmp_path, paintings):
     painter, kept, taught = Painter(), {}, []
     ones = torch.nn.functional.normalize(torch.ones(2, 1280), dim=1)
-    monkeypatch.setattr(measure, "features", lambda images: ones[:1].repeat(len(images), 1))
-    monkeypatch.setattr(bench, "bench", lambda: bench.Bench(painter, paintings, ones, ones))
-    monkeypatch.setattr(bench, "WORK", tmp_path)
+    monkeypatch.setattr(metrics, "features", lambda images: ones[:1].repeat(len(images), 1))
+    monkeypatch.setattr(long_run, "bench", lambda: long_run.Bench(painter, paintings, ones, ones))
+    monkeypatch.setattr(long_run, "WORK", tmp_path)
     monkeypatch.setattr(recorded, "keep", lambda name, result: kept.update({name: result}))
-    monkeypatch.setattr(trial, "SUBJECTS", ("a horse",))
+    monkeypatch.setattr(trials, "SUBJECTS", ("a horse",))
 
     def teach(learn, counts, seed, out, held_out):
         taught.append((tuple(counts), seed, len(held_out)))
         return {n: SimpleNamespace(folder=out / str(n), log=[{"validation": 1.0}]) for n in counts}
 
-    monkeypatch.setattr(how_many_steps, "teach", teach)
-    how_many_steps.main()
+    monkeypatch.setattr(lesson_05, "teach", teach)
+    lesson_05.main()
     result = json.loads(json.dumps(kept["how_many_steps"]))
-    assert [seed for _, seed, _ in taught] == list(bench.TRAINING_SEEDS) and taught[0][2] == 6
-    assert result["counts"] == [0, *how_many_steps.COUNTS] and result["steps"] == how_many_steps.COUNTS[-1]
+    assert [seed for _, seed, _ in taught] == list(long_run.TRAINING_SEEDS) and taught[0][2] == 6
+    assert result["counts"] == [0, *lesson_05.COUNTS] and result["steps"] == lesson_05.COUNTS[-1]
     assert len(result["rows"]) == 2 * len(result["counts"]) and len(painter.loaded) == 2 * len(
-        how_many_steps.COUNTS
+        lesson_05.COUNTS
     )
-    assert all(isinstance(line, str) for line in how_many_steps.verdicts(result))
-    how_many_steps.main()
+    assert all(isinstance(line, str) for line in lesson_05.verdicts(result))
+    lesson_05.main()
     assert len(taught) == 2
 
 
@@ -274,15 +276,15 @@ WRONG_STEPS = [
 
 
 def test_the_solutions_pass(solutions):
-    assert how_many_steps.check_loss(solutions["flow_loss"]) == "right"
-    assert how_many_steps.check_steps(solutions["steps_needed"]) == "right"
-    assert how_many_steps.check_stop(solutions["my_stop"]) == "right"
+    assert lesson_05.check_loss(solutions["flow_loss"]) == "right"
+    assert lesson_05.check_steps(solutions["steps_needed"]) == "right"
+    assert lesson_05.check_stop(solutions["my_stop"]) == "right"
 
 
 def test_each_likely_mistake_gets_its_hint():
     for check, wrongs in (
-        (how_many_steps.check_loss, WRONG_LOSSES),
-        (how_many_steps.check_steps, WRONG_STEPS),
+        (lesson_05.check_loss, WRONG_LOSSES),
+        (lesson_05.check_steps, WRONG_STEPS),
     ):
         hints = [check(wrong) for wrong in wrongs]
         assert all(hint.startswith("not yet: ") for hint in hints)
@@ -293,17 +295,17 @@ def test_each_likely_mistake_gets_its_hint():
     ("step", "hint"), [(200, "still rises"), (800, "the prompt"), (300, "choose one of 100")]
 )
 def test_a_stop_that_is_too_early_too_late_or_not_there_is_told(step, hint):
-    assert hint in how_many_steps.check_stop(step)
+    assert hint in lesson_05.check_stop(step)
 
 
 def test_the_untouched_exercises_of_the_lesson_say_so(capsys):
     cells = nbformat.read(NOTEBOOKS / f"{LESSON}.ipynb", as_version=4).cells
     exercises = [cell.source for cell in cells if cell.source.startswith("# Exercise")]
     for source in exercises:
-        exec(source, {"how_many_steps": how_many_steps, "torch": torch})
+        exec(source, {"how_many_steps": lesson_05, "torch": torch})
     assert len(exercises) == 3 and capsys.readouterr().out == "not attempted yet\n" * 3
 
 
 def test_the_published_hours_and_the_turn_of_the_made_up_sweep_stand_as_the_lesson_tells_them():
-    assert how_many_steps.enough(how_many_steps.MADE_UP) == 400
-    assert max(how_many_steps.PUBLISHED.values()) == 4
+    assert lesson_05.enough(lesson_05.MADE_UP) == 400
+    assert max(lesson_05.PUBLISHED.values()) == 4

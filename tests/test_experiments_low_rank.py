@@ -7,14 +7,14 @@ import pytest
 import torch
 from PIL import Image
 
-from lessons_lib import lora
-from lessons_lib.experiments import low_rank
+from lessons_lib.adapters import lora
+from lessons_lib.course import lesson_04
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 CHECKERS = {
-    "numbers": low_rank.check_numbers,
-    "merged": low_rank.check_merged,
-    "rank_needed": low_rank.check_rank,
+    "numbers": lesson_04.check_numbers,
+    "merged": lesson_04.check_merged,
+    "rank_needed": lesson_04.check_rank,
 }
 MISTAKES = {
     "numbers": [lambda i, o, r: i * o, lambda i, o, r: i + o, lambda i, o, r: r * i, lambda i, o, r: r * i * o],
@@ -52,25 +52,25 @@ def test_the_untouched_exercises_of_the_lesson_say_so(capsys):
     for source in exercises:
         (name,) = (node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef))
         assert name in CHECKERS
-        exec(source, {"low_rank": low_rank, "torch": torch})
+        exec(source, {"low_rank": lesson_04, "torch": torch})
     assert capsys.readouterr().out == "not attempted yet\n" * len(CHECKERS)
 
 
 def test_a_picture_goes_into_a_matrix_and_back():
     image = Image.effect_noise((16, 16), 90).convert("RGB")
-    matrix = low_rank.as_matrix(image, 16)
+    matrix = lesson_04.as_matrix(image, 16)
     assert matrix.shape == (16, 48)
-    assert low_rank.as_picture(matrix).tobytes() == image.tobytes()
+    assert lesson_04.as_picture(matrix).tobytes() == image.tobytes()
 
 
 def test_a_thin_picture_has_the_rank_it_was_given():
     matrix = torch.randn(16, 48, generator=torch.Generator().manual_seed(0))
-    assert torch.linalg.matrix_rank(low_rank.thin(matrix, 3)) == 3
-    torch.testing.assert_close(low_rank.thin(matrix, 16), matrix, rtol=1e-4, atol=1e-4)
+    assert torch.linalg.matrix_rank(lesson_04.thin(matrix, 3)) == 3
+    torch.testing.assert_close(lesson_04.thin(matrix, 16), matrix, rtol=1e-4, atol=1e-4)
 
 
 def test_the_opening_picture_can_be_drawn_again(tmp_path):
-    low_rank.opening(tmp_path / "04.jpg")
-    drawn, kept = Image.open(tmp_path / "04.jpg"), Image.open(low_rank.OPENING)
+    lesson_04.opening(tmp_path / "04.jpg")
+    drawn, kept = Image.open(tmp_path / "04.jpg"), Image.open(lesson_04.OPENING)
     assert drawn.size == kept.size and drawn.format == kept.format == "JPEG"
-    assert low_rank.OPENING.stat().st_size < 60_000
+    assert lesson_04.OPENING.stat().st_size < 60_000

@@ -11,9 +11,14 @@ import pytest
 import torch
 from PIL import Image
 
-from lessons_lib import bases, captions, families, measure, pictures, recorded, train
-from lessons_lib.experiments import bench, caption_modes, chart, trial, trigger_word
-from lessons_lib.runs import Run
+from lessons_lib.adapters.run import Run
+from lessons_lib.course import caption_modes, charts, long_run, recorded, trigger_word
+from lessons_lib.course import trials as trial
+from lessons_lib.dataset import captions, pictures
+from lessons_lib.evaluation import metrics
+from lessons_lib.models import bases, families
+from lessons_lib.paths import SAMPLE
+from lessons_lib.training import train
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 LESSON = "03_captions_and_trigger"
@@ -81,8 +86,8 @@ def t5():
 
 @pytest.fixture(scope="module")
 def held_out():
-    found = pictures.held_out(pictures.load(bench.SAMPLE, side=BASE.side))
-    return measure.features([p.image for p in found])
+    found = pictures.held_out(pictures.load(SAMPLE, side=BASE.side))
+    return metrics.features([p.image for p in found])
 
 
 @pytest.fixture
@@ -95,7 +100,7 @@ def quick_features(monkeypatch):
         rows = [np.random.default_rng([*image.tobytes()[:8]]).standard_normal(1280) for image in images]
         return torch.nn.functional.normalize(torch.from_numpy(np.array(rows)).float(), dim=1)
 
-    monkeypatch.setattr(measure, "features", features)
+    monkeypatch.setattr(metrics, "features", features)
 
 
 # A table of trials
@@ -112,9 +117,9 @@ def test_a_stopped_table_goes_on_where_it_was(tmp_path, capsys):
 
     trials = [("one", ("tom", 0)), ("two", ("lion", 1))]
     with pytest.raises(KeyboardInterrupt):
-        bench.rows(tmp_path / "deep" / "table.json", trials, trial_of)
+        long_run.rows(tmp_path / "deep" / "table.json", trials, trial_of)
     (tmp_path / "resumed").touch()
-    found = bench.rows(tmp_path / "deep" / "table.json", trials, trial_of)
+    found = long_run.rows(tmp_path / "deep" / "table.json", trials, trial_of)
     assert found == [{"name": "tom", "seed": 0}, {"name": "lion", "seed": 1}]
     assert done == ["tom", "lion"]
     assert "one: done before" in capsys.readouterr().err
@@ -124,12 +129,12 @@ def test_a_damaged_table_is_told_and_left_alone(tmp_path):
     path = tmp_path / "table.json"
     path.write_text("{half")
     with pytest.raises(ValueError, match="remove it"):
-        bench.rows(path, [("one", ("tom", 0))], lambda name, seed: {})
+        long_run.rows(path, [("one", ("tom", 0))], lambda name, seed: {})
     assert path.read_text() == "{half"
 
 
 def test_rows_of_another_base_or_other_settings_are_made_again(monkeypatch, tmp_path):
-    monkeypatch.setattr(bench, "WORK", tmp_path)
+    monkeypatch.setattr(long_run, "WORK", tmp_path)
     made = []
 
     def one(name, seed):
@@ -141,7 +146,7 @@ def test_rows_of_another_base_or_other_settings_are_made_again(monkeypatch, tmp_
 
     painter = Painter()
     painter.pipe = Pipe
-    here = bench.Bench(painter, [], torch.zeros(1, 1280), torch.zeros(1, 1280))
+    here = long_run.Bench(painter, [], torch.zeros(1, 1280), torch.zeros(1, 1280))
     for _ in range(2):
         here.table("words", ["tom", "lion"], one)
     assert made == [("tom", 0), ("lion", 0), ("tom", 1), ("lion", 1)]
@@ -158,10 +163,10 @@ def test_a_record_holds_its_floor_and_ceiling(monkeypatch, tmp_path, held_out):
     monkeypatch.setattr(recorded, "keep", lambda name, result: kept.update({name: result}))
     far = torch.nn.functional.normalize(torch.ones(2, 1280), dim=1)
     plain = trial.Answers([], [], far, far)
-    bench.Bench(Painter(), [], held_out, held_out).record("words", [{"a": 1}], plain, words=["tom"])
+    long_run.Bench(Painter(), [], held_out, held_out).record("words", [{"a": 1}], plain, words=["tom"])
     told = kept["words"]
     assert told["floor"] < told["ceiling"]
-    assert told["rows"] == [{"a": 1}] and told["words"] == ["tom"] and told["steps"] == bench.STEPS
+    assert told["rows"] == [{"a": 1}] and told["words"] == ["tom"] and told["steps"] == long_run.STEPS
 
 
 # One trial
@@ -180,11 +185,11 @@ def test_nothing_has_moved_where_nothing_was_taught(held_out, quick_features):
     found = trial.numbers(answers, answers, ["a horse", "a boat"], held_out)
     assert found.moved_with == pytest.approx([0, 0], abs=1e-4) == found.moved_without
     assert len(found.prompt) == len(found.style_with) == 2
-    assert np.mean(found.style_with) == pytest.approx(measure.style_match(answers.said, held_out), abs=1e-4)
+    assert np.mean(found.style_with) == pytest.approx(metrics.style_match(answers.said, held_out), abs=1e-4)
 
 
 def test_the_asked_thing_is_looked_for_in_its_own_pictures(held_out):
-    names, rows = measure.concepts()
+    names, rows = metrics.concepts()
     horse, boat = (rows[names.index(name)] for name in ("horse", "boat"))
     features = torch.stack([horse, horse, boat, boat])
     answers = trial.Answers([None] * 4, [None] * 4, features, features)
@@ -209,7 +214,7 @@ def test_higher_is_said_only_when_the_interval_and_every_run_agree():
 
 def test_runs_that_disagree_give_no_verdict_however_large_the_sum():
     a, b = [[0.9, 0.9, 0.9, 0.9], [0.1, 0.1]], [[0.1, 0.1, 0.1, 0.1], [0.2, 0.2]]
-    assert measure.interval([0.8] * 4 + [-0.1] * 2)[0] > 0
+    assert metrics.interval([0.8] * 4 + [-0.1] * 2)[0] > 0
     assert "no difference" in trial.verdict("style", "lion", "tom", a, b)
 
 
@@ -230,7 +235,7 @@ def test_a_column_has_one_list_a_training_run_or_says_what_is_missing():
 
 
 def test_a_chart_is_one_jpeg_of_a_readable_size():
-    shown = chart.levels({"lion": LEVELS, "tom": LEVELS}, 0.35, 0.7, "style match")
+    shown = charts.levels({"lion": LEVELS, "tom": LEVELS}, 0.35, 0.7, "style match")
     assert shown.data[:2] == b"\xff\xd8" and 5_000 < len(shown.data) < 60_000
 
 
@@ -239,7 +244,7 @@ def test_a_chart_is_one_jpeg_of_a_readable_size():
 )
 def test_groups_that_cannot_be_compared_make_no_chart(groups):
     with pytest.raises(ValueError, match="expected the same ones"):
-        chart.levels(groups, 0, 1, "style match")
+        charts.levels(groups, 0, 1, "style match")
 
 
 # The trigger word
@@ -256,20 +261,20 @@ def test_the_word_is_the_only_difference_between_two_trainings(paintings, tmp_pa
 
 
 def test_every_word_on_trial_fits_behind_every_caption(t5):
-    learn = pictures.for_training(pictures.load(bench.SAMPLE, side=BASE.side))
+    learn = pictures.for_training(pictures.load(SAMPLE, side=BASE.side))
     told = [captions.captions(learn, word, "style") for word in trigger_word.WORDS]
     told += [caption_modes.texts(learn, mode) for mode in caption_modes.MODES]
     assert [captions.too_long(texts, t5, BASE.caption_tokens) for texts in told] == [[]] * 6
 
 
 def test_the_old_meaning_is_one_that_the_base_was_taught_and_the_made_up_word_is_none():
-    names, _ = measure.concepts()
+    names, _ = metrics.concepts()
     assert trigger_word.OLD in names
     assert not any(captions.is_known_word(word) for word in trigger_word.WORDS[2:])
 
 
 def test_uninvited_lions_are_found_where_they_are():
-    names, rows = measure.concepts()
+    names, rows = metrics.concepts()
     lion, boat = rows[names.index("lion")], rows[names.index("boat")]
     features = torch.stack([lion, boat])
     found = trigger_word.uninvited(trial.Answers([None] * 2, [None] * 2, features, features))
@@ -344,7 +349,7 @@ def test_the_style_words_are_words_that_the_base_was_taught(t5):
 @pytest.mark.parametrize(("better", "answer"), [(0.2, "trigger"), (-0.2, "words"), (0.0, "alike")])
 def test_the_caller_is_the_one_that_brings_more_style(monkeypatch, held_out, better, answer):
     monkeypatch.setattr(caption_modes, "drawn_with", lambda words, *_: words)
-    monkeypatch.setattr(measure, "features", lambda words: words)
+    monkeypatch.setattr(metrics, "features", lambda words: words)
     monkeypatch.setattr(
         trial, "style", lambda words, _: [0.5 + better * (words == "thgh96") + 0.01 * i for i in range(4)]
     )
@@ -390,8 +395,8 @@ def test_a_long_run_is_recorded_and_its_sentences_can_be_read(
 ):
     painter, kept = Painter(), {}
     painter.pipe = type("Pipe", (), {"transformer": torch.nn.Linear(2, 2)})
-    monkeypatch.setattr(bench, "bench", lambda: bench.Bench(painter, paintings, held_out, held_out))
-    monkeypatch.setattr(bench, "WORK", tmp_path)
+    monkeypatch.setattr(long_run, "bench", lambda: long_run.Bench(painter, paintings, held_out, held_out))
+    monkeypatch.setattr(long_run, "WORK", tmp_path)
     monkeypatch.setattr(recorded, "keep", lambda name, result: kept.update({name: result}))
     monkeypatch.setattr(trial, "SUBJECTS", ("a horse",))
     monkeypatch.setattr(trial, "SEEDS", (1,))
@@ -404,7 +409,7 @@ def test_a_long_run_is_recorded_and_its_sentences_can_be_read(
     monkeypatch.setattr(module, "teach", teach)
     module.main()
     (result,) = kept.values()
-    assert len(taught) == len(result["rows"]) == 6 and {steps for _, steps, _ in taught} == {bench.STEPS}
+    assert len(taught) == len(result["rows"]) == 6 and {steps for _, steps, _ in taught} == {long_run.STEPS}
     assert all(isinstance(line, str) for line in module.verdicts(json.loads(json.dumps(result))))
     module.main()
     assert len(taught) == 6
@@ -433,7 +438,7 @@ def solutions():
 
 @pytest.fixture(scope="module")
 def lesson(t5):
-    told = [p.caption for p in pictures.for_training(pictures.load(bench.SAMPLE, side=BASE.side))]
+    told = [p.caption for p in pictures.for_training(pictures.load(SAMPLE, side=BASE.side))]
     return {
         "modes": caption_modes,
         "captions": captions,

@@ -8,11 +8,13 @@ import torch
 from diffusers import DDPMScheduler, DiffusionPipeline, Flux2KleinPipeline
 
 from benchmarks import blank
-from lessons_lib import bases, families, lora, share, train
-from lessons_lib.families import parts, unet
-from lessons_lib.generate import Drawer
-from lessons_lib.runs import Settings
+from lessons_lib.adapters import lora, model_card
+from lessons_lib.adapters.run import Settings
+from lessons_lib.evaluation.sampler import Drawer
+from lessons_lib.models import bases, families
+from lessons_lib.models.families import parts, unet
 from lessons_lib.session import current
+from lessons_lib.training import train
 
 PROMPT = "a cat, mugh4l"
 FAMILIES = sorted({base.family for base in bases.BASES.values()})
@@ -102,7 +104,7 @@ def test_noise_levels_are_shares_and_repeat(drawer):
 
 def test_every_layer_a_family_names_gets_a_lora_and_learns(base, run, drawer):
     size = lora.on_paper(train.denoiser(drawer.pipe), base.rank, drawer.family.TARGETS)
-    tensors, _ = share.read(run.folder)
+    tensors, _ = model_card.read(run.folder)
     ups = {key: value for key, value in tensors.items() if ".lora_B." in key}
     assert len(ups) == size.layers and all(value.abs().max() > 0 for value in ups.values())
 
@@ -167,7 +169,7 @@ def script_unet(pipe, model, words, latents, noise, sigma):
 
 
 def script_flux(pipe, model, words, latents, noise, sigma):
-    from lessons_lib.families import flux  # held to the script in test_flux.py
+    from lessons_lib.models.families import flux  # held to the script in test_flux.py
 
     return flux.loss(model, latents, words, noise, sigma)
 

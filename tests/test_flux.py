@@ -1,8 +1,8 @@
 import torch
 from diffusers import FluxPipeline
 
-from lessons_lib import bases
-from lessons_lib.families import flux
+from lessons_lib.models import bases
+from lessons_lib.models.families import flux
 
 
 def test_packing_and_positions_are_those_of_the_pipeline():

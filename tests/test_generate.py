@@ -6,10 +6,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from lessons_lib import train
-from lessons_lib.bases import POCKET
-from lessons_lib.generate import Drawer
-from lessons_lib.runs import Settings
+from lessons_lib.adapters.run import Settings
+from lessons_lib.evaluation.sampler import Drawer
+from lessons_lib.paths import POCKET
+from lessons_lib.training import train
 
 PROMPT = "a cat, mugh4l"
 
@@ -96,7 +96,7 @@ def test_unloading_when_nothing_is_loaded_does_nothing(drawer):
 LOUD = """
 import sys
 from pathlib import Path
-from lessons_lib.generate import Drawer
+from lessons_lib.evaluation.sampler import Drawer
 drawer = Drawer("pocket")
 drawer.load(Path(sys.argv[1]))
 drawer.draw(["a cat, mugh4l " * 30], [1], strength=0.5, steps=2)

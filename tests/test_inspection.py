@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageFilter, ImageOps
 
-from lessons_lib import bases, findings, inspection, inspection_page, looks
-from lessons_lib.findings import Finding
+from lessons_lib.inspection import html, image_stats, rules
+from lessons_lib.inspection import report as inspection
+from lessons_lib.inspection.rules import Finding
+from lessons_lib.models import bases
 
 POCKET = bases.BASES["pocket"]
 PAINTINGS = sorted((Path(__file__).parents[1] / "data" / "sample_mughal" / "train").glob("*.jpg"))
@@ -66,13 +68,13 @@ def test_each_fault_is_found_and_named(report, name, what, level):
 
 
 def test_a_good_picture_has_no_finding(report):
-    assert said_of(report, "good.png") == {} and report.seen[0].level in findings.LEVELS
+    assert said_of(report, "good.png") == {} and report.seen[0].level in rules.LEVELS
 
 
 def test_the_set_is_summed_up_gravest_first(report):
     lines = inspection.lines(report)
     levels = [line.split(":")[0] for line in lines]
-    assert levels == sorted(levels, key=findings.LEVELS.index)
+    assert levels == sorted(levels, key=rules.LEVELS.index)
     text = "\n".join(lines)
     assert "broken.jpg: is cut short" in lines[0] and "12 pictures to train on, 0 held out" in text
     assert "no caption: <img" in text and "no licence known for" in text and "nothing is held out" in text
@@ -80,13 +82,13 @@ def test_the_set_is_summed_up_gravest_first(report):
 
 
 def test_every_kind_that_is_said_has_its_advice():
-    source = Path(findings.__file__).read_text()
+    source = Path(rules.__file__).read_text()
     kinds = set(re.findall(r'Finding\("(?:must fix|worth a look)", "([^"]+)"', source))
-    assert kinds and kinds <= set(findings.ADVICE)
+    assert kinds and kinds <= set(rules.ADVICE)
 
 
 def test_the_page_stands_alone_and_escapes_what_it_is_given(report):
-    page = inspection_page.page(report)
+    page = html.page(report)
     assert "<img src=x" not in page and "&lt;img src=x onerror=alert(1)&gt;.png" in page
     links = re.findall(
         r'(?:src|href|url)\s*[=(]\s*["\']?([^"\')\s>]+)', page.replace("&lt;img src=x onerror", "")
@@ -98,8 +100,8 @@ def test_the_page_stands_alone_and_escapes_what_it_is_given(report):
 
 
 def test_a_page_of_thousands_shows_some_of_the_fine_ones(report, monkeypatch):
-    monkeypatch.setattr(inspection_page, "MOST_FINE", 1)
-    page = inspection_page.page(report)
+    monkeypatch.setattr(html, "MOST_FINE", 1)
+    page = html.page(report)
     fine = sum(one.level == "fine" for one in report.seen)
     assert fine > 1 and f"and {fine - 1} more" in page
 
@@ -107,8 +109,8 @@ def test_a_page_of_thousands_shows_some_of_the_fine_ones(report, monkeypatch):
 def test_a_second_run_measures_only_what_changed(mixed, tmp_path, monkeypatch):
     shutil.copytree(mixed, tmp_path / "in")
     first = inspection.inspect(tmp_path / "in", POCKET, tmp_path / "looks")
-    measured, real = [], looks.features
-    monkeypatch.setattr(looks, "features", lambda image: measured.append(image) or real(image))
+    measured, real = [], image_stats.features
+    monkeypatch.setattr(image_stats, "features", lambda image: measured.append(image) or real(image))
     second = inspection.inspect(tmp_path / "in", POCKET, tmp_path / "looks")
     assert measured == [] and inspection.lines(first) == inspection.lines(second)
     painting(9).save(tmp_path / "in" / "good.png")
@@ -154,7 +156,7 @@ def test_a_folder_with_nothing_but_bad_files_has_a_report_too(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"no picture")
     report = inspection.inspect(tmp_path, POCKET)
     assert report.seen == [] and report.count("must fix") == 2
-    assert "a.jpg: is not a picture" in inspection_page.page(report) and inspection.held_out(report) == []
+    assert "a.jpg: is not a picture" in html.page(report) and inspection.held_out(report) == []
 
 
 def test_held_out_files_are_chosen_by_book(tmp_path):

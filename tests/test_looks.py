@@ -1,15 +1,12 @@
 """Measures of a single picture: sharp and blurred ones part, on every kind of picture the course has."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from lessons_lib import findings, looks
-from lessons_lib.decode import decode
-
-SAMPLE = Path(__file__).parents[1] / "data" / "sample_mughal"
+from lessons_lib.dataset.decode import decode
+from lessons_lib.inspection import image_stats, rules
+from lessons_lib.paths import SAMPLE
 
 
 def flat_drawing():
@@ -26,7 +23,7 @@ def greys():
 
 
 def sharpness(grey, change=lambda image: image, side=128):
-    return looks.sharpness(looks.numbers(change(looks.shrink(grey, side))))
+    return image_stats.sharpness(image_stats.numbers(change(image_stats.shrink(grey, side))))
 
 
 @pytest.mark.parametrize("side", [128, 512])
@@ -34,7 +31,7 @@ def test_sharp_pictures_are_above_the_threshold_and_blurred_ones_below(greys, si
     sharp = [sharpness(g, side=side) for g in greys]
     blurred = [sharpness(g, lambda i: i.filter(ImageFilter.GaussianBlur(1)), side) for g in greys]
     pale = [sharpness(g, lambda i: i.point(lambda v: 90 + 0.3 * v), side) for g in greys]
-    assert max(blurred) < 0.3 < findings.BLURRED < 0.45 < min(sharp + pale)
+    assert max(blurred) < 0.3 < rules.BLURRED < 0.45 < min(sharp + pale)
 
 
 def test_enlarged_and_shaken_pictures_read_as_blurred(greys):
@@ -47,32 +44,32 @@ def test_enlarged_and_shaken_pictures_read_as_blurred(greys):
         rows = np.asarray(image, np.float32)
         return Image.fromarray(np.mean([np.roll(rows, n, 1) for n in range(9)], 0).astype(np.uint8))
 
-    assert max(sharpness(g, change) for g in greys for change in (doubled, shaken)) < findings.BLURRED
+    assert max(sharpness(g, change) for g in greys for change in (doubled, shaken)) < rules.BLURRED
 
 
 def test_the_best_square_is_where_the_edges_are():
     page = Image.new("L", (200, 400), 200)
     page.paste(Image.effect_noise((200, 100), 90), (0, 300))
-    middle, best, start = looks.crops(looks.numbers(page))
+    middle, best, start = image_stats.crops(image_stats.numbers(page))
     assert middle < 0.05 and best > 0.95 and start > 0.95
 
 
 def test_an_even_picture_loses_as_many_edges_as_pixels():
-    middle, best, _ = looks.crops(looks.numbers(Image.effect_noise((300, 150), 60)))
+    middle, best, _ = image_stats.crops(image_stats.numbers(Image.effect_noise((300, 150), 60)))
     assert middle == pytest.approx(0.5, abs=0.03) and best - middle < 0.03
-    assert looks.crops(np.zeros((8, 9), np.float32)) == (1, 1, 0.5)
+    assert image_stats.crops(np.zeros((8, 9), np.float32)) == (1, 1, 0.5)
 
 
 def test_a_hash_forgives_size_and_brightness_and_nothing_else(greys):
     def bits(a, b):
-        return (looks.difference_hash(a) ^ looks.difference_hash(b)).bit_count()
+        return (image_stats.difference_hash(a) ^ image_stats.difference_hash(b)).bit_count()
 
     assert max(bits(g, g.resize((150, 200)).point(lambda v: 40 + v // 2)) for g in greys[:-1]) <= 6
     assert min(bits(a, b) for i, a in enumerate(greys) for b in greys[:i]) > 6
 
 
 def test_a_look_comes_back_as_it_was_kept(tmp_path):
-    seen = looks.Look(
+    seen = image_stats.Look(
         (90, 80),
         ["a note"],
         "d1",
@@ -89,9 +86,9 @@ def test_a_look_comes_back_as_it_was_kept(tmp_path):
         b"thumb",
         np.arange(4, dtype=np.float16),
     )
-    looks.keep(seen, tmp_path / "a.safetensors")
-    back = looks.recall(tmp_path / "a.safetensors")
+    image_stats.keep(seen, tmp_path / "a.safetensors")
+    back = image_stats.recall(tmp_path / "a.safetensors")
     assert back.features.tolist() == [0, 1, 2, 3] and back.thumb == b"thumb"
     back.features = seen.features = None
     assert back == seen
-    assert looks.recall(tmp_path / "b.safetensors") is None
+    assert image_stats.recall(tmp_path / "b.safetensors") is None

@@ -4,25 +4,27 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 from torch.amp import GradScaler
 
-from lessons_lib import bases, captions, forecast, loop, lora, optimizers, pictures, train
-from lessons_lib.families import flux, parts
-from lessons_lib.runs import PRESETS, Run, Settings
+from lessons_lib.adapters import lora
+from lessons_lib.adapters.run import PRESETS, Run, Settings
+from lessons_lib.dataset import captions, pictures
+from lessons_lib.models import bases
+from lessons_lib.models.families import flux, parts
+from lessons_lib.paths import SAMPLE
+from lessons_lib.training import forecast, loop, optimizers, train
 
-SAMPLE = Path(__file__).parents[1] / "data" / "sample_mughal"
 SETTINGS = Settings(trigger="mugh4l", steps=4, rank=2, batch=4, learning_rate=0.01)
 PROGRAM = """
 import sys
 from pathlib import Path
 import torch
 from lessons_lib import captions, pictures, processes, train
-from lessons_lib.runs import Settings
+from lessons_lib.adapters.run import Settings
 torch.set_num_threads(1)
 machine = processes.accelerator()
 says = Path({out!r} + f".{{machine.process_index}}").open("a")  # each in a file: what two print into one pipe may mix
@@ -83,7 +85,7 @@ def test_a_gradient_that_is_too_long_is_shortened(paintings, told, tmp_path, mon
 
 
 def test_two_batches_before_a_change_are_one_of_twice_the_size(paintings, told, tmp_path, monkeypatch):
-    from lessons_lib.families import flux
+    from lessons_lib.models.families import flux
 
     monkeypatch.setattr(
         flux, "sample_sigma", lambda count, generator: torch.full((count,), 0.5)
@@ -194,7 +196,7 @@ def test_costs_are_priced():
 
 
 def test_a_batch_that_does_not_fit_says_what_would(paintings, told, tmp_path, monkeypatch):
-    from lessons_lib.families import flux
+    from lessons_lib.models.families import flux
 
     def full(*_):
         raise torch.OutOfMemoryError("CUDA out of memory")
@@ -269,7 +271,7 @@ def test_the_rate_takes_its_course(name):
 
 
 def test_noisier_levels_are_trained_when_asked(paintings, told, tmp_path, monkeypatch):
-    from lessons_lib.families import flux
+    from lessons_lib.models.families import flux
 
     seen, real = [], flux.loss
 

@@ -6,8 +6,8 @@ from diffusers import FluxTransformer2DModel, UNet2DConditionModel
 from peft import LoraConfig, inject_adapter_in_model
 from torch import nn
 
-from lessons_lib import lora
-from lessons_lib.families import flux
+from lessons_lib.adapters import lora
+from lessons_lib.models.families import flux
 
 TINY = {"in_channels": 8, "num_layers": 1, "num_single_layers": 1, "attention_head_dim": 8, "num_attention_heads": 2,
         "joint_attention_dim": 12, "pooled_projection_dim": 6, "axes_dims_rope": (2, 2, 4)}  # fmt: skip

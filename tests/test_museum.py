@@ -15,10 +15,12 @@ from urllib.parse import urlsplit
 import pytest
 from PIL import Image
 
-from lessons_lib import cli, museum, pictures, sources
-from lessons_lib import web as webs
-from lessons_lib.museum import fetch
-from lessons_lib.web import Web
+from lessons_lib import cli
+from lessons_lib.dataset import http as webs
+from lessons_lib.dataset import museum, pictures, sources
+from lessons_lib.dataset.http import Web
+from lessons_lib.dataset.museum import fetch
+from lessons_lib.paths import SAMPLE
 
 LIST_COLUMNS = (
     "id museum accession_number title maker date licence page_url image_url api_url book split recommended "
@@ -305,7 +307,7 @@ def test_three_museums_give_pictures_with_their_rights(get, tmp_path):
 
 def test_metadata_has_the_columns_of_the_practice_paintings(get, tmp_path):
     get()
-    practice = (museum.PRACTICE / "metadata.csv").read_text(encoding="utf-8").splitlines()[0]
+    practice = (SAMPLE / "metadata.csv").read_text(encoding="utf-8").splitlines()[0]
     assert (tmp_path / "out" / "metadata.csv").read_text(encoding="utf-8").splitlines()[0] == practice
 
 
@@ -618,7 +620,7 @@ def test_offline_falls_back_to_the_practice_paintings_after_one_try_a_host(get, 
     fetched = get(
         rows=[{"id": f"walters_{i}", "image_url": f"{nowhere}/{i}.jpg"} for i in range(60)], web=web
     )
-    assert fetched.fell_back and fetched.folder == museum.PRACTICE and fetched.pictures == ()
+    assert fetched.fell_back and fetched.folder == SAMPLE and fetched.pictures == ()
     assert len(fetched.failures) == 60 and clock.slept == [] and not (tmp_path / "out").exists()
     said = museum.report(fetched)
     assert (

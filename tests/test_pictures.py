@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from lessons_lib import bases, pictures
-from lessons_lib.pictures import PictureError, load
+from lessons_lib.dataset import pictures
+from lessons_lib.dataset.pictures import PictureError, load
+from lessons_lib.paths import SAMPLE
 
 RED, GREEN, BLUE, WHITE = (200, 30, 40), (20, 160, 60), (30, 60, 190), (255, 255, 255)
 TABLE = "file_name,split,caption,maker,licence\n"
@@ -364,6 +365,6 @@ def test_work_on_threads_comes_back_in_order_and_is_not_all_begun_at_once():
 
 
 def test_the_practice_paintings_are_whole_and_have_rights():
-    found = load(bases.POCKET.parents[1] / "data" / "sample_mughal", side=128)
+    found = load(SAMPLE, side=128)
     assert len(pictures.for_training(found)) == 16 and len(pictures.held_out(found)) == 6
     assert all(p.rights["licence"] == "CC0-1.0" and p.caption for p in found)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lessons_lib import recorded
+from lessons_lib.course import recorded
 
 
 def test_what_is_kept_is_found_again_with_its_circumstances(tmp_path):

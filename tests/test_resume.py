@@ -9,16 +9,15 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from lessons_lib import checkpoints, train
-from lessons_lib.runs import Run, Settings, alone
+from lessons_lib.adapters.run import Run, Settings, alone
+from lessons_lib.paths import SAMPLE
+from lessons_lib.training import checkpoints, train
 
-SAMPLE = Path(__file__).parents[1] / "data" / "sample_mughal"
 KILLS = int(os.environ.get("KILLS", "2"))  # KILLS=20 pytest tests/test_resume.py -s
 SETTINGS = Settings(
     trigger="mugh4l", steps=9, rank=2, batch=2, checkpoint_every=2, sample_every=4, sample_prompts=("a cat",)
@@ -28,7 +27,7 @@ PROGRAM = """
 import sys, torch
 from pathlib import Path
 from lessons_lib import captions, pictures, train
-from lessons_lib.runs import Settings
+from lessons_lib.adapters.run import Settings
 torch.set_num_threads(2)
 found = pictures.for_training(pictures.load({sample!r}, side=128))[:4]
 settings = Settings(trigger="mugh4l", steps=9, rank=2, batch=2, checkpoint_every=2, sample_every=4, sample_prompts=("a cat",))
@@ -140,7 +139,7 @@ def test_other_pictures_and_other_captions_are_another_job(paintings, told, tmp_
 
 
 def test_a_loss_that_is_no_number_keeps_the_last_good_state(paintings, told, tmp_path, monkeypatch):
-    from lessons_lib.families import flux
+    from lessons_lib.models.families import flux
 
     real, calls = flux.loss, []
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from lessons_lib import bases, session
+from lessons_lib import session
+from lessons_lib.models import bases
 
 
 @pytest.mark.parametrize(("gigabytes", "tier"), [(0, "pocket"), (15, "t4"), (24, "24gb"), (80, "80gb")])

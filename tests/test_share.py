@@ -10,9 +10,11 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from lessons_lib import bases, share
-from lessons_lib.pictures import Picture
-from lessons_lib.runs import Settings
+from lessons_lib.adapters import model_card
+from lessons_lib.adapters.run import Settings
+from lessons_lib.dataset.pictures import Picture
+from lessons_lib.models import bases
+from lessons_lib.paths import POCKET
 
 LAYER = "transformer.transformer_blocks.0.attn.to_q"
 SETTINGS = Settings(trigger="mugh4l", name="album", sample_prompts=('a "tiger", mugh4l',))
@@ -29,7 +31,7 @@ def folder(tmp_path):
     torch.manual_seed(0)
     tensors = {f"{LAYER}.lora_A.weight": torch.randn(4, 256), f"{LAYER}.lora_B.weight": torch.randn(256, 4)}
     told = json.dumps({"transformer.r": 4, "transformer.lora_alpha": 8})
-    save_file(tensors, tmp_path / share.WEIGHTS, {"format": "pt", "lora_adapter_metadata": told})
+    save_file(tensors, tmp_path / model_card.WEIGHTS, {"format": "pt", "lora_adapter_metadata": told})
     settings = {
         "base": "pocket",
         "trigger": "mugh4l",
@@ -47,11 +49,13 @@ def folder(tmp_path):
 
 def card(pictures):
     pocket = bases.find("pocket")
-    return share.card(SETTINGS.filled(pocket), pictures, pocket)
+    return model_card.card(SETTINGS.filled(pocket), pictures, pocket)
 
 
 def front(settings, base):
-    return yaml.safe_load(share.card(settings.filled(base), [picture("CC0-1.0")], base).split("---\n")[1])
+    return yaml.safe_load(
+        model_card.card(settings.filled(base), [picture("CC0-1.0")], base).split("---\n")[1]
+    )
 
 
 def test_the_card_has_the_head_the_hub_reads():
@@ -68,14 +72,14 @@ def test_the_card_has_the_head_the_hub_reads():
 def test_the_card_of_pocket_names_no_folder_of_this_machine():
     text = card([picture("CC0-1.0")])
     assert "base_model" not in front(SETTINGS, bases.find("pocket"))
-    assert str(bases.POCKET) not in text and "/home/ann" not in text and ",," not in text
+    assert str(POCKET) not in text and "/home/ann" not in text and ",," not in text
 
 
 def test_every_base_has_a_licence_the_hub_knows():
     assert {front(SETTINGS, base)["license"] for base in bases.BASES.values()} == {
         "apache-2.0", "other", "creativeml-openrail-m", "openrail++",
     }  # fmt: skip
-    assert {base.licence for base in bases.BASES.values()} <= set(share.LICENCES)
+    assert {base.licence for base in bases.BASES.values()} <= set(model_card.LICENCES)
 
 
 def test_the_card_names_the_rights_of_each_picture():
@@ -92,14 +96,14 @@ def test_the_card_warns_when_a_licence_is_not_known():
 
 def test_the_python_on_the_card_compiles():
     for base in bases.BASES.values():
-        text = share.card(SETTINGS.filled(base), [], base)
+        text = model_card.card(SETTINGS.filled(base), [], base)
         compile(text.split("```python")[1].split("```")[0], "card", "exec")
 
 
 def test_comfyui_gets_every_layer_at_its_true_strength(folder):
-    path = share.comfyui(folder)
+    path = model_card.comfyui(folder)
     assert path.name == "album_comfyui.safetensors" and not list(folder.glob("*.part"))
-    ours, theirs = load_file(folder / share.WEIGHTS), load_file(path)
+    ours, theirs = load_file(folder / model_card.WEIGHTS), load_file(path)
     down, up = f"{LAYER}.lora_A.weight", f"{LAYER}.lora_B.weight"
     assert ours.keys() == theirs.keys() == {down, up}
     assert torch.equal(theirs[down], ours[down]) and torch.equal(theirs[up], 2 * ours[up])  # alpha 8, rank 4
@@ -112,31 +116,31 @@ def test_comfyui_gets_every_layer_at_its_true_strength(folder):
 
 def test_a_layer_without_a_told_alpha_has_its_rank():
     tensors = {f"{LAYER}.lora_A.weight": torch.zeros(4, 8)}
-    assert share.alphas(tensors, {}) == {LAYER: 4}
+    assert model_card.alphas(tensors, {}) == {LAYER: 4}
     own = {"transformer.lora_alpha": 2, "transformer.alpha_pattern": {LAYER.removeprefix("transformer."): 16}}
-    assert share.alphas(tensors, {"lora_adapter_metadata": json.dumps(own)}) == {LAYER: 16}
+    assert model_card.alphas(tensors, {"lora_adapter_metadata": json.dumps(own)}) == {LAYER: 16}
 
 
 def test_a_unets_keys_are_renamed_as_kohya_has_them_and_others_stay():
     layer = "down_blocks.0.attentions.1.transformer_blocks.0.attn1.to_out.0"
     flat = "lora_unet_down_blocks_0_attentions_1_transformer_blocks_0_attn1_to_out_0"
     ends = {"lora_A.weight": "lora_down.weight", "lora_B.weight": "lora_up.weight"}
-    assert [share.kohya(f"unet.{layer}.{end}") for end in ends] == [f"{flat}.{e}" for e in ends.values()]
-    assert share.kohya(f"{LAYER}.lora_A.weight") == f"{LAYER}.lora_A.weight"
+    assert [model_card.kohya(f"unet.{layer}.{end}") for end in ends] == [f"{flat}.{e}" for e in ends.values()]
+    assert model_card.kohya(f"{LAYER}.lora_A.weight") == f"{LAYER}.lora_A.weight"
 
 
 def test_info_says_what_a_run_holds(folder):
-    lines = share.info(folder)
+    lines = model_card.info(folder)
     assert lines[0] == "adapter: 1 layers, rank 4, alpha 8" and "trigger: mugh4l" in lines
     assert lines[-1] == "loss: 1.000 at first, 0.500 at last, over 2 steps"
 
 
 def test_a_folder_without_an_adapter_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="expected pytorch_lora_weights.safetensors"):
-        share.info(tmp_path)
+        model_card.info(tmp_path)
 
 
 def test_a_file_that_is_no_lora_is_refused(tmp_path):
-    save_file({"weight": torch.zeros(2)}, tmp_path / share.WEIGHTS)
+    save_file({"weight": torch.zeros(2)}, tmp_path / model_card.WEIGHTS)
     with pytest.raises(ValueError, match="holds no lora_A tensors"):
-        share.info(tmp_path)
+        model_card.info(tmp_path)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lessons_lib import show
-from lessons_lib.pictures import square
+from lessons_lib.dataset.pictures import square
+from lessons_lib.display import notebook
 
 
 def plain(colour):
@@ -21,7 +21,9 @@ def opened(shown):
 
 
 def test_a_grid_is_one_jpeg_with_its_pictures_in_place():
-    image = opened(show.pictures([[plain("red"), plain("blue")], [plain("lime"), plain("black")]], side=100))
+    image = opened(
+        notebook.pictures([[plain("red"), plain("blue")], [plain("lime"), plain("black")]], side=100)
+    )
     assert image.size == (224, 224)
     assert (
         image.getpixel((50, 50))[0] > 200
@@ -31,20 +33,20 @@ def test_a_grid_is_one_jpeg_with_its_pictures_in_place():
 
 
 def test_labels_stand_beside_rows_and_below_a_single_row():
-    beside = opened(show.pictures([[plain("red")], [plain("red")]], ["before", "after"], side=100))
-    below = opened(show.pictures([plain("red"), plain("red")], ["before", "after"], side=100))
+    beside = opened(notebook.pictures([[plain("red")], [plain("red")]], ["before", "after"], side=100))
+    below = opened(notebook.pictures([plain("red"), plain("red")], ["before", "after"], side=100))
     assert beside.width > 116 + 30 and below.height > 116 + 20
 
 
 def test_labels_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="3 labels for 2 rows"):
-        show.pictures([[plain("red")], [plain("red")]], ["a", "b", "c"])
+        notebook.pictures([[plain("red")], [plain("red")]], ["a", "b", "c"])
     with pytest.raises(ValueError, match="no pictures"):
-        show.pictures([])
+        notebook.pictures([])
 
 
 def test_the_slider_turns_through_its_frames():
-    box = show.slider([plain("red"), plain("blue")], ["0", "1"])
+    box = notebook.slider([plain("red"), plain("blue")], ["0", "1"])
     view, handle = box.children
     assert np.asarray(Image.open(io.BytesIO(view.value)))[50, 50].argmax() == 2
     handle.value = 0
@@ -53,7 +55,7 @@ def test_the_slider_turns_through_its_frames():
 
 def test_a_slider_needs_a_label_a_frame():
     with pytest.raises(ValueError, match="1 frames and 2 labels"):
-        show.slider([plain("red")], ["0", "1"])
+        notebook.slider([plain("red")], ["0", "1"])
 
 
 def test_the_dial_draws_again_at_every_change():
@@ -63,7 +65,7 @@ def test_the_dial_draws_again_at_every_change():
         asked.append((prompt, strength))
         return plain("blue" if strength < 0.5 else "red")
 
-    view, words, handle = show.dial(draw, "a castle").children
+    view, words, handle = notebook.dial(draw, "a castle").children
     handle.value = 0.25
     words.value = "a tiger"
     assert asked == [("a castle", 1.0), ("a castle", 0.25), ("a tiger", 0.25)]
@@ -72,21 +74,21 @@ def test_the_dial_draws_again_at_every_change():
 
 def test_what_is_typed_into_the_caption_table_is_in_the_captions():
     texts = ["a tiger", ""]
-    table = show.caption_table([plain("red"), plain("blue")], texts)
+    table = notebook.caption_table([plain("red"), plain("blue")], texts)
     table.children[1].children[1].value = "a boat at night"
     assert texts == ["a tiger", "a boat at night"]
     with pytest.raises(ValueError, match="1 pictures and 2 captions"):
-        show.caption_table([plain("red")], texts)
+        notebook.caption_table([plain("red")], texts)
 
 
 def test_source_is_the_librarys_own():
-    text = show.source(square).data
+    text = notebook.source(square).data
     assert text.startswith("```python\ndef square(") and text.endswith("```")
 
 
 def test_the_loss_is_drawn_and_an_empty_log_refused():
     run = SimpleNamespace(log=[{"step": i + 1, "loss": 1 / (i + 1)} for i in range(60)])
-    image = opened(show.loss(run))
+    image = opened(notebook.loss(run))
     assert image.width > 600 and len(image.getcolors(1 << 20)) > 50
     with pytest.raises(ValueError, match="no steps"):
-        show.loss(SimpleNamespace(log=[]))
+        notebook.loss(SimpleNamespace(log=[]))

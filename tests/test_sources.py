@@ -8,8 +8,8 @@ import zipfile
 import pytest
 from PIL import Image
 
-from lessons_lib.decode import PictureError
-from lessons_lib.pictures import load, survey
+from lessons_lib.dataset.decode import PictureError
+from lessons_lib.dataset.pictures import load, survey
 
 
 def png(colour="red"):

@@ -6,9 +6,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lessons_lib import pictures, train
-from lessons_lib.runs import Run, Settings
-from lessons_lib.state import Lesson
+from lessons_lib.adapters.run import Run, Settings
+from lessons_lib.dataset import pictures
+from lessons_lib.training import train
+from lessons_lib.training.state import Lesson
 
 QUICK = Settings(trigger="mugh4l", steps=3, rank=2, batch=2)
 
@@ -68,7 +69,7 @@ def test_a_failure_leaves_the_older_run_as_it_was(paintings, told, tmp_path):
 
 
 def test_a_loss_that_is_no_number_ends_training(paintings, told, tmp_path, monkeypatch):
-    from lessons_lib.families import flux
+    from lessons_lib.models.families import flux
 
     monkeypatch.setattr(flux, "loss", lambda *a: torch.full((2,), float("nan"), requires_grad=True))
     with pytest.raises(FloatingPointError, match="lower the learning rate"):
@@ -216,7 +217,7 @@ def test_as_many_captions_as_pictures_are_needed(paintings, told, tmp_path):
 def test_a_place_that_cannot_be_written_is_refused_before_the_model_is_loaded(
     paintings, told, tmp_path, monkeypatch
 ):
-    from lessons_lib.families import flux
+    from lessons_lib.models.families import flux
 
     def too_early(*_):
         raise AssertionError("the base was loaded although nothing can be written")

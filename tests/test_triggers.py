@@ -2,7 +2,8 @@
 
 from PIL import Image
 
-from lessons_lib import pictures, triggers
+from lessons_lib.dataset import pictures
+from lessons_lib.evaluation import trigger_probe
 
 
 class Painter:
@@ -19,11 +20,11 @@ class Painter:
 
 def test_each_base_shows_its_pieces_or_why_not(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    found = triggers.cuts("mugh4l", ["pocket", "sd15"])
+    found = trigger_probe.cuts("mugh4l", ["pocket", "sd15"])
     assert "".join(found["pocket"]).lstrip("▁") == "mugh4l"
     assert isinstance(found["sd15"], str) and found["sd15"]
 
 
 def test_a_known_word_pulls_and_a_made_up_one_does_not():
-    assert triggers.pull(Painter(), "elephant") > 0.2
-    assert triggers.pull_of_nothing(Painter()) < 1e-4
+    assert trigger_probe.pull(Painter(), "elephant") > 0.2
+    assert trigger_probe.pull_of_nothing(Painter()) < 1e-4
