@@ -14,7 +14,7 @@ from peft.utils import get_peft_model_state_dict
 
 from lessons_lib.adapters import lora
 from lessons_lib.dataset import pictures
-from lessons_lib.models import bases
+from lessons_lib.models import bases, pixels
 from lessons_lib.models.families import flux
 
 
@@ -26,7 +26,7 @@ def main() -> None:
     base = bases.find("pocket")
     pipe = FluxPipeline.from_pretrained(base.repository, torch_dtype=torch.float32)
     known = pictures.for_training(pictures.load(o.data, side=base.side))
-    squares = pictures.pixels([p.image for p in known], base.side)
+    squares = pixels.to_pixels([p.image for p in known], base.side)
     captions = [p.caption or "" for p in known]
     model = pipe.transformer
     lora.attach(model, base.rank, base.alpha, flux.TARGETS, o.seed)

@@ -26,14 +26,14 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from benchmarks.speed import HERE, SAMPLE, processor
-from lessons_lib import storage
 from lessons_lib.adapters import lora
-from lessons_lib.adapters.run import Settings
+from lessons_lib.adapters.settings import Settings
 from lessons_lib.dataset import pictures
-from lessons_lib.models import bases, families
+from lessons_lib.models import bases, families, pixels
 from lessons_lib.session import current
-from lessons_lib.training import distributed, forecast, loop, optimizers, train
-from lessons_lib.training.state import Lesson, State
+from lessons_lib.training import distributed, forecast, latent_cache, loop, optimizers, train
+from lessons_lib.training.data import TrainingData
+from lessons_lib.training.state import State
 
 CASES = {
     "pictures": (4, 50, 500, 5000),
@@ -71,13 +71,13 @@ def case(count: int, batch: int, side: int, steps: int, folder: Path) -> Cost:
     plan = Settings(trigger="mugh4l", steps=steps + FIRST, batch=batch, caption_dropout=0.0).filled(base)
     flux = families.find("flux")
     pipe = flux.load(base, current())
-    latents = storage.encode_to(
+    latents = latent_cache.encode_images(
         folder / "latents",
         (p.image for p in crops(count, side)),
         {},
-        lambda image: flux.encode_pictures(pipe, pictures.pixels([image], side))[0],
+        lambda image: flux.encode_pictures(pipe, pixels.to_pixels([image], side))[0],
     )
-    words = storage.encode_words_to(
+    words = latent_cache.encode_captions(
         folder / "words",
         [*(f"picture {number}, mugh4l" for number in range(count)), "mugh4l"],
         {},
@@ -92,7 +92,7 @@ def case(count: int, batch: int, side: int, steps: int, folder: Path) -> Cost:
     state = State(parameters, optimizer, rates, torch.Generator().manual_seed(0), loop.scaler(model))
     accelerator, ends = distributed.accelerator(), []
     for _ in range(plan.steps):
-        loop.one_step(flux, model, Lesson(latents, words), plan, state, accelerator)
+        loop.one_step(flux, model, TrainingData(latents, words), plan, state, accelerator)
         ends.append(time.perf_counter())
     ends = ends[FIRST - 1 :]
     gaps = [b - a for a, b in zip(ends, ends[1:], strict=False)]

@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL.Image import Image
 
-from lessons_lib.adapters.run import Settings
+from lessons_lib.adapters.settings import Settings
 from lessons_lib.dataset import pictures
 from lessons_lib.models import bases
 from lessons_lib.training import train

@@ -29,7 +29,7 @@ from benchmarks.speed import BAR, HERE, SAMPLE, watched
 from lessons_lib.course import recorded
 from lessons_lib.dataset import captions, export, pictures
 from lessons_lib.dataset.pictures import Picture
-from lessons_lib.models import bases, families
+from lessons_lib.models import bases, families, pixels
 from lessons_lib.paths import RECORDED
 
 FIRST = 4  # steps that are not timed
@@ -133,7 +133,7 @@ def material(folder: Path, side: int) -> Path:
     """Write four practice paintings as squares with captions; return their folder."""
     found = pictures.for_training(pictures.load(SAMPLE, side=side))[:4]
     texts = captions.captions(found, "mugh4l", "style")
-    whole = [Picture(p.path.with_suffix(".png"), pictures.square(p.image, side)) for p in found]
+    whole = [Picture(p.path.with_suffix(".png"), pixels.square(p.image, side)) for p in found]
     return export.write(whole, folder / "pictures", texts) / "train"
 
 

@@ -32,7 +32,7 @@ from benchmarks import floor
 from lessons_lib.adapters import lora
 from lessons_lib.dataset import captions, export, pictures
 from lessons_lib.dataset.pictures import Picture
-from lessons_lib.models import bases
+from lessons_lib.models import bases, pixels
 from lessons_lib.models.families import flux
 from lessons_lib.session import current
 
@@ -118,7 +118,7 @@ def material(folder: Path) -> tuple[Path, list[Picture]]:
     """Write the practice paintings as squares with their captions; return the folder and the pictures read from it."""
     found = pictures.for_training(pictures.load(SAMPLE, side=BASE.side))
     texts = captions.captions(found, "mugh4l", "style")
-    whole = [Picture(p.path.with_suffix(".png"), pictures.square(p.image, BASE.side)) for p in found]
+    whole = [Picture(p.path.with_suffix(".png"), pixels.square(p.image, BASE.side)) for p in found]
     data = export.write(whole, folder / "pictures", texts) / "train"
     return data, pictures.load(data, side=BASE.side)
 
@@ -129,7 +129,7 @@ def fixed_loss(adapter: Path | None, known: Sequence[Picture]) -> float:
     pipe = flux.load(BASE, current())
     if adapter:
         pipe.load_lora_weights(adapter)
-    latents = flux.encode_pictures(pipe, pictures.pixels([p.image for p in known], BASE.side))
+    latents = flux.encode_pictures(pipe, pixels.to_pixels([p.image for p in known], BASE.side))
     words = flux.encode_captions(pipe, [p.caption or "" for p in known], BASE)
     generator = torch.Generator().manual_seed(0)
     found: list[Tensor] = []
@@ -143,7 +143,7 @@ def least(known: Sequence[Picture]) -> tuple[float, float]:
     """Return (seconds, operations) of a step's matrix products; see floor.py."""
     pipe = flux.load(BASE, current())
     some = list(known)[: BASE.batch]
-    latents = flux.encode_pictures(pipe, pictures.pixels([p.image for p in some], BASE.side))
+    latents = flux.encode_pictures(pipe, pixels.to_pixels([p.image for p in some], BASE.side))
     words = flux.encode_captions(pipe, [p.caption or "" for p in some], BASE)
     model = pipe.transformer
     lora.attach(model, BASE.rank, BASE.alpha, flux.TARGETS, 0)

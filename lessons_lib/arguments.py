@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lessons_lib.adapters.run import CHOICES
+from lessons_lib.adapters.settings import CHOICES
 from lessons_lib.paths import SAMPLE
 
 DEMO_TRIGGER = "mugh4l"

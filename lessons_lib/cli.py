@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from lessons_lib.arguments import parser
+from lessons_lib.evaluation import verdict
 
 # The library is imported inside the commands: torch takes seconds to load, which `lessons --help` need not wait for.
 if TYPE_CHECKING:
-    from lessons_lib.adapters.run import Run, Settings
+    from lessons_lib.adapters.run import Run
+    from lessons_lib.adapters.settings import Settings
     from lessons_lib.dataset.pictures import Picture
     from lessons_lib.models.bases import Base
     from lessons_lib.training.state import Step
@@ -68,7 +70,7 @@ def train(args: Namespace) -> int:
     base = bases.find(args.base)
     tokenizer = families.find(base.family).tokenizer(base)
     found = pictures.load(args.folder, side=base.side)
-    report = inspection.inspect(args.folder, base, storage.home() / "looks")
+    report = inspection.inspect(args.folder, base, storage.cache_dir() / "looks")
     chosen, held_out = divide(found, args.hold_out, partial(inspection.held_out, report))
     print(session.card(session.current(), base))
     for line in inspection.lines(report):
@@ -116,7 +118,7 @@ def train(args: Namespace) -> int:
 
 def training_settings(args: Namespace, samples: Sequence[str]) -> Settings:
     """Return the settings that the options ask for; a run is named after its folder, or else its trigger word."""
-    from lessons_lib.adapters.run import Settings
+    from lessons_lib.adapters.settings import Settings
 
     known = {field.name for field in dataclasses.fields(Settings)}
     given = {name: value for name, value in vars(args).items() if name in known and value is not None}
@@ -167,7 +169,7 @@ def check(args: Namespace) -> int:
 
     base = bases.find(args.base)
     with counting_bar("looking", "picture") as on_picture:
-        report = inspection.inspect(args.folder, base, storage.home() / "looks", on_picture)
+        report = inspection.inspect(args.folder, base, storage.cache_dir() / "looks", on_picture)
     print(*inspection.lines(report), sep="\n")
     if args.html:
         args.html.write_text(html.page(report), encoding="utf-8")
@@ -262,12 +264,12 @@ def judge(
 ) -> None:
     """Draw before and after, save picture and report into `out`, print the five lines and where things are."""
     from lessons_lib.evaluation import compare
-    from lessons_lib.evaluation.sampler import Drawer
+    from lessons_lib.evaluation.sampler import Sampler
 
     with counting_bar("drawing", "row") as on_row:
-        result = compare.compare(Drawer(base), run, prompts, seeds, held_out, chosen, on_row)
-    result.save(out)
-    print("", *compare.lines(result), "", sep="\n")
+        result = compare.compare(Sampler(base), run, prompts, seeds, held_out, chosen, on_row)
+    compare.save(result, out)
+    print("", *verdict.lines(result), "", sep="\n")
     print(f"picture  {out / 'before_after.jpg'}")
     print(f"report   {out / 'report.html'}")
     print(

@@ -20,9 +20,9 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import CLIPModel, CLIPTokenizer
 
-from lessons_lib.dataset.pictures import pixels, square
-from lessons_lib.evaluation.metrics import features
-from lessons_lib.evaluation.sampler import Drawer
+from lessons_lib.evaluation.sampler import Sampler
+from lessons_lib.models.features import image_features
+from lessons_lib.models.pixels import square, to_pixels
 from pocket import assemble, clip, corpus, scenes, schnell, text, vae
 
 
@@ -37,13 +37,13 @@ def lite2() -> nn.Module:
 @torch.inference_mode()
 def unseen_features(images: list[Image.Image]) -> Tensor:
     """Return EfficientNet-lite2's pooled features, (n, 1280), unit length."""
-    rows = [lite2().extract_features(pixels([i.resize((260, 260), Image.BICUBIC) for i in images[k : k + 16]], 260)).mean((2, 3))
+    rows = [lite2().extract_features(to_pixels([i.resize((260, 260), Image.BICUBIC) for i in images[k : k + 16]], 260)).mean((2, 3))
             for k in range(0, len(images), 16)]  # fmt: skip
     return nn.functional.normalize(torch.cat(rows), dim=1)
 
 
 PEOPLE = ("a ruler", "a king", "a doctor", "a family")  # what it shows for these is looked at, not measured
-JUDGES = {"EfficientNet-lite0": features, "EfficientNet-lite2": unseen_features}
+JUDGES = {"EfficientNet-lite0": image_features, "EfficientNet-lite2": unseen_features}
 
 
 @cache
@@ -250,7 +250,7 @@ def main() -> None:
         for name in JUDGES:
             tables[title] |= {f"drawn, by {name}": judge(own, asked, name), f"painted, by {name}": judge(painted(pipe, asked), asked, name)}
     if schnell.FOLDER.exists():
-        quick = Drawer("pocket-schnell").pipe
+        quick = Sampler("pocket-schnell").pipe
         facts["one picture with pocket-schnell, 4 steps, s"] = seconds(quick, 1, guidance=o.guidance, steps=4)
         in_four = draw_all(quick, single, o.guidance, steps=4)
         contact_sheet(in_four).save(corpus.HERE / "evaluation_schnell.jpg", quality=85)

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from lessons_lib.adapters.run import Run, Settings
+from lessons_lib.adapters.run import Run
+from lessons_lib.adapters.settings import Settings
 from lessons_lib.dataset import captions, pictures
 from lessons_lib.dataset.pictures import Picture
-from lessons_lib.evaluation.sampler import Drawer
+from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.paths import SAMPLE
 from lessons_lib.training import train
 
@@ -46,5 +47,5 @@ def short_run(paintings: list[Picture], told: list[str], tmp_path_factory: pytes
 
 
 @pytest.fixture(scope="session")
-def drawer() -> Drawer:
-    return Drawer("pocket")
+def drawer() -> Sampler:
+    return Sampler("pocket")

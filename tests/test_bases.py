@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from lessons_lib.evaluation.sampler import Drawer
+from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import bases, families
 from lessons_lib.paths import POCKET
 from lessons_lib.session import current
@@ -36,10 +36,10 @@ def test_a_weight_file_with_one_wrong_byte_is_refused_by_name(name, tmp_path):
     file.write_bytes(data)
     broken = dataclasses.replace(bases.find("pocket"), repository=str(tmp_path / "model"))
     with pytest.raises(ValueError, match=f"{name} is damaged"):
-        Drawer(broken)
+        Sampler(broken)
 
 
 def test_a_missing_pocket_model_says_where_it_was_expected(tmp_path):
     base = dataclasses.replace(bases.find("pocket"), repository=str(tmp_path))
     with pytest.raises(FileNotFoundError, match=str(tmp_path)):
-        Drawer(base, current())
+        Sampler(base, current())

@@ -8,6 +8,7 @@ from PIL import Image
 from torch import nn
 
 from lessons_lib import storage
+from lessons_lib.training import latent_cache
 
 SETTINGS = {"base": "pocket", "side": 8, "crop": "centre", "vae": "1"}
 
@@ -34,23 +35,29 @@ def encode():
 
 
 def test_a_second_run_encodes_nothing(tmp_path, encode):
-    first = storage.encode_to(tmp_path, images("red", "blue", "teal"), SETTINGS, encode)
-    second = storage.encode_to(tmp_path, images("red", "blue", "teal"), SETTINGS, encode)
+    first = latent_cache.encode_images(tmp_path, images("red", "blue", "teal"), SETTINGS, encode)
+    second = latent_cache.encode_images(tmp_path, images("red", "blue", "teal"), SETTINGS, encode)
     assert (first.encoded, second.encoded, encode.calls) == (3, 0, 3) and first.files == second.files
 
 
 def test_a_changed_picture_and_changed_settings_are_encoded_and_nothing_else(tmp_path, encode):
-    storage.encode_to(tmp_path, images("red", "blue"), SETTINGS, encode)
-    assert storage.encode_to(tmp_path, images("red", "navy"), SETTINGS, encode).encoded == 1
+    latent_cache.encode_images(tmp_path, images("red", "blue"), SETTINGS, encode)
+    assert latent_cache.encode_images(tmp_path, images("red", "navy"), SETTINGS, encode).encoded == 1
     for name in SETTINGS:
-        assert storage.encode_to(tmp_path, images("red"), SETTINGS | {name: "other"}, encode).encoded == 1
+        assert (
+            latent_cache.encode_images(tmp_path, images("red"), SETTINGS | {name: "other"}, encode).encoded
+            == 1
+        )
     assert (
-        storage.encode_to(tmp_path, (i.resize((4, 16)) for i in images("red")), SETTINGS, encode).encoded == 1
+        latent_cache.encode_images(
+            tmp_path, (i.resize((4, 16)) for i in images("red")), SETTINGS, encode
+        ).encoded
+        == 1
     )
 
 
 def test_latents_are_indexed_like_a_tensor_and_keep_their_type(tmp_path, encode):
-    found = storage.encode_to(tmp_path, images("black", "white", "red"), SETTINGS, encode)
+    found = latent_cache.encode_images(tmp_path, images("black", "white", "red"), SETTINGS, encode)
     rows = found[torch.tensor([1, 0, 1])]
     assert len(found) == 3 and rows.shape == (3, 4, 2, 2) and rows.dtype == torch.bfloat16
     assert rows[:, 0, 0, 0].tolist() == [255, 0, 255]
@@ -73,7 +80,7 @@ def test_only_a_few_pictures_are_in_memory(tmp_path, encode):
         def __del__(self):
             alive.discard(self.number)
 
-    storage.encode_to(tmp_path, (Watched(n) for n in range(50)), SETTINGS, encode)
+    latent_cache.encode_images(tmp_path, (Watched(n) for n in range(50)), SETTINGS, encode)
     assert encode.calls == 50 and max(most) <= 2
 
 
@@ -82,17 +89,17 @@ def test_only_a_few_pictures_are_in_memory(tmp_path, encode):
     lambda data: b"\xff" * len(data), lambda data: data.replace(b'"BF16"', b'"F16" '),
 ])  # fmt: skip
 def test_a_damaged_file_is_noticed_and_made_again(tmp_path, encode, harm):
-    (path,) = storage.encode_to(tmp_path, images("red"), SETTINGS, encode).files
+    (path,) = latent_cache.encode_images(tmp_path, images("red"), SETTINGS, encode).files
     whole = path.read_bytes()
     path.write_bytes(harm(whole))
     if b'"F16" ' not in path.read_bytes():
-        assert storage.get(path) is None
-        assert storage.encode_to(tmp_path, images("red"), SETTINGS, encode).encoded == 1
+        assert storage.read(path) is None
+        assert latent_cache.encode_images(tmp_path, images("red"), SETTINGS, encode).encoded == 1
         assert path.read_bytes() == whole
 
 
 def test_a_file_that_breaks_in_between_is_named(tmp_path, encode):
-    found = storage.encode_to(tmp_path, images("red"), SETTINGS, encode)
+    found = latent_cache.encode_images(tmp_path, images("red"), SETTINGS, encode)
     found.files[0].unlink()
     with pytest.raises(OSError, match="start again"):
         found[torch.tensor([0])]
@@ -105,8 +112,8 @@ def test_what_was_encoded_stays_when_it_is_stopped_and_nothing_half_written(tmp_
         return encode(image)
 
     with pytest.raises(KeyboardInterrupt):
-        storage.encode_to(tmp_path, images("red", "blue", "teal"), SETTINGS, stops)
-    assert all(storage.get(path) for path in tmp_path.iterdir()) and len(list(tmp_path.iterdir())) == 2
+        latent_cache.encode_images(tmp_path, images("red", "blue", "teal"), SETTINGS, stops)
+    assert all(storage.read(path) for path in tmp_path.iterdir()) and len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_full_disk_is_named_and_leaves_no_part(tmp_path, encode, monkeypatch):
@@ -115,22 +122,22 @@ def test_a_full_disk_is_named_and_leaves_no_part(tmp_path, encode, monkeypatch):
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space left on device.*LESSONS_CACHE"):
-        storage.encode_to(tmp_path / "new", images("red"), SETTINGS, encode)
+        latent_cache.encode_images(tmp_path / "new", images("red"), SETTINGS, encode)
     assert list((tmp_path / "new").iterdir()) == []
 
 
 def test_other_weights_have_another_fingerprint():
     model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)).to(torch.bfloat16)
-    before = storage.fingerprint(model)
-    assert before == storage.fingerprint(model) != storage.fingerprint(model.float())
+    before = latent_cache.fingerprint(model)
+    assert before == latent_cache.fingerprint(model) != latent_cache.fingerprint(model.float())
     with torch.no_grad():
         model[0].weight[0, 0] += 1
-    assert storage.fingerprint(model.to(torch.bfloat16)) != before
+    assert latent_cache.fingerprint(model.to(torch.bfloat16)) != before
 
 
 def test_the_place_can_be_chosen(monkeypatch, tmp_path):
     monkeypatch.setenv("LESSONS_CACHE", str(tmp_path))
-    assert storage.home() == tmp_path
+    assert storage.cache_dir() == tmp_path
     monkeypatch.delenv("LESSONS_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert storage.home() == tmp_path / "lora-lessons"
+    assert storage.cache_dir() == tmp_path / "lora-lessons"

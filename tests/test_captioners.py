@@ -8,7 +8,7 @@ from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from lessons_lib.dataset import captioners, pictures
-from lessons_lib.evaluation import metrics
+from lessons_lib.models import features
 
 WORDS = [
     "<pad>",
@@ -119,7 +119,7 @@ def test_a_model_that_cannot_be_had_says_so(monkeypatch):
 def test_tags_name_two_things_pocket_knows(drawings):
     said = captioners.describe(drawings)
     assert len(said) == len(drawings) and {d.by for d in said} == {"tags"}
-    names = set(metrics.concepts()[0])
+    names = set(features.concepts()[0])
     assert all(set(d.text.split(" and ")) <= names for d in said)
 
 

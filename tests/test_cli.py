@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from lessons_lib import arguments, cli
-from lessons_lib.adapters.run import Run, Settings
+from lessons_lib.adapters.run import Run
+from lessons_lib.adapters.settings import Settings
 from lessons_lib.dataset import pictures
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.inspection import report as inspection

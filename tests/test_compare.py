@@ -10,11 +10,12 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from lessons_lib.adapters.run import Run, Settings
+from lessons_lib.adapters.run import Run
+from lessons_lib.adapters.settings import Settings
 from lessons_lib.dataset import pictures
 from lessons_lib.display import before_after
-from lessons_lib.evaluation import compare, html, metrics
-from lessons_lib.models import bases
+from lessons_lib.evaluation import compare, comparison, html, verdict
+from lessons_lib.models import bases, features, pixels
 
 PROMPTS, SEEDS = ["a ball", "a <fence> & a gate", "a lake"], [1, 2, 3]
 
@@ -59,10 +60,10 @@ def concepts(tmp_path_factory):
     )
     save_file({"features": rows}, path, {"names": json.dumps(["ball", *[f"c{i}" for i in range(39)]])})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metrics, "CONCEPTS", path)
-        metrics.concepts.cache_clear()
+        patch.setattr(features, "CONCEPTS", path)
+        features.concepts.cache_clear()
         yield
-    metrics.concepts.cache_clear()
+    features.concepts.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +114,7 @@ def test_an_adapter_that_cannot_be_switched_off_is_told(run):
             return super().draw(prompts, seeds, max(strength, 0.1))
 
     result = compare.compare(Leaky(), run, PROMPTS, SEEDS, [], [painting(i) for i in range(3)])
-    assert not result.is_off_at_zero and "NOT the base's" in compare.lines(result)[4]
+    assert not result.is_off_at_zero and "NOT the base's" in verdict.lines(result)[4]
 
 
 def test_measures_stand_beside_floor_and_ceiling(compared):
@@ -131,7 +132,7 @@ def test_measures_stand_beside_floor_and_ceiling(compared):
 
 
 def test_five_lines_say_what_changed(compared):
-    lines = compare.lines(compared[0])
+    lines = verdict.lines(compared[0])
     assert [line.split(":")[0] for line in lines] == ["style", "prompt", "seeds", "copies", "switched off"]
     assert (
         re.match(r"style: -?\d+ % of the way to the paintings", lines[0]) and "held-out pictures" in lines[0]
@@ -142,15 +143,15 @@ def test_five_lines_say_what_changed(compared):
     ("before", "after", "share"), [(0.5, 0.4, "80 % kept"), (0.1, 0.3, None), (0.04, 0.02, None)]
 )
 def test_a_share_of_the_prompt_is_told_only_where_it_means_something(before, after, share):
-    line = compare.prompt_line(
-        compare.Measure("prompt match", before, after, 0, 1, 0, 1, "chance", "always right")
+    line = verdict.prompt_line(
+        comparison.Measure("prompt match", before, after, 0, 1, 0, 1, "chance", "always right")
     )
     assert (share in line) if share else "kept" not in line
 
 
 def test_without_held_out_pictures_the_lines_say_so(run):
     result = compare.compare(FakeDrawer(), run, ["a lake"], [1], [], [painting(i) for i in range(3)])
-    lines = compare.lines(result)
+    lines = verdict.lines(result)
     assert len(lines) == 5 and "none were held out" in lines[0]
     assert "no prompt names a thing" in lines[1] and "takes two seeds" in lines[2]
 
@@ -158,17 +159,17 @@ def test_without_held_out_pictures_the_lines_say_so(run):
 def test_a_copied_training_picture_is_pointed_at(run):
     class Copier(FakeDrawer):
         def one(self, prompt, seed, strength):
-            return pictures.square(painting(seed).image, 64) if strength else super().one(prompt, seed, 0)
+            return pixels.square(painting(seed).image, 64) if strength else super().one(prompt, seed, 0)
 
     result = compare.compare(Copier(), run, ["a ball"], [1, 2], [], [painting(i) for i in range(4)])
-    assert [i for i, _ in result.nearest] == [1, 2] and "may be a copy" in compare.lines(result)[3]
+    assert [i for i, _ in result.nearest] == [1, 2] and "may be a copy" in verdict.lines(result)[3]
 
 
 def test_missing_concept_features_leave_the_prompt_unmeasured(run, monkeypatch, tmp_path):
-    monkeypatch.setattr(metrics, "CONCEPTS", tmp_path / "gone.safetensors")
-    metrics.concepts.cache_clear()
+    monkeypatch.setattr(features, "CONCEPTS", tmp_path / "gone.safetensors")
+    features.concepts.cache_clear()
     result = compare.compare(FakeDrawer(), run, ["a ball"], [1, 2], [], [painting(i) for i in range(3)])
-    assert "prompt match" not in result.measures and "gone.safetensors is missing" in compare.lines(result)[1]
+    assert "prompt match" not in result.measures and "gone.safetensors is missing" in verdict.lines(result)[1]
 
 
 @pytest.mark.parametrize("prompts, seeds", [([], [1]), (["a ball"], [])])
@@ -209,14 +210,14 @@ def test_the_sheet_holds_any_number_of_prompts(count, seeds):
 
 
 def test_what_is_saved_opens_from_disk_and_loads_nothing(compared, tmp_path):
-    compared[0].save(tmp_path / "new" / "folder")
+    compare.save(compared[0], tmp_path / "new" / "folder")
     text = (tmp_path / "new" / "folder" / "report.html").read_text(encoding="utf-8")
     assert Image.open(tmp_path / "new" / "folder" / "before_after.jpg").width > 1000
     assert not re.search(r'(src|href)="(?!data:)', text) and "http" not in re.sub(r'"data:[^"]*"', "", text)
 
 
 def test_the_report_escapes_words_and_names_rights(compared):
-    text = html.page(compared[0], Image.new("RGB", (9, 9)), compare.lines(compared[0]))
+    text = html.page(compared[0], Image.new("RGB", (9, 9)), verdict.lines(compared[0]))
     assert "a &lt;fence&gt; &amp; a gate" in text and "<fence>" not in text
     assert "A &amp; B" in text and "CC0-1.0" in text and "unknown" in text
 

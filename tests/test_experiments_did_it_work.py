@@ -6,15 +6,15 @@ from PIL import Image, ImageDraw
 
 from lessons_lib.adapters.run import Run
 from lessons_lib.course import lesson_06
-from lessons_lib.dataset import pictures
-from lessons_lib.evaluation import metrics
+from lessons_lib.evaluation import copies, metrics
+from lessons_lib.models import features, pixels
 
 PLAIN = [Image.new("RGB", (128, 128), (200, 200 - 30 * i, 255)) for i in range(4)]
 
 
 @pytest.fixture(scope="module")
 def squares(paintings):
-    return [pictures.square(p.image, 128) for p in paintings]
+    return [pixels.square(p.image, 128) for p in paintings]
 
 
 def drawings():
@@ -64,18 +64,18 @@ def test_what_is_pasted_deceives_the_whole_and_not_the_middles(squares):
     for change in (lesson_06.pasted, lesson_06.bordered):
         made = lesson_06.with_each(change, drawings(), squares[:3])
         whole = metrics.gap_closed(drawings(), made, squares[:3], squares[3:])
-        middle = metrics.gap_closed(*map(metrics.middles, (drawings(), made, squares[:3], squares[3:])))
+        middle = metrics.gap_closed(*map(metrics.centre_crops, (drawings(), made, squares[:3], squares[3:])))
         assert whole > 0.3 and middle < 0.25
 
 
 def test_the_best_this_base_can_draw_is_a_soft_copy(drawer, squares):
     made = lesson_06.as_drawn(drawer, squares)
-    found = metrics.copied_from(made, squares)
+    found = copies.repeated_layouts(made, squares)
     assert [i for i, _ in found] == [0, 1, 2, 3] and min(v for _, v in found) > 0.9
 
 
 def test_the_bargain_is_measured_at_each_strength(squares):
-    held_out = metrics.features(squares[3:])
+    held_out = features.image_features(squares[3:])
     drawn = {0.0: [[drawings()[0]]], 1.0: [[squares[0]]]}
     ends = metrics.style_match(drawings(), held_out), metrics.style_match(squares[:3], held_out)
     found = lesson_06.trade(drawn, ["an elephant"], *ends, held_out)
@@ -117,4 +117,4 @@ def test_the_checks_of_the_exercises(squares):
 
 def test_the_middle_of_a_picture_is_what_is_pasted(squares):
     marked = lesson_06.pasted(Image.new("RGB", (128, 128), "red"), squares[0])
-    assert set(np.asarray(metrics.middles([marked])[0]).reshape(-1, 3)[:, 1].tolist()) <= {0, 1, 2}
+    assert set(np.asarray(metrics.centre_crops([marked])[0]).reshape(-1, 3)[:, 1].tolist()) <= {0, 1, 2}

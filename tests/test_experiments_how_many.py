@@ -15,10 +15,9 @@ from lessons_lib.adapters.run import Run
 from lessons_lib.course import choosing, long_run, recorded, trials
 from lessons_lib.course import how_many_pictures as many
 from lessons_lib.dataset import museum, pictures
-from lessons_lib.evaluation import metrics
 from lessons_lib.inspection import duplicates
 from lessons_lib.inspection import report as inspection
-from lessons_lib.models import bases, families
+from lessons_lib.models import bases, families, features
 from lessons_lib.paths import SAMPLE
 from lessons_lib.training import train
 
@@ -59,7 +58,7 @@ def learn():
 
 @pytest.fixture(scope="module")
 def seen(learn):
-    return metrics.features([picture.image for picture in learn])
+    return features.image_features([picture.image for picture in learn])
 
 
 def result(style):
@@ -105,9 +104,9 @@ def test_a_choice_is_taught_and_leaves_an_adapter(paintings, tmp_path):
 
 def test_a_drawing_that_is_a_painting_is_a_copy_and_the_asked_thing_is_found(monkeypatch):
     monkeypatch.setattr(
-        metrics, "features", lambda rows: torch.stack(rows) if isinstance(rows, list) else rows
+        features, "image_features", lambda rows: torch.stack(rows) if isinstance(rows, list) else rows
     )
-    names, rows = metrics.concepts()
+    names, rows = features.concepts()
     horse, boat = (rows[names.index(name)] for name in ("horse", "boat"))
     found = many.measured([horse, horse, boat, boat], ["a horse", "a boat"], horse[None], boat[None])
     assert found.prompt == [1, 1, 1, 1]
@@ -136,7 +135,7 @@ def test_the_recorded_result_becomes_a_picture():
 def test_a_long_run_is_recorded_and_its_sentences_can_be_read(monkeypatch, tmp_path, paintings):
     kept, taught = {}, []
     held_out = torch.nn.functional.normalize(torch.randn(3, 1280), dim=1)
-    monkeypatch.setattr(metrics, "features", features_of_noise)
+    monkeypatch.setattr(features, "image_features", features_of_noise)
     monkeypatch.setattr(long_run, "bench", lambda: long_run.Bench(Painter(), paintings, held_out, held_out))
     monkeypatch.setattr(long_run, "WORK", tmp_path)
     monkeypatch.setattr(recorded, "keep", lambda name, found: kept.update({name: found}))

@@ -12,9 +12,9 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from lessons_lib.course import lesson_05, long_run, recorded, trials
-from lessons_lib.evaluation import metrics
-from lessons_lib.models import bases, families
+from lessons_lib.models import bases, families, features
 from lessons_lib.training import train
+from lessons_lib.training.data import TrainingData
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 LESSON = "05_train"
@@ -162,10 +162,12 @@ def test_without_a_held_out_loss_nothing_is_said_of_it():
 
 
 def test_a_sweep_in_the_lesson_is_kept_as_the_long_run_keeps_it(monkeypatch):
-    names, rows = metrics.concepts()
+    names, rows = features.concepts()
     horse = rows[[names.index("horse")] * 2]
-    real = metrics.features
-    monkeypatch.setattr(metrics, "features", lambda x: real(x) if isinstance(x, torch.Tensor) else horse)
+    real = features.image_features
+    monkeypatch.setattr(
+        features, "image_features", lambda x: real(x) if isinstance(x, torch.Tensor) else horse
+    )
     runs = {5: SimpleNamespace(log=[{"loss": 1.0}, {"loss": 1.0, "validation": 0.9}])}
     found = lesson_05.sweep({0: [None] * 2, 5: [None] * 2}, runs, ["a horse"], horse, horse, 4)
     assert set(found) <= set(result_of([0.3, 0.4])) and found["counts"] == [0, 5]
@@ -187,7 +189,7 @@ def test_steadier_values_wobble_less():
 
 def test_the_bill_counts_each_part_and_leaves_no_adapter_behind(drawer, paintings):
     before = {name: value.clone() for name, value in drawer.pipe.transformer.state_dict().items()}
-    lesson = train.Lesson(*train.encode(drawer.family, drawer.pipe, drawer.base, paintings, ["a"] * 5))
+    lesson = TrainingData(*train.encode(drawer.family, drawer.pipe, drawer.base, paintings, ["a"] * 5))
     parts = lesson_05.bill(drawer, lesson)
     *_, full, single, thrifty = parts.values()
     assert full == pytest.approx(BASE.batch * single, rel=0.1) and thrifty < full / 4
@@ -216,7 +218,7 @@ def test_the_opening_picture_can_be_drawn_again(tmp_path):
 def test_the_long_run_is_recorded_and_its_sentences_can_be_read(monkeypatch, tmp_path, paintings):
     painter, kept, taught = Painter(), {}, []
     ones = torch.nn.functional.normalize(torch.ones(2, 1280), dim=1)
-    monkeypatch.setattr(metrics, "features", lambda images: ones[:1].repeat(len(images), 1))
+    monkeypatch.setattr(features, "image_features", lambda images: ones[:1].repeat(len(images), 1))
     monkeypatch.setattr(long_run, "bench", lambda: long_run.Bench(painter, paintings, ones, ones))
     monkeypatch.setattr(long_run, "WORK", tmp_path)
     monkeypatch.setattr(recorded, "keep", lambda name, result: kept.update({name: result}))
@@ -302,7 +304,7 @@ def test_the_untouched_exercises_of_the_lesson_say_so(capsys):
     cells = nbformat.read(NOTEBOOKS / f"{LESSON}.ipynb", as_version=4).cells
     exercises = [cell.source for cell in cells if cell.source.startswith("# Exercise")]
     for source in exercises:
-        exec(source, {"how_many_steps": lesson_05, "torch": torch})
+        exec(source, {"lesson_05": lesson_05, "torch": torch})
     assert len(exercises) == 3 and capsys.readouterr().out == "not attempted yet\n" * 3
 
 

@@ -52,7 +52,7 @@ def test_the_untouched_exercises_of_the_lesson_say_so(capsys):
     for source in exercises:
         (name,) = (node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef))
         assert name in CHECKERS
-        exec(source, {"low_rank": lesson_04, "torch": torch})
+        exec(source, {"lesson_04": lesson_04, "torch": torch})
     assert capsys.readouterr().out == "not attempted yet\n" * len(CHECKERS)
 
 

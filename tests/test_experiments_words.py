@@ -16,7 +16,8 @@ from lessons_lib.course import caption_modes, charts, long_run, recorded, trigge
 from lessons_lib.course import trials as trial
 from lessons_lib.dataset import captions, pictures
 from lessons_lib.evaluation import metrics
-from lessons_lib.models import bases, families
+from lessons_lib.models import bases, families, features
+from lessons_lib.models import features as features_
 from lessons_lib.paths import SAMPLE
 from lessons_lib.training import train
 
@@ -87,20 +88,20 @@ def t5():
 @pytest.fixture(scope="module")
 def held_out():
     found = pictures.held_out(pictures.load(SAMPLE, side=BASE.side))
-    return metrics.features([p.image for p in found])
+    return features_.image_features([p.image for p in found])
 
 
 @pytest.fixture
 def quick_features(monkeypatch):
     """Put in place of the network's features some that cost nothing, alike for the same picture."""
 
-    def features(images):
+    def fake(images):
         if isinstance(images, torch.Tensor):
             return images
         rows = [np.random.default_rng([*image.tobytes()[:8]]).standard_normal(1280) for image in images]
         return torch.nn.functional.normalize(torch.from_numpy(np.array(rows)).float(), dim=1)
 
-    monkeypatch.setattr(metrics, "features", features)
+    monkeypatch.setattr(features, "image_features", fake)
 
 
 # A table of trials
@@ -189,7 +190,7 @@ def test_nothing_has_moved_where_nothing_was_taught(held_out, quick_features):
 
 
 def test_the_asked_thing_is_looked_for_in_its_own_pictures(held_out):
-    names, rows = metrics.concepts()
+    names, rows = features_.concepts()
     horse, boat = (rows[names.index(name)] for name in ("horse", "boat"))
     features = torch.stack([horse, horse, boat, boat])
     answers = trial.Answers([None] * 4, [None] * 4, features, features)
@@ -268,13 +269,13 @@ def test_every_word_on_trial_fits_behind_every_caption(t5):
 
 
 def test_the_old_meaning_is_one_that_the_base_was_taught_and_the_made_up_word_is_none():
-    names, _ = metrics.concepts()
+    names, _ = features_.concepts()
     assert trigger_word.OLD in names
     assert not any(captions.is_known_word(word) for word in trigger_word.WORDS[2:])
 
 
 def test_uninvited_lions_are_found_where_they_are():
-    names, rows = metrics.concepts()
+    names, rows = features_.concepts()
     lion, boat = rows[names.index("lion")], rows[names.index("boat")]
     features = torch.stack([lion, boat])
     found = trigger_word.uninvited(trial.Answers([None] * 2, [None] * 2, features, features))
@@ -349,7 +350,7 @@ def test_the_style_words_are_words_that_the_base_was_taught(t5):
 @pytest.mark.parametrize(("better", "answer"), [(0.2, "trigger"), (-0.2, "words"), (0.0, "alike")])
 def test_the_caller_is_the_one_that_brings_more_style(monkeypatch, held_out, better, answer):
     monkeypatch.setattr(caption_modes, "drawn_with", lambda words, *_: words)
-    monkeypatch.setattr(metrics, "features", lambda words: words)
+    monkeypatch.setattr(features, "image_features", lambda words: words)
     monkeypatch.setattr(
         trial, "style", lambda words, _: [0.5 + better * (words == "thgh96") + 0.01 * i for i in range(4)]
     )

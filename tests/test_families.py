@@ -9,8 +9,8 @@ from diffusers import DDPMScheduler, DiffusionPipeline, Flux2KleinPipeline
 
 from benchmarks import blank
 from lessons_lib.adapters import lora, model_card
-from lessons_lib.adapters.run import Settings
-from lessons_lib.evaluation.sampler import Drawer
+from lessons_lib.adapters.settings import Settings
+from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import bases, families
 from lessons_lib.models.families import parts, unet
 from lessons_lib.session import current
@@ -37,7 +37,7 @@ def base(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def drawer(base):
-    return Drawer(base)
+    return Sampler(base)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_every_layer_a_family_names_gets_a_lora_and_learns(base, run, drawer):
 
 
 def test_what_was_learned_can_be_put_on_and_taken_off(base, run):
-    drawer = Drawer(base)
+    drawer = Sampler(base)
     plain = bits(drawer)
     drawer.load(run.folder)
     learned = bits(drawer)
@@ -122,7 +122,7 @@ def test_what_was_learned_can_be_put_on_and_taken_off(base, run):
 
 def test_diffusers_alone_reads_both_files_and_draws_the_same(base, run):
     """The adapter, whose alpha is not its rank, and the file for ComfyUI, which names no alpha."""
-    drawer = Drawer(base)
+    drawer = Sampler(base)
     drawer.load(run.folder)
     wanted = bits(drawer)
     call = drawer.family.call(base, None, None)
@@ -218,7 +218,7 @@ def test_a_model_that_predicts_something_else_is_refused(name, tmp_path):
     file = folder / "scheduler" / "scheduler_config.json"
     file.write_text(file.read_text().replace('"epsilon"', '"v_prediction"'))
     with pytest.raises(ValueError, match="prediction_type v_prediction; expected epsilon"):
-        Drawer(replace(bases.find(name), repository=str(folder)))
+        Sampler(replace(bases.find(name), repository=str(folder)))
 
 
 def test_a_distilled_klein_is_refused(tmp_path):
@@ -226,7 +226,7 @@ def test_a_distilled_klein_is_refused(tmp_path):
     file = folder / "model_index.json"
     file.write_text(file.read_text().replace('"is_distilled": false', '"is_distilled": true'))
     with pytest.raises(ValueError, match="is distilled"):
-        Drawer(replace(bases.find("flux2-klein"), repository=str(folder)))
+        Sampler(replace(bases.find("flux2-klein"), repository=str(folder)))
 
 
 def test_float16_takes_the_vae_that_was_made_for_it(tmp_path, monkeypatch):

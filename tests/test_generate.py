@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from lessons_lib.adapters.run import Settings
-from lessons_lib.evaluation.sampler import Drawer
+from lessons_lib.adapters.settings import Settings
+from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.paths import POCKET
 from lessons_lib.training import train
 
@@ -96,8 +96,8 @@ def test_unloading_when_nothing_is_loaded_does_nothing(drawer):
 LOUD = """
 import sys
 from pathlib import Path
-from lessons_lib.evaluation.sampler import Drawer
-drawer = Drawer("pocket")
+from lessons_lib.evaluation.sampler import Sampler
+drawer = Sampler("pocket")
 drawer.load(Path(sys.argv[1]))
 drawer.draw(["a cat, mugh4l " * 30], [1], strength=0.5, steps=2)
 drawer.unload()
@@ -131,7 +131,7 @@ def test_an_adapter_of_another_size_is_refused(drawer, tmp_path):
 def test_the_base_of_four_steps_draws_with_adapters_trained_on_pocket(
     drawer, short_run, paintings, told, tmp_path
 ):
-    quick = Drawer("pocket-schnell")
+    quick = Sampler("pocket-schnell")
     plain = bits(quick)
     quick.load(short_run.folder)
     tuned = bits(quick)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from lessons_lib.inspection import duplicates
-from lessons_lib.inspection.image_stats import Look
+from lessons_lib.inspection.image_stats import ImageStats
 
 
 def seen(hash=0, mirrored=None, features=(1, 0, 0)):
     row = np.array(features, np.float16)
     turned = hash ^ (2**64 - 1) if mirrored is None else mirrored
-    return Look((9, 9), [], "d", 1, 1, 1, 0, 0, 1, 1, 0.5, hash, turned, b"", row)
+    return ImageStats((9, 9), [], "d", 1, 1, 1, 0, 0, 1, 1, 0.5, hash, turned, b"", row)
 
 
 FAR = 0xFFFF_0000_FFFF_0000

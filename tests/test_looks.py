@@ -69,7 +69,7 @@ def test_a_hash_forgives_size_and_brightness_and_nothing_else(greys):
 
 
 def test_a_look_comes_back_as_it_was_kept(tmp_path):
-    seen = image_stats.Look(
+    seen = image_stats.ImageStats(
         (90, 80),
         ["a note"],
         "d1",

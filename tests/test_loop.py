@@ -11,31 +11,34 @@ from safetensors.torch import load_file
 from torch.amp import GradScaler
 
 from lessons_lib.adapters import lora
-from lessons_lib.adapters.run import PRESETS, Run, Settings
+from lessons_lib.adapters.run import Run
+from lessons_lib.adapters.settings import PRESETS, Settings
 from lessons_lib.dataset import captions, pictures
 from lessons_lib.models import bases
 from lessons_lib.models.families import flux, parts
 from lessons_lib.paths import SAMPLE
 from lessons_lib.training import forecast, loop, optimizers, train
+from lessons_lib.training.data import TrainingData
 
 SETTINGS = Settings(trigger="mugh4l", steps=4, rank=2, batch=4, learning_rate=0.01)
 PROGRAM = """
 import sys
 from pathlib import Path
 import torch
-from lessons_lib import captions, pictures, processes, train
-from lessons_lib.adapters.run import Settings
+from lessons_lib.adapters.settings import Settings
+from lessons_lib.dataset import captions, pictures
+from lessons_lib.training import distributed, train
 torch.set_num_threads(1)
-machine = processes.accelerator()
+machine = distributed.accelerator()
 says = Path({out!r} + f".{{machine.process_index}}").open("a")  # each in a file: what two print into one pipe may mix
 print(f"one of {{machine.num_processes}} processes", file=says, flush=True)
-divide = processes.divide
+divide = distributed.divide
 def told(model, learned, machine):
     held = lambda: sum((p.to_local() if hasattr(p, "to_local") else p).numel() for p in model.parameters())
     before, own = held(), sum(p.numel() for p in learned)
     divide(model, learned, machine)
     print("part of the base:", (held() - own) / (before - own), file=says, flush=True)
-processes.divide = told
+distributed.divide = told
 found = pictures.for_training(pictures.load({sample!r}, side=128))[:4]
 settings = Settings(trigger="mugh4l", steps=4, rank=2, batch=4, learning_rate=0.01,
                     gradient_checkpointing={checkpointing}, sample_prompts=("a horse",))
@@ -163,7 +166,7 @@ def test_held_out_pictures_are_measured_and_change_nothing(paintings, told, tmp_
 
 
 def test_the_validation_loss_of_the_same_adapter_is_the_same(drawer, held_out):
-    lesson = loop.Lesson(*train.encode(drawer.family, drawer.pipe, drawer.base, held_out, ["a", "b"]))
+    lesson = TrainingData(*train.encode(drawer.family, drawer.pipe, drawer.base, held_out, ["a", "b"]))
     first, second = (loop.validation_loss(drawer.family, drawer.pipe.transformer, lesson) for _ in range(2))
     assert first == second and 0.1 < first < 3
 
@@ -332,7 +335,7 @@ def test_half_precision_learns_what_full_precision_does(paintings, told, tmp_pat
 
 def test_a_dropped_caption_is_the_trigger_word_alone():
     pictures, trigger = 16, 16
-    lesson = loop.Lesson(torch.arange(pictures), {"states": torch.arange(pictures + 1)})
+    lesson = TrainingData(torch.arange(pictures), {"states": torch.arange(pictures + 1)})
     chosen, words = lesson.batch(4000, 0.25, torch.Generator().manual_seed(0))
     dropped = words["states"] == trigger
     assert dropped.float().mean() == pytest.approx(0.25, abs=0.03)
@@ -340,13 +343,13 @@ def test_a_dropped_caption_is_the_trigger_word_alone():
 
 
 def test_the_plan_says_how_often_captions_are_dropped(paintings, told, tmp_path, monkeypatch):
-    asked, real = [], loop.Lesson.batch
+    asked, real = [], TrainingData.batch
 
     def batch(self, size, dropout, generator):
         asked.append(dropout)
         return real(self, size, dropout, generator)
 
-    monkeypatch.setattr(loop.Lesson, "batch", batch)
+    monkeypatch.setattr(TrainingData, "batch", batch)
     prior = (paintings[:1], ["a page"])
     settings = replace(SETTINGS, steps=1, caption_dropout=0.3)
     train.train(paintings, told, settings, tmp_path / "run", prior=prior)

@@ -8,8 +8,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 from safetensors.torch import save_file
 
-from lessons_lib.dataset import pictures
-from lessons_lib.evaluation import metrics
+from lessons_lib.evaluation import copies, metrics
+from lessons_lib.models import features, pixels
 
 
 def discs(seed, colour="red", count=6):
@@ -33,10 +33,10 @@ def stripes(seed, colour="black"):
 def concepts(tmp_path, monkeypatch):
     """Three concepts whose features are those of drawings."""
     path = tmp_path / "concept_features.safetensors"
-    rows = metrics.features([discs(1), stripes(1), Image.new("RGB", (128, 128), "blue")])
+    rows = features.image_features([discs(1), stripes(1), Image.new("RGB", (128, 128), "blue")])
     save_file({"features": rows}, path, {"names": json.dumps(["ball", "fence", "man-in-a-boat"])})
-    monkeypatch.setattr(metrics, "CONCEPTS", path)
-    forget = metrics.concepts.cache_clear
+    monkeypatch.setattr(features, "CONCEPTS", path)
+    forget = features.concepts.cache_clear
     forget()
     yield path
     forget()
@@ -44,15 +44,15 @@ def concepts(tmp_path, monkeypatch):
 
 def test_features_have_unit_length_and_know_no_company():
     images = [discs(i) for i in range(18)]  # more than one batch
-    together, alone = metrics.features(images), metrics.features(images[17:])
+    together, alone = features.image_features(images), features.image_features(images[17:])
     assert together.shape == (18, 1280)
     assert torch.allclose(together.norm(dim=1), torch.ones(18), atol=1e-5)
     assert torch.allclose(together[17:], alone, atol=1e-5)
 
 
 def test_features_print_nothing(capfd):
-    metrics.network.cache_clear()
-    metrics.features([discs(0)])
+    features.network.cache_clear()
+    features.image_features([discs(0)])
     assert capfd.readouterr() == ("", "")
 
 
@@ -63,7 +63,7 @@ def test_the_size_of_a_painting_is_no_difference():
 
 def test_no_pictures_is_an_error():
     with pytest.raises(ValueError, match="no pictures to measure"):
-        metrics.features([])
+        features.image_features([])
 
 
 def test_style_match_ranks_its_own_style_higher():
@@ -75,8 +75,11 @@ def test_style_match_ranks_its_own_style_higher():
 
 
 def test_the_gap_is_open_at_the_base_and_closed_at_the_paintings():
-    base, train = metrics.features([stripes(1), stripes(4)]), metrics.features([discs(i) for i in range(4)])
-    held_out = metrics.features([discs(i) for i in range(10, 14)])
+    base, train = (
+        features.image_features([stripes(1), stripes(4)]),
+        features.image_features([discs(i) for i in range(4)]),
+    )
+    held_out = features.image_features([discs(i) for i in range(10, 14)])
     assert metrics.gap_closed(base, base, train, held_out) == pytest.approx(0)
     assert metrics.gap_closed(base, train, train, held_out) == pytest.approx(1)
     assert 0.2 < metrics.gap_closed(base, torch.stack([base[0], train[0]]), train, held_out) < 0.8
@@ -88,10 +91,10 @@ def test_no_gap_is_an_error_and_not_a_number():
 
 
 def test_missing_concept_features_say_where_they_belong(tmp_path, monkeypatch):
-    monkeypatch.setattr(metrics, "CONCEPTS", tmp_path / "concept_features.safetensors")
-    metrics.concepts.cache_clear()
+    monkeypatch.setattr(features, "CONCEPTS", tmp_path / "concept_features.safetensors")
+    features.concepts.cache_clear()
     with pytest.raises(FileNotFoundError, match="concept_features.safetensors is not in"):
-        metrics.concepts()
+        features.concepts()
 
 
 def test_prompt_match_is_one_when_right_and_below_chance_when_last(concepts):
@@ -104,7 +107,7 @@ def test_prompt_match_of_random_answers_is_chance(monkeypatch):
         torch.randn(300, 1280, generator=torch.Generator().manual_seed(0)), dim=1
     )
     names = [f"c{i}" for i in range(300)]
-    monkeypatch.setattr(metrics, "concepts", lambda: (names, rows))
+    monkeypatch.setattr(features, "concepts", lambda: (names, rows))
     images = torch.nn.functional.normalize(
         torch.randn(300, 1280, generator=torch.Generator().manual_seed(1)), dim=1
     )
@@ -117,7 +120,7 @@ def test_an_unknown_concept_is_named(concepts):
 
 
 def test_top_gives_the_nearest_first(concepts):
-    assert metrics.top(metrics.features([stripes(1)]), 2)[0] == "fence"
+    assert features.top_concepts(features.image_features([stripes(1)]), 2)[0] == "fence"
 
 
 @pytest.mark.parametrize(
@@ -131,11 +134,11 @@ def test_top_gives_the_nearest_first(concepts):
     ],
 )
 def test_the_first_concept_of_a_prompt_is_found(prompt, found):
-    assert metrics.concept_in(prompt, ["ball", "fence", "man-in-a-boat", "boat"]) == found
+    assert features.concept_in(prompt, ["ball", "fence", "man-in-a-boat", "boat"]) == found
 
 
 def test_of_two_concepts_at_one_word_the_longer_is_meant():
-    assert metrics.concept_in("a fire truck", ["fire", "fire-truck", "truck"]) == "fire-truck"
+    assert features.concept_in("a fire truck", ["fire", "fire-truck", "truck"]) == "fire-truck"
 
 
 def test_diversity_is_nothing_for_copies():
@@ -146,23 +149,23 @@ def test_diversity_is_nothing_for_copies():
 
 
 def test_a_copy_is_nearest_to_its_original():
-    found = metrics.nearest([stripes(3), discs(2)], metrics.features([discs(2), stripes(3)]))
+    found = metrics.nearest([stripes(3), discs(2)], features.image_features([discs(2), stripes(3)]))
     assert [i for i, _ in found] == [1, 0] and all(v == pytest.approx(1, abs=1e-4) for _, v in found)
 
 
 def test_a_soft_tinted_or_mirrored_copy_is_told_from_other_paintings(paintings):
-    whole = [pictures.square(p.image, 128) for p in paintings]
+    whole = [pixels.square(p.image, 128) for p in paintings]
     soft = [i.filter(ImageFilter.GaussianBlur(5)).point(lambda v: v * 0.8) for i in whole]
     for made in (whole, soft, [ImageOps.mirror(i) for i in soft]):
-        found = metrics.copied_from(made, whole)
+        found = copies.repeated_layouts(made, whole)
         assert [i for i, _ in found] == [0, 1, 2, 3] and all(v > 0.95 for _, v in found)
     for number, picture in enumerate(soft):
-        ((_, likeness),) = metrics.copied_from([picture], whole[:number] + whole[number + 1 :])
-        assert likeness < metrics.COPY
-    by_features = metrics.nearest(soft, metrics.features(whole))
+        ((_, likeness),) = copies.repeated_layouts([picture], whole[:number] + whole[number + 1 :])
+        assert likeness < copies.COPY
+    by_features = metrics.nearest(soft, features.image_features(whole))
     assert max(v for _, v in by_features) < 0.7  # which is why features are not asked
     with pytest.raises(ValueError, match="expected some of both"):
-        metrics.copied_from([], whole)
+        copies.repeated_layouts([], whole)
 
 
 def test_likeness_within_leaves_each_picture_itself_out():

@@ -68,8 +68,8 @@ def test_a_lesson_is_a_valid_notebook_of_a_readable_size(path):
     book = nbformat.read(path, as_version=4)
     nbformat.validate(book)
     assert 25 <= len(book.cells) <= 45
-    assert 900 <= len(words(prose(path))) <= 1600
-    assert path.stat().st_size <= 250_000
+    assert 1200 <= len(words(prose(path))) <= 2400
+    assert path.stat().st_size <= 600_000
 
 
 @every_lesson
@@ -97,9 +97,9 @@ def test_the_second_cell_is_the_same_in_every_lesson(path):
 @every_lesson
 def test_code_cells_are_small(path):
     code = [cell.source.splitlines() for cell in cells(path, "code")]
-    assert max(len(lines) for lines in code) <= 24
-    assert max(len(line) for lines in code for line in lines) <= 76
-    assert sum(len(lines) for lines in code[1:]) / len(code[1:]) <= 7
+    assert max(len(lines) for lines in code) <= 30
+    assert max(len(line) for lines in code for line in lines) <= 110  # the line length of pyproject
+    assert sum(len(lines) for lines in code[1:]) / len(code[1:]) <= 9
 
 
 @every_lesson

@@ -10,6 +10,7 @@ from PIL import Image, ImageCms
 
 from lessons_lib.dataset import pictures
 from lessons_lib.dataset.pictures import PictureError, load
+from lessons_lib.models import pixels
 from lessons_lib.paths import SAMPLE
 
 RED, GREEN, BLUE, WHITE = (200, 30, 40), (20, 160, 60), (30, 60, 190), (255, 255, 255)
@@ -315,15 +316,15 @@ def test_large_pictures_are_shrunk_but_remember_their_size(tmp_path):
 def test_a_square_is_the_middle_or_the_whole():
     wide = Image.new("RGB", (300, 100), RED)
     wide.paste(BLUE, (100, 0, 200, 100))
-    assert pictures.square(wide, 64).getpixel((2, 32)) == BLUE
-    whole = pictures.square(wide, 66, "letterbox")
+    assert pixels.square(wide, 64).getpixel((2, 32)) == BLUE
+    whole = pixels.square(wide, 66, "letterbox")
     assert whole.getpixel((5, 33)) == RED and whole.getpixel((33, 2)) == WHITE
     with pytest.raises(ValueError, match="'centre' or 'letterbox'"):
-        pictures.square(wide, 64, "stretch")
+        pixels.square(wide, 64, "stretch")
 
 
 def test_pixels_run_from_minus_one_to_one():
-    values = pictures.pixels([Image.new("RGB", (80, 90), (0, 255, 0))] * 2, 32)
+    values = pixels.to_pixels([Image.new("RGB", (80, 90), (0, 255, 0))] * 2, 32)
     assert values.shape == (2, 3, 32, 32)
     assert values[:, 0].unique().tolist() == [-1] and values[:, 1].unique().tolist() == [1]
 

@@ -14,9 +14,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lessons_lib.adapters.run import Run, Settings, alone
+from lessons_lib.adapters.run import Run
+from lessons_lib.adapters.settings import Settings
 from lessons_lib.paths import SAMPLE
 from lessons_lib.training import checkpoints, train
+from lessons_lib.training.workspace import exclusive
 
 KILLS = int(os.environ.get("KILLS", "2"))  # KILLS=20 pytest tests/test_resume.py -s
 SETTINGS = Settings(
@@ -26,8 +28,9 @@ QUIET = replace(SETTINGS, sample_prompts=())  # draws nothing on the way
 PROGRAM = """
 import sys, torch
 from pathlib import Path
-from lessons_lib import captions, pictures, train
-from lessons_lib.adapters.run import Settings
+from lessons_lib.adapters.settings import Settings
+from lessons_lib.dataset import captions, pictures
+from lessons_lib.training import train
 torch.set_num_threads(2)
 found = pictures.for_training(pictures.load({sample!r}, side=128))[:4]
 settings = Settings(trigger="mugh4l", steps=9, rank=2, batch=2, checkpoint_every=2, sample_every=4, sample_prompts=("a cat",))
@@ -175,7 +178,7 @@ def test_resume_insists_on_something_to_go_on_from(paintings, told, tmp_path, un
 
 
 def test_two_programs_do_not_train_into_one_place(paintings, told, tmp_path):
-    with alone(tmp_path / "run"), pytest.raises(ValueError, match="another program is training into"):
+    with exclusive(tmp_path / "run"), pytest.raises(ValueError, match="another program is training into"):
         train.train(paintings, told, SETTINGS, tmp_path / "run")
     assert files(tmp_path) == []
 

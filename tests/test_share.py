@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from lessons_lib.adapters import model_card
-from lessons_lib.adapters.run import Settings
+from lessons_lib.adapters.settings import Settings
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.models import bases
 from lessons_lib.paths import POCKET

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lessons_lib.dataset.pictures import square
 from lessons_lib.display import notebook
+from lessons_lib.models.pixels import square
 
 
 def plain(colour):

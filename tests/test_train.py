@@ -6,10 +6,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lessons_lib.adapters.run import Run, Settings
-from lessons_lib.dataset import pictures
+from lessons_lib.adapters.run import Run
+from lessons_lib.adapters.settings import Settings
+from lessons_lib.models import pixels
 from lessons_lib.training import train
-from lessons_lib.training.state import Lesson
+from lessons_lib.training.data import TrainingData
 
 QUICK = Settings(trigger="mugh4l", steps=3, rank=2, batch=2)
 
@@ -93,7 +94,7 @@ def test_a_file_in_the_way_is_refused_before_any_work(paintings, told, tmp_path)
 
 
 def test_a_dropped_caption_is_the_trigger_alone():
-    lesson = Lesson(torch.arange(3.0).view(3, 1), {"states": torch.arange(4.0).view(4, 1)})
+    lesson = TrainingData(torch.arange(3.0).view(3, 1), {"states": torch.arange(4.0).view(4, 1)})
     latents, words = lesson.batch(400, 0.25, torch.Generator().manual_seed(0))
     dropped = words["states"] == 3
     assert 60 < int(dropped.sum()) < 140
@@ -145,7 +146,7 @@ def test_pictures_and_captions_are_encoded_once_for_all_runs(paintings, told, dr
     assert words.keys() == together.keys()
     for name, value in words.items():
         assert torch.allclose(value[torch.arange(len(told))], together[name], atol=1e-4)
-    direct = drawer.family.encode_pictures(drawer.pipe, pictures.pixels([paintings[0].image], 128))
+    direct = drawer.family.encode_pictures(drawer.pipe, pixels.to_pixels([paintings[0].image], 128))
     assert torch.equal(again[torch.tensor([0])], direct)
 
 
@@ -175,7 +176,7 @@ def test_a_box_chosen_by_hand_is_what_is_trained_on(paintings, told, drawer):
 def test_training_makes_the_pictures_it_saw_more_likely(paintings, told, tmp_path, drawer):
     settings = Settings(trigger="mugh4l", steps=25, rank=8, batch=4, learning_rate=3e-3, caption_dropout=0)
     run = train.train(paintings, told, settings, tmp_path / "run")
-    lesson = Lesson(*train.encode(drawer.family, drawer.pipe, drawer.base, paintings, told))
+    lesson = TrainingData(*train.encode(drawer.family, drawer.pipe, drawer.base, paintings, told))
     latents, words = lesson.rows(torch.arange(4), torch.arange(4))
     noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(1))
     sigma = torch.tensor([0.3, 0.5, 0.7, 0.9])

@@ -12,7 +12,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lessons_lib.adapters.run import WEIGHTS, Plan
+from lessons_lib.adapters.run import WEIGHTS
+from lessons_lib.adapters.settings import ResolvedSettings
 from lessons_lib.dataset.pictures import RIGHTS, Picture
 from lessons_lib.models import bases
 from lessons_lib.models.bases import Base
@@ -35,7 +36,7 @@ ARCHITECTURES = {"sd15": "stable-diffusion-v1", "sdxl": "stable-diffusion-xl-v1-
                  "flux2-klein": "flux-2-klein-4b", "z-image": "z-image"}  # fmt: skip
 
 
-def front_matter(settings: Plan, base: Base) -> str:
+def front_matter(settings: ResolvedSettings, base: Base) -> str:
     """Return the card's YAML head as the Hub reads it. A base that lives in a folder of its own has no Hub name."""
     licence, name, link = LICENCES.get(base.licence, ("other", base.licence, ""))
     rows = [f"license: {licence}"]
@@ -59,7 +60,7 @@ def is_local(base: Base) -> bool:
     return Path(base.repository).is_absolute()
 
 
-def card(settings: Plan, pictures: Sequence[Picture], base: Base) -> str:
+def card(settings: ResolvedSettings, pictures: Sequence[Picture], base: Base) -> str:
     """Return the README.md of an adapter folder: Hub head, how to draw with it, how it was made, whose pictures.
 
     The licence is the base model's, under which a derived adapter falls. Nothing in it names this machine's folders.
@@ -105,7 +106,7 @@ def described(base: Base) -> str:
     )
 
 
-def example(settings: Plan) -> str:
+def example(settings: ResolvedSettings) -> str:
     return settings.sample_prompts[0] if settings.sample_prompts else settings.trigger
 
 

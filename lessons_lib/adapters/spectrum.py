@@ -15,8 +15,8 @@ from peft.utils.integrations import dequantize_module_weight
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from lessons_lib.display.before_after import ACCENT, INK, LINE, MUTED, PAPER
 from lessons_lib.display.notebook import drawn
+from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER
 
 SHORT = {"transformer_blocks": "double", "single_transformer_blocks": "single"}  # FLUX's two kinds of block
 

@@ -14,12 +14,14 @@ from PIL import Image
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from lessons_lib.adapters.run import Run, Settings
+from lessons_lib.adapters.run import Run
+from lessons_lib.adapters.settings import Settings
 from lessons_lib.course import charts, long_run, trials
 from lessons_lib.dataset import captions
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.evaluation import metrics
-from lessons_lib.evaluation.sampler import Drawer
+from lessons_lib.evaluation.sampler import Sampler
+from lessons_lib.models import features
 from lessons_lib.training import train
 
 TRIGGER = "thgh96"
@@ -51,16 +53,16 @@ def teach(learn: Sequence[Picture], mode: str, steps: int, seed: int, folder: Pa
 
 
 def drawn_with(
-    words: str, drawer: Drawer, subjects: Sequence[str], seeds: Sequence[int]
+    words: str, drawer: Sampler, subjects: Sequence[str], seeds: Sequence[int]
 ) -> list[Image.Image]:
     """Return pictures of prompts that end in these words, the trigger or the style words, prompt by prompt."""
     return trials.drawn(drawer, captions.surround(subjects, after=words), seeds)
 
 
-def caller(drawer: Drawer, subjects: Sequence[str], seeds: Sequence[int], held_out: Tensor) -> str:
+def caller(drawer: Sampler, subjects: Sequence[str], seeds: Sequence[int], held_out: Tensor) -> str:
     """Return what calls more style from the adapter that is on: "trigger", "words" (of style), or "alike"."""
     by_trigger, by_words = (
-        trials.style(metrics.features(drawn_with(words, drawer, subjects, seeds)), held_out)
+        trials.style(features.image_features(drawn_with(words, drawer, subjects, seeds)), held_out)
         for words in (TRIGGER, STYLE_WORDS)
     )
     low, high = metrics.interval([t - w for t, w in zip(by_trigger, by_words, strict=True)])
@@ -121,7 +123,9 @@ def main() -> None:
         here.drawer.load(teach(here.learn, mode, long_run.STEPS, seed, folder).folder)
         tuned = trials.answers(here.drawer, trials.SUBJECTS, TRIGGER, trials.SEEDS)
         measured = trials.numbers(plain, tuned, trials.SUBJECTS, here.held_out)
-        by_words = metrics.features(drawn_with(STYLE_WORDS, here.drawer, trials.SUBJECTS, trials.SEEDS))
+        by_words = features.image_features(
+            drawn_with(STYLE_WORDS, here.drawer, trials.SUBJECTS, trials.SEEDS)
+        )
         return trials.row(
             {"mode": mode, "seed": seed}, measured, style_words=trials.style(by_words, here.held_out)
         )

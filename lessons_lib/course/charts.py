@@ -8,8 +8,8 @@ import numpy as np
 from IPython.display import Image as Shown
 from matplotlib.figure import Figure
 
-from lessons_lib.display.before_after import ACCENT, INK, LINE, MUTED, PAPER
 from lessons_lib.display.notebook import drawn
+from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER
 from lessons_lib.evaluation import metrics
 
 COLOURS = (ACCENT, INK, MUTED)

@@ -21,7 +21,7 @@ from lessons_lib.dataset import crops, pictures
 from lessons_lib.dataset.crops import Box
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.display import notebook
-from lessons_lib.display.before_after import INK, font
+from lessons_lib.display.theme import INK, font
 from lessons_lib.evaluation import metrics
 from lessons_lib.paths import NOTEBOOK_PICTURES, SAMPLE
 

@@ -15,12 +15,14 @@ from IPython.display import Image as Shown
 from PIL import Image
 from torch import Tensor
 
-from lessons_lib.adapters.run import Run, Settings
+from lessons_lib.adapters.run import Run
+from lessons_lib.adapters.settings import Settings
 from lessons_lib.course import charts, long_run, trials
 from lessons_lib.dataset import captions
 from lessons_lib.dataset.captions import with_trigger
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.evaluation import metrics
+from lessons_lib.models import features as features_
 from lessons_lib.training import train
 
 TRIGGER = "thgh96"
@@ -63,7 +65,7 @@ def measured(
     drawn: Sequence[Image.Image], subjects: Sequence[str], learned: Tensor, held_out: Tensor
 ) -> Found:
     """Return the numbers of pictures of some subjects, prompt by prompt; the others are features of paintings, (n, 1280)."""
-    features = metrics.features(list(drawn))
+    features = features_.image_features(list(drawn))
     wanted = [trials.known(subject) for subject in subjects for _ in range(len(drawn) // len(subjects))]
     return Found(
         trials.style(features, held_out),
@@ -110,7 +112,7 @@ def main() -> None:
 
     def one(name: str, seed: int) -> long_run.Row:
         chosen = some(here.learn, int(name), seed)
-        learned = metrics.features([picture.image for picture in chosen])
+        learned = features_.image_features([picture.image for picture in chosen])
         here.drawer.load(teach(chosen, long_run.STEPS, seed, long_run.WORK / f"of_{name}_{seed}").folder)
         drawn = trials.drawn(here.drawer, asked, trials.SEEDS)
         before = measured(plain.said, trials.SUBJECTS, learned, here.held_out).nearest

@@ -15,6 +15,7 @@ from torch import Tensor
 from lessons_lib.adapters import lora, spectrum
 from lessons_lib.dataset import pictures
 from lessons_lib.display import notebook
+from lessons_lib.models import pixels
 from lessons_lib.paths import NOTEBOOK_PICTURES, SAMPLE
 
 PAINTING = SAMPLE / "train" / "09_king_at_window.jpg"
@@ -24,7 +25,7 @@ UNTOUCHED, RIGHT = "not attempted yet", "right"
 
 def as_matrix(image: Image.Image, side: int) -> Tensor:
     """Return the middle square of a picture as a matrix, (side, 3 side): red, green and blue side by side, -1 ... 1."""
-    return torch.cat([*pictures.pixels([image], side)[0]], 1)
+    return torch.cat([*pixels.to_pixels([image], side)[0]], 1)
 
 
 def as_picture(matrix: Tensor) -> Image.Image:

@@ -23,19 +23,22 @@ from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
 from lessons_lib.adapters import lora
-from lessons_lib.adapters.run import Run, Settings
+from lessons_lib.adapters.run import Run
+from lessons_lib.adapters.settings import Settings
 from lessons_lib.course import long_run, trials
 from lessons_lib.course.how_many_pictures import Found, measured, prompts
 from lessons_lib.dataset import captions, pictures
 from lessons_lib.dataset.pictures import Picture
-from lessons_lib.display.before_after import ACCENT, INK, LINE, MUTED, PAPER, font, paste
 from lessons_lib.display.notebook import drawn, jpeg
+from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER, font, paste
 from lessons_lib.evaluation import metrics
-from lessons_lib.evaluation.sampler import Drawer
+from lessons_lib.evaluation.sampler import Sampler
+from lessons_lib.models import pixels
 from lessons_lib.models.bases import Base
 from lessons_lib.paths import NOTEBOOK_PICTURES, SAMPLE
 from lessons_lib.training import forecast, train
-from lessons_lib.training.state import Lesson, Step
+from lessons_lib.training.data import TrainingData
+from lessons_lib.training.state import Step
 
 TRIGGER = "thgh96"
 COUNTS = (25, 50, 100, 200, 400, 800)
@@ -246,7 +249,7 @@ def losses(run: Run) -> Shown:
     return drawn(sheet)
 
 
-def bill(drawer: Drawer, lesson: Lesson) -> dict[str, float]:
+def bill(drawer: Sampler, lesson: TrainingData) -> dict[str, float]:
     """Return what a training holds in memory, in MB, part by part. The drawer must have no adapter on, and gets none.
 
     "activations": what the layers keep of a batch until the gradients are made, the largest part that can be chosen.
@@ -274,7 +277,7 @@ def bill(drawer: Drawer, lesson: Lesson) -> dict[str, float]:
     return parts
 
 
-def kept_back(drawer: Drawer, lesson: Lesson, batch: int) -> float:
+def kept_back(drawer: Sampler, lesson: TrainingData, batch: int) -> float:
     """Return the MB that one forward pass keeps as activations, the model's own numbers not counted."""
     model, draw = drawer.pipe.transformer, torch.Generator().manual_seed(0)
     latents, words = lesson.batch(batch, 0.0, draw)
@@ -322,7 +325,7 @@ def wobble(values: Sequence[float]) -> float:
 def opening(path: Path, sigma: float = 0.6) -> None:
     """Write the lesson's opening picture: one step, from a painting to the adapter that is moved."""
     painting = pictures.load([SAMPLE / "train" / "09_king_at_window.jpg"])[0].image
-    clean = pictures.pixels([painting], 128)
+    clean = pixels.to_pixels([painting], 128)
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
     shown = [clean, noise / 2, (1 - sigma) * clean + sigma * noise / 2, (noise - clean) / 3]
     page = Image.new("RGB", (900, 284), PAPER)

@@ -14,15 +14,17 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from lessons_lib.adapters.run import Run, Settings
+from lessons_lib.adapters.run import Run
+from lessons_lib.adapters.settings import Settings
 from lessons_lib.course.trials import flat, known, style
 from lessons_lib.dataset import captions, pictures
 from lessons_lib.dataset.captions import with_trigger
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.display import notebook
-from lessons_lib.display.before_after import ACCENT, INK, LINE, MUTED, PAPER
+from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER
 from lessons_lib.evaluation import blind_test, metrics
-from lessons_lib.evaluation.sampler import Drawer
+from lessons_lib.evaluation.sampler import Sampler
+from lessons_lib.models import features, pixels
 from lessons_lib.paths import NOTEBOOK_PICTURES, ROOT, SAMPLE
 from lessons_lib.training import train
 
@@ -94,9 +96,9 @@ def tinted(drawing: Image.Image, painting: Image.Image) -> Image.Image:
     return Image.fromarray((unit * theirs.std((0, 1)) + theirs.mean((0, 1))).clip(0, 255).astype(np.uint8))
 
 
-def as_drawn(drawer: Drawer, squares: Pictures) -> list[Image.Image]:
+def as_drawn(drawer: Sampler, squares: Pictures) -> list[Image.Image]:
     """Return pictures through the base's VAE and back: the best that this base could draw of them."""
-    latents = drawer.family.encode_pictures(drawer.pipe, pictures.pixels(squares, drawer.base.side))
+    latents = drawer.family.encode_pictures(drawer.pipe, pixels.to_pixels(squares, drawer.base.side))
     return drawer.family.decode(drawer.pipe, latents)
 
 
@@ -120,7 +122,7 @@ def trade(drawn: Mapping[float, Sequence[Pictures]], subjects: Sequence[str], ba
     """
     found = {}
     for strength, rows in drawn.items():
-        seen = metrics.features(flat(rows))
+        seen = features.image_features(flat(rows))
         wanted = [known(subject) for subject, row in zip(subjects, rows, strict=True) for _ in row]
         gap = metrics.share(float(np.mean(style(seen, held_out))), base, paintings)
         found[strength] = gap, metrics.prompt_match(seen, wanted)
@@ -192,7 +194,7 @@ def check_fraud(fraud: Callable, drawings: Pictures, paintings: Pictures, held_o
         return "not attempted yet"
     if any(not isinstance(picture, Image.Image) for picture in made):
         return f"expected a picture, found {type(made[0]).__name__}"
-    parts = (metrics.middles(some) for some in (drawings, made, paintings, held_out))
+    parts = (metrics.centre_crops(some) for some in (drawings, made, paintings, held_out))
     gap = metrics.gap_closed(*parts)
     if gap <= 0.2:
         return (
@@ -239,8 +241,8 @@ def check_claims(mine: Sequence[str] | None) -> str:
 def main() -> None:
     """Draw the opening picture: the castle of seed 1 before, pasted onto a painting, after, and that painting."""
     found = pictures.for_training(pictures.load(SAMPLE, side=128))
-    squares = [pictures.square(p.image, 128) for p in found]
-    drawer = Drawer("pocket")
+    squares = [pixels.square(p.image, 128) for p in found]
+    drawer = Sampler("pocket")
     asked = [with_trigger("a castle", WORD)]
     before = flat(drawer.draw(asked, [1]))
     drawer.load(ROOT / "runs" / "lesson_06")

@@ -12,15 +12,15 @@ from typing import Any
 
 from torch import Tensor
 
-from lessons_lib import storage
 from lessons_lib.course import recorded
 from lessons_lib.course.trials import SUBJECTS, Answers
 from lessons_lib.dataset import pictures
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.evaluation import metrics
-from lessons_lib.evaluation.sampler import Drawer
-from lessons_lib.models import bases
+from lessons_lib.evaluation.sampler import Sampler
+from lessons_lib.models import bases, features
 from lessons_lib.paths import EXPERIMENTS, SAMPLE, in_course
+from lessons_lib.training import latent_cache
 
 WORK = EXPERIMENTS
 STEPS, TRAINING_SEEDS = 150, (0, 1)
@@ -31,7 +31,7 @@ Row = dict[str, Any]
 class Bench:
     """What every trial of a long run shares. `taught` and `held_out` are features of paintings, (n, 1280)."""
 
-    drawer: Drawer
+    drawer: Sampler
     learn: list[Picture]
     taught: Tensor
     held_out: Tensor
@@ -39,7 +39,7 @@ class Bench:
     def table(self, question: str, names: Sequence[str], trial: Callable[[str, int], Row]) -> list[Row]:
         """Return trial(name, seed) for every name and training seed. Rows of another base, its settings too, are made again."""
         base, family = self.drawer.base, self.drawer.family
-        told = f"{storage.fingerprint(self.drawer.pipe.transformer)} {base} {family.TARGETS}"
+        told = f"{latent_cache.fingerprint(self.drawer.pipe.transformer)} {base} {family.TARGETS}"
         same = sha256(told.encode()).hexdigest()[:12]
         trials = [
             (f"{name}, seed {seed}, {STEPS} steps, {same}", (name, seed))
@@ -62,9 +62,9 @@ def bench() -> Bench:
     found = pictures.load(in_course(SAMPLE), side=base.side)
     learn = pictures.for_training(found)
     taught, held_out = (
-        metrics.features([p.image for p in part]) for part in (learn, pictures.held_out(found))
+        features.image_features([p.image for p in part]) for part in (learn, pictures.held_out(found))
     )
-    return Bench(Drawer(base), learn, taught, held_out)
+    return Bench(Sampler(base), learn, taught, held_out)
 
 
 def rows(

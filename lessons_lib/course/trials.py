@@ -12,7 +12,8 @@ from torch import Tensor
 
 from lessons_lib.dataset.captions import with_trigger
 from lessons_lib.evaluation import metrics
-from lessons_lib.evaluation.sampler import Drawer
+from lessons_lib.evaluation.sampler import Sampler
+from lessons_lib.models import features as features_
 
 SUBJECTS = ("an elephant", "a horse", "a castle", "a house", "a boat")
 SEEDS = (1, 2)
@@ -46,7 +47,7 @@ class Numbers:
 
 
 def answers(
-    drawer: Drawer, subjects: Sequence[str], trigger: str, seeds: Sequence[int], like: Answers | None = None
+    drawer: Sampler, subjects: Sequence[str], trigger: str, seeds: Sequence[int], like: Answers | None = None
 ) -> Answers:
     """Return what the drawer makes of each subject with the trigger and without it, with whatever adapter it has on.
 
@@ -55,11 +56,14 @@ def answers(
     said = drawn(drawer, [with_trigger(subject, trigger) for subject in subjects], seeds)
     unsaid = like.unsaid if like else drawn(drawer, subjects, seeds)
     return Answers(
-        said, unsaid, metrics.features(said), like.unsaid_features if like else metrics.features(unsaid)
+        said,
+        unsaid,
+        features_.image_features(said),
+        like.unsaid_features if like else features_.image_features(unsaid),
     )
 
 
-def drawn(drawer: Drawer, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image]:
+def drawn(drawer: Sampler, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image]:
     """Return pictures in one list, prompt by prompt, drawn in half the base's usual steps: half the time, for all alike."""
     return flat(drawer.draw(prompts, seeds, steps=max(1, drawer.base.draw_steps // 2)))
 
@@ -82,7 +86,7 @@ def numbers(base: Answers, tuned: Answers, subjects: Sequence[str], held_out: Te
 
 def known(subject: str) -> str:
     """Return the concept a subject names. Raises ValueError when it names none that can be recognised."""
-    name = metrics.concept_in(subject, metrics.concepts()[0])
+    name = features_.concept_in(subject, features_.concepts()[0])
     if name is None:
         raise ValueError(
             f"{subject!r} names nothing that pocket was taught; see pocket/concepts.txt for what was"

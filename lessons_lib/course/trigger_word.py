@@ -11,13 +11,14 @@ from typing import Any
 
 from IPython.display import Image as Shown
 
-from lessons_lib.adapters.run import Run, Settings
+from lessons_lib.adapters.run import Run
+from lessons_lib.adapters.settings import Settings
 from lessons_lib.course import charts, long_run, trials
 from lessons_lib.course.trials import Answers, Numbers
 from lessons_lib.dataset import captions
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.evaluation import metrics
-from lessons_lib.evaluation.sampler import Drawer
+from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.training import train
 
 # Known to pocket; a word only to people; a word to nobody, beside which the others are seen.
@@ -32,7 +33,7 @@ def teach(learn: Sequence[Picture], word: str, steps: int, seed: int, folder: Pa
 
 
 def answers_to_each(
-    drawer: Drawer, subjects: Sequence[str], words: Sequence[str], seeds: Sequence[int]
+    drawer: Sampler, subjects: Sequence[str], words: Sequence[str], seeds: Sequence[int]
 ) -> dict[str, Answers]:
     """Return the answers to each word; the pictures without a word are drawn once and shared."""
     first = trials.answers(drawer, subjects, words[0], seeds)
@@ -45,7 +46,7 @@ def uninvited(answers: Answers) -> list[float]:
     return metrics.prompt_ranks(answers.said_features, [OLD] * len(answers.said))
 
 
-def asked_for(drawer: Drawer, seeds: Sequence[int]) -> list[float]:
+def asked_for(drawer: Sampler, seeds: Sequence[int]) -> list[float]:
     """Return how far up the list the old meaning stands when it is what the prompt asks for, one value a seed."""
     drawn = trials.drawn(drawer, [f"a {OLD}"], seeds)
     return metrics.prompt_ranks(drawn, [OLD] * len(drawn))

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from lessons_lib.evaluation import metrics
+from lessons_lib.models import features
 from lessons_lib.session import Session, current, quiet
 
 WITHOUT_STYLE = (
@@ -86,8 +86,8 @@ def nearest_concepts(images: Sequence[Image.Image], count: int = 2) -> list[list
     The mean picture's features are taken off first on both sides: paintings are like each other in a way that would
     give all of them the same tags. Crude, and offline.
     """
-    names, rows = metrics.concepts()
-    seen = metrics.features(images)
+    names, rows = features.concepts()
+    seen = features.image_features(images)
     spread = seen - seen.mean(0) if len(seen) > 2 else seen
     near = (spread @ (rows - rows.mean(0)).T).topk(count, dim=1).indices
     return [[names[i] for i in line] for line in near.tolist()]

@@ -10,8 +10,9 @@ from typing import Literal
 from PIL import Image, ImageDraw, ImageOps
 
 from lessons_lib.dataset.decode import WHITE, shown
-from lessons_lib.dataset.pictures import Picture, square
-from lessons_lib.display.before_after import INK, LINE, MUTED, PAPER, font, wrapped
+from lessons_lib.dataset.pictures import Picture
+from lessons_lib.display.theme import INK, LINE, MUTED, PAPER, font, wrapped
+from lessons_lib.models.pixels import square
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in px of the picture's file
 Way = Literal["centre", "letterbox", "hand"]

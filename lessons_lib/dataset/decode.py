@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms
 
+from lessons_lib.models.pixels import WHITE
+
 MEGAPIXELS = 100  # above any camera a learner has; a picture that unpacks to more is a mistake or an attack
 MEGABYTES = 300  # of one file
-WHITE = (255, 255, 255)
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")  # no other decoder is ever started
 STARTS = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"\0\0\0\x1cftypavif")
 TURNS = dict(

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from lessons_lib.dataset import metadata, sources
 from lessons_lib.dataset.archives import Problem
-from lessons_lib.dataset.decode import WHITE, PictureError, shown, unpack
+from lessons_lib.dataset.decode import PictureError, shown, unpack
 from lessons_lib.dataset.sources import Entry, Source
 
 if TYPE_CHECKING:  # torch takes seconds to load, which a report of pictures seen before need not wait for
-    from torch import Tensor
+    pass
 
 
 RIGHTS = ("title", "maker", "date", "licence", "source")
@@ -46,6 +46,12 @@ class Picture:
     size: tuple[int, int] = (0, 0)
     more: dict[str, str] = field(default_factory=dict)
     read: Callable[[], bytes] | None = field(default=None, repr=False, compare=False)
+
+    def with_caption(self, caption: str) -> Picture:
+        """Return the same picture with another caption; its pixels are shared."""
+        other = copy.copy(self)
+        other.caption = caption
+        return other
 
 
 class Stored(Picture):
@@ -184,20 +190,3 @@ def for_training(pictures: Iterable[Picture]) -> list[Picture]:
 def held_out(pictures: Iterable[Picture]) -> list[Picture]:
     """Return the pictures kept back for judging: every named split but "train"; none where no split is named."""
     return [p for p in pictures if p.split and p.split != "train"]
-
-
-def square(image: Image.Image, side: int, way: Literal["centre", "letterbox"] = "centre") -> Image.Image:
-    """Return a square: the middle of the picture, or the whole of it with white bars ("letterbox")."""
-    if way == "centre":
-        return ImageOps.fit(image, (side, side), Image.Resampling.LANCZOS)
-    if way == "letterbox":
-        return ImageOps.pad(image, (side, side), Image.Resampling.LANCZOS, color=WHITE)
-    raise ValueError(f"way is {way!r}; expected 'centre' or 'letterbox'")
-
-
-def pixels(images: Sequence[Image.Image], side: int) -> Tensor:
-    """Return (n, 3, side, side) float32 in -1 ... 1, each picture cut to its middle square."""
-    import torch
-
-    rows = np.stack([np.asarray(square(i.convert("RGB"), side), dtype=np.float32) for i in images])
-    return torch.from_numpy(rows / 127.5 - 1).permute(0, 3, 1, 2).contiguous()

@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
-from lessons_lib.display.before_after import ACCENT, INK, LINE, PAPER, font, paste, wrapped
+from lessons_lib.display.theme import ACCENT, INK, LINE, PAPER, font, paste, wrapped
 
 if TYPE_CHECKING:
     from lessons_lib.adapters.run import Run

@@ -14,7 +14,7 @@ from lessons_lib.dataset.pictures import Picture
 from lessons_lib.models import bases
 
 if TYPE_CHECKING:  # compare imports this module
-    from lessons_lib.evaluation.compare import Comparison, Measure
+    from lessons_lib.evaluation.comparison import Comparison, Measure
 
 STYLE = """
 :root{--paper:#faf6ee;--ink:#2a2520;--muted:#82776a;--line:#dcd2c1;--accent:#9c2f22}

@@ -17,7 +17,7 @@ from lessons_lib.models.bases import Base
 from lessons_lib.session import Session, current, quiet
 
 
-class Drawer:
+class Sampler:
     """One base model kept ready, with or without an adapter."""
 
     def __init__(self, base: Base | str, session: Session | None = None):

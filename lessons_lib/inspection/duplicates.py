@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lessons_lib.inspection.image_stats import Look
+from lessons_lib.inspection.image_stats import ImageStats
 
 BITS = 6  # hashes of copies (JPEG, size, brightness, mirrored) differ by at most 6 bits, of other paintings by 14 or more
 COSINE = 0.87  # features of other paintings in one style reach 0.80; a copy turned by 3 degrees has 0.91, half of the time
@@ -16,7 +16,7 @@ BLOCK = 256
 Bools = NDArray[np.bool_]
 
 
-def nearness(looks: Sequence[Look]) -> Iterator[tuple[Bools, Bools]]:
+def nearness(looks: Sequence[ImageStats]) -> Iterator[tuple[Bools, Bools]]:
     """Give for each picture which of all are copies of it, mirrored ones included, and which are very like it.
 
     Copies are found by difference hash, likeness by features; a picture counts as its own copy. Memory grows with the
@@ -35,7 +35,7 @@ def nearness(looks: Sequence[Look]) -> Iterator[tuple[Bools, Bools]]:
             yield copies, (cosine >= COSINE) & ~copies
 
 
-def twins(looks: Sequence[Look]) -> list[tuple[int, int, bool]]:
+def twins(looks: Sequence[ImageStats]) -> list[tuple[int, int, bool]]:
     """Return (picture, the first before it that it repeats, whether it is a copy or only very like), one a picture."""
     found = []
     for i, (copies, similar) in enumerate(nearness(looks)):
@@ -46,14 +46,14 @@ def twins(looks: Sequence[Look]) -> list[tuple[int, int, bool]]:
     return found
 
 
-def leaks(looks: Sequence[Look], is_kept: Sequence[bool]) -> list[tuple[int, int]]:
+def leaks(looks: Sequence[ImageStats], is_kept: Sequence[bool]) -> list[tuple[int, int]]:
     """Return (picture held out, the first training picture that it is a copy of): judging by it would judge memory."""
     kept = np.array(is_kept, dtype=bool)
     pairs = ((i, np.flatnonzero(copies & ~kept)) for i, (copies, _) in enumerate(nearness(looks)) if kept[i])
     return [(i, int(found[0])) for i, found in pairs if len(found)]
 
 
-def together(looks: Sequence[Look], books: Sequence[str]) -> list[int]:
+def together(looks: Sequence[ImageStats], books: Sequence[str]) -> list[int]:
     """Return a group's number for each picture: leaves of one book (no name, no book), copies and their copies."""
     numbers = np.arange(len(looks))
     names = np.array(books, dtype=object)

@@ -8,7 +8,7 @@ from html import escape
 from lessons_lib.dataset.decode import shown
 from lessons_lib.evaluation.html import STYLE
 from lessons_lib.inspection.report import Report
-from lessons_lib.inspection.rules import ADVICE, LEVELS, Finding, Level, Seen
+from lessons_lib.inspection.rules import ADVICE, LEVELS, Finding, InspectedPicture, Level
 
 MOST_FINE = 300  # thumbnails of pictures without a finding: five thousand would make a page of 40 MB
 MARKS: dict[Level, str] = {"must fix": "must", "worth a look": "look", "fine": "fine"}
@@ -41,7 +41,7 @@ def overall(report: Report) -> str:
     return f"<ul class=lead>{''.join(lines)}</ul>"
 
 
-def section(level: Level, ones: list[Seen]) -> str:
+def section(level: Level, ones: list[InspectedPicture]) -> str:
     """Return the pictures of one level with their findings, and what to do about each kind."""
     kinds = dict.fromkeys(
         f.what for one in ones for f in one.findings if f.level == level and f.what in ADVICE
@@ -54,7 +54,7 @@ def section(level: Level, ones: list[Seen]) -> str:
     return f"<div class={MARKS[level]}>{head}<ul class=small>{advice}</ul><div class=all>{cells}</div>{rest}</div>"
 
 
-def figure(one: Seen) -> str:
+def figure(one: InspectedPicture) -> str:
     """Return a picture's thumbnail with its middle square, its name, size and findings."""
     width, height = one.look.size
     across, down = 100 * min(1, height / width), 100 * min(1, width / height)
@@ -73,7 +73,7 @@ def sentence(finding: Finding) -> str:
     return finding.what + (f": {finding.detail}" if finding.detail else "")
 
 
-def rights(one: Seen) -> str:
+def rights(one: InspectedPicture) -> str:
     """Return the licence that the table names."""
     licence = one.entry.row.get("licence")
     return f", {shown(licence)}" if licence else ""

@@ -18,6 +18,7 @@ from safetensors.numpy import load, save
 from lessons_lib import storage
 from lessons_lib.dataset.pictures import read
 from lessons_lib.dataset.sources import Entry
+from lessons_lib.models import features as features_
 
 VERSION = 1  # raise it with every change of what is measured: kept looks are then made again
 THUMB = 160  # px on the long side
@@ -26,7 +27,7 @@ Grey = NDArray[np.float32]
 
 
 @dataclass
-class Look:
+class ImageStats:
     """What was seen in one picture. Shares are 0 ... 1, brightness and contrast 0 ... 255, hashes have 64 bits.
 
     `middle` is the share of edges that the centre square keeps, `best` that of the best square, which begins at `start`,
@@ -50,12 +51,12 @@ class Look:
     features: NDArray[np.float16] = field(repr=False)
 
 
-def known(entry: Entry, side: int, folder: Path) -> Look | None:
+def known(entry: Entry, side: int, folder: Path) -> ImageStats | None:
     """Return what is kept in `folder` of a file with the same content, or None. Raises PictureError when it cannot be read."""
     return recall(place(folder, hashlib.sha256(entry.read()).hexdigest(), side))
 
 
-def look(entry: Entry, side: int) -> Look:
+def look(entry: Entry, side: int) -> ImageStats:
     """Return a look at a picture as a base of `side` px sees it. Raises PictureError as `pictures.read` does."""
     data = entry.read()
     picture = read(replace(entry, read=lambda: data))
@@ -65,7 +66,7 @@ def look(entry: Entry, side: int) -> Look:
     values = numbers(grey.resize((64, 64), Image.Resampling.BOX))
     low, high = np.percentile(values, (0.5, 99.5))
     sharp = sharpness(numbers(shrink(picture.image.convert("L"), side)))
-    return Look(
+    return ImageStats(
         picture.size, picture.notes, hashlib.sha256(data).hexdigest(), sharp, float(values.mean()), float(high - low),
         float((values < 6).mean()), float((values > 249).mean()), middle, best, start,
         difference_hash(grey), difference_hash(ImageOps.mirror(grey)), thumbnail(small), features(small),
@@ -74,9 +75,9 @@ def look(entry: Entry, side: int) -> Look:
 
 def features(image: Image.Image) -> NDArray[np.float16]:
     """Return (1280,) features of a picture's middle square, seen at 128 px, which is enough to tell copies."""
-    from lessons_lib.evaluation import metrics
+    pass
 
-    return metrics.features([image], SQUARE, SQUARE)[0].numpy().astype(np.float16)
+    return features_.image_features([image], SQUARE, SQUARE)[0].numpy().astype(np.float16)
 
 
 @contextmanager
@@ -84,11 +85,11 @@ def one_thread_each() -> Iterator[None]:
     """Let torch work on one thread: many pictures go side by side, and threads that wait for others cost threefold."""
     import torch
 
-    from lessons_lib.evaluation import metrics
+    pass
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    metrics.network()  # loaded here, once, and not by every thread at the same time
+    features_.network()  # loaded here, once, and not by every thread at the same time
     try:
         yield
     finally:
@@ -161,21 +162,21 @@ def thumbnail(image: Image.Image) -> bytes:
 
 def place(folder: Path, digest: str, side: int) -> Path:
     """Return the file that keeps the look at a picture."""
-    return storage.place(folder, digest, {"looks": VERSION, "side": side})
+    return storage.path_for(folder, digest, {"looks": VERSION, "side": side})
 
 
-def keep(seen: Look, path: Path) -> None:
+def keep(seen: ImageStats, path: Path) -> None:
     """Write a look. Raises OSError when it cannot be written."""
     told = {f.name: getattr(seen, f.name) for f in fields(seen) if f.name not in ("thumb", "features")}
     tensors = {"thumb": np.frombuffer(seen.thumb, np.uint8), "features": seen.features}
-    storage.put(path, tensors, {"look": json.dumps(told)}, save)
+    storage.write(path, tensors, {"look": json.dumps(told)}, save)
 
 
-def recall(path: Path) -> Look | None:
+def recall(path: Path) -> ImageStats | None:
     """Return a look that was kept, or None."""
-    found = storage.get(path)
+    found = storage.read(path)
     if found is None:
         return None
     tensors, told = load(found[0]), json.loads(found[1]["look"])
     told["size"] = tuple(told["size"])
-    return Look(**told, thumb=tensors["thumb"].tobytes(), features=tensors["features"])
+    return ImageStats(**told, thumb=tensors["thumb"].tobytes(), features=tensors["features"])

@@ -14,8 +14,8 @@ from lessons_lib.dataset.decode import PictureError, shown
 from lessons_lib.dataset.pictures import in_order
 from lessons_lib.dataset.sources import Entry, Source
 from lessons_lib.inspection import image_stats, rules
-from lessons_lib.inspection.image_stats import Look
-from lessons_lib.inspection.rules import ADVICE, LEVELS, Finding, Level, Seen
+from lessons_lib.inspection.image_stats import ImageStats
+from lessons_lib.inspection.rules import ADVICE, LEVELS, Finding, InspectedPicture, Level
 from lessons_lib.models.bases import Base
 
 
@@ -24,7 +24,7 @@ class Report:
     """What was found in a source, for one base model: on each picture, and on the set."""
 
     base: Base
-    seen: list[Seen]
+    seen: list[InspectedPicture]
     overall: list[Finding]
 
     def count(self, level: Level) -> int:
@@ -51,7 +51,7 @@ def inspect(
         else:
             path = entry.path
             name = path.name if times[path.name] == 1 else f"{path.parent.name}/{path.name}"
-            seen.append(Seen(shown(name), entry, result, caption_of(entry, problems)))
+            seen.append(InspectedPicture(shown(name), entry, result, caption_of(entry, problems)))
         if on_picture:
             on_picture(done, len(found.entries))
     for one in seen:
@@ -63,16 +63,16 @@ def inspect(
 
 def looked_at(
     entries: Sequence[Entry], side: int, folder: Path | None, notes: list[str]
-) -> Iterator[tuple[Entry, Look | PictureError]]:
+) -> Iterator[tuple[Entry, ImageStats | PictureError]]:
     """Give each entry with its look, or with why there is none; a full disk is noted once and stops nothing."""
 
-    def recalled(entry: Entry) -> Look | None:
+    def recalled(entry: Entry) -> ImageStats | None:
         try:
             return image_stats.known(entry, side, folder) if folder else None
         except PictureError:
             return None  # said below
 
-    def measured(entry: Entry) -> Look | PictureError:
+    def measured(entry: Entry) -> ImageStats | PictureError:
         try:
             return image_stats.look(entry, side)
         except PictureError as problem:
@@ -84,7 +84,7 @@ def looked_at(
         fresh = in_order(measured, missing)
         for entry, old in zip(entries, known, strict=True):
             result = old or next(fresh)
-            if folder and isinstance(result, Look) and old is None:
+            if folder and isinstance(result, ImageStats) and old is None:
                 try:
                     image_stats.keep(result, image_stats.place(folder, result.digest, side))
                 except OSError as problem:
@@ -105,7 +105,7 @@ def caption_of(entry: Entry, problems: list[Problem]) -> str | None:
         return None
 
 
-def to_train(report: Report) -> list[Seen]:
+def to_train(report: Report) -> list[InspectedPicture]:
     """Return the pictures that would be trained on: those of split "train", or all where no table names splits."""
     return rules.to_train(report.seen)
 

@@ -14,7 +14,7 @@ from lessons_lib.dataset import crops, sources
 from lessons_lib.dataset.archives import Problem
 from lessons_lib.dataset.sources import Entry
 from lessons_lib.inspection import duplicates
-from lessons_lib.inspection.image_stats import Look
+from lessons_lib.inspection.image_stats import ImageStats
 from lessons_lib.models.bases import Base
 
 Level = Literal["must fix", "worth a look", "fine"]
@@ -54,12 +54,12 @@ class Finding:
 
 
 @dataclass
-class Seen:
+class InspectedPicture:
     """A picture that could be used, with its row of a table and what was found; `name` is safe to print."""
 
     name: str
     entry: Entry
-    look: Look
+    look: ImageStats
     caption: str | None
     findings: list[Finding] = field(default_factory=list)
 
@@ -79,7 +79,7 @@ class Seen:
         return min((f.level for f in self.findings), key=LEVELS.index, default="fine")
 
 
-def of_picture(one: Seen, side: int) -> list[Finding]:
+def of_picture(one: InspectedPicture, side: int) -> list[Finding]:
     """Return what a picture's own look says."""
     seen, short = one.look, min(one.look.size)
     found = [Finding("fine", note) for note in seen.notes]
@@ -114,7 +114,7 @@ def of_picture(one: Seen, side: int) -> list[Finding]:
     return found
 
 
-def best_box(seen: Look) -> crops.Box:
+def best_box(seen: ImageStats) -> crops.Box:
     """Return the square that keeps most edges, in px of the file, for a table's column `crop`."""
     width, height = seen.size
     side = min(seen.size)
@@ -122,7 +122,7 @@ def best_box(seen: Look) -> crops.Box:
     return left, top, left + side, top + side
 
 
-def compare(seen: Sequence[Seen]) -> None:
+def compare(seen: Sequence[InspectedPicture]) -> None:
     """Add what pictures are to one another: copies, near-copies, copies across the split, and those in no split."""
     every = [one.look for one in seen]
     across = dict(duplicates.leaks(every, [one.split not in ("", "train") for one in seen]))
@@ -138,7 +138,7 @@ def compare(seen: Sequence[Seen]) -> None:
                 one.findings.append(Finding("worth a look", "in no split"))
 
 
-def of_set(seen: Sequence[Seen], problems: Sequence[Problem], base: Base) -> list[Finding]:
+def of_set(seen: Sequence[InspectedPicture], problems: Sequence[Problem], base: Base) -> list[Finding]:
     """Return what there is to say of the pictures as a set."""
     train = to_train(seen)
     kept = [one for one in seen if one.split not in ("", "train")]
@@ -159,12 +159,12 @@ def of_set(seen: Sequence[Seen], problems: Sequence[Problem], base: Base) -> lis
     return found + of_split(seen, kept)
 
 
-def to_train(seen: Sequence[Seen]) -> list[Seen]:
+def to_train(seen: Sequence[InspectedPicture]) -> list[InspectedPicture]:
     """Return the pictures of split "train", or all of them where no table names splits."""
     return [one for one in seen if one.split == "train"] if any(one.split for one in seen) else list(seen)
 
 
-def of_training(train: Sequence[Seen], base: Base) -> list[Finding]:
+def of_training(train: Sequence[InspectedPicture], base: Base) -> list[Finding]:
     """Return what is said of the training pictures together: sizes, shapes, captions."""
     shorts = [min(one.look.size) for one in train]
     shapes = crops.tally((one.look.size for one in train), base.side)
@@ -178,7 +178,7 @@ def of_training(train: Sequence[Seen], base: Base) -> list[Finding]:
     ]  # fmt: skip
 
 
-def of_split(seen: Sequence[Seen], kept: Sequence[Seen]) -> list[Finding]:
+def of_split(seen: Sequence[InspectedPicture], kept: Sequence[InspectedPicture]) -> list[Finding]:
     """Return which pictures could be held out where none are, or which books lie on both sides."""
     if not kept:
         names = [one.name for one in choose(seen)]
@@ -194,7 +194,7 @@ def of_split(seen: Sequence[Seen], kept: Sequence[Seen]) -> list[Finding]:
     return [Finding("worth a look", text)] if both else []
 
 
-def choose(seen: Sequence[Seen], share: float = 0.2, seed: int = 0) -> list[Seen]:
+def choose(seen: Sequence[InspectedPicture], share: float = 0.2, seed: int = 0) -> list[InspectedPicture]:
     """Return pictures to hold out, none of whose copies or whose book's other leaves stay behind; see groups.hold_out."""
     books = duplicates.books([one.entry.row for one in seen])
     numbers = duplicates.together([one.look for one in seen], books)

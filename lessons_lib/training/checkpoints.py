@@ -22,7 +22,7 @@ def write(folder: Path, step: int, job: str, state: dict[str, Any]) -> Path:
     shape = taken_apart(state, "state", tensors)
     path = folder / f"{step:06d}.safetensors"
     try:
-        storage.put(path, tensors, {"job": job, "state": json.dumps(shape)}, save)
+        storage.write(path, tensors, {"job": job, "state": json.dumps(shape)}, save)
     except OSError as problem:
         reason = getattr(problem.__cause__, "strerror", None) or problem
         raise OSError(
@@ -38,7 +38,7 @@ def write(folder: Path, step: int, job: str, state: dict[str, Any]) -> Path:
 def latest(folder: Path, job: str) -> dict[str, Any] | None:
     """Return the newest whole state of this job, or None. A damaged file and another job's are passed over."""
     for path in reversed(files(folder)):
-        found = storage.get(path)
+        found = storage.read(path)
         if found and found[1]["job"] == job:
             state: dict[str, Any] = put_together(json.loads(found[1]["state"]), load(found[0]))
             return state

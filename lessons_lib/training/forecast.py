@@ -11,10 +11,11 @@ import torch
 from torch import nn
 
 from lessons_lib.adapters import lora
-from lessons_lib.adapters.run import Plan
+from lessons_lib.adapters.settings import ResolvedSettings
 from lessons_lib.models.families import Family
 from lessons_lib.training import distributed, loop, optimizers
-from lessons_lib.training.state import Lesson, State
+from lessons_lib.training.data import TrainingData
+from lessons_lib.training.state import State
 
 STEPS = 10
 
@@ -40,7 +41,7 @@ class Costs:
         return self.seconds / 3.6e6 * watts
 
 
-def forecast(family: Family, model: nn.Module, lesson: Lesson, plan: Plan) -> Costs:
+def forecast(family: Family, model: nn.Module, lesson: TrainingData, plan: ResolvedSettings) -> Costs:
     """Return what the run will cost, from ten steps that leave the adapter as it was. Pictures drawn on the way not included.
 
     The first of them is not timed: it makes room that the others use again.

@@ -20,15 +20,16 @@ from torch import Tensor, nn
 from torch.amp import GradScaler
 
 from lessons_lib.adapters import lora
-from lessons_lib.adapters.run import Plan
+from lessons_lib.adapters.settings import ResolvedSettings
 from lessons_lib.models.families import Family
 from lessons_lib.training import distributed, optimizers
-from lessons_lib.training.state import Lesson, State, Step
+from lessons_lib.training.data import TrainingData
+from lessons_lib.training.state import State, Step
 
 VALIDATION_SIGMAS = (0.2, 0.4, 0.6, 0.8)
 
 
-def learn(family: Family, model: nn.Module, lesson: Lesson, plan: Plan, folder: Path, job: str,
+def learn(family: Family, model: nn.Module, lesson: TrainingData, plan: ResolvedSettings, folder: Path, job: str,
           on_step: Callable[[Step], None] | None, on_sample: Callable[[int], None]) -> tuple[int, str]:  # fmt: skip
     """Teach the adapter, from where this job was stopped if it was; keep a log and checkpoints in `folder`.
 
@@ -74,7 +75,12 @@ def learn(family: Family, model: nn.Module, lesson: Lesson, plan: Plan, folder: 
 
 
 def one_step(
-    family: Family, model: nn.Module, lesson: Lesson, plan: Plan, state: State, accelerator: Accelerator
+    family: Family,
+    model: nn.Module,
+    lesson: TrainingData,
+    plan: ResolvedSettings,
+    state: State,
+    accelerator: Accelerator,
 ) -> float:
     """Change the adapter once and return the loss of its pictures."""
     total, times = 0.0, plan.gradient_accumulation_steps
@@ -109,7 +115,7 @@ def scaler(model: nn.Module) -> GradScaler:
     return GradScaler(weights.device.type, enabled=weights.dtype == torch.float16)
 
 
-def batch_loss(family: Family, model: nn.Module, lesson: Lesson, plan: Plan, dropout: float,
+def batch_loss(family: Family, model: nn.Module, lesson: TrainingData, plan: ResolvedSettings, dropout: float,
                generator: torch.Generator, accelerator: Accelerator) -> Tensor:  # fmt: skip
     """Return the mean loss of a batch. Of several processes each draws the same batch and takes its own share of it."""
     latents, words = lesson.batch(plan.batch, dropout, generator)
@@ -122,7 +128,7 @@ def batch_loss(family: Family, model: nn.Module, lesson: Lesson, plan: Plan, dro
 
 
 @torch.no_grad()
-def validation_loss(family: Family, model: nn.Module, lesson: Lesson) -> float:
+def validation_loss(family: Family, model: nn.Module, lesson: TrainingData) -> float:
     """Return the mean loss on pictures at fixed noise and noise levels, so that two steps can be compared."""
     generator = torch.Generator().manual_seed(0)
     losses = []
@@ -135,7 +141,9 @@ def validation_loss(family: Family, model: nn.Module, lesson: Lesson) -> float:
     return float(torch.stack(losses).mean())
 
 
-def told_to_stop(on_step: Callable[[Step], None] | None, state: State, plan: Plan, loss: float) -> bool:
+def told_to_stop(
+    on_step: Callable[[Step], None] | None, state: State, plan: ResolvedSettings, loss: float
+) -> bool:
     """Tell a watcher of the step; True when it raises KeyboardInterrupt, as a program's own stop button does."""
     if not on_step:
         return False
@@ -168,7 +176,7 @@ def log_from(path: Path, step: int) -> Iterator[Callable[[dict[str, Any]], None]
 
 
 @contextmanager
-def trackers(accelerator: Accelerator, plan: Plan) -> Iterator[None]:
+def trackers(accelerator: Accelerator, plan: ResolvedSettings) -> Iterator[None]:
     """While inside, what `accelerator.log` is told goes to TensorBoard where the plan asks for it.
 
     Raises ValueError when TensorBoard is asked for and not installed.

@@ -9,13 +9,13 @@ import torch
 from diffusers.optimization import get_scheduler
 from torch import nn
 
-from lessons_lib.adapters.run import Plan
+from lessons_lib.adapters.settings import ResolvedSettings
 
 WEIGHT_DECAY = 1e-4
 NEEDS = {"adamw8bit": "bitsandbytes", "prodigy": "prodigyopt"}
 
 
-def optimizer(parameters: Sequence[nn.Parameter], plan: Plan) -> Any:
+def optimizer(parameters: Sequence[nn.Parameter], plan: ResolvedSettings) -> Any:
     """Return the optimizer a plan asks for.
 
     ``adamw8bit`` keeps its state in a quarter of the memory (Dettmers et al. 2022, arXiv 2110.02861); ``prodigy`` finds
@@ -39,7 +39,7 @@ def optimizer(parameters: Sequence[nn.Parameter], plan: Plan) -> Any:
     return torch.optim.AdamW(parameters, plan.learning_rate, weight_decay=WEIGHT_DECAY, fused=True)
 
 
-def schedule(optimizer: Any, plan: Plan) -> Any:
+def schedule(optimizer: Any, plan: ResolvedSettings) -> Any:
     """Return the rate's course: a tenth of the steps to rise, at most twenty, then as `lr_scheduler` says."""
     name = "constant_with_warmup" if plan.lr_scheduler == "constant" else plan.lr_scheduler
     rise = min(20, plan.steps // 10)

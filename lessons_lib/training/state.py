@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from diffusers.training_utils import EMAModel
-from torch import Tensor, nn
+from torch import nn
 from torch.amp import GradScaler
 
 from lessons_lib.training import checkpoints
 
 if TYPE_CHECKING:
-    from lessons_lib.storage import OnDisk
+    pass
 
 
 @dataclass(frozen=True)
@@ -33,35 +33,6 @@ class Step:
     seconds: float
     left: float
     validation: float | None = None
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """What the loop learns from, encoded: latents (pictures, ...), words of each caption, and last of the trigger alone.
-
-    All of it may lie on disk; a batch is on `device`, where the model is.
-    `prior`: pictures of the class without the trigger, learned beside it so that the class stays what it was (prior
-    preservation, Ruiz et al. 2022, arXiv 2208.12242). `validation`: held-out pictures, looked at and never learned from.
-    """
-
-    latents: Tensor | OnDisk
-    words: Mapping[str, Tensor | OnDisk]
-    device: torch.device | str = "cpu"
-    prior: Lesson | None = None
-    validation: Lesson | None = None
-
-    def batch(
-        self, size: int, dropout: float, generator: torch.Generator
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return latents and words of `size` random pictures; a dropped caption is the trigger word alone."""
-        picks = torch.randint(len(self.latents), (size,), generator=generator)
-        dropped = torch.rand(size, generator=generator) < dropout
-        return self.rows(picks, torch.where(dropped, len(self.latents), picks))
-
-    def rows(self, picks: Tensor, told: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the latents of some pictures with the words of some captions, both by number."""
-        words = {name: value[told].to(self.device) for name, value in self.words.items()}
-        return self.latents[picks].to(self.device), words
 
 
 @dataclass

@@ -23,15 +23,19 @@ from torch import Tensor, nn
 
 from lessons_lib import session, storage
 from lessons_lib.adapters import lora, model_card
-from lessons_lib.adapters.run import WEIGHTS, Plan, Run, Settings, workplace
+from lessons_lib.adapters.run import WEIGHTS, Run
+from lessons_lib.adapters.settings import ResolvedSettings, Settings
 from lessons_lib.dataset import crops
-from lessons_lib.dataset.pictures import Picture, pixels
+from lessons_lib.dataset.pictures import Picture
 from lessons_lib.models import bases, families
 from lessons_lib.models.bases import Base
 from lessons_lib.models.families import Family
-from lessons_lib.training import checkpoints, distributed, loop
+from lessons_lib.models.pixels import to_pixels
+from lessons_lib.training import checkpoints, distributed, latent_cache, loop
+from lessons_lib.training.data import TrainingData
 from lessons_lib.training.forecast import Costs, forecast
-from lessons_lib.training.state import Lesson, Step
+from lessons_lib.training.state import Step
+from lessons_lib.training.workspace import workspace
 
 Examples = tuple[Sequence[Picture], Sequence[str]]  # pictures and their captions
 NONE: Examples = ((), ())
@@ -68,7 +72,7 @@ def train(pictures: Sequence[Picture], captions: Sequence[str], settings: Settin
     machine = distributed.accelerator()
     if plan.batch % machine.num_processes:
         raise ValueError(f"batch {plan.batch} cannot be shared by {machine.num_processes} processes alike")
-    with workplace(Path(out), machine) as folder:
+    with workspace(Path(out), machine) as folder:
         session.seed(plan.seed)
         divided = distributed.divided(machine)
         # What is to be divided may be too large for one GPU, so it comes into the machine's own memory first.
@@ -76,10 +80,12 @@ def train(pictures: Sequence[Picture], captions: Sequence[str], settings: Settin
         pipe = family.load(base, replace(session.current(), device=place))
         here = machine.device if divided else pipe.device
         with machine.main_process_first():  # the others then find the latents on disk
-            lesson = Lesson(
+            lesson = TrainingData(
                 *encode(family, pipe, base, pictures, [*captions, plan.trigger], here),
-                prior=Lesson(*encode(family, pipe, base, *prior, here)) if prior[0] else None,
-                validation=Lesson(*encode(family, pipe, base, *validation, here)) if validation[0] else None,
+                prior=TrainingData(*encode(family, pipe, base, *prior, here)) if prior[0] else None,
+                validation=TrainingData(*encode(family, pipe, base, *validation, here))
+                if validation[0]
+                else None,
             )
         told = family.encode_captions(pipe, [*plan.sample_prompts, ""], base)
         samples = {name: value.to(here) for name, value in told.items()}
@@ -126,7 +132,7 @@ def train(pictures: Sequence[Picture], captions: Sequence[str], settings: Settin
     return Run.load(out)
 
 
-def job_name(plan: Plan, captions: Sequence[Sequence[str]], lesson: Lesson) -> str:
+def job_name(plan: ResolvedSettings, captions: Sequence[Sequence[str]], lesson: TrainingData) -> str:
     """Return a hash of all that decides what is learned: settings, layers, captions, pictures. A checkpoint belongs to one."""
     layers = families.find(bases.find(plan.base).family).TARGETS
     parts = [part for part in (lesson, lesson.prior, lesson.validation) if part]
@@ -157,22 +163,22 @@ def denoiser(pipe: DiffusionPipeline) -> nn.Module:
 
 
 def encode(family: Family, pipe: DiffusionPipeline, base: Base, pictures: Sequence[Picture], texts: Sequence[str],
-           place: torch.device | None = None) -> tuple[storage.OnDisk, dict[str, storage.OnDisk], torch.device]:  # fmt: skip
+           place: torch.device | None = None) -> tuple[latent_cache.CachedTensors, dict[str, latent_cache.CachedTensors], torch.device]:  # fmt: skip
     """Return what a Lesson is made of: pictures as squares, cut by hand or in the middle, texts as the denoiser sees
     them, and the device that their batches are put on: `place`, or else the pipeline's.
 
     One of them is in memory at a time; what they become lies on disk, so that a second run encodes nothing.
     """
     squares = (crops.cut(p, base.side, "hand") for p in pictures)
-    latents = storage.encode_to(
-        storage.home() / "latents",
+    latents = latent_cache.encode_images(
+        storage.cache_dir() / "latents",
         squares,
-        {"base": base.name, "vae": storage.fingerprint(pipe.vae)},
-        lambda s: family.encode_pictures(pipe, pixels([s], base.side))[0],
+        {"base": base.name, "vae": latent_cache.fingerprint(pipe.vae)},
+        lambda s: family.encode_pictures(pipe, to_pixels([s], base.side))[0],
     )
-    encoders = [storage.fingerprint(getattr(pipe, name)) for name in ENCODERS if hasattr(pipe, name)]
-    words = storage.encode_words_to(
-        storage.home() / "words",
+    encoders = [latent_cache.fingerprint(getattr(pipe, name)) for name in ENCODERS if hasattr(pipe, name)]
+    words = latent_cache.encode_captions(
+        storage.cache_dir() / "words",
         texts,
         {"base": base.name, "encoders": encoders, "tokens": base.caption_tokens},
         lambda text: {name: value[0] for name, value in family.encode_captions(pipe, [text], base).items()},
