@@ -47,5 +47,5 @@ def short_run(paintings: list[Picture], told: list[str], tmp_path_factory: pytes
 
 
 @pytest.fixture(scope="session")
-def drawer() -> Sampler:
+def sampler() -> Sampler:
     return Sampler("pocket")

@@ -96,14 +96,14 @@ def test_what_is_found_follows_the_strength(learned):
     assert spectrum.layers(learned)[0].norm == pytest.approx(full / 2)
 
 
-def test_a_map_has_a_place_for_every_layer_of_the_model(drawer):
-    model = copy.deepcopy(drawer.pipe.transformer)
-    lora.attach(model, 4, 4, drawer.family.TARGETS, 0)
+def test_a_map_has_a_place_for_every_layer_of_the_model(sampler):
+    model = copy.deepcopy(sampler.pipe.transformer)
+    lora.attach(model, 4, 4, sampler.family.TARGETS, 0)
     for p in lora.learned(model).values():
         nn.init.normal_(p)
     found = spectrum.layers(model)
     kinds, blocks, table = spectrum.grid(found)
-    assert len(found) == lora.on_paper(drawer.pipe.transformer, 4, drawer.family.TARGETS).layers
+    assert len(found) == lora.on_paper(sampler.pipe.transformer, 4, sampler.family.TARGETS).layers
     assert (~torch.tensor(table).isnan()).sum() == len(found) and table.shape == (len(kinds), len(blocks))
     assert [spectrum.short(b) for b in blocks][:3] == ["double 0", "double 1", "single 0"]
     assert spectrum.short(blocks[-1]) == "no block"

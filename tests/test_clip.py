@@ -10,15 +10,15 @@ from lessons_lib.models import clip
 THINGS = ("a lion", "a banana", "a house", "a robot", "a castle", "a key")
 
 
-def test_features_are_of_unit_length(drawer):
-    images = drawer.draw(["a cat"], [1, 2])[0]
+def test_features_are_of_unit_length(sampler):
+    images = sampler.sample(["a cat"], [1, 2])[0]
     for rows in (clip.of_pictures(images), clip.of_words(["a cat", ""])):
         assert rows.shape == (2, 256)
         assert torch.allclose(rows.norm(dim=1), torch.ones(2), atol=1e-5)
 
 
-def test_pictures_are_nearest_to_the_words_they_were_drawn_from(drawer):
-    images = [row[0] for row in drawer.draw(THINGS, [1])]
+def test_pictures_are_nearest_to_the_words_they_were_drawn_from(sampler):
+    images = [row[0] for row in sampler.sample(THINGS, [1])]
     near = clip.likeness(images, THINGS)
     assert near.shape == (6, 6)
     assert (near.argmax(1) == torch.arange(6)).sum() >= 4
@@ -26,14 +26,14 @@ def test_pictures_are_nearest_to_the_words_they_were_drawn_from(drawer):
     assert [len(tags) for tags in clip.tags(images, THINGS[:1])] == [1] * 6
 
 
-def test_its_text_tower_is_the_pipelines_text_encoder(drawer):
+def test_its_text_tower_is_the_pipelines_text_encoder(sampler):
     model, processor = clip.load()
     theirs = {
         name.removeprefix("text_model."): value
-        for name, value in drawer.pipe.text_encoder.state_dict().items()
+        for name, value in sampler.pipe.text_encoder.state_dict().items()
     }
     assert all(torch.equal(value, theirs[name]) for name, value in model.text_model.state_dict().items())
-    assert processor.tokenizer.get_vocab() == drawer.pipe.tokenizer.get_vocab()
+    assert processor.tokenizer.get_vocab() == sampler.pipe.tokenizer.get_vocab()
 
 
 def test_nothing_to_look_at_or_to_read_is_said():

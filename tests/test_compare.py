@@ -20,7 +20,7 @@ from lessons_lib.models import bases, features, pixels
 PROMPTS, SEEDS = ["a ball", "a <fence> & a gate", "a lake"], [1, 2, 3]
 
 
-class FakeDrawer:
+class FakeSampler:
     """Draws a colour of the prompt and seed; the adapter turns it towards gold by its strength."""
 
     def __init__(self):
@@ -32,7 +32,7 @@ class FakeDrawer:
     def unload(self):
         self.is_on = False
 
-    def draw(self, prompts, seeds, strength=1.0):
+    def sample(self, prompts, seeds, strength=1.0):
         self.calls += [(p, s, self.is_on) for p in prompts for s in seeds]
         return [[self.one(p, s, strength if self.is_on else 0) for s in seeds] for p in prompts]
 
@@ -73,9 +73,9 @@ def run():
 
 @pytest.fixture(scope="module")
 def compared(run):
-    drawer, told = FakeDrawer(), []
+    sampler, told = FakeSampler(), []
     result = compare.compare(
-        drawer,
+        sampler,
         run,
         PROMPTS,
         SEEDS,
@@ -83,13 +83,13 @@ def compared(run):
         [painting(i) for i in range(5)],
         lambda *t: told.append(t),
     )
-    return result, drawer, told
+    return result, sampler, told
 
 
 def test_both_rows_use_the_same_words_and_seeds(compared):
-    _, drawer, _ = compared
-    before = [(p, s) for p, s, on in drawer.calls if not on]
-    after = [(p, s) for p, s, on in drawer.calls if on][: len(before)]
+    _, sampler, _ = compared
+    before = [(p, s) for p, s, on in sampler.calls if not on]
+    after = [(p, s) for p, s, on in sampler.calls if on][: len(before)]
     assert before == after and len(before) == 9 and all("g0ld" in p for p, _ in before)
 
 
@@ -109,9 +109,9 @@ def test_the_strip_runs_from_the_base_to_the_tuned_picture(compared):
 
 
 def test_an_adapter_that_cannot_be_switched_off_is_told(run):
-    class Leaky(FakeDrawer):
-        def draw(self, prompts, seeds, strength=1.0):
-            return super().draw(prompts, seeds, max(strength, 0.1))
+    class Leaky(FakeSampler):
+        def sample(self, prompts, seeds, strength=1.0):
+            return super().sample(prompts, seeds, max(strength, 0.1))
 
     result = compare.compare(Leaky(), run, PROMPTS, SEEDS, [], [painting(i) for i in range(3)])
     assert not result.is_off_at_zero and "NOT the base's" in verdict.lines(result)[4]
@@ -150,14 +150,14 @@ def test_a_share_of_the_prompt_is_told_only_where_it_means_something(before, aft
 
 
 def test_without_held_out_pictures_the_lines_say_so(run):
-    result = compare.compare(FakeDrawer(), run, ["a lake"], [1], [], [painting(i) for i in range(3)])
+    result = compare.compare(FakeSampler(), run, ["a lake"], [1], [], [painting(i) for i in range(3)])
     lines = verdict.lines(result)
     assert len(lines) == 5 and "none were held out" in lines[0]
     assert "no prompt names a thing" in lines[1] and "takes two seeds" in lines[2]
 
 
 def test_a_copied_training_picture_is_pointed_at(run):
-    class Copier(FakeDrawer):
+    class Copier(FakeSampler):
         def one(self, prompt, seed, strength):
             return pixels.square(painting(seed).image, 64) if strength else super().one(prompt, seed, 0)
 
@@ -168,14 +168,14 @@ def test_a_copied_training_picture_is_pointed_at(run):
 def test_missing_concept_features_leave_the_prompt_unmeasured(run, monkeypatch, tmp_path):
     monkeypatch.setattr(features, "CONCEPTS", tmp_path / "gone.safetensors")
     features.concepts.cache_clear()
-    result = compare.compare(FakeDrawer(), run, ["a ball"], [1, 2], [], [painting(i) for i in range(3)])
+    result = compare.compare(FakeSampler(), run, ["a ball"], [1, 2], [], [painting(i) for i in range(3)])
     assert "prompt match" not in result.measures and "gone.safetensors is missing" in verdict.lines(result)[1]
 
 
 @pytest.mark.parametrize("prompts, seeds", [([], [1]), (["a ball"], [])])
 def test_nothing_to_draw_is_an_error(run, prompts, seeds):
     with pytest.raises(ValueError, match="expected one or more of each"):
-        compare.compare(FakeDrawer(), run, prompts, seeds, [], [painting(1)])
+        compare.compare(FakeSampler(), run, prompts, seeds, [], [painting(1)])
 
 
 def test_the_sheet_has_the_base_above_the_tuned_row(compared):

@@ -68,8 +68,8 @@ def test_what_is_pasted_deceives_the_whole_and_not_the_middles(squares):
         assert whole > 0.3 and middle < 0.25
 
 
-def test_the_best_this_base_can_draw_is_a_soft_copy(drawer, squares):
-    made = lesson_06.as_drawn(drawer, squares)
+def test_the_best_this_base_can_draw_is_a_soft_copy(sampler, squares):
+    made = lesson_06.as_drawn(sampler, squares)
     found = copies.repeated_layouts(made, squares)
     assert [i for i, _ in found] == [0, 1, 2, 3] and min(v for _, v in found) > 0.9
 

@@ -39,12 +39,12 @@ def noise(seed):
 
 
 class Painter:
-    """Stands for a drawer: noise that is the same for the same prompt and seed."""
+    """Stands for a sampler: noise that is the same for the same prompt and seed."""
 
     base, family = BASE, families.find(BASE.family)
     pipe = type("Pipe", (), {"transformer": torch.nn.Linear(2, 2)})
 
-    def draw(self, prompts, seeds, steps=None):
+    def sample(self, prompts, seeds, steps=None):
         return [[noise([seed, *prompt.encode()]) for seed in seeds] for prompt in prompts]
 
     def load(self, folder):

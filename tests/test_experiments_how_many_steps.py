@@ -44,7 +44,7 @@ def result_of(style, prompt=None, nearest=None, validation=None, counts=(25, 50,
 
 
 class Painter:
-    """Stands for a drawer: grey pictures, and a note of what was loaded."""
+    """Stands for a sampler: grey pictures, and a note of what was loaded."""
 
     base, family = BASE, families.find(BASE.family)
     pipe = SimpleNamespace(transformer=torch.nn.Linear(2, 2))
@@ -52,7 +52,7 @@ class Painter:
     def __init__(self):
         self.loaded = []
 
-    def draw(self, prompts, seeds, steps=None):
+    def sample(self, prompts, seeds, steps=None):
         return [[Image.new("RGB", (128, 128), (40 * seed, 90, 120)) for seed in seeds] for _ in prompts]
 
     def load(self, folder):
@@ -187,16 +187,16 @@ def test_steadier_values_wobble_less():
 # Memory
 
 
-def test_the_bill_counts_each_part_and_leaves_no_adapter_behind(drawer, paintings):
-    before = {name: value.clone() for name, value in drawer.pipe.transformer.state_dict().items()}
-    lesson = TrainingData(*train.encode(drawer.family, drawer.pipe, drawer.base, paintings, ["a"] * 5))
-    parts = lesson_05.bill(drawer, lesson)
+def test_the_bill_counts_each_part_and_leaves_no_adapter_behind(sampler, paintings):
+    before = {name: value.clone() for name, value in sampler.pipe.transformer.state_dict().items()}
+    lesson = TrainingData(*train.encode(sampler.family, sampler.pipe, sampler.base, paintings, ["a"] * 5))
+    parts = lesson_05.bill(sampler, lesson)
     *_, full, single, thrifty = parts.values()
     assert full == pytest.approx(BASE.batch * single, rel=0.1) and thrifty < full / 4
     assert parts["optimizer state"] == 2 * parts["adapter"] < parts["frozen model"]
-    after = drawer.pipe.transformer.state_dict()
+    after = sampler.pipe.transformer.state_dict()
     assert set(after) == set(before) and all(torch.equal(after[name], before[name]) for name in before)
-    assert not drawer.pipe.transformer.is_gradient_checkpointing
+    assert not sampler.pipe.transformer.is_gradient_checkpointing
     assert lesson_05.bars(parts).data[:2] == b"\xff\xd8"
 
 

@@ -28,7 +28,7 @@ LEVELS = {"said": [0.5, 0.6, 0.55], "unsaid": [0.4, 0.45, 0.42]}
 
 
 class Painter:
-    """Stands for a drawer: a known thing for each subject, moved a little by any other word. Counts what it draws."""
+    """Stands for a sampler: a known thing for each subject, moved a little by any other word. Counts what it draws."""
 
     base, family = BASE, families.find(BASE.family)
 
@@ -36,7 +36,7 @@ class Painter:
         self.asked = []
         self.loaded = []
 
-    def draw(self, prompts, seeds, steps=None):
+    def sample(self, prompts, seeds, steps=None):
         self.asked += [(prompt, seed, steps) for prompt in prompts for seed in seeds]
         return [[self.one(prompt, seed) for seed in seeds] for prompt in prompts]
 
@@ -471,7 +471,7 @@ def test_a_trigger_with_a_history_is_not_good(wrong, why, lesson):
 
 def test_a_guess_is_held_to_what_the_pictures_say(lesson, solutions, monkeypatch):
     monkeypatch.setattr(caption_modes, "caller", lambda *_: solutions["my_guess"])
-    known = lesson | dict.fromkeys(("drawer", "LOOK", "SEEDS", "unseen"))
+    known = lesson | dict.fromkeys(("sampler", "LOOK", "SEEDS", "unseen"))
     assert exercise(3, solutions["my_guess"], **known).startswith("right")
     others = {"trigger", "words", "alike"} - {solutions["my_guess"]}
     assert all(exercise(3, other, **known).startswith("not here") for other in others)

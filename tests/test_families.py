@@ -36,7 +36,7 @@ def base(request, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def drawer(base):
+def sampler(base):
     return Sampler(base)
 
 
@@ -46,14 +46,14 @@ def run(base, paintings, told, tmp_path_factory):
     return train.train(paintings, told, settings, tmp_path_factory.mktemp("runs") / base.name)
 
 
-def bits(drawer, **options):
-    return drawer.draw([PROMPT], [3], **options)[0][0].tobytes()
+def bits(sampler, **options):
+    return sampler.sample([PROMPT], [3], **options)[0][0].tobytes()
 
 
-def words_and_latents(drawer, count=2):
+def words_and_latents(sampler, count=2):
     """Return some captions' words, and latents and noise of the base's own shape."""
-    words = drawer.family.encode_captions(drawer.pipe, ["a cat", "a dog by the sea"][:count], drawer.base)
-    shape = (count, *drawer.family.noise_shape(drawer.pipe, drawer.base)[1:])
+    words = sampler.family.encode_captions(sampler.pipe, ["a cat", "a dog by the sea"][:count], sampler.base)
+    shape = (count, *sampler.family.noise_shape(sampler.pipe, sampler.base)[1:])
     generator = torch.Generator().manual_seed(5)
     return words, torch.randn(shape, generator=generator), torch.randn(shape, generator=generator)
 
@@ -65,67 +65,67 @@ def test_a_module_answers_everything_a_family_must(name):
     assert "TARGETS" in wanted and all(hasattr(module, word) for word in wanted)
 
 
-def test_words_encoded_before_draw_what_the_pipeline_draws_of_a_prompt(drawer):
-    words = drawer.family.encode_captions(drawer.pipe, [PROMPT, ""], drawer.base)
+def test_words_encoded_before_draw_what_the_pipeline_draws_of_a_prompt(sampler):
+    words = sampler.family.encode_captions(sampler.pipe, [PROMPT, ""], sampler.base)
     told, nothing = ({name: value[i : i + 1] for name, value in words.items()} for i in range(2))
-    made = drawer.family.sample(drawer.pipe, told, nothing, drawer.base, 3)
-    wanted = np.frombuffer(bits(drawer), np.uint8).astype(int)
+    made = sampler.family.sample(sampler.pipe, told, nothing, sampler.base, 3)
+    wanted = np.frombuffer(bits(sampler), np.uint8).astype(int)
     assert (
         abs(np.frombuffer(made.tobytes(), np.uint8) - wanted).max() <= 1
     )  # encoded two at once: rounded otherwise
-    assert made.size == (drawer.base.side,) * 2
+    assert made.size == (sampler.base.side,) * 2
 
 
-def test_latents_are_the_shape_of_the_noise_and_come_back_as_pictures(drawer):
-    side = drawer.base.side
+def test_latents_are_the_shape_of_the_noise_and_come_back_as_pictures(sampler):
+    side = sampler.base.side
     pixels = torch.rand(2, 3, side, side) * 2 - 1
-    latents = drawer.family.encode_pictures(drawer.pipe, pixels)
-    assert latents.shape[1:] == drawer.family.noise_shape(drawer.pipe, drawer.base)[1:]
-    seen = drawer.family.decode(drawer.pipe, latents)
+    latents = sampler.family.encode_pictures(sampler.pipe, pixels)
+    assert latents.shape[1:] == sampler.family.noise_shape(sampler.pipe, sampler.base)[1:]
+    seen = sampler.family.decode(sampler.pipe, latents)
     assert [picture.size for picture in seen] == [(side, side)] * 2
 
 
-def test_a_picture_forms_from_its_noise_to_what_draw_gives(drawer):
-    frames = drawer.forming(PROMPT, 3)
-    assert len(frames) > drawer.base.draw_steps  # SD 1.5's scheduler takes one step twice
-    assert frames[-1].tobytes() == bits(drawer)
+def test_a_picture_forms_from_its_noise_to_what_draw_gives(sampler):
+    frames = sampler.sample_steps(PROMPT, 3)
+    assert len(frames) > sampler.base.draw_steps  # SD 1.5's scheduler takes one step twice
+    assert frames[-1].tobytes() == bits(sampler)
 
 
-def test_a_guess_without_noise_is_the_picture_itself(drawer):
-    z = torch.randn(drawer.family.noise_shape(drawer.pipe, drawer.base))
-    assert torch.allclose(drawer.guess(z, 0.0, PROMPT), z, atol=1e-5)
-    assert drawer.guess(z, 1.0, PROMPT).isfinite().all()
+def test_a_guess_without_noise_is_the_picture_itself(sampler):
+    z = torch.randn(sampler.family.noise_shape(sampler.pipe, sampler.base))
+    assert torch.allclose(sampler.predict_original(z, 0.0, PROMPT), z, atol=1e-5)
+    assert sampler.predict_original(z, 1.0, PROMPT).isfinite().all()
 
 
-def test_noise_levels_are_shares_and_repeat(drawer):
-    first, again = (drawer.family.sample_sigma(500, torch.Generator().manual_seed(1)) for _ in range(2))
+def test_noise_levels_are_shares_and_repeat(sampler):
+    first, again = (sampler.family.sample_sigma(500, torch.Generator().manual_seed(1)) for _ in range(2))
     assert torch.equal(first, again) and 0 < first.min() < 0.2 and 0.8 < first.max() < 1
 
 
-def test_every_layer_a_family_names_gets_a_lora_and_learns(base, run, drawer):
-    size = lora.on_paper(train.denoiser(drawer.pipe), base.rank, drawer.family.TARGETS)
+def test_every_layer_a_family_names_gets_a_lora_and_learns(base, run, sampler):
+    size = lora.on_paper(train.denoiser(sampler.pipe), base.rank, sampler.family.TARGETS)
     tensors, _ = model_card.read(run.folder)
     ups = {key: value for key, value in tensors.items() if ".lora_B." in key}
     assert len(ups) == size.layers and all(value.abs().max() > 0 for value in ups.values())
 
 
 def test_what_was_learned_can_be_put_on_and_taken_off(base, run):
-    drawer = Sampler(base)
-    plain = bits(drawer)
-    drawer.load(run.folder)
-    learned = bits(drawer)
-    assert learned != plain and bits(drawer, strength=0) == plain
-    drawer.unload()
-    assert bits(drawer) == plain
+    sampler = Sampler(base)
+    plain = bits(sampler)
+    sampler.load(run.folder)
+    learned = bits(sampler)
+    assert learned != plain and bits(sampler, strength=0) == plain
+    sampler.unload()
+    assert bits(sampler) == plain
     assert sorted(p.name for p in (run.folder / "samples").iterdir()) == ["00000_1.jpg", "00004_1.jpg"]
 
 
 def test_diffusers_alone_reads_both_files_and_draws_the_same(base, run):
     """The adapter, whose alpha is not its rank, and the file for ComfyUI, which names no alpha."""
-    drawer = Sampler(base)
-    drawer.load(run.folder)
-    wanted = bits(drawer)
-    call = drawer.family.call(base, None, None)
+    sampler = Sampler(base)
+    sampler.load(run.folder)
+    wanted = bits(sampler)
+    call = sampler.family.call(base, None, None)
     for file in (run.adapter, run.folder / "run_comfyui.safetensors"):
         pipe = DiffusionPipeline.from_pretrained(base.repository)
         pipe.load_lora_weights(str(file.parent), weight_name=file.name)
@@ -145,14 +145,14 @@ def test_the_code_on_the_card_draws_with_the_adapter(base, run, monkeypatch):
     assert made["pipe"].get_active_adapters() == ["learned"]
 
 
-def test_the_loss_is_that_of_the_diffusers_script(drawer):
+def test_the_loss_is_that_of_the_diffusers_script(sampler):
     """The lines of each script that make the model's input, its prediction and the target."""
-    words, latents, noise = words_and_latents(drawer)
-    model, name = train.denoiser(drawer.pipe), drawer.base.family
-    sigma = drawer.family.sample_sigma(2, torch.Generator().manual_seed(2))
+    words, latents, noise = words_and_latents(sampler)
+    model, name = train.denoiser(sampler.pipe), sampler.base.family
+    sigma = sampler.family.sample_sigma(2, torch.Generator().manual_seed(2))
     with torch.no_grad():
-        theirs = globals()[f"script_{name}"](drawer.pipe, model, words, latents, noise, sigma)
-        ours = drawer.family.loss(model, latents, words, noise, sigma)
+        theirs = globals()[f"script_{name}"](sampler.pipe, model, words, latents, noise, sigma)
+        ours = sampler.family.loss(model, latents, words, noise, sigma)
     assert torch.allclose(ours, theirs, rtol=1e-4)
 
 

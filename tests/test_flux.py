@@ -18,12 +18,12 @@ def test_unpacking_is_the_way_back_and_the_pipelines_own():
     assert torch.equal(flux.unpack(flux.pack(z)), FluxPipeline._unpack_latents(flux.pack(z), 64, 64, 8))
 
 
-def test_the_loss_is_that_of_the_diffusers_script(drawer):
+def test_the_loss_is_that_of_the_diffusers_script(sampler):
     """train_dreambooth_lora_flux.py, lines that make the model's input, prediction and target; guidance 1."""
-    model = drawer.pipe.transformer
+    model = sampler.pipe.transformer
     latents, noise = torch.randn(2, 16, 16, 16), torch.randn(2, 16, 16, 16)
     sigma = torch.tensor([0.2, 0.7])
-    words = drawer.family.encode_captions(drawer.pipe, ["a cat", "a dog"], drawer.base)
+    words = sampler.family.encode_captions(sampler.pipe, ["a cat", "a dog"], sampler.base)
     sigmas = sigma.view(2, 1, 1, 1)
     noisy = (1.0 - sigmas) * latents + sigmas * noise
     pred = model(
@@ -39,16 +39,16 @@ def test_the_loss_is_that_of_the_diffusers_script(drawer):
     pred = FluxPipeline._unpack_latents(pred, height=128, width=128, vae_scale_factor=8)
     theirs = ((pred.float() - (noise - latents)) ** 2).reshape(2, -1).mean(1)
     with torch.no_grad():
-        ours = drawer.family.loss(model, latents, words, noise, sigma)
+        ours = sampler.family.loss(model, latents, words, noise, sigma)
     assert torch.allclose(ours, theirs, rtol=1e-5)
 
 
-def test_latents_are_shifted_and_scaled_as_the_vae_says(drawer):
+def test_latents_are_shifted_and_scaled_as_the_vae_says(sampler):
     pixels = torch.rand(1, 3, 128, 128) * 2 - 1
-    vae = drawer.pipe.vae
+    vae = sampler.pipe.vae
     with torch.no_grad():
         raw = vae.encode(pixels).latent_dist.mode()
-    made = flux.encode_pictures(drawer.pipe, pixels)
+    made = flux.encode_pictures(sampler.pipe, pixels)
     assert torch.allclose(made / vae.config.scaling_factor + vae.config.shift_factor, raw, atol=1e-5)
 
 
@@ -58,6 +58,6 @@ def test_noise_levels_lie_around_the_middle_and_repeat():
     assert 0 < first.min() and first.max() < 1 and abs(first.median() - 0.5) < 0.02
 
 
-def test_words_longer_than_the_limit_are_cut_not_refused(drawer):
-    words = drawer.family.encode_captions(drawer.pipe, ["a cat " * 100], drawer.base)
+def test_words_longer_than_the_limit_are_cut_not_refused(sampler):
+    words = sampler.family.encode_captions(sampler.pipe, ["a cat " * 100], sampler.base)
     assert words["states"].shape[1] == bases.find("pocket").caption_tokens

@@ -106,9 +106,9 @@ def test_factors_of_different_rank_are_refused():
         lora.lora_delta(torch.randn(2, 6), torch.randn(5, 3), 1)
 
 
-def test_attached_weights_are_float32_and_only_they_learn(drawer):
-    model = copy.deepcopy(drawer.pipe.transformer).half()
-    lora.attach(model, 4, 4, drawer.family.TARGETS, seed=0)
+def test_attached_weights_are_float32_and_only_they_learn(sampler):
+    model = copy.deepcopy(sampler.pipe.transformer).half()
+    lora.attach(model, 4, 4, sampler.family.TARGETS, seed=0)
     assert all("lora_" in name and p.dtype == torch.float32 for name, p in lora.learned(model).items())
     trained, total = lora.count(model)
     assert 0 < trained < total / 20
@@ -122,10 +122,10 @@ def test_the_same_seed_attaches_the_same_adapter(tiny):
     assert all(torch.equal(a, b) for a, b in pairs)
 
 
-def test_every_layer_a_family_names_gets_a_lora_and_no_other(drawer):
-    model = copy.deepcopy(drawer.pipe.transformer)
-    wanted = {n for n, _ in model.named_modules() if n.endswith(drawer.family.TARGETS)}
-    lora.attach(model, 2, 2, drawer.family.TARGETS, seed=0)
+def test_every_layer_a_family_names_gets_a_lora_and_no_other(sampler):
+    model = copy.deepcopy(sampler.pipe.transformer)
+    wanted = {n for n, _ in model.named_modules() if n.endswith(sampler.family.TARGETS)}
+    lora.attach(model, 2, 2, sampler.family.TARGETS, seed=0)
     assert {n for n, m in model.named_modules() if hasattr(m, "lora_A")} == wanted
 
 
@@ -137,14 +137,14 @@ def test_attaching_leaves_the_random_numbers_of_the_caller_alone(tiny):
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_a_new_adapter_changes_nothing_in_the_whole_denoiser(drawer):
-    model = copy.deepcopy(drawer.pipe.transformer)
-    words = drawer.family.encode_captions(drawer.pipe, ["a cat"], drawer.base)
+def test_a_new_adapter_changes_nothing_in_the_whole_denoiser(sampler):
+    model = copy.deepcopy(sampler.pipe.transformer)
+    words = sampler.family.encode_captions(sampler.pipe, ["a cat"], sampler.base)
     latents, noise, sigma = torch.randn(1, 16, 16, 16), torch.randn(1, 16, 16, 16), torch.tensor([0.5])
     with torch.no_grad():
-        before = drawer.family.loss(model, latents, words, noise, sigma)
-        lora.attach(model, 4, 8, drawer.family.TARGETS, seed=0)
-        assert torch.equal(drawer.family.loss(model, latents, words, noise, sigma), before)
+        before = sampler.family.loss(model, latents, words, noise, sigma)
+        lora.attach(model, 4, 8, sampler.family.TARGETS, seed=0)
+        assert torch.equal(sampler.family.loss(model, latents, words, noise, sigma), before)
 
 
 def test_detaching_leaves_the_base_bit_for_bit(tiny):
@@ -249,10 +249,10 @@ def test_the_size_on_paper_is_the_size_that_is_attached(tiny, rank):
     assert size.layers == sum(hasattr(m, "lora_A") for m in tiny.modules())
 
 
-def test_the_file_on_paper_is_the_file_that_is_written(drawer, tmp_path):
-    model = copy.deepcopy(drawer.pipe.transformer)
-    size = lora.on_paper(model, 4, drawer.family.TARGETS)
-    lora.attach(model, 4, 4, drawer.family.TARGETS, 0)
+def test_the_file_on_paper_is_the_file_that_is_written(sampler, tmp_path):
+    model = copy.deepcopy(sampler.pipe.transformer)
+    size = lora.on_paper(model, 4, sampler.family.TARGETS)
+    lora.attach(model, 4, 4, sampler.family.TARGETS, 0)
     model.save_lora_adapter(tmp_path)
     (file,) = tmp_path.iterdir()
     assert file.stat().st_size == pytest.approx(size.megabytes() * 1e6, rel=0.05)

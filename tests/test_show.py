@@ -1,7 +1,6 @@
 """What a notebook shows: one JPEG a cell, a slider that answers from memory."""
 
 import io
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,7 +21,7 @@ def opened(shown):
 
 def test_a_grid_is_one_jpeg_with_its_pictures_in_place():
     image = opened(
-        notebook.pictures([[plain("red"), plain("blue")], [plain("lime"), plain("black")]], side=100)
+        notebook.image_grid([[plain("red"), plain("blue")], [plain("lime"), plain("black")]], side=100)
     )
     assert image.size == (224, 224)
     assert (
@@ -33,20 +32,20 @@ def test_a_grid_is_one_jpeg_with_its_pictures_in_place():
 
 
 def test_labels_stand_beside_rows_and_below_a_single_row():
-    beside = opened(notebook.pictures([[plain("red")], [plain("red")]], ["before", "after"], side=100))
-    below = opened(notebook.pictures([plain("red"), plain("red")], ["before", "after"], side=100))
+    beside = opened(notebook.image_grid([[plain("red")], [plain("red")]], ["before", "after"], side=100))
+    below = opened(notebook.image_grid([plain("red"), plain("red")], ["before", "after"], side=100))
     assert beside.width > 116 + 30 and below.height > 116 + 20
 
 
 def test_labels_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="3 labels for 2 rows"):
-        notebook.pictures([[plain("red")], [plain("red")]], ["a", "b", "c"])
+        notebook.image_grid([[plain("red")], [plain("red")]], ["a", "b", "c"])
     with pytest.raises(ValueError, match="no pictures"):
-        notebook.pictures([])
+        notebook.image_grid([])
 
 
 def test_the_slider_turns_through_its_frames():
-    box = notebook.slider([plain("red"), plain("blue")], ["0", "1"])
+    box = notebook.strength_slider([plain("red"), plain("blue")], ["0", "1"])
     view, handle = box.children
     assert np.asarray(Image.open(io.BytesIO(view.value)))[50, 50].argmax() == 2
     handle.value = 0
@@ -55,7 +54,7 @@ def test_the_slider_turns_through_its_frames():
 
 def test_a_slider_needs_a_label_a_frame():
     with pytest.raises(ValueError, match="1 frames and 2 labels"):
-        notebook.slider([plain("red")], ["0", "1"])
+        notebook.strength_slider([plain("red")], ["0", "1"])
 
 
 def test_the_dial_draws_again_at_every_change():
@@ -65,7 +64,7 @@ def test_the_dial_draws_again_at_every_change():
         asked.append((prompt, strength))
         return plain("blue" if strength < 0.5 else "red")
 
-    view, words, handle = notebook.dial(draw, "a castle").children
+    view, words, handle = notebook.live_sampler(draw, "a castle").children
     handle.value = 0.25
     words.value = "a tiger"
     assert asked == [("a castle", 1.0), ("a castle", 0.25), ("a tiger", 0.25)]
@@ -82,13 +81,13 @@ def test_what_is_typed_into_the_caption_table_is_in_the_captions():
 
 
 def test_source_is_the_librarys_own():
-    text = notebook.source(square).data
+    text = notebook.source_code(square).data
     assert text.startswith("```python\ndef square(") and text.endswith("```")
 
 
 def test_the_loss_is_drawn_and_an_empty_log_refused():
-    run = SimpleNamespace(log=[{"step": i + 1, "loss": 1 / (i + 1)} for i in range(60)])
-    image = opened(notebook.loss(run))
+    log = [{"step": i + 1, "loss": 1 / (i + 1)} for i in range(60)]
+    image = opened(notebook.loss_curve(log))
     assert image.width > 600 and len(image.getcolors(1 << 20)) > 50
     with pytest.raises(ValueError, match="no steps"):
-        notebook.loss(SimpleNamespace(log=[]))
+        notebook.loss_curve([])

@@ -135,18 +135,18 @@ def test_damaged_settings_are_named(tmp_path):
         Run.load(tmp_path)
 
 
-def test_pictures_and_captions_are_encoded_once_for_all_runs(paintings, told, drawer, tmp_path, monkeypatch):
+def test_pictures_and_captions_are_encoded_once_for_all_runs(paintings, told, sampler, tmp_path, monkeypatch):
     monkeypatch.setenv("LESSONS_CACHE", str(tmp_path))
-    first, said, _ = train.encode(drawer.family, drawer.pipe, drawer.base, paintings[:3], told[:3])
-    again, words, _ = train.encode(drawer.family, drawer.pipe, drawer.base, paintings, told)
+    first, said, _ = train.encode(sampler.family, sampler.pipe, sampler.base, paintings[:3], told[:3])
+    again, words, _ = train.encode(sampler.family, sampler.pipe, sampler.base, paintings, told)
     assert (first.encoded, again.encoded) == (3, 1)
     assert {value.encoded for value in said.values()} == {3}
     assert {value.encoded for value in words.values()} == {1}
-    together = drawer.family.encode_captions(drawer.pipe, told, drawer.base)
+    together = sampler.family.encode_captions(sampler.pipe, told, sampler.base)
     assert words.keys() == together.keys()
     for name, value in words.items():
         assert torch.allclose(value[torch.arange(len(told))], together[name], atol=1e-4)
-    direct = drawer.family.encode_pictures(drawer.pipe, pixels.to_pixels([paintings[0].image], 128))
+    direct = sampler.family.encode_pictures(sampler.pipe, pixels.to_pixels([paintings[0].image], 128))
     assert torch.equal(again[torch.tensor([0])], direct)
 
 
@@ -161,34 +161,34 @@ def test_equal_adapters_are_equal_files(tmp_path):
     assert torch.equal(load_file(tmp_path / "0")["b"], torch.ones(3))
 
 
-def test_a_box_chosen_by_hand_is_what_is_trained_on(paintings, told, drawer):
+def test_a_box_chosen_by_hand_is_what_is_trained_on(paintings, told, sampler):
     from dataclasses import replace
 
     whole = replace(paintings[0], more={})
     width, height = whole.size
     boxed = replace(whole, more={"crop": f"0 0 {width // 2} {height // 2}"})
     middle, cut = (
-        train.encode(drawer.family, drawer.pipe, drawer.base, [p], told[:1])[0] for p in (whole, boxed)
+        train.encode(sampler.family, sampler.pipe, sampler.base, [p], told[:1])[0] for p in (whole, boxed)
     )
     assert middle.files != cut.files
 
 
-def test_training_makes_the_pictures_it_saw_more_likely(paintings, told, tmp_path, drawer):
+def test_training_makes_the_pictures_it_saw_more_likely(paintings, told, tmp_path, sampler):
     settings = Settings(trigger="mugh4l", steps=25, rank=8, batch=4, learning_rate=3e-3, caption_dropout=0)
     run = train.train(paintings, told, settings, tmp_path / "run")
-    lesson = TrainingData(*train.encode(drawer.family, drawer.pipe, drawer.base, paintings, told))
+    lesson = TrainingData(*train.encode(sampler.family, sampler.pipe, sampler.base, paintings, told))
     latents, words = lesson.rows(torch.arange(4), torch.arange(4))
     noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(1))
     sigma = torch.tensor([0.3, 0.5, 0.7, 0.9])
 
     def error() -> float:
         with torch.no_grad():
-            return float(drawer.family.loss(drawer.pipe.transformer, latents, words, noise, sigma).mean())
+            return float(sampler.family.loss(sampler.pipe.transformer, latents, words, noise, sigma).mean())
 
     before = error()
-    drawer.load(run.folder)
+    sampler.load(run.folder)
     after = error()
-    drawer.unload()
+    sampler.unload()
     assert after < before
 
 

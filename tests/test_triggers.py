@@ -11,7 +11,7 @@ class Painter:
 
     known = pictures.load("data/sample_mughal")[0].image
 
-    def draw(self, prompts, seeds):
+    def sample(self, prompts, seeds):
         def one(prompt, seed):
             return self.known if prompt == "elephant" else Image.new("RGB", (128, 128), (90 + seed, 120, 120))
 

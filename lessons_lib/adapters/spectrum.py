@@ -15,7 +15,7 @@ from peft.utils.integrations import dequantize_module_weight
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from lessons_lib.display.notebook import drawn
+from lessons_lib.display.notebook import figure_image
 from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER
 
 SHORT = {"transformer_blocks": "double", "single_transformer_blocks": "single"}  # FLUX's two kinds of block
@@ -172,4 +172,4 @@ def spectrum(found: Sequence[Layer]) -> Shown:
 
 def jpeg_of(figure: Figure) -> Shown:
     """Return a figure as one JPEG; no pyplot, as in show.loss."""
-    return drawn(figure)
+    return figure_image(figure)

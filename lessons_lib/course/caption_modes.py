@@ -53,16 +53,16 @@ def teach(learn: Sequence[Picture], mode: str, steps: int, seed: int, folder: Pa
 
 
 def drawn_with(
-    words: str, drawer: Sampler, subjects: Sequence[str], seeds: Sequence[int]
+    words: str, sampler: Sampler, subjects: Sequence[str], seeds: Sequence[int]
 ) -> list[Image.Image]:
     """Return pictures of prompts that end in these words, the trigger or the style words, prompt by prompt."""
-    return trials.drawn(drawer, captions.surround(subjects, after=words), seeds)
+    return trials.drawn(sampler, captions.surround(subjects, after=words), seeds)
 
 
-def caller(drawer: Sampler, subjects: Sequence[str], seeds: Sequence[int], held_out: Tensor) -> str:
+def caller(sampler: Sampler, subjects: Sequence[str], seeds: Sequence[int], held_out: Tensor) -> str:
     """Return what calls more style from the adapter that is on: "trigger", "words" (of style), or "alike"."""
     by_trigger, by_words = (
-        trials.style(features.image_features(drawn_with(words, drawer, subjects, seeds)), held_out)
+        trials.style(features.image_features(drawn_with(words, sampler, subjects, seeds)), held_out)
         for words in (TRIGGER, STYLE_WORDS)
     )
     low, high = metrics.interval([t - w for t, w in zip(by_trigger, by_words, strict=True)])
@@ -116,15 +116,15 @@ def verdicts(result: dict[str, Any]) -> list[str]:
 def main() -> None:
     """Train and measure every mode with every seed, and record the result."""
     here = long_run.bench()
-    plain = trials.answers(here.drawer, trials.SUBJECTS, TRIGGER, trials.SEEDS)
+    plain = trials.answers(here.sampler, trials.SUBJECTS, TRIGGER, trials.SEEDS)
 
     def one(mode: str, seed: int) -> long_run.Row:
         folder = long_run.WORK / f"{mode.replace(' ', '_')}_{seed}"
-        here.drawer.load(teach(here.learn, mode, long_run.STEPS, seed, folder).folder)
-        tuned = trials.answers(here.drawer, trials.SUBJECTS, TRIGGER, trials.SEEDS)
+        here.sampler.load(teach(here.learn, mode, long_run.STEPS, seed, folder).folder)
+        tuned = trials.answers(here.sampler, trials.SUBJECTS, TRIGGER, trials.SEEDS)
         measured = trials.numbers(plain, tuned, trials.SUBJECTS, here.held_out)
         by_words = features.image_features(
-            drawn_with(STYLE_WORDS, here.drawer, trials.SUBJECTS, trials.SEEDS)
+            drawn_with(STYLE_WORDS, here.sampler, trials.SUBJECTS, trials.SEEDS)
         )
         return trials.row(
             {"mode": mode, "seed": seed}, measured, style_words=trials.style(by_words, here.held_out)

@@ -8,7 +8,7 @@ import numpy as np
 from IPython.display import Image as Shown
 from matplotlib.figure import Figure
 
-from lessons_lib.display.notebook import drawn
+from lessons_lib.display.notebook import figure_image
 from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER
 from lessons_lib.evaluation import metrics
 
@@ -46,4 +46,4 @@ def levels(
     axes.set(ylabel=measured, xlim=(-0.5, len(groups) - 0.1))  # room for the names of the lines
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(frameon=False, ncols=len(names[0]), loc="outside upper left", fontsize=9)
-    return drawn(figure)
+    return figure_image(figure)

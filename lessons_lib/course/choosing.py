@@ -90,7 +90,7 @@ def opening(path: Path) -> None:
     """Write the lesson's opening picture: the pictures of the bad folder, numbered."""
     with tempfile.TemporaryDirectory() as folder:
         images = [picture.image for picture in pictures.survey(bad_folder(folder), min_side=1).pictures]
-    path.write_bytes(notebook.pictures(images, [str(i) for i in range(1, len(images) + 1)], side=112).data)
+    path.write_bytes(notebook.image_grid(images, [str(i) for i in range(1, len(images) + 1)], side=112).data)
 
 
 # Exercise 1: the king at his window with all his men, who reach from SUBJECT's left to its right, give or take 6 px.
@@ -132,7 +132,9 @@ def cropped(box: Box | None, picture: Picture, side: int = 192) -> Shown | None:
     except (ValueError, TypeError):
         return None
     return (
-        notebook.pictures([crops.cut(picture, side), own], ["middle", "by hand"], side=side) if own else None
+        notebook.image_grid([crops.cut(picture, side), own], ["middle", "by hand"], side=side)
+        if own
+        else None
     )
 
 

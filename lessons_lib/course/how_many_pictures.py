@@ -108,13 +108,13 @@ def main() -> None:
     """Train and measure every number of pictures with every seed, and record the result."""
     here = long_run.bench()
     asked = prompts(trials.SUBJECTS)
-    plain = trials.answers(here.drawer, trials.SUBJECTS, TRIGGER, trials.SEEDS)
+    plain = trials.answers(here.sampler, trials.SUBJECTS, TRIGGER, trials.SEEDS)
 
     def one(name: str, seed: int) -> long_run.Row:
         chosen = some(here.learn, int(name), seed)
         learned = features_.image_features([picture.image for picture in chosen])
-        here.drawer.load(teach(chosen, long_run.STEPS, seed, long_run.WORK / f"of_{name}_{seed}").folder)
-        drawn = trials.drawn(here.drawer, asked, trials.SEEDS)
+        here.sampler.load(teach(chosen, long_run.STEPS, seed, long_run.WORK / f"of_{name}_{seed}").folder)
+        drawn = trials.drawn(here.sampler, asked, trials.SEEDS)
         before = measured(plain.said, trials.SUBJECTS, learned, here.held_out).nearest
         found = measured(drawn, trials.SUBJECTS, learned, here.held_out)
         return {"count": int(name), "seed": seed, "before": before} | asdict(found)

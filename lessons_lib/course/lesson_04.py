@@ -46,7 +46,7 @@ def opening(path: Path, ranks: Sequence[int] = (1, 2, 4, 8, 16, 32, 64)) -> None
     matrix = as_matrix(pictures.load([PAINTING])[0].image, 256)
     row = [as_picture(thin(matrix, rank)) for rank in ranks]
     names = [f"rank {rank}" for rank in ranks]
-    path.write_bytes(notebook.pictures([*row, as_picture(matrix)], [*names, "all"], side=128).data)
+    path.write_bytes(notebook.image_grid([*row, as_picture(matrix)], [*names, "all"], side=128).data)
 
 
 def check_numbers(answer: Callable[[int, int, int], int | None]) -> str:

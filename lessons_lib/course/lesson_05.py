@@ -29,7 +29,7 @@ from lessons_lib.course import long_run, trials
 from lessons_lib.course.how_many_pictures import Found, measured, prompts
 from lessons_lib.dataset import captions, pictures
 from lessons_lib.dataset.pictures import Picture
-from lessons_lib.display.notebook import drawn, jpeg
+from lessons_lib.display.notebook import figure_image, jpeg
 from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER, font, paste
 from lessons_lib.evaluation import metrics
 from lessons_lib.evaluation.sampler import Sampler
@@ -232,7 +232,7 @@ def figure(result: Mapping[str, Any]) -> Shown:
         axes.set(facecolor=PAPER, xlabel="steps")
         axes.set_title(title, fontsize=10, color=INK)
         axes.spines[["top", "right"]].set_visible(False)
-    return drawn(sheet)
+    return figure_image(sheet)
 
 
 def losses(run: Run) -> Shown:
@@ -246,15 +246,15 @@ def losses(run: Run) -> Shown:
     axes.set(xlabel="step", ylabel="loss")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    return drawn(sheet)
+    return figure_image(sheet)
 
 
-def bill(drawer: Sampler, lesson: TrainingData) -> dict[str, float]:
-    """Return what a training holds in memory, in MB, part by part. The drawer must have no adapter on, and gets none.
+def bill(sampler: Sampler, lesson: TrainingData) -> dict[str, float]:
+    """Return what a training holds in memory, in MB, part by part. The sampler must have no adapter on, and gets none.
 
     "activations": what the layers keep of a batch until the gradients are made, the largest part that can be chosen.
     """
-    pipe, base = drawer.pipe, drawer.base
+    pipe, base = sampler.pipe, sampler.base
 
     def size(*names: str) -> float:
         return sum(forecast.size(dict(getattr(pipe, name).named_parameters())) for name in names)
@@ -265,21 +265,21 @@ def bill(drawer: Sampler, lesson: TrainingData) -> dict[str, float]:
         "frozen model": size("transformer"),
     }
     model = pipe.transformer
-    lora.attach(model, base.rank, base.alpha, drawer.family.TARGETS, 0)
+    lora.attach(model, base.rank, base.alpha, sampler.family.TARGETS, 0)
     adapter = forecast.size(lora.learned(model))
     parts |= {"adapter": adapter, "gradients": adapter, "optimizer state": 2 * adapter}
     for batch in (base.batch, 1):
-        parts[f"activations, batch {batch}"] = kept_back(drawer, lesson, batch)
+        parts[f"activations, batch {batch}"] = kept_back(sampler, lesson, batch)
     model.enable_gradient_checkpointing()
-    parts[f"batch {base.batch}, checkpointed"] = kept_back(drawer, lesson, base.batch)
+    parts[f"batch {base.batch}, checkpointed"] = kept_back(sampler, lesson, base.batch)
     model.disable_gradient_checkpointing()
     lora.detach(model)
     return parts
 
 
-def kept_back(drawer: Sampler, lesson: TrainingData, batch: int) -> float:
+def kept_back(sampler: Sampler, lesson: TrainingData, batch: int) -> float:
     """Return the MB that one forward pass keeps as activations, the model's own numbers not counted."""
-    model, draw = drawer.pipe.transformer, torch.Generator().manual_seed(0)
+    model, draw = sampler.pipe.transformer, torch.Generator().manual_seed(0)
     latents, words = lesson.batch(batch, 0.0, draw)
     noise = torch.randn(latents.shape, generator=draw).to(latents)
     own = {p.untyped_storage()._cdata for p in model.parameters()}
@@ -290,7 +290,7 @@ def kept_back(drawer: Sampler, lesson: TrainingData, batch: int) -> float:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        loss = drawer.family.loss(model, latents, words, noise, torch.full((batch,), 0.5).to(latents))
+        loss = sampler.family.loss(model, latents, words, noise, torch.full((batch,), 0.5).to(latents))
     loss.sum().backward()  # until here `loss` holds all that was seen, so that no two share an address
     model.zero_grad()
     return sum(size for key, size in seen.items() if key not in own) / 1e6
@@ -308,7 +308,7 @@ def bars(parts: Mapping[str, float]) -> Shown:
     axes.set_xticks([])
     axes.tick_params(left=False)
     axes.spines[:].set_visible(False)
-    return drawn(sheet)
+    return figure_image(sheet)
 
 
 def work(model: nn.Module, base: Base) -> float:
@@ -462,8 +462,8 @@ def check_stop(answer: int | None) -> str:
 def main() -> None:
     """Train once a seed, measure every count, and record the result."""
     here = long_run.bench()
-    judges = pictures.held_out(pictures.load(SAMPLE, side=here.drawer.base.side))
-    plain = trials.answers(here.drawer, trials.SUBJECTS, TRIGGER, trials.SEEDS)
+    judges = pictures.held_out(pictures.load(SAMPLE, side=here.sampler.base.side))
+    plain = trials.answers(here.sampler, trials.SUBJECTS, TRIGGER, trials.SEEDS)
     asked = prompts(trials.SUBJECTS)
 
     def found(images: Sequence[Image.Image]) -> Found:
@@ -472,15 +472,15 @@ def main() -> None:
     def one(_: str, seed: int) -> long_run.Row:
         lines = [row(0, seed, found(plain.said))]
         for count, run in teach(here.learn, COUNTS, seed, long_run.WORK / f"steps_{seed}", judges).items():
-            here.drawer.load(run.folder)
-            images = trials.drawn(here.drawer, asked, trials.SEEDS)
+            here.sampler.load(run.folder)
+            images = trials.drawn(here.sampler, asked, trials.SEEDS)
             lines.append(row(count, seed, found(images), run.log[-1]["validation"]))
         return {"at": lines}
 
     table = here.table("how_many_steps", [f"at {', '.join(map(str, COUNTS))}"], one)
     here.record(
         "how_many_steps", sum((line["at"] for line in table), []), plain, steps=COUNTS[-1], counts=[0, *COUNTS],
-        batch=here.drawer.base.batch, pictures=len(here.learn),
+        batch=here.sampler.base.batch, pictures=len(here.learn),
         own=own(here.taught, here.held_out),
     )  # fmt: skip
 

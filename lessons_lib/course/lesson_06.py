@@ -96,10 +96,10 @@ def tinted(drawing: Image.Image, painting: Image.Image) -> Image.Image:
     return Image.fromarray((unit * theirs.std((0, 1)) + theirs.mean((0, 1))).clip(0, 255).astype(np.uint8))
 
 
-def as_drawn(drawer: Sampler, squares: Pictures) -> list[Image.Image]:
+def as_drawn(sampler: Sampler, squares: Pictures) -> list[Image.Image]:
     """Return pictures through the base's VAE and back: the best that this base could draw of them."""
-    latents = drawer.family.encode_pictures(drawer.pipe, pixels.to_pixels(squares, drawer.base.side))
-    return drawer.family.decode(drawer.pipe, latents)
+    latents = sampler.family.encode_pictures(sampler.pipe, pixels.to_pixels(squares, sampler.base.side))
+    return sampler.family.decode(sampler.pipe, latents)
 
 
 def parrot(learn: Sequence[Picture], folder: Path, count: int = 2) -> tuple[Run, list[str]]:
@@ -149,7 +149,7 @@ def path(found: Mapping[float, tuple[float, float]]) -> Shown:
         )
     axes.set(xlabel="share of the style gap", ylabel="prompt match", ylim=(0, 1.06))
     axes.spines[["top", "right"]].set_visible(False)
-    return notebook.drawn(figure)
+    return notebook.figure_image(figure)
 
 
 def bars(found: Mapping[str, float], measured: str) -> Shown:
@@ -163,7 +163,7 @@ def bars(found: Mapping[str, float], measured: str) -> Shown:
     axes.invert_yaxis()
     axes.set(xlabel=measured, xlim=(-0.02 if min(found.values()) >= 0 else min(found.values()) - 0.16, 1.12))
     axes.spines[["top", "right"]].set_visible(False)
-    return notebook.drawn(figure)
+    return notebook.figure_image(figure)
 
 
 def rungs(panels: Mapping[str, Mapping[str, Sequence[float]]], lines: Mapping[str, float]) -> Shown:
@@ -184,7 +184,7 @@ def rungs(panels: Mapping[str, Mapping[str, Sequence[float]]], lines: Mapping[st
         axes.set(facecolor=PAPER, xlim=(0, 1.02), ylim=(rows - 0.5, -0.5))
         axes.set_title(name, fontsize=10, color=INK)
         axes.spines[["top", "right"]].set_visible(False)
-    return notebook.drawn(figure)
+    return notebook.figure_image(figure)
 
 
 def check_fraud(fraud: Callable, drawings: Pictures, paintings: Pictures, held_out: Pictures) -> str:
@@ -242,12 +242,12 @@ def main() -> None:
     """Draw the opening picture: the castle of seed 1 before, pasted onto a painting, after, and that painting."""
     found = pictures.for_training(pictures.load(SAMPLE, side=128))
     squares = [pixels.square(p.image, 128) for p in found]
-    drawer = Sampler("pocket")
+    sampler = Sampler("pocket")
     asked = [with_trigger("a castle", WORD)]
-    before = flat(drawer.draw(asked, [1]))
-    drawer.load(ROOT / "runs" / "lesson_06")
-    row = [before[0], pasted(before[0], squares[1]), flat(drawer.draw(asked, [1]))[0], squares[1]]
-    grid = notebook.pictures(row, ["before", "A", "B", "a painting"], side=176)
+    before = flat(sampler.sample(asked, [1]))
+    sampler.load(ROOT / "runs" / "lesson_06")
+    row = [before[0], pasted(before[0], squares[1]), flat(sampler.sample(asked, [1]))[0], squares[1]]
+    grid = notebook.image_grid(row, ["before", "A", "B", "a painting"], side=176)
     (NOTEBOOK_PICTURES / "06_which.jpg").write_bytes(grid.data)
 
 

@@ -31,15 +31,15 @@ Row = dict[str, Any]
 class Bench:
     """What every trial of a long run shares. `taught` and `held_out` are features of paintings, (n, 1280)."""
 
-    drawer: Sampler
+    sampler: Sampler
     learn: list[Picture]
     taught: Tensor
     held_out: Tensor
 
     def table(self, question: str, names: Sequence[str], trial: Callable[[str, int], Row]) -> list[Row]:
         """Return trial(name, seed) for every name and training seed. Rows of another base, its settings too, are made again."""
-        base, family = self.drawer.base, self.drawer.family
-        told = f"{latent_cache.fingerprint(self.drawer.pipe.transformer)} {base} {family.TARGETS}"
+        base, family = self.sampler.base, self.sampler.family
+        told = f"{latent_cache.fingerprint(self.sampler.pipe.transformer)} {base} {family.TARGETS}"
         same = sha256(told.encode()).hexdigest()[:12]
         trials = [
             (f"{name}, seed {seed}, {STEPS} steps, {same}", (name, seed))

@@ -47,14 +47,14 @@ class Numbers:
 
 
 def answers(
-    drawer: Sampler, subjects: Sequence[str], trigger: str, seeds: Sequence[int], like: Answers | None = None
+    sampler: Sampler, subjects: Sequence[str], trigger: str, seeds: Sequence[int], like: Answers | None = None
 ) -> Answers:
-    """Return what the drawer makes of each subject with the trigger and without it, with whatever adapter it has on.
+    """Return what the sampler makes of each subject with the trigger and without it, with whatever adapter it has on.
 
-    `like`: answers of the same drawer to another trigger, whose pictures without one need not be drawn again.
+    `like`: answers of the same sampler to another trigger, whose pictures without one need not be drawn again.
     """
-    said = drawn(drawer, [with_trigger(subject, trigger) for subject in subjects], seeds)
-    unsaid = like.unsaid if like else drawn(drawer, subjects, seeds)
+    said = drawn(sampler, [with_trigger(subject, trigger) for subject in subjects], seeds)
+    unsaid = like.unsaid if like else drawn(sampler, subjects, seeds)
     return Answers(
         said,
         unsaid,
@@ -63,9 +63,9 @@ def answers(
     )
 
 
-def drawn(drawer: Sampler, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image]:
+def drawn(sampler: Sampler, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image]:
     """Return pictures in one list, prompt by prompt, drawn in half the base's usual steps: half the time, for all alike."""
-    return flat(drawer.draw(prompts, seeds, steps=max(1, drawer.base.draw_steps // 2)))
+    return flat(sampler.sample(prompts, seeds, steps=max(1, sampler.base.draw_steps // 2)))
 
 
 def numbers(base: Answers, tuned: Answers, subjects: Sequence[str], held_out: Tensor) -> Numbers:

@@ -33,11 +33,11 @@ def teach(learn: Sequence[Picture], word: str, steps: int, seed: int, folder: Pa
 
 
 def answers_to_each(
-    drawer: Sampler, subjects: Sequence[str], words: Sequence[str], seeds: Sequence[int]
+    sampler: Sampler, subjects: Sequence[str], words: Sequence[str], seeds: Sequence[int]
 ) -> dict[str, Answers]:
     """Return the answers to each word; the pictures without a word are drawn once and shared."""
-    first = trials.answers(drawer, subjects, words[0], seeds)
-    others = {word: trials.answers(drawer, subjects, word, seeds, like=first) for word in words[1:]}
+    first = trials.answers(sampler, subjects, words[0], seeds)
+    others = {word: trials.answers(sampler, subjects, word, seeds, like=first) for word in words[1:]}
     return {words[0]: first} | others
 
 
@@ -46,9 +46,9 @@ def uninvited(answers: Answers) -> list[float]:
     return metrics.prompt_ranks(answers.said_features, [OLD] * len(answers.said))
 
 
-def asked_for(drawer: Sampler, seeds: Sequence[int]) -> list[float]:
+def asked_for(sampler: Sampler, seeds: Sequence[int]) -> list[float]:
     """Return how far up the list the old meaning stands when it is what the prompt asks for, one value a seed."""
-    drawn = trials.drawn(drawer, [f"a {OLD}"], seeds)
+    drawn = trials.drawn(sampler, [f"a {OLD}"], seeds)
     return metrics.prompt_ranks(drawn, [OLD] * len(drawn))
 
 
@@ -108,18 +108,18 @@ def main() -> None:
     """Train and measure every word with every seed, and record the result."""
     here = long_run.bench()
     many = range(1, 7)  # one prompt only, so more seeds
-    plain = answers_to_each(here.drawer, trials.SUBJECTS, WORDS, trials.SEEDS)
+    plain = answers_to_each(here.sampler, trials.SUBJECTS, WORDS, trials.SEEDS)
     before = {
-        "asked_for": asked_for(here.drawer, many),
+        "asked_for": asked_for(here.sampler, many),
         "uninvited": {word: uninvited(plain[word]) for word in WORDS},
     }
 
     def one(word: str, seed: int) -> long_run.Row:
         run = teach(here.learn, word, long_run.STEPS, seed, long_run.WORK / f"{word}_{seed}")
-        here.drawer.load(run.folder)
-        tuned = trials.answers(here.drawer, trials.SUBJECTS, word, trials.SEEDS)
+        here.sampler.load(run.folder)
+        tuned = trials.answers(here.sampler, trials.SUBJECTS, word, trials.SEEDS)
         measured = trials.numbers(plain[word], tuned, trials.SUBJECTS, here.held_out)
-        more = {"uninvited": uninvited(tuned), "asked_for": asked_for(here.drawer, many)}
+        more = {"uninvited": uninvited(tuned), "asked_for": asked_for(here.sampler, many)}
         return trials.row({"word": word, "seed": seed}, measured, **more)
 
     table = here.table("trigger_word", WORDS, one)

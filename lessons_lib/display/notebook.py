@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import io
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import ipywidgets
 import numpy as np
@@ -17,9 +17,6 @@ from PIL import Image, ImageDraw
 
 from lessons_lib.display.theme import ACCENT, INK, LINE, PAPER, font, paste, wrapped
 
-if TYPE_CHECKING:
-    from lessons_lib.adapters.run import Run
-
 
 def jpeg(image: Image.Image, quality: int = 64) -> bytes:
     """Return a picture as JPEG bytes."""
@@ -28,7 +25,7 @@ def jpeg(image: Image.Image, quality: int = 64) -> bytes:
     return out.getvalue()
 
 
-def pictures(
+def image_grid(
     rows: Sequence[Sequence[Image.Image]] | Sequence[Image.Image], labels: Sequence[str] = (), side: int = 160
 ) -> Shown:
     """Return one JPEG of a grid: rows of pictures (or a single row), a label to the left of each row.
@@ -66,14 +63,14 @@ def pictures(
     return Shown(data=jpeg(page), format="jpeg")
 
 
-def sheet(image: Image.Image, width: int = 900) -> Shown:
+def image(image: Image.Image, width: int = 900) -> Shown:
     """Return one picture, such as a comparison's sheet, as a JPEG of at most so many px across."""
     copy = image.convert("RGB")
     copy.thumbnail((width, 10 * width), Image.Resampling.LANCZOS)
     return Shown(data=jpeg(copy), format="jpeg")
 
 
-def slider(frames: Sequence[Image.Image], labels: Sequence[str], side: int = 384) -> ipywidgets.VBox:
+def strength_slider(frames: Sequence[Image.Image], labels: Sequence[str], side: int = 384) -> ipywidgets.VBox:
     """Return a slider that turns through frames. They are kept as JPEG bytes, so that it answers at once.
 
     Uses only what ipywidgets 7.7 and 8 share. Raises ValueError unless there is a label for every frame.
@@ -99,7 +96,7 @@ def slider(frames: Sequence[Image.Image], labels: Sequence[str], side: int = 384
     return ipywidgets.VBox([view, handle])
 
 
-def dial(
+def live_sampler(
     draw: Callable[[str, float], Image.Image], prompt: str, strength: float = 1.0, side: int = 384
 ) -> ipywidgets.VBox:
     """Return a box for a prompt and a slider for the strength; `draw(prompt, strength)` is asked again at every change.
@@ -149,18 +146,18 @@ def caption_row(image: Image.Image, texts: list[str], index: int, side: int) -> 
     return ipywidgets.HBox([ipywidgets.Image(value=jpeg(small), format="jpeg", width=side), box])
 
 
-def source(*things: Callable | type) -> Markdown:
+def source_code(*things: Callable | type) -> Markdown:
     """Return the source code of functions or classes of the library, as the notebook shows code."""
     code = "\n\n\n".join(inspect.getsource(thing).rstrip() for thing in things)
     return Markdown(f"```python\n{code}\n```")
 
 
-def loss(run: Run, window: int = 25) -> Shown:
-    """Return the loss of a run, each step faint and a running mean on top. Raises ValueError for an empty log."""
-    steps = [row["step"] for row in run.log]
-    values = np.array([row["loss"] for row in run.log], dtype=float)
+def loss_curve(log: Sequence[Mapping[str, Any]], window: int = 25) -> Shown:
+    """Return the loss in the rows of a run's log, each step faint and a running mean on top. ValueError for an empty log."""
+    steps = [row["step"] for row in log]
+    values = np.array([row["loss"] for row in log], dtype=float)
     if not len(values):
-        raise ValueError("this run has no steps in its log.jsonl; expected one line a step. Train it again")
+        raise ValueError("the log has no steps; expected a row for each step in log.jsonl. Train again")
     window = min(window, len(values))
     mean = np.convolve(values, np.ones(window) / window, "valid")
     figure = Figure(figsize=(7.2, 3.2), dpi=110, facecolor=PAPER, layout="constrained")
@@ -170,10 +167,10 @@ def loss(run: Run, window: int = 25) -> Shown:
     axes.set(xlabel="step", ylabel="loss")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    return drawn(figure)
+    return figure_image(figure)
 
 
-def drawn(figure: Figure) -> Shown:
+def figure_image(figure: Figure) -> Shown:
     """Return a figure as a JPEG; without pyplot, which would draw a second, uncalled-for figure in the cell."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()

@@ -21,7 +21,7 @@ from lessons_lib.models import features
 
 
 def compare(
-    drawer: Sampler,
+    sampler: Sampler,
     run: Run,
     prompts: Sequence[str],
     seeds: Sequence[int],
@@ -29,7 +29,7 @@ def compare(
     train_pictures: Sequence[Picture],
     on_row: Callable[[int, int], None] | None = None,
 ) -> Comparison:
-    """Return both rows for each prompt, the strength strip and the measures; the adapter stays loaded in the drawer.
+    """Return both rows for each prompt, the strength strip and the measures; the adapter stays loaded in the sampler.
 
     The trigger word is added to prompts that lack it, and both rows are drawn with the very same words, so that only
     the adapter differs. `on_row(done, total)` is called after each row. Raises ValueError without prompts or seeds.
@@ -41,15 +41,15 @@ def compare(
     asked = [with_trigger(p, run.settings.trigger, run.settings.mode) for p in prompts]
     tell, total = on_row or (lambda done, total: None), 2 * len(asked) + 1
     base, tuned = [], []
-    drawer.unload()
+    sampler.unload()
     for prompt in asked:
-        base += drawer.draw([prompt], seeds)
+        base += sampler.sample([prompt], seeds)
         tell(len(base), total)
-    drawer.load(run.folder)
+    sampler.load(run.folder)
     for prompt in asked:
-        tuned += drawer.draw([prompt], seeds)
+        tuned += sampler.sample([prompt], seeds)
         tell(len(base) + len(tuned), total)
-    frames = strip(drawer, asked[0], seeds[0], STRENGTHS)
+    frames = strip(sampler, asked[0], seeds[0], STRENGTHS)
     tell(total, total)
     measures, near = judge(prompts, base, tuned, train_pictures, held_out)
     return Comparison(
@@ -58,9 +58,9 @@ def compare(
     )  # fmt: skip
 
 
-def strip(drawer: Sampler, prompt: str, seed: int, strengths: Sequence[float]) -> list[Image.Image]:
+def strip(sampler: Sampler, prompt: str, seed: int, strengths: Sequence[float]) -> list[Image.Image]:
     """Return one picture at each strength of the adapter that is loaded; at 0 it is the base's own."""
-    return [drawer.draw([prompt], [seed], strength=s)[0][0] for s in strengths]
+    return [sampler.sample([prompt], [seed], strength=s)[0][0] for s in strengths]
 
 
 def judge(

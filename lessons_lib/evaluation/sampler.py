@@ -1,4 +1,4 @@
-"""Draw pictures that differ only where asked: the same prompt and seed give the same noise, whatever the adapter."""
+"""Sampling: the same prompt and seed give the same noise with every adapter, so that only the adapter makes a difference."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lessons_lib.session import Session, current, quiet
 
 
 class Sampler:
-    """One base model kept ready, with or without an adapter."""
+    """A loaded base model that makes pictures, with or without an adapter."""
 
     def __init__(self, base: Base | str, session: Session | None = None):
         self.base = bases.find(base) if isinstance(base, str) else base
@@ -27,7 +27,7 @@ class Sampler:
         self.adapter: str | None = None
 
     def load(self, run: Path, name: str = "learned") -> None:
-        """Put a run's adapter on, in place of another.
+        """Load a run's adapter, in place of another.
 
         Raises FileNotFoundError when the folder holds none, ValueError when it is damaged or of another base.
         """
@@ -48,16 +48,16 @@ class Sampler:
         self.adapter = name
 
     def unload(self) -> None:
-        """Take the adapter off; the base is then bit for bit what it was."""
+        """Remove the adapter; the base then gives bit for bit the same pictures as before."""
         if self.adapter:
             self.pipe.unload_lora_weights()
         self.adapter = None
 
-    def draw(self, prompts: Sequence[str], seeds: Sequence[int], strength: float | None = None, steps: int | None = None,
-             guidance: float | None = None) -> list[list[Image]]:  # fmt: skip
-        """Return pictures, a row a prompt and a column a seed. Strength 0 is the base, exactly; 1 is as trained.
+    def sample(self, prompts: Sequence[str], seeds: Sequence[int], strength: float | None = None, steps: int | None = None,
+               guidance: float | None = None) -> list[list[Image]]:  # fmt: skip
+        """Return samples, a row a prompt and a column a seed. Strength 0 is the base, exactly; 1 is as trained.
 
-        Where nothing is said it is the base model's own.
+        What is None is the base model's own.
         """
         strength = self.base.strength if strength is None else strength
         if self.adapter and strength:
@@ -65,39 +65,42 @@ class Sampler:
             self.pipe.set_adapters(self.adapter, strength)
         elif self.adapter:
             self.pipe.disable_lora()
-        call = self.family.call(self.base, steps, guidance)
+        arguments = self.family.call(self.base, steps, guidance)
         with quiet():
-            return [[self.one(prompt, seed, call) for seed in seeds] for prompt in prompts]
+            return [[self._sample_one(prompt, seed, arguments) for seed in seeds] for prompt in prompts]
 
-    def one(self, prompt: str, seed: int, call: dict) -> Image:
-        """Return one picture; drawn alone and its noise made on the CPU, so that it never depends on its company."""
+    def _sample_one(self, prompt: str, seed: int, arguments: dict) -> Image:
+        """Return one picture. It is made alone and its noise on the CPU, so that the rest of a batch cannot change it."""
         noise = torch.Generator().manual_seed(seed)
-        return self.pipe(prompt=prompt, generator=noise, **call).images[0]
+        return self.pipe(prompt=prompt, generator=noise, **arguments).images[0]
 
-    def forming(self, prompt: str, seed: int, steps: int | None = None) -> list[Image]:
-        """Return the noise a picture starts from and the picture after each step, the last as `draw` gives it."""
-        seen = []
+    def sample_steps(self, prompt: str, seed: int, steps: int | None = None) -> list[Image]:
+        """Return the noise that sampling starts from and the picture after each step; the last is that of `sample`."""
+        latents: list[Tensor] = []
 
-        def keep(pipe: DiffusionPipeline, step: int, time: Tensor, now: dict) -> dict:
-            seen.append(now["latents"])
-            return now
+        def record(pipe: DiffusionPipeline, step: int, time: Tensor, values: dict) -> dict:
+            latents.append(values["latents"])
+            return values
 
-        call = self.family.call(self.base, steps, None) | {
-            "callback_on_step_end": keep,
+        arguments = self.family.call(self.base, steps, None) | {
+            "callback_on_step_end": record,
             "output_type": "latent",
         }
         with quiet():
-            self.pipe(prompt=prompt, generator=torch.Generator().manual_seed(seed), **call)
+            self.pipe(prompt=prompt, generator=torch.Generator().manual_seed(seed), **arguments)
         noise = torch.randn(
             self.family.noise_shape(self.pipe, self.base), generator=torch.Generator().manual_seed(seed)
         )
-        return [self.family.decode(self.pipe, z)[0] for z in (noise, *seen)]
+        return [self.family.decode(self.pipe, z)[0] for z in (noise, *latents)]
 
     @torch.no_grad()
-    def guess(self, noisy: Tensor, sigma: float, prompt: str, guidance: float = 1.0) -> Tensor:
-        """Return the latents that the base believes to be under the noise, (n, channels, rows, columns).
+    def predict_original(
+        self, noisy_latents: Tensor, sigma: float, prompt: str, guidance: float = 1.0
+    ) -> Tensor:
+        """Return the base's prediction of the clean latents, (n, channels, rows, columns); diffusers' ``pred_original_sample``.
 
-        Its loss is measured against noise minus picture, so the guess is the noisy latents less sigma times that.
+        The model predicts a velocity, noise minus clean latents; the result is noisy latents minus sigma times velocity.
         """
-        words = self.family.encode_captions(self.pipe, [prompt] * len(noisy), self.base)
-        return self.family.guess(self.pipe, noisy, torch.full((len(noisy),), sigma), words, guidance)
+        embeddings = self.family.encode_captions(self.pipe, [prompt] * len(noisy_latents), self.base)
+        sigmas = torch.full((len(noisy_latents),), sigma)
+        return self.family.guess(self.pipe, noisy_latents, sigmas, embeddings, guidance)

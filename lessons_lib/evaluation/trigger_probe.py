@@ -23,15 +23,15 @@ def cuts(word: str, names: Sequence[str] | None = None) -> dict[str, list[str] |
     return found
 
 
-def pull(drawer: Sampler, word: str, seeds: Sequence[int] = (1, 2, 3)) -> float:
+def pull(sampler: Sampler, word: str, seeds: Sequence[int] = (1, 2, 3)) -> float:
     """Return how far a word alone moves the base's pictures away from those of no words at all, 0 ... 1.
 
     1 - cosine of the pictures' features (see measure.features), meaned over seeds. Compare it with `pull_of_nothing`.
     """
-    said, unsaid = drawer.draw([word, ""], seeds)
+    said, unsaid = sampler.sample([word, ""], seeds)
     return float((1 - (features.image_features(said) * features.image_features(unsaid)).sum(1)).mean())
 
 
-def pull_of_nothing(drawer: Sampler, seeds: Sequence[int] = (1, 2, 3)) -> float:
+def pull_of_nothing(sampler: Sampler, seeds: Sequence[int] = (1, 2, 3)) -> float:
     """Return the pull of made-up words, meaned: what a word without any meaning does to this base."""
-    return sum(pull(drawer, word, seeds) for word in MADE_UP) / len(MADE_UP)
+    return sum(pull(sampler, word, seeds) for word in MADE_UP) / len(MADE_UP)
