@@ -69,12 +69,16 @@ def test_a_picture_goes_into_the_nearest_shape():
     assert crops.tally([(10, 10), (600, 800), (9, 9)], 512)[0] == ((512, 512), 2)
 
 
-def test_contact_sheets_hold_every_picture():
-    tall = Picture(Path("मोर.png"), Image.new("RGB", (100, 200), BLUE), size=(100, 200))
-    sheet = crops.three_sheet([wide(), tall], side=64)
-    assert (
-        sheet.getpixel((12 + 76 + 32, 34 + 32)) == RED
-        and sheet.getpixel((12 + 76 + 32, 34 + 98 + 32)) == BLUE
-    )
-    page = crops.bucket_sheet([wide(), tall, tall], 128)
-    assert {BLUE, RED} <= {colour for _, colour in page.getcolors(10**6)}
+def test_every_way_to_a_square_bears_its_name():
+    ways = crops.all_crops(wide(crop="200 0 300 100"), 64)
+    assert list(ways) == ["whole", "centre", "letterbox", "by hand"] and ways["whole"].size == (64, 21)
+    assert [ways[name].getpixel((2, 32)) for name in ("centre", "letterbox", "by hand")] == [RED, RED, BLUE]
+
+
+def test_pictures_are_grouped_by_bucket_fullest_first():
+    tall = Picture(Path("tall.png"), Image.new("RGB", (100, 200), BLUE), size=(100, 200))
+    groups = crops.by_bucket([wide(), tall, tall], 128)
+    assert {name: [image.size for image in images] for name, images in groups.items()} == {
+        "80 x 176 px": [(80, 176)] * 2,
+        "208 x 64 px": [(208, 64)],
+    }

@@ -30,7 +30,7 @@ from lessons_lib.course.how_many_pictures import Found, measured, prompts
 from lessons_lib.dataset import captions, pictures
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.display.notebook import figure_image, jpeg
-from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER, font, paste
+from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER, font, paste_square
 from lessons_lib.evaluation import metrics
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import pixels
@@ -333,7 +333,7 @@ def opening(path: Path, sigma: float = 0.6) -> None:
     places, side, top, middle = (20, 190, 380, 742), 136, 44, 112
     labels = ("a painting", "noise", "mixed", "noise less painting")
     for x, label, dots in zip(places, labels, shown, strict=True):
-        paste(page, picture(dots), x, top, side)
+        paste_square(page, picture(dots), x, top, side)
         pen.text((x + side // 2, top + side + 16), label, fill=INK, font=font(14), anchor="mm")
     for x, sign in ((173, "+"), (353, "=")):
         pen.text((x, middle), sign, fill=INK, font=font(24), anchor="mm")

@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageOps
 
 from lessons_lib.dataset.decode import WHITE, shown
 from lessons_lib.dataset.pictures import Picture
-from lessons_lib.display.theme import INK, LINE, MUTED, PAPER, font, wrapped
 from lessons_lib.models.pixels import square
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in px of the picture's file
@@ -97,54 +96,20 @@ def tally(sizes: Iterable[tuple[int, int]], side: int) -> list[tuple[Bucket, int
     return Counter(bucket_of(size, among) for size in sizes).most_common()
 
 
-def three_sheet(pictures: Sequence[Picture], side: int = 160) -> Image.Image:
-    """Return a contact sheet: each picture whole, then its centre, letterboxed and by hand (centre where no box is given)."""
-    columns = ("whole", "centre", "letterbox", "by hand")
-    page, gap = Image.new("RGB", (12 + 4 * (side + 12), 34 + len(pictures) * (side + 34)), PAPER), side + 12
-    pen = ImageDraw.Draw(page)
-    for i, name in enumerate(columns):
-        pen.text((12 + i * gap, 8), name, fill=MUTED, font=font(15))
-    for row, picture in enumerate(pictures):
-        y = 34 + row * (side + 34)
-        ways = [cut(picture, side, way) for way in ("centre", "letterbox", "hand")]
-        for i, image in enumerate([ImageOps.contain(picture.image, (side, side)), *ways]):
-            framed(page, image, 12 + i * gap, y)
-        pen.text((12, y + side + 5), label(picture, row, 4 * gap), fill=INK, font=font(13))
-    return page
+def all_crops(picture: Picture, side: int) -> dict[str, Image.Image]:
+    """Return a picture whole, at most `side` px, and cut each way: centre, letterbox, by hand (centre where no box is given)."""
+    return {
+        "whole": ImageOps.contain(picture.image, (side, side)),
+        "centre": cut(picture, side, "centre"),
+        "letterbox": cut(picture, side, "letterbox"),
+        "by hand": cut(picture, side, "hand"),
+    }
 
 
-def bucket_sheet(pictures: Sequence[Picture], side: int, height: int = 130, columns: int = 8) -> Image.Image:
-    """Return a contact sheet of the pictures as their buckets cut them, a heading for each bucket, fullest first."""
-    among, groups = buckets(side), list[tuple[Bucket, list[Image.Image]]]()
+def by_bucket(pictures: Sequence[Picture], side: int) -> dict[str, list[Image.Image]]:
+    """Return the pictures as their buckets cut them, under the size of each bucket, fullest first."""
+    among, groups = buckets(side), {}
     for bucket, _ in tally((p.size for p in pictures), side):
         own = [p for p in pictures if bucket_of(p.size, among) == bucket]
-        groups.append((bucket, [ImageOps.contain(fit(p.image, bucket), (2 * height, height)) for p in own]))
-    rows = [
-        (b, len(images), images[i : i + columns])
-        for b, images in groups
-        for i in range(0, len(images), columns)
-    ]
-    width = max(12 + sum(image.width + 8 for image in images) for _, _, images in rows)
-    page = Image.new("RGB", (max(width, 360), 12 + sum(height + 34 for _ in rows)), PAPER)
-    pen, y, last = ImageDraw.Draw(page), 12, None
-    for bucket, count, images in rows:
-        if bucket != last:
-            pen.text((12, y), f"{bucket[0]} x {bucket[1]} px: {count}", fill=MUTED, font=font(15))
-        x = 12
-        for image in images:
-            framed(page, image, x, y + 24)
-            x += image.width + 8
-        y, last = y + height + 34, bucket
-    return page
-
-
-def framed(page: Image.Image, image: Image.Image, x: int, y: int) -> None:
-    """Put a picture on the page as it is, with a hairline around it."""
-    page.paste(image, (x, y))
-    ImageDraw.Draw(page).rectangle((x - 1, y - 1, x + image.width, y + image.height), outline=LINE)
-
-
-def label(picture: Picture, index: int, width: int) -> str:
-    """Return a picture's name for a sheet, or its number where the sheet's font has no letters for it."""
-    name = shown(picture.path.name)
-    return wrapped(name if max(name) < "\u0590" else f"picture {index + 1}", font(13), width, 1)
+        groups[f"{bucket[0]} x {bucket[1]} px"] = [fit(p.image, bucket) for p in own]
+    return groups

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageOps
 
-from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER, font, paste, wrapped
+from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER, font, paste_square, wrap_text
 
 MARGIN, GUTTER, GAP = 56, 136, 16
 CELL = 296  # a pocket picture (128 px) at a little over twice its size
@@ -50,8 +50,8 @@ def heading(page: Image.Image, title: str, subtitle: str, taught: Sequence[Image
     """Draw the title and thumbnails of what was taught; return the y below them."""
     pen = ImageDraw.Draw(page)
     room = page.width - 2 * MARGIN
-    pen.text((MARGIN, 44), wrapped(title, font(50, "Serif"), room, 1), fill=INK, font=font(50, "Serif"))
-    pen.text((MARGIN, 112), wrapped(subtitle, font(21), room, 1), fill=MUTED, font=font(21))
+    pen.text((MARGIN, 44), wrap_text(title, font(50, "Serif"), room, 1), fill=INK, font=font(50, "Serif"))
+    pen.text((MARGIN, 112), wrap_text(subtitle, font(21), room, 1), fill=MUTED, font=font(21))
     y, height, left = 166, 124, MARGIN + GUTTER
     while height > 88 and thumbs_width(taught, height) > page.width - MARGIN - left:
         height -= 4
@@ -83,7 +83,7 @@ def block(page: Image.Image, y: int, pairs: Pairs) -> int:
     pen = ImageDraw.Draw(page)
     for i, prompt in enumerate(pairs.prompts):
         middle = MARGIN + GUTTER + i * (CELL + GAP) + CELL // 2
-        pen.multiline_text((middle, y + 30), wrapped(prompt, font(20), CELL), fill=INK, font=font(20), anchor="mm",
+        pen.multiline_text((middle, y + 30), wrap_text(prompt, font(20), CELL), fill=INK, font=font(20), anchor="mm",
                            align="center", spacing=6)  # fmt: skip
     y += 64
     y = pair(page, y, pairs, slice(0, 1), CELL)
@@ -99,7 +99,7 @@ def pair(page: Image.Image, y: int, pairs: Pairs, seeds: slice, side: int) -> in
         label(pen, name, y + side // 2, colour)
         for i, row in enumerate(rows):
             for j, image in enumerate(row[seeds]):
-                paste(page, image, MARGIN + GUTTER + i * (CELL + GAP) + j * (side + 8), y, side)
+                paste_square(page, image, MARGIN + GUTTER + i * (CELL + GAP) + j * (side + 8), y, side)
         y += side + 8
     return y
 
@@ -109,13 +109,13 @@ def strength_strip(page: Image.Image, y: int, strip: Strip) -> int:
     pen = ImageDraw.Draw(page)
     pen.line((MARGIN, y + 8, page.width - MARGIN, y + 8), fill=LINE, width=2)
     left, room = MARGIN + GUTTER, page.width - 2 * MARGIN - GUTTER
-    text = wrapped(f"{strip.prompt}: one seed, the adapter turned up from left to right", font(20), room, 1)
+    text = wrap_text(f"{strip.prompt}: one seed, the adapter turned up from left to right", font(20), room, 1)
     pen.text((left, y + 34), text, fill=INK, font=font(20), anchor="lm")
     y += 58
     side = min(CELL, (room - GAP * (len(strip.frames) - 1)) // len(strip.frames))
     label(pen, "strength", y + side // 2, MUTED)
     for i, (image, words) in enumerate(zip(strip.frames, strip.labels, strict=True)):
         x = left + i * (side + GAP)
-        paste(page, image, x, y, side)
+        paste_square(page, image, x, y, side)
         pen.text((x + side // 2, y + side + 20), words, fill=MUTED, font=font(17), anchor="mm")
     return y + side + 36

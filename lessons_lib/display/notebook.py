@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
-from lessons_lib.display.theme import ACCENT, INK, LINE, PAPER, font, paste, wrapped
+from lessons_lib.display.theme import ACCENT, INK, LINE, PAPER, font, paste_square, wrap_text
 
 
 def jpeg(image: Image.Image, quality: int = 64) -> bytes:
@@ -50,13 +50,13 @@ def image_grid(
     for i, row in enumerate(grid):
         y = 8 + i * (side + 8)
         if left:
-            text = wrapped(labels[i], face, left - 14, 4)
+            text = wrap_text(labels[i], face, left - 14, 4)
             pen.multiline_text((10, y + side // 2), text, fill=INK, font=face, anchor="lm")
         for j, image in enumerate(row):
             x = 8 + left + j * (side + 8)
-            paste(page, image, x, y, side)
+            paste_square(page, image, x, y, side)
             if below:
-                text = wrapped(labels[j], face, side)
+                text = wrap_text(labels[j], face, side)
                 pen.multiline_text(
                     (x + side // 2, y + side + 22), text, fill=INK, font=face, anchor="mm", align="center"
                 )

@@ -1,4 +1,4 @@
-"""Colours, fonts and how text is broken: what every picture and page of the course shares."""
+"""Colours, fonts, line breaks and frames that every picture and page of the course shares."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def font(size: int, weight: str = "") -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{name}.ttf"), size)
 
 
-def wrapped(text: str, face: ImageFont.FreeTypeFont, width: int, most: int = 2) -> str:
+def wrap_text(text: str, face: ImageFont.FreeTypeFont, width: int, most: int = 2) -> str:
     """Return a text broken into at most so many lines of so many px, with an ellipsis where it goes on."""
     lines: list[str] = [""]
     for word in text.split():
@@ -36,7 +36,12 @@ def wrapped(text: str, face: ImageFont.FreeTypeFont, width: int, most: int = 2) 
     return "\n".join(lines)
 
 
-def paste(page: Image.Image, image: Image.Image, x: int, y: int, side: int) -> None:
-    """Put a picture on the page as a square with a hairline around it."""
-    page.paste(ImageOps.fit(image.convert("RGB"), (side, side), Image.Resampling.LANCZOS), (x, y))
-    ImageDraw.Draw(page).rectangle((x - 1, y - 1, x + side, y + side), outline=LINE)
+def paste_square(page: Image.Image, image: Image.Image, x: int, y: int, side: int) -> None:
+    """Put the centre square of a picture on the page with a hairline around it."""
+    paste_framed(page, ImageOps.fit(image.convert("RGB"), (side, side), Image.Resampling.LANCZOS), x, y)
+
+
+def paste_framed(page: Image.Image, image: Image.Image, x: int, y: int) -> None:
+    """Put a picture on the page as it is, with a hairline around it."""
+    page.paste(image, (x, y))
+    ImageDraw.Draw(page).rectangle((x - 1, y - 1, x + image.width, y + image.height), outline=LINE)
