@@ -40,7 +40,8 @@ def write_concept_features() -> None:
 
     names, rows = gallery()
     drawn = rows[:, [corpus.STYLES.index(style) for style in ("flat", "cartoon", "glossy 3d", "outline")]].mean(1)
-    features = (drawn * 127 / drawn.amax(1, keepdim=True)).round().to(torch.int8)  # their lengths do not matter
+    # their lengths do not matter
+    features = (drawn * 127 / drawn.amax(1, keepdim=True)).round().to(torch.int8)
     save_file({"features": features.contiguous()}, MODEL / "concept_features.safetensors",
               metadata={"names": json.dumps(names), "features": "EfficientNet-lite0, pooled, each row to its own scale"})  # fmt: skip
 
@@ -55,7 +56,8 @@ def write_sums(folder: Path) -> None:
 def main() -> None:
     pipeline().to(torch.float16).save_pretrained(MODEL, safe_serialization=True)
     for path in (MODEL / "model_index.json", MODEL / "tokenizer_2" / "tokenizer_config.json"):
-        path.write_text(path.read_text().replace("TokenizersBackend", "PreTrainedTokenizerFast"))  # its name before transformers 5
+        # its name before transformers 5
+        path.write_text(path.read_text().replace("TokenizersBackend", "PreTrainedTokenizerFast"))
     write_concept_features()
     write_sums(MODEL)
     shutil.copy(corpus.CACHE / "provenance.csv", corpus.HERE)

@@ -60,7 +60,8 @@ def photos() -> list[np.ndarray]:
 
 
 HELD_OUT = "noto"  # a maker whose drawings the VAE is tried on
-SHOWN_ONCE = 303  # concepts of the first weights, whose VAE, which this one goes on from, had learned from that maker too
+# concepts of the first weights, whose VAE, which this one goes on from, had learned from that maker too
+SHOWN_ONCE = 303
 
 
 @cache

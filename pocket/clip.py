@@ -46,7 +46,8 @@ def fresh(text: CLIPTextModel) -> CLIPModel:
     """Return a CLIPModel with an untrained eye beside a trained text tower."""
     vision = CLIPVisionConfig(hidden_size=256, intermediate_size=512, num_hidden_layers=4, num_attention_heads=4,
                               image_size=SEEN, patch_size=8, projection_dim=256)  # fmt: skip
-    told = {key: value for key, value in text.config.to_dict().items() if key != "_name_or_path"}  # a place on this machine
+    # a place on this machine
+    told = {key: value for key, value in text.config.to_dict().items() if key != "_name_or_path"}
     model = CLIPModel(CLIPConfig(text_config=told, vision_config=vision.to_dict(), projection_dim=256))
     model.text_model.load_state_dict(text.text_model.state_dict() if hasattr(text, "text_model") else text.state_dict())
     model.text_model.requires_grad_(False)

@@ -23,7 +23,8 @@ import resvg_py
 from PIL import Image, ImageFilter
 
 HERE = Path(__file__).parent
-CACHE = Path(os.environ.get("POCKET_CACHE", HERE / "cache"))  # some 2 GB; every stage goes on from what is in it
+# some 2 GB; every stage goes on from what is in it
+CACHE = Path(os.environ.get("POCKET_CACHE", HERE / "cache"))
 SIDE = 128  # px, the model's native picture side
 
 COLOURS = {
@@ -36,8 +37,10 @@ PLACES = {  # name: (upper, lower) colours; the horizon lies at about two thirds
     "desert": ((190, 222, 240), (228, 192, 120)), "night sky": ((22, 28, 68), (32, 46, 60)),
     "room": ((236, 222, 196), (160, 112, 76)),
 }  # fmt: skip
-DRAWN = ("flat", "glossy 3d", "outline")  # as the packages draw them: one shape a thing, so that a style is a change of dress
-STYLES = ("flat", "cartoon", "glossy 3d", "outline", "silhouette", "pixel art")  # the other three are made from "flat"
+# as the packages draw them: one shape a thing, so that a style is a change of dress
+DRAWN = ("flat", "glossy 3d", "outline")
+# the other three are made from "flat"
+STYLES = ("flat", "cartoon", "glossy 3d", "outline", "silhouette", "pixel art")
 INK = (40, 30, 36)
 
 TONES = ("light", "medium", "dark")  # people are drawn with these as often as without

@@ -34,7 +34,8 @@ CONFIG = {"patch_size": 1, "in_channels": 64, "num_layers": 2, "num_single_layer
               "num_attention_heads": 4, "joint_attention_dim": 256, "pooled_projection_dim": 256, "guidance_embeds": True,
               "axes_dims_rope": (16, 24, 24)}  # fmt: skip
 HOLD = 0.2  # weight of the encoders' own forecast beside the flow-matching loss
-KEPT = (0, 1, 4)  # of the third weights' five single blocks: the encoders grew, and all together stay as small
+# of the third weights' five single blocks: the encoders grew, and all together stay as small
+KEPT = (0, 1, 4)
 MATRICES = ("attn.to", "attn.add", ".ff.", ".ff_context.", "proj_mlp", *(f"single_transformer_blocks.{i}.proj_out" for i in range(3)))
 
 
@@ -88,7 +89,8 @@ def begin() -> Both:
     both = Both()
     if STATE.exists():
         known = torch.load(STATE, weights_only=True)["model"]
-        if TEXT_STATE.exists() and TEXT_STATE.stat().st_mtime > STATE.stat().st_mtime:  # they were trained again since
+        # they were trained again since
+        if TEXT_STATE.exists() and TEXT_STATE.stat().st_mtime > STATE.stat().st_mtime:
             known = {n: v for n, v in known.items() if n.startswith("flow.")}
             known |= {f"texts.{n}": v for n, v in torch.load(TEXT_STATE, weights_only=True).items()}
         both.load_state_dict(known)

@@ -65,7 +65,8 @@ def build(count: int, sides: list[int], seed: int = 0, chunk: int = 64) -> None:
             stacks[side].append(encode(np.stack([np.asarray(p.resize((side, side), Image.BOX)) for p in pictures]), model))
     z = torch.cat(stacks[corpus.SIDE])
     first = corpus.CACHE / f"latents_{corpus.SIDE}.safetensors"
-    if first.exists():  # the transformer has learned these scenes' mean and spread: new ones are measured by them
+    # the transformer has learned these scenes' mean and spread: new ones are measured by them
+    if first.exists():
         scale, shift = (torch.tensor(value) for value in moments())
     else:
         shift, scale = z.mean(), 1 / z.std()

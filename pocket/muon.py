@@ -11,7 +11,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-UNITS = ("avx512_bf16", "amx_bf16", "sve_bf16")  # instructions that multiply bfloat16 matrices faster than float32 ones
+# instructions that multiply bfloat16 matrices faster than float32 ones
+UNITS = ("avx512_bf16", "amx_bf16", "sve_bf16")
 FAST = torch.bfloat16 if any(torch.cpu.get_capabilities().get(unit) for unit in UNITS) else torch.float32
 
 

@@ -39,7 +39,8 @@ MATRICES = ("SelfAttention.q", "SelfAttention.k", "SelfAttention.v", "SelfAttent
 WIDTH = 256
 CODE = 384  # numbers that stand for a picture while CLIP's encoder learns
 REGISTERS = 16  # tokens behind every caption, one for each 32 px square of the picture, row by row
-SHORT, LONGEST = 32, 48  # text tokens, registers among them: of a caption of one thing, and the most that is trained with
+# text tokens, registers among them: of a caption of one thing, and the most that is trained with
+SHORT, LONGEST = 32, 48
 LETTERS = list("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,.-'!?_")
 
 
