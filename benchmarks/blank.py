@@ -30,7 +30,10 @@ CHAT = (  # Qwen3's template, as far as one question needs it
 
 def pieces() -> list[tuple[str, float]]:
     """Return the words of the pocket model's T5, each with the logarithm of its share."""
-    return [tuple(p) for p in json.loads((POCKET / "tokenizer_2" / "tokenizer.json").read_text())["model"]["vocab"]]
+    return [
+        tuple(p)
+        for p in json.loads((POCKET / "tokenizer_2" / "tokenizer.json").read_text())["model"]["vocab"]
+    ]
 
 
 def clip_tokenizer() -> CLIPTokenizer:
@@ -43,8 +46,12 @@ def t5_tokenizer() -> T5Tokenizer:
 
 def qwen_tokenizer() -> Qwen2Tokenizer:
     marks = ["<|im_start|>", "<|im_end|>", "<think>", "</think>"]
-    empty = Qwen2Tokenizer(eos_token="<|im_end|>", extra_special_tokens=marks, model_max_length=131072, chat_template=CHAT)
-    return empty.train_new_from_iterator([piece.replace("\u2581", " ") for piece, _ in pieces()], 4096, show_progress=False)
+    empty = Qwen2Tokenizer(
+        eos_token="<|im_end|>", extra_special_tokens=marks, model_max_length=131072, chat_template=CHAT
+    )
+    return empty.train_new_from_iterator(
+        [piece.replace("\u2581", " ") for piece, _ in pieces()], 4096, show_progress=False
+    )
 
 
 @dataclass(frozen=True)
@@ -99,8 +106,14 @@ def qwen(model: type) -> Part:
 
 
 CLIP_L = clip(768, 12, 12, "quick_gelu")
-FLUX_VAE = vae(latent_channels=16, scaling_factor=0.3611, shift_factor=0.1159, sample_size=1024,
-               use_quant_conv=False, use_post_quant_conv=False)  # fmt: skip
+FLUX_VAE = vae(
+    latent_channels=16,
+    scaling_factor=0.3611,
+    shift_factor=0.1159,
+    sample_size=1024,
+    use_quant_conv=False,
+    use_post_quant_conv=False,
+)
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000,
          "prediction_type": "epsilon", "steps_offset": 1, "clip_sample": False, "set_alpha_to_one": False,
          "skip_prk_steps": True, "trained_betas": None}  # fmt: skip
@@ -194,7 +207,9 @@ def fill(model: nn.Module) -> nn.Module:
     return model
 
 
-def write(name: str, folder: Path, small: bool = False, seed: int = 0, parts: Collection[str] | None = None) -> Path:
+def write(
+    name: str, folder: Path, small: bool = False, seed: int = 0, parts: Collection[str] | None = None
+) -> Path:
     """Write the base model of that name for DiffusionPipeline.from_pretrained, and return its folder; KeyError if there is none.
 
     The real size is in bfloat16. `small`: the same classes in 1 to 3 MB, float32, which draw 64 px. `parts`: the networks to
@@ -222,5 +237,7 @@ def write(name: str, folder: Path, small: bool = False, seed: int = 0, parts: Co
     schedule = {"_class_name": blank.scheduler} | blank.schedule
     for path, content in (("model_index.json", index), ("scheduler/scheduler_config.json", schedule)):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(json.dumps({"_diffusers_version": diffusers.__version__} | content, indent=2))
+        (folder / path).write_text(
+            json.dumps({"_diffusers_version": diffusers.__version__} | content, indent=2)
+        )
     return folder

@@ -107,8 +107,11 @@ def measured(kind: str, folder: Path) -> list[Cost]:
         print(f"{kind} {value} ...", file=sys.stderr, flush=True)
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.growth", "--case", json.dumps(asked), "--folder", str(folder)],
-            check=True, capture_output=True, text=True, cwd=HERE.parent,
-        )  # fmt: skip
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd=HERE.parent,
+        )
         found.append(Cost(**json.loads(done.stdout.splitlines()[-1])))
     return found
 

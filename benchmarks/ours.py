@@ -46,9 +46,18 @@ def main() -> None:
 
     train.sample = timed
     # The others draw noise levels as they come, so this one does: no shift.
-    settings = Settings(base=o.base, trigger="mugh4l", steps=o.steps, seed=o.seed, caption_dropout=0.0, sigma_shift=1.0,
-                        gradient_checkpointing=o.gradient_checkpointing, checkpoint_every=o.steps, compile=o.compile,
-                        sample_prompts=("a cat, mugh4l",) if o.draw else ())  # fmt: skip
+    settings = Settings(
+        base=o.base,
+        trigger="mugh4l",
+        steps=o.steps,
+        seed=o.seed,
+        caption_dropout=0.0,
+        sigma_shift=1.0,
+        gradient_checkpointing=o.gradient_checkpointing,
+        checkpoint_every=o.steps,
+        compile=o.compile,
+        sample_prompts=("a cat, mugh4l",) if o.draw else (),
+    )
     train.train(known, [p.caption or "" for p in known], settings, o.out)
     if o.draw:
         (o.out / "drawing.json").write_text(json.dumps(drawn[-1]))

@@ -96,8 +96,9 @@ def timed(command: Sequence[str], log: Path | None, steps: int) -> dict[str, flo
     return {"step": statistics.median(gaps), "memory": memory}
 
 
-def competitors(name: str, model: Path, data: Path, out: Path, scripts: Path, side: int, steps: int,
-                compiled: bool) -> dict[str, Callable[[], dict[str, float]]]:  # fmt: skip
+def competitors(
+    name: str, model: Path, data: Path, out: Path, scripts: Path, side: int, steps: int, compiled: bool
+) -> dict[str, Callable[[], dict[str, float]]]:
     """Return what is to be timed on one base, by name."""
     frugal = ["--gradient_checkpointing"] if name in LARGE else []
     base = bases.find(name)
@@ -172,17 +173,25 @@ def page(told: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--scripts", type=Path, required=True, help="diffusers' examples/dreambooth")
     parser.add_argument("--bases", nargs="+", default=list(SCRIPTS), choices=list(SCRIPTS))
-    parser.add_argument("--compiled", nargs="*", default=[], choices=list(SCRIPTS), help="bases to time compiled as well")
+    parser.add_argument(
+        "--compiled", nargs="*", default=[], choices=list(SCRIPTS), help="bases to time compiled as well"
+    )
     parser.add_argument("--steps", type=int, default=20, help="training steps of each (%(default)s)")
     parser.add_argument("--out", type=Path, default=HERE, help="folder for the table (%(default)s)")
     parser.add_argument("--recorded", type=Path, default=RECORDED, help="folder for its rows (%(default)s)")
-    parser.add_argument("--small", action="store_true", help="miniatures of 64 px: whether it runs, not how fast")
+    parser.add_argument(
+        "--small", action="store_true", help="miniatures of 64 px: whether it runs, not how fast"
+    )
     o = parser.parse_args()
     if o.small and HERE in (o.out, o.recorded.parent / "benchmarks"):
-        parser.error("--small needs --out and --recorded: a miniature's figures have no place beside the real ones")
+        parser.error(
+            "--small needs --out and --recorded: a miniature's figures have no place beside the real ones"
+        )
     # A model is written and read several times: where there is a file system in memory it takes that.
     memory = Path("/dev/shm")
     os.environ["HF_HUB_OFFLINE"] = "1"
@@ -194,11 +203,19 @@ def main() -> None:
             os.environ["LESSONS_CACHE"] = str(folder / "cache")
             model = blank.write(name, folder / "model", small=o.small)
             data = material(folder, side)
-            found = competitors(name, model, data, folder, o.scripts.resolve(), side, o.steps, name in o.compiled)
+            found = competitors(
+                name, model, data, folder, o.scripts.resolve(), side, o.steps, name in o.compiled
+            )
             for program, run in found.items():
                 print(f"{name}, {program} ...", file=sys.stderr, flush=True)
-                row = {"base": name, "side": side, "program": program, "parameters": blank.denoiser_size(name),
-                       "steps": o.steps, "attention": "flash"}  # fmt: skip
+                row = {
+                    "base": name,
+                    "side": side,
+                    "program": program,
+                    "parameters": blank.denoiser_size(name),
+                    "steps": o.steps,
+                    "attention": "flash",
+                }
                 try:
                     row |= run()
                 except RuntimeError as problem:

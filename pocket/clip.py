@@ -44,19 +44,30 @@ def held_out(concept: str, style: str) -> bool:
 
 def fresh(text: CLIPTextModel) -> CLIPModel:
     """Return a CLIPModel with an untrained eye beside a trained text tower."""
-    vision = CLIPVisionConfig(hidden_size=256, intermediate_size=512, num_hidden_layers=4, num_attention_heads=4,
-                              image_size=SEEN, patch_size=8, projection_dim=256)  # fmt: skip
+    vision = CLIPVisionConfig(
+        hidden_size=256,
+        intermediate_size=512,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        image_size=SEEN,
+        patch_size=8,
+        projection_dim=256,
+    )
     # a place on this machine
     told = {key: value for key, value in text.config.to_dict().items() if key != "_name_or_path"}
     model = CLIPModel(CLIPConfig(text_config=told, vision_config=vision.to_dict(), projection_dim=256))
-    model.text_model.load_state_dict(text.text_model.state_dict() if hasattr(text, "text_model") else text.state_dict())
+    model.text_model.load_state_dict(
+        text.text_model.state_dict() if hasattr(text, "text_model") else text.state_dict()
+    )
     model.text_model.requires_grad_(False)
     return model
 
 
 def known() -> CLIPModel:
     """Return the model of the last run, or an untrained one."""
-    text = CLIPTextModel.from_pretrained(corpus.HERE / "model", subfolder="text_encoder", torch_dtype=torch.float32)
+    text = CLIPTextModel.from_pretrained(
+        corpus.HERE / "model", subfolder="text_encoder", torch_dtype=torch.float32
+    )
     model = fresh(text)
     if STATE.exists():
         model.load_state_dict(torch.load(STATE, weights_only=True))
@@ -74,7 +85,9 @@ def scene_of(rng: np.random.Generator, styles: tuple[str, ...], held: bool) -> s
     while True:
         scene = scenes.random_scene(rng, plain=held)
         scene = replace(scene, style=str(rng.choice(styles)))
-        if all(c in scenes.vocabulary(scene.style) and held_out(c, scene.style) == held for c in scene.concepts):
+        if all(
+            c in scenes.vocabulary(scene.style) and held_out(c, scene.style) == held for c in scene.concepts
+        ):
             return scene
 
 
@@ -119,7 +132,9 @@ def paint_many(count: int, seed: int = 3) -> tuple[Tensor, list[scenes.Scene]]:
 def shaken(pixels: Tensor, rng: np.random.Generator) -> Tensor:
     """Return pictures moved by up to 6 px, half of them mirrored, brighter or darker: the eye shall not learn pixels."""
     dx, dy = rng.integers(-6, 7, 2)
-    moved = nn.functional.pad(pixels, (6, 6, 6, 6), mode="replicate")[:, :, 6 + dy : 6 + dy + SEEN, 6 + dx : 6 + dx + SEEN]
+    moved = nn.functional.pad(pixels, (6, 6, 6, 6), mode="replicate")[
+        :, :, 6 + dy : 6 + dy + SEEN, 6 + dx : 6 + dx + SEEN
+    ]
     light = torch.from_numpy(rng.normal(1, 0.15, (len(pixels), 3, 1, 1))).float()
     mirrored = torch.from_numpy(rng.random(len(pixels)) < 0.5)[:, None, None, None]
     return torch.where(mirrored, moved.flip(3), moved) * light
@@ -155,7 +170,10 @@ def train(minutes: float, count: int, batch: int, peak: float, seed: int = 0) ->
             shown = time.time()
             torch.save(model.state_dict(), STATE)
             found = {name: f"{first_place(model, tokenizer, *asked):.0%}" for name, asked in tried.items()}
-            print(f"step {step} {share:.0%} loss {loss.item():.3f} own caption first among 200: {found}", flush=True)
+            print(
+                f"step {step} {share:.0%} loss {loss.item():.3f} own caption first among 200: {found}",
+                flush=True,
+            )
     torch.save(model.state_dict(), STATE)
     print(json.dumps({name: first_place(model, tokenizer, *asked) for name, asked in tried.items()}))
     return model
@@ -165,8 +183,13 @@ def write(model: CLIPModel) -> None:
     """Save the stock folder that CLIPModel and CLIPProcessor read."""
     model.half().save_pretrained(FOLDER, safe_serialization=True)
     CLIPTokenizer.from_pretrained(corpus.HERE / "model" / "tokenizer").save_pretrained(FOLDER)
-    CLIPImageProcessor(size={"shortest_edge": SEEN}, crop_size=SEEN, image_mean=[0.5] * 3, image_std=[0.5] * 3,
-                       resample=Image.Resampling.BOX).save_pretrained(FOLDER)  # fmt: skip
+    CLIPImageProcessor(
+        size={"shortest_edge": SEEN},
+        crop_size=SEEN,
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
+        resample=Image.Resampling.BOX,
+    ).save_pretrained(FOLDER)
     write_sums(FOLDER)
     print(f"{FOLDER}: {sum(p.stat().st_size for p in FOLDER.iterdir()) / 1e6:.1f} MB")
 

@@ -66,12 +66,18 @@ def sources() -> list[dict]:
 
 def entries() -> list[tuple[str, list[str]]]:
     """Return (icon name, [plain name, synonym, ...]) in the order of concepts.txt."""
-    words = [w for line in (HERE / "concepts.txt").read_text().splitlines()
-             if not line.startswith("#") for w in line.split()]  # fmt: skip
+    words = [
+        w
+        for line in (HERE / "concepts.txt").read_text().splitlines()
+        if not line.startswith("#")
+        for w in line.split()
+    ]
     out = []
     for word in words:
         icon, *names = word.split("=")
-        out.append((icon, [n.replace("--", "\0").replace("-", " ").replace("\0", "-") for n in names or [icon]]))
+        out.append(
+            (icon, [n.replace("--", "\0").replace("-", " ").replace("\0", "-") for n in names or [icon]])
+        )
     return out
 
 
@@ -92,8 +98,13 @@ def fetch(package: str, version: str) -> Path:
     if folder.exists():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    run = subprocess.run(["npm", "pack", "--silent", f"{package}@{version}"], cwd=folder.parent,
-                         check=True, capture_output=True, text=True)  # fmt: skip
+    run = subprocess.run(
+        ["npm", "pack", "--silent", f"{package}@{version}"],
+        cwd=folder.parent,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     archive = folder.parent / run.stdout.split()[-1]
     with tarfile.open(archive) as tar:
         tar.extractall(folder.with_suffix(".part"), filter="data")
@@ -111,8 +122,10 @@ def svg_picture(icons: dict, icon: str) -> Image.Image | None:
     item = icons["icons"][icon]
     width = item.get("width", icons.get("width", 16))
     height = item.get("height", icons.get("height", 16))
-    svg = (f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-           f'viewBox="{item.get("left", 0)} {item.get("top", 0)} {width} {height}">{item["body"]}</svg>')
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'viewBox="{item.get("left", 0)} {item.get("top", 0)} {width} {height}">{item["body"]}</svg>'
+    )
     png = bytes(resvg_py.svg_to_bytes(svg_string=svg.replace("currentColor", "#222"), width=SIDE))
     return Image.open(io.BytesIO(png)).convert("RGBA").resize((SIDE, SIDE), Image.LANCZOS)
 
@@ -145,8 +158,11 @@ def draw_all() -> tuple[np.ndarray, list[Drawing]]:
     pictures, drawings = [], []
     for source in sources():
         folder = fetch(source["package"], source["version"])
-        icons = (json.loads((folder / "package" / "icons.json").read_text())
-                 if source["kind"] == "iconify" else None)  # fmt: skip
+        icons = (
+            json.loads((folder / "package" / "icons.json").read_text())
+            if source["kind"] == "iconify"
+            else None
+        )
         for icon, concept in concepts().items():
             for name in toned(icon, codes if icons is None else icons["icons"]):
                 if icons is not None:
@@ -155,8 +171,17 @@ def draw_all() -> tuple[np.ndarray, list[Drawing]]:
                     picture = webp_picture(folder, codes.get(name, ""))
                 if picture is not None:
                     pictures.append(np.asarray(picture))
-                    drawings.append(Drawing(concept, source["style"], source["package"],
-                                            source["version"], name, source["maker"], source["licence"]))  # fmt: skip
+                    drawings.append(
+                        Drawing(
+                            concept,
+                            source["style"],
+                            source["package"],
+                            source["version"],
+                            name,
+                            source["maker"],
+                            source["licence"],
+                        )
+                    )
     return np.stack(pictures), drawings
 
 
@@ -179,11 +204,15 @@ def cartoon(rgba: np.ndarray) -> np.ndarray:
     """Return the drawing with ink around it and between its colours, (SIDE, SIDE, 4) uint8."""
     image = Image.fromarray(rgba)
     alpha = np.asarray(image.getchannel("A"), dtype=np.float32)[..., None] / 255
-    wider = np.asarray(image.getchannel("A").filter(ImageFilter.MaxFilter(5)), dtype=np.float32)[..., None] / 255
+    wider = (
+        np.asarray(image.getchannel("A").filter(ImageFilter.MaxFilter(5)), dtype=np.float32)[..., None] / 255
+    )
     paint = np.asarray(image.convert("RGBa"), dtype=np.float32)[..., :3]
     on_grey = Image.fromarray((paint + 128 * (1 - alpha)).clip(0, 255).astype(np.uint8))
-    step = (np.asarray(on_grey.filter(ImageFilter.MaxFilter(3)), dtype=np.float32)
-            - np.asarray(on_grey.filter(ImageFilter.MinFilter(3)), dtype=np.float32)).max(-1, keepdims=True)  # fmt: skip
+    step = (
+        np.asarray(on_grey.filter(ImageFilter.MaxFilter(3)), dtype=np.float32)
+        - np.asarray(on_grey.filter(ImageFilter.MinFilter(3)), dtype=np.float32)
+    ).max(-1, keepdims=True)
     between = ((step - 50) / 60).clip(0, 1) * (alpha > 0.5)
     drawn = (paint + np.array(INK) * (wider - alpha)) * (1 - between) + np.array(INK) * between
     return np.concatenate([drawn / np.maximum(wider, 1e-3), 255 * wider], 2).clip(0, 255).astype(np.uint8)
@@ -247,7 +276,11 @@ def main() -> None:
     drawings = [drawings[i] for i in keep]
     pictures = pictures[keep]
     for style, change in {"cartoon": cartoon, "silhouette": silhouette, "pixel art": pixel_art}.items():
-        rows = [i for i, d in enumerate(drawings) if d.style == "flat" and (style == "cartoon" or d.name == first[d.concept])]
+        rows = [
+            i
+            for i, d in enumerate(drawings)
+            if d.style == "flat" and (style == "cartoon" or d.name == first[d.concept])
+        ]
         if style == "silhouette":
             rows = [i for i, apart in zip(rows, told_apart(pictures[rows]), strict=True) if apart]
         pictures = np.concatenate([pictures, np.stack([change(pictures[i]) for i in rows])])
@@ -259,7 +292,9 @@ def main() -> None:
         writer.writeheader()
         writer.writerows(d.__dict__ for d in drawings)
     each = {style: sum(d.style == style for d in drawings) for style in STYLES}
-    print(f"{len(drawings)} drawings of {len(full)} concepts, {each}; not in every style, left out: {missing}")
+    print(
+        f"{len(drawings)} drawings of {len(full)} concepts, {each}; not in every style, left out: {missing}"
+    )
 
 
 if __name__ == "__main__":

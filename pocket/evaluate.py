@@ -37,8 +37,12 @@ def lite2() -> nn.Module:
 @torch.inference_mode()
 def unseen_features(images: list[Image.Image]) -> Tensor:
     """Return EfficientNet-lite2's pooled features, (n, 1280), unit length."""
-    rows = [lite2().extract_features(to_pixels([i.resize((260, 260), Image.BICUBIC) for i in images[k : k + 16]], 260)).mean((2, 3))
-            for k in range(0, len(images), 16)]  # fmt: skip
+    rows = [
+        lite2()
+        .extract_features(to_pixels([i.resize((260, 260), Image.BICUBIC) for i in images[k : k + 16]], 260))
+        .mean((2, 3))
+        for k in range(0, len(images), 16)
+    ]
     return nn.functional.normalize(torch.cat(rows), dim=1)
 
 
@@ -54,7 +58,9 @@ def gallery(judge: str = "EfficientNet-lite0") -> tuple[list[str], Tensor]:
     """
     names, rng = scenes.vocabulary(), np.random.default_rng(0)
     kept = {style: set(scenes.vocabulary(style)) for style in corpus.STYLES}
-    slots = [(i, k) for i, name in enumerate(names) for k, style in enumerate(corpus.STYLES) if name in kept[style]]
+    slots = [
+        (i, k) for i, name in enumerate(names) for k, style in enumerate(corpus.STYLES) if name in kept[style]
+    ]
     drawn = [scenes.paint(scenes.Scene((names[i],), corpus.STYLES[k], "white"), rng) for i, k in slots]
     rows = torch.zeros(len(names), len(corpus.STYLES), 1280)
     rows[[i for i, _ in slots], [k for _, k in slots]] = JUDGES[judge]([Image.fromarray(d) for d in drawn])
@@ -74,18 +80,33 @@ def questions(count: int, seed: int) -> list[scenes.Scene]:
     return out
 
 
-def draw(pipe: FluxPipeline, prompts: list[str], seed: int, guidance: float, true_cfg: float = 1.0, steps: int = 20) -> list[Image.Image]:
+def draw(
+    pipe: FluxPipeline, prompts: list[str], seed: int, guidance: float, true_cfg: float = 1.0, steps: int = 20
+) -> list[Image.Image]:
     pipe.set_progress_bar_config(disable=True)
     extra = {"negative_prompt": [""] * len(prompts), "true_cfg_scale": true_cfg} if true_cfg > 1 else {}
-    return pipe(prompt=prompts, height=128, width=128, num_inference_steps=steps, guidance_scale=guidance,
-                max_sequence_length=text.LONGEST, generator=[torch.Generator().manual_seed(seed + i) for i in range(len(prompts))],
-                **extra).images  # fmt: skip
+    return pipe(
+        prompt=prompts,
+        height=128,
+        width=128,
+        num_inference_steps=steps,
+        guidance_scale=guidance,
+        max_sequence_length=text.LONGEST,
+        generator=[torch.Generator().manual_seed(seed + i) for i in range(len(prompts))],
+        **extra,
+    ).images
 
 
-def draw_all(pipe: FluxPipeline, asked: list[scenes.Scene], guidance: float, true_cfg: float = 1.0, steps: int = 20) -> list[Image.Image]:
+def draw_all(
+    pipe: FluxPipeline, asked: list[scenes.Scene], guidance: float, true_cfg: float = 1.0, steps: int = 20
+) -> list[Image.Image]:
     """Return a picture of each scene's full wording, seeds 1000 and up."""
     told = [scenes.clear_caption(scene) for scene in asked]
-    return [image for k in range(0, len(told), 20) for image in draw(pipe, told[k : k + 20], 1000 + k, guidance, true_cfg, steps)]
+    return [
+        image
+        for k in range(0, len(told), 20)
+        for image in draw(pipe, told[k : k + 20], 1000 + k, guidance, true_cfg, steps)
+    ]
 
 
 def seconds(pipe: FluxPipeline, count: int, **how: float) -> float:
@@ -100,9 +121,14 @@ def seconds(pipe: FluxPipeline, count: int, **how: float) -> float:
 
 def own_caption_first(tried: dict[str, tuple[list[str], np.ndarray]]) -> dict[str, str]:
     """Return for each kind of pictures how many pocket-clip finds nearer to their own caption than to all the others."""
-    model, tokenizer = CLIPModel.from_pretrained(clip.FOLDER).float(), CLIPTokenizer.from_pretrained(clip.FOLDER)
-    return {f"pocket-clip, own caption first of {len(told)}, {kind}": f"{clip.first_place(model, tokenizer, told, pictures):.0%}"
-            for kind, (told, pictures) in tried.items()}  # fmt: skip
+    model, tokenizer = (
+        CLIPModel.from_pretrained(clip.FOLDER).float(),
+        CLIPTokenizer.from_pretrained(clip.FOLDER),
+    )
+    return {
+        f"pocket-clip, own caption first of {len(told)}, {kind}": f"{clip.first_place(model, tokenizer, told, pictures):.0%}"
+        for kind, (told, pictures) in tried.items()
+    }
 
 
 def psnr(pipe: FluxPipeline, pictures: np.ndarray) -> float:
@@ -134,7 +160,9 @@ def style_probe(judge: str, but: frozenset[str], count: int = 1200) -> Tensor:
         scene = scenes.random_scene(rng, plain=True)
         known += [scene] * (scene.concepts[0] not in but)
     seen = with_one(JUDGES[judge]([Image.fromarray(scenes.paint(scene, rng)) for scene in known]))
-    wanted = nn.functional.one_hot(torch.tensor([corpus.STYLES.index(s.style) for s in known]), len(corpus.STYLES)).float()
+    wanted = nn.functional.one_hot(
+        torch.tensor([corpus.STYLES.index(s.style) for s in known]), len(corpus.STYLES)
+    ).float()
     return torch.linalg.solve(seen.T @ seen + torch.eye(seen.shape[1]), seen.T @ wanted)
 
 
@@ -145,17 +173,28 @@ def with_one(rows: Tensor) -> Tensor:
 def right_style(found: Tensor, asked: list[scenes.Scene], judge: str) -> np.ndarray:
     """Return whether the style that a linear probe reads from (n, 1280) features is the asked one, (n,) bool."""
     read = with_one(found) @ style_probe(judge, frozenset(s.concepts[0] for s in asked))
-    return np.array([corpus.STYLES[i] == scene.style for i, scene in zip(read.argmax(1).tolist(), asked, strict=True)])
+    return np.array(
+        [corpus.STYLES[i] == scene.style for i, scene in zip(read.argmax(1).tolist(), asked, strict=True)]
+    )
 
 
 def judge_single(pictures: list[Image.Image], asked: list[scenes.Scene], judge: str) -> dict:
     names, rows = gallery(judge)
     found = JUDGES[judge](pictures)
     place = ranks(found, [s.concepts[0] for s in asked], names, rows)
-    plain = [nearest_colour(i) == s.ground for i, s in zip(pictures, asked, strict=True) if s.ground in corpus.COLOURS]
-    return {"right concept first": int((place == 0).sum()), "right concept in the first five": int((place < 5).sum()),
-            "median rank": int(np.median(place)) + 1, "style right": int(right_style(found, asked, judge).sum()),
-            "plain grounds": len(plain), "plain ground right": int(sum(plain))}  # fmt: skip
+    plain = [
+        nearest_colour(i) == s.ground
+        for i, s in zip(pictures, asked, strict=True)
+        if s.ground in corpus.COLOURS
+    ]
+    return {
+        "right concept first": int((place == 0).sum()),
+        "right concept in the first five": int((place < 5).sum()),
+        "median rank": int(np.median(place)) + 1,
+        "style right": int(right_style(found, asked, judge).sum()),
+        "plain grounds": len(plain),
+        "plain ground right": int(sum(plain)),
+    }
 
 
 def pairs(count: int, seed: int) -> list[scenes.Scene]:
@@ -175,8 +214,11 @@ def judge_pairs(pictures: list[Image.Image], asked: list[scenes.Scene], judge: s
             parts.append(image.crop(tuple(map(int, box))).resize((corpus.SIDE, corpus.SIDE), Image.BICUBIC))
             wanted.append(concept)
     place = ranks(JUDGES[judge](parts), wanted, names, rows).reshape(-1, 2)
-    return {"pairs": len(asked), "both present and in place": int((place < 5).all(1).sum()),
-            "one of the two": int((place < 5).any(1).sum())}  # fmt: skip
+    return {
+        "pairs": len(asked),
+        "both present and in place": int((place < 5).all(1).sum()),
+        "one of the two": int((place < 5).any(1).sum()),
+    }
 
 
 def painted(pipe: FluxPipeline, asked: list[scenes.Scene]) -> list[Image.Image]:
@@ -198,7 +240,9 @@ def nearest_colour(image: Image.Image) -> str:
     """Return the corpus colour nearest to the picture's corners."""
     pixels = np.asarray(image, dtype=np.float32)
     far = pixels.shape[0] - 8
-    corners = np.concatenate([pixels[y : y + 8, x : x + 8].reshape(-1, 3) for y in (0, far) for x in (0, far)])
+    corners = np.concatenate(
+        [pixels[y : y + 8, x : x + 8].reshape(-1, 3) for y in (0, far) for x in (0, far)]
+    )
     middle = np.median(corners, 0)
     return min(corpus.COLOURS, key=lambda name: float(np.abs(middle - np.array(corpus.COLOURS[name])).sum()))
 
@@ -216,7 +260,9 @@ def write_page(tables: dict[str, dict[str, dict]], facts: dict) -> None:
     versions = f"torch {torch.__version__}, diffusers {diffusers.__version__}, {date.today().isoformat()}"
     (corpus.HERE / "EVALUATION.md").write_text(
         "# What pocket-flux can draw\n\nWritten by `python -m pocket.evaluate`; not edited by hand. "
-        f"{versions}.\n\n" + "\n\n".join(blocks) + f"\n\n## The rest\n\n| measure | value |\n|---|---|\n{rows}\n\n"
+        f"{versions}.\n\n"
+        + "\n\n".join(blocks)
+        + f"\n\n## The rest\n\n| measure | value |\n|---|---|\n{rows}\n\n"
         "Prompts are chosen by a seed: concept, style, ground and relation at random. A picture is compared with every "
         "concept's drawings on white, the very drawings pocket-flux was trained on: this asks whether it draws what was "
         "asked for, not whether it draws anything new. EfficientNet-lite0's first blocks also served in the VAE's loss; "
@@ -224,9 +270,13 @@ def write_page(tables: dict[str, dict[str, dict]], facts: dict) -> None:
         "and decoded by the VAE: the most that can be hoped for. Style is read by a linear probe on the same "
         "features, fitted to 1,200 of the corpus's pictures of other things; of a pair, each thing's part of the picture is judged "
         "alone.\n\n![every picture of one thing of this evaluation, in order, none left out](evaluation.jpg)\n\n"
-        "![every pair, in order](evaluation_pairs.jpg)\n\n" + in_four * schnell.FOLDER.exists() + "## People\n\n"
+        "![every pair, in order](evaluation_pairs.jpg)\n\n"
+        + in_four
+        * schnell.FOLDER.exists()
+        + "## People\n\n"
         f"A row each for {', '.join(PEOPLE)}, with seeds 0 to 9 and nothing else in the prompt.\n\n"
-        "![four rows of ten pictures](evaluation_people.jpg)\n")  # fmt: skip
+        "![four rows of ten pictures](evaluation_people.jpg)\n"
+    )
 
 
 def main() -> None:
@@ -236,7 +286,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--guidance", type=float, default=3.5)
     parser.add_argument("--true-cfg", type=float, default=1.0)
-    parser.add_argument("--paintings", type=Path, help="a folder of pictures for the VAE, cropped to squares of 128 px")
+    parser.add_argument(
+        "--paintings", type=Path, help="a folder of pictures for the VAE, cropped to squares of 128 px"
+    )
     o = parser.parse_args()
     torch.set_num_threads(2)
     start = time.perf_counter()
@@ -245,10 +297,18 @@ def main() -> None:
     single, double = questions(o.count, o.seed), pairs(o.pairs, o.seed)
     facts["four pictures, 20 steps, s"] = seconds(pipe, 4, guidance=o.guidance, true_cfg=o.true_cfg)
     made, both = (draw_all(pipe, asked, o.guidance, o.true_cfg) for asked in (single, double))
-    tables: dict[str, dict[str, dict]] = {f"One thing, {o.count} prompts, {len(scenes.vocabulary())} concepts": {}, "Two things": {}}
-    for title, own, asked, judge in zip(tables, (made, both), (single, double), (judge_single, judge_pairs), strict=True):
+    tables: dict[str, dict[str, dict]] = {
+        f"One thing, {o.count} prompts, {len(scenes.vocabulary())} concepts": {},
+        "Two things": {},
+    }
+    for title, own, asked, judge in zip(
+        tables, (made, both), (single, double), (judge_single, judge_pairs), strict=True
+    ):
         for name in JUDGES:
-            tables[title] |= {f"drawn, by {name}": judge(own, asked, name), f"painted, by {name}": judge(painted(pipe, asked), asked, name)}
+            tables[title] |= {
+                f"drawn, by {name}": judge(own, asked, name),
+                f"painted, by {name}": judge(painted(pipe, asked), asked, name),
+            }
     if schnell.FOLDER.exists():
         quick = Sampler("pocket-schnell").pipe
         facts["one picture with pocket-schnell, 4 steps, s"] = seconds(quick, 1, guidance=o.guidance, steps=4)
@@ -258,17 +318,25 @@ def main() -> None:
         first |= {f"in four steps, by {name}": judge_single(in_four, single, name) for name in JUDGES}
     if clip.FOLDER.exists():
         told = [clip.said_plainly(scene) for scene in single]
-        facts |= own_caption_first({
-            "drawings of this corpus that it was never shown": clip.questions(corpus.STYLES),
-            "drawings of another maker": clip.questions(("noto",)),
-            "drawn by pocket": (told, np.stack([np.asarray(i) for i in made])),
-        })  # fmt: skip
+        facts |= own_caption_first(
+            {
+                "drawings of this corpus that it was never shown": clip.questions(corpus.STYLES),
+                "drawings of another maker": clip.questions(("noto",)),
+                "drawn by pocket": (told, np.stack([np.asarray(i) for i in made])),
+            }
+        )
     rng = np.random.default_rng(99)
     drawn = np.stack([scenes.paint(scenes.random_scene(rng), rng) for _ in range(100)])
-    facts |= {"guidance scale": o.guidance, "true CFG scale": o.true_cfg, "VAE on 100 new scenes, dB": round(psnr(pipe, drawn), 2)}
+    facts |= {
+        "guidance scale": o.guidance,
+        "true CFG scale": o.true_cfg,
+        "VAE on 100 new scenes, dB": round(psnr(pipe, drawn), 2),
+    }
     if o.paintings:
         known = [square(Image.open(path).convert("RGB"), 128) for path in sorted(o.paintings.glob("*.jpg"))]
-        facts[f"VAE on {len(known)} pictures of {o.paintings.name}, dB"] = round(psnr(pipe, np.stack([np.asarray(i) for i in known])), 2)
+        facts[f"VAE on {len(known)} pictures of {o.paintings.name}, dB"] = round(
+            psnr(pipe, np.stack([np.asarray(i) for i in known])), 2
+        )
     print(json.dumps(tables | facts, indent=1))
     contact_sheet(made).save(corpus.HERE / "evaluation.jpg", quality=85)
     contact_sheet(both).save(corpus.HERE / "evaluation_pairs.jpg", quality=85)

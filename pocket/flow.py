@@ -30,20 +30,38 @@ from pocket.text import STATE as TEXT_STATE
 
 STATE = corpus.CACHE / "flow.pt"
 MODEL = corpus.HERE / "model"  # what `python -m pocket.assemble` writes
-CONFIG = {"patch_size": 1, "in_channels": 64, "num_layers": 2, "num_single_layers": 3, "attention_head_dim": 64,
-              "num_attention_heads": 4, "joint_attention_dim": 256, "pooled_projection_dim": 256, "guidance_embeds": True,
-              "axes_dims_rope": (16, 24, 24)}  # fmt: skip
+CONFIG = {
+    "patch_size": 1,
+    "in_channels": 64,
+    "num_layers": 2,
+    "num_single_layers": 3,
+    "attention_head_dim": 64,
+    "num_attention_heads": 4,
+    "joint_attention_dim": 256,
+    "pooled_projection_dim": 256,
+    "guidance_embeds": True,
+    "axes_dims_rope": (16, 24, 24),
+}
 HOLD = 0.2  # weight of the encoders' own forecast beside the flow-matching loss
 # of the third weights' five single blocks: the encoders grew, and all together stay as small
 KEPT = (0, 1, 4)
-MATRICES = ("attn.to", "attn.add", ".ff.", ".ff_context.", "proj_mlp", *(f"single_transformer_blocks.{i}.proj_out" for i in range(3)))
+MATRICES = (
+    "attn.to",
+    "attn.add",
+    ".ff.",
+    ".ff_context.",
+    "proj_mlp",
+    *(f"single_transformer_blocks.{i}.proj_out" for i in range(3)),
+)
 
 
 def fresh() -> FluxTransformer2DModel:
     """Return an untrained transformer whose blocks and output start as zero, so that early steps are gentle."""
     model = FluxTransformer2DModel(**CONFIG)
     for name, module in model.named_modules():
-        if name == "proj_out" or name.endswith(("norm1.linear", "norm1_context.linear", "norm.linear", "norm_out.linear")):
+        if name == "proj_out" or name.endswith(
+            ("norm1.linear", "norm1_context.linear", "norm.linear", "norm_out.linear")
+        ):
             nn.init.zeros_(module.weight)
             nn.init.zeros_(module.bias)
     return model
@@ -66,12 +84,21 @@ class Both(nn.Module):
         super().__init__()
         self.flow, self.texts = fresh(), Texts()
 
-    def velocity(self, noisy: Tensor, sigma: Tensor, guidance: Tensor, words: tuple[Tensor, ...], side: int) -> Tensor:
+    def velocity(
+        self, noisy: Tensor, sigma: Tensor, guidance: Tensor, words: tuple[Tensor, ...], side: int
+    ) -> Tensor:
         """Return the predicted noise - picture, (n, tokens, 64)."""
         states, pooled = words[:2]
-        return self.flow(hidden_states=noisy, timestep=sigma, guidance=guidance, pooled_projections=pooled,
-                         encoder_hidden_states=states, txt_ids=torch.zeros(states.shape[1], 3),
-                         img_ids=image_ids(side), return_dict=False)[0]  # fmt: skip
+        return self.flow(
+            hidden_states=noisy,
+            timestep=sigma,
+            guidance=guidance,
+            pooled_projections=pooled,
+            encoder_hidden_states=states,
+            txt_ids=torch.zeros(states.shape[1], 3),
+            img_ids=image_ids(side),
+            return_dict=False,
+        )[0]
 
 
 def load() -> Both:
@@ -135,7 +162,9 @@ def join(both: Both, known: FluxPipeline, spread: float = 0.3) -> None:
         layer.bias.copy_(said.mean(0) - layer.weight @ heard.mean(0))
 
 
-def example(packed: Tensor, picks: np.ndarray, rng: np.random.Generator, centre: float) -> tuple[Tensor, Tensor, Tensor]:
+def example(
+    packed: Tensor, picks: np.ndarray, rng: np.random.Generator, centre: float
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return (noisy, sigma, target) for one batch.
 
     Sigma is logit-normal around `centre`. What a picture shows is decided above sigma 0.9, where only the words tell;
@@ -160,8 +189,16 @@ def foresight(both: Both, packed: Tensor, known: list[scenes.Scene], side: int, 
     return (noisy - sigma * made - clean).square().mean().item()
 
 
-def train(side: int, minutes: float, batch: int, peak: float, seed: int, end_share: float,
-          centre: float, compiled: bool) -> None:  # fmt: skip
+def train(
+    side: int,
+    minutes: float,
+    batch: int,
+    peak: float,
+    seed: int,
+    end_share: float,
+    centre: float,
+    compiled: bool,
+) -> None:
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     packed, known = latents.load(side)
@@ -197,12 +234,17 @@ def train(side: int, minutes: float, batch: int, peak: float, seed: int, end_sha
         smooth += 0.01 * (loss.item() - smooth)
         with torch.no_grad():
             names, values = zip(*both.state_dict().items(), strict=True)
-            torch._foreach_lerp_([average[n] for n in names], list(values), 1 - min(0.998, step / (step + 20)))
+            torch._foreach_lerp_(
+                [average[n] for n in names], list(values), 1 - min(0.998, step / (step + 20))
+            )
         if time.time() - said > 60:
             said = time.time()
             torch.save({"model": both.state_dict(), "average": average}, STATE)
-            print(f"{side} px step {step} {share:.0%} {step * batch / (said - start):.0f} pictures/s "
-                  f"loss {smooth:.4f} guess from words {foresight(both, packed, known, side):.4f}", flush=True)
+            print(
+                f"{side} px step {step} {share:.0%} {step * batch / (said - start):.0f} pictures/s "
+                f"loss {smooth:.4f} guess from words {foresight(both, packed, known, side):.4f}",
+                flush=True,
+            )
     torch.save({"model": both.state_dict(), "average": average}, STATE)
     torch.save(heads.state_dict(), HEADS)
     print(f"{side} px step {step} loss {smooth:.4f}", flush=True)
@@ -215,9 +257,15 @@ if __name__ == "__main__":
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--peak", type=float, default=0.02, help="Muon's learning rate")
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--end-share", type=float, default=0.3, help="share of the time before the rate falls; 1 never")
-    parser.add_argument("--centre", type=float, default=1.5, help="middle of the logit-normal sigma; higher is noisier")
-    parser.add_argument("--compile", action="store_true", help="a fifth faster after two minutes; needs a C++ compiler")
+    parser.add_argument(
+        "--end-share", type=float, default=0.3, help="share of the time before the rate falls; 1 never"
+    )
+    parser.add_argument(
+        "--centre", type=float, default=1.5, help="middle of the logit-normal sigma; higher is noisier"
+    )
+    parser.add_argument(
+        "--compile", action="store_true", help="a fifth faster after two minutes; needs a C++ compiler"
+    )
     o = parser.parse_args()
     torch.set_num_threads(2)
     train(o.side, o.minutes, o.batch, o.peak, o.seed, o.end_share, o.centre, o.compile)

@@ -46,7 +46,9 @@ def train(minutes: float, batch: int, peak: float, seed: int, centre: float) -> 
             with torch.no_grad():
                 told = words(captions + [""] * batch, length)
                 both.flow = teacher
-                told_twice = asked(both, noisy.repeat(2, 1, 1), sigma.repeat(2), torch.ones(2 * batch), told, corpus.SIDE)
+                told_twice = asked(
+                    both, noisy.repeat(2, 1, 1), sigma.repeat(2), torch.ones(2 * batch), told, corpus.SIDE
+                )
             with_words, without = told_twice.float().chunk(2)
             both.flow = student
             made = asked(both, noisy, sigma, scale, (told[0][:batch], told[1][:batch]), corpus.SIDE)
@@ -63,7 +65,10 @@ def train(minutes: float, batch: int, peak: float, seed: int, centre: float) -> 
         if time.time() - said > 30:
             said = time.time()
             torch.save(average, STATE)
-            print(f"step {step} {share:.0%} {step * batch / (said - start):.0f} pictures/s error {smooth:.4f}", flush=True)
+            print(
+                f"step {step} {share:.0%} {step * batch / (said - start):.0f} pictures/s error {smooth:.4f}",
+                flush=True,
+            )
     torch.save(average, STATE)
 
 

@@ -22,7 +22,9 @@ def load_vae() -> AutoencoderKL:
         model = AutoencoderKL(**vae.CONFIG)
         model.load_state_dict(torch.load(vae.STATE, weights_only=True))
     else:
-        model = AutoencoderKL.from_pretrained(corpus.HERE / "model", subfolder="vae", torch_dtype=torch.float32)
+        model = AutoencoderKL.from_pretrained(
+            corpus.HERE / "model", subfolder="vae", torch_dtype=torch.float32
+        )
     return model.eval().requires_grad_(False)
 
 
@@ -62,7 +64,9 @@ def build(count: int, sides: list[int], seed: int = 0, chunk: int = 64) -> None:
         pictures = [Image.fromarray(scenes.paint(s, rng)) for s in batch]
         known += batch
         for side in sides:
-            stacks[side].append(encode(np.stack([np.asarray(p.resize((side, side), Image.BOX)) for p in pictures]), model))
+            stacks[side].append(
+                encode(np.stack([np.asarray(p.resize((side, side), Image.BOX)) for p in pictures]), model)
+            )
     z = torch.cat(stacks[corpus.SIDE])
     first = corpus.CACHE / f"latents_{corpus.SIDE}.safetensors"
     # the transformer has learned these scenes' mean and spread: new ones are measured by them
@@ -73,15 +77,21 @@ def build(count: int, sides: list[int], seed: int = 0, chunk: int = 64) -> None:
     (corpus.CACHE / "scenes.json").write_text(scenes.dump(known))
     for side in sides:
         packed = pack((torch.cat(stacks[side]) - shift) * scale).half().contiguous()
-        save_file({"packed": packed, "scale": scale, "shift": shift}, corpus.CACHE / f"latents_{side}.safetensors")
-    print(f"{len(known)} pictures; scale {scale:.4f} shift {shift:.4f}; spread by channel "
-          f"{[round(float(s), 2) for s in (z * scale).std((0, 2, 3))]}")  # fmt: skip
+        save_file(
+            {"packed": packed, "scale": scale, "shift": shift}, corpus.CACHE / f"latents_{side}.safetensors"
+        )
+    print(
+        f"{len(known)} pictures; scale {scale:.4f} shift {shift:.4f}; spread by channel "
+        f"{[round(float(s), 2) for s in (z * scale).std((0, 2, 3))]}"
+    )
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=40000)
-    parser.add_argument("--sides", type=int, nargs="+", default=[corpus.SIDE], help="64 beside 128 for a first stage at 64 px")
+    parser.add_argument(
+        "--sides", type=int, nargs="+", default=[corpus.SIDE], help="64 beside 128 for a first stage at 64 px"
+    )
     o = parser.parse_args()
     torch.set_num_threads(2)
     build(o.count, o.sides)

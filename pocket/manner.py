@@ -39,7 +39,9 @@ def oil(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def sketch(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     hatch = np.sin(1.1 * (ROWS + COLUMNS)) > 0
     edges = np.asarray(Image.fromarray(picture).convert("L").filter(ImageFilter.FIND_EDGES), dtype=np.float32)
-    return np.repeat((238 - 0.55 * (255 - picture.mean(-1)) * hatch - edges)[..., None], 3, 2) + 3 * clouds(rng, 1)
+    return np.repeat((238 - 0.55 * (255 - picture.mean(-1)) * hatch - edges)[..., None], 3, 2) + 3 * clouds(
+        rng, 1
+    )
 
 
 def mosaic(picture: np.ndarray, rng: np.random.Generator, stones: int = 260) -> np.ndarray:
@@ -62,8 +64,13 @@ def woven(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 MANNERS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
-    "watercolour": watercolour, "oil painting": oil, "sketch": sketch, "mosaic": mosaic, "faded": faded, "woven": woven,
-}  # fmt: skip
+    "watercolour": watercolour,
+    "oil painting": oil,
+    "sketch": sketch,
+    "mosaic": mosaic,
+    "faded": faded,
+    "woven": woven,
+}
 
 
 def carried_out(picture: np.ndarray, manner: str, rng: np.random.Generator) -> np.ndarray:
@@ -78,7 +85,10 @@ def framed(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     top, left, thick = int(rng.integers(5, 18)), int(rng.integers(5, 24)), int(rng.integers(1, 4))
     out = np.broadcast_to(band, (SIDE, SIDE, 3)).copy()
     if rng.random() < 0.7:
-        out[np.sin(ROWS * rng.uniform(0.3, 1.2)) * np.sin(COLUMNS * rng.uniform(0.3, 1.2)) > rng.uniform(0.2, 0.7)] = pattern
+        out[
+            np.sin(ROWS * rng.uniform(0.3, 1.2)) * np.sin(COLUMNS * rng.uniform(0.3, 1.2))
+            > rng.uniform(0.2, 0.7)
+        ] = pattern
     out[top - thick : SIDE - top + thick, left - thick : SIDE - left + thick] = line
     inner = Image.fromarray(picture).resize((SIDE - 2 * left, SIDE - 2 * top), Image.BILINEAR)
     out[top : SIDE - top, left : SIDE - left] = np.asarray(inner)

@@ -29,7 +29,9 @@ def orthogonal(update: Tensor, steps: int = 3) -> Tensor:
 class Muon(torch.optim.Optimizer):
     """Momentum, then orthogonalised; parameters of one shape are orthogonalised in one batch."""
 
-    def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.01):
+    def __init__(
+        self, params: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.01
+    ):
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
@@ -56,7 +58,9 @@ class Muon(torch.optim.Optimizer):
             p.add_(direction.view(p.shape), alpha=-rate)
 
 
-def optimizers(model: nn.Module, muon: Iterable[str], lr_muon: float, lr_adam: float) -> list[torch.optim.Optimizer]:
+def optimizers(
+    model: nn.Module, muon: Iterable[str], lr_muon: float, lr_adam: float
+) -> list[torch.optim.Optimizer]:
     """Return [Muon, AdamW]; Muon takes the weights with two or more dimensions whose name holds a word of `muon`."""
     words = tuple(muon)
     named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]

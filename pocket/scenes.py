@@ -73,7 +73,16 @@ def random_scene(rng: np.random.Generator, plain: bool = False) -> Scene:
     count = int(rng.integers(2, 5)) if 0.50 < kind < 0.58 and not uncounted(names[0]) else 1
     size = str(rng.choice(("small", "big"))) if 0.58 < kind < 0.66 else ""
     way = str(rng.choice(list(manner.MANNERS))) if not plain and rng.random() < 0.35 else ""
-    return Scene(names, style, str(rng.choice(grounds)), relation, count, size, way, not plain and bool(rng.random() < 0.25))
+    return Scene(
+        names,
+        style,
+        str(rng.choice(grounds)),
+        relation,
+        count,
+        size,
+        way,
+        not plain and bool(rng.random() < 0.25),
+    )
 
 
 def places(scene: Scene, rng: np.random.Generator) -> list[tuple[str, int, float, float]]:
@@ -88,12 +97,19 @@ def places(scene: Scene, rng: np.random.Generator) -> list[tuple[str, int, float
     elif scene.count == 3:
         spots = [(one, 58, 35, 4), (one, 58, 4, 66), (one, 58, 66, 66)]
     elif len(scene.concepts) > 2 or scene.count == 4:
-        spots = [(c, 58, left, top) for c, (left, top) in zip((scene.concepts * 4)[: max(len(scene.concepts), scene.count)], CORNERS, strict=False)]
+        spots = [
+            (c, 58, left, top)
+            for c, (left, top) in zip(
+                (scene.concepts * 4)[: max(len(scene.concepts), scene.count)], CORNERS, strict=False
+            )
+        ]
     else:
         side = int(rng.uniform(*SIDES[scene.size]))
         left, top = (corpus.SIDE - side) * rng.uniform(0.4, 0.6, 2)
         return [(one, side, left, top)]
-    return [(c, side, left + dx, top + dy) for (c, side, left, top), (dx, dy) in zip(spots, shake, strict=False)]
+    return [
+        (c, side, left + dx, top + dy) for (c, side, left, top), (dx, dy) in zip(spots, shake, strict=False)
+    ]
 
 
 def paint(scene: Scene, rng: np.random.Generator) -> np.ndarray:
@@ -102,7 +118,9 @@ def paint(scene: Scene, rng: np.random.Generator) -> np.ndarray:
     canvas = corpus.ground(rng, scene.ground)
     for concept, side, left, top in places(scene, rng):
         corner = (int(np.clip(x, 0, corpus.SIDE - side)) for x in (left, top))
-        corpus.compose_one(pictures[rng.choice(by_name()[concept, scene.style])], canvas, side, *corner, False)
+        corpus.compose_one(
+            pictures[rng.choice(by_name()[concept, scene.style])], canvas, side, *corner, False
+        )
     made = canvas.clip(0, 255).astype(np.uint8)
     made = manner.framed(made, rng) if scene.frame else made
     return manner.carried_out(made, scene.manner, rng) if scene.manner else made
@@ -134,11 +152,17 @@ def things(scene: Scene, rng: np.random.Generator | None = None) -> str:
     """Return the scene's things in words; with a generator, a quarter of the names are synonyms."""
     names = [called(c, rng) for c in scene.concepts]
     if scene.count > 1:
-        return f"{COUNTS[scene.count]} {plural(names[0])}" if not uncounted(names[0]) else f"several {names[0]}"
+        return (
+            f"{COUNTS[scene.count]} {plural(names[0])}" if not uncounted(names[0]) else f"several {names[0]}"
+        )
     if scene.size:
         return f"{scene.size} {names[0]}" if uncounted(names[0]) else f"a {scene.size} {names[0]}"
     words = [noun(n) for n in names]
-    return f" {scene.relation} ".join(words) if len(words) == 2 else ", ".join(words[:-1]) + " and " * (len(words) > 1) + words[-1]
+    return (
+        f" {scene.relation} ".join(words)
+        if len(words) == 2
+        else ", ".join(words[:-1]) + " and " * (len(words) > 1) + words[-1]
+    )
 
 
 def called(concept: str, rng: np.random.Generator | None) -> str:
@@ -149,8 +173,13 @@ def called(concept: str, rng: np.random.Generator | None) -> str:
 def where(ground: str) -> str:
     if ground in corpus.COLOURS:
         return f"on {noun(ground)} background"
-    return {"garden": "in a garden", "sea": "by the sea", "desert": "in the desert",
-            "night sky": "at night", "room": "in a room"}[ground]  # fmt: skip
+    return {
+        "garden": "in a garden",
+        "sea": "by the sea",
+        "desert": "in the desert",
+        "night sky": "at night",
+        "room": "in a room",
+    }[ground]
 
 
 def carriage(scene: Scene) -> str:
@@ -161,7 +190,12 @@ def carriage(scene: Scene) -> str:
 def made_up(rng: np.random.Generator) -> str:
     """Return a word that means nothing, in the manner of trigger words; three in ten begin as a known word does, as mugh4l."""
     known = str(rng.choice(vocabulary())).split()[0] if rng.random() < 0.3 else ""
-    return known + "".join(rng.choice(list("abcdefghijklmnopqrstuvwxyz0123456789"), int(rng.integers(1, 4) if known else rng.integers(4, 9))))
+    return known + "".join(
+        rng.choice(
+            list("abcdefghijklmnopqrstuvwxyz0123456789"),
+            int(rng.integers(1, 4) if known else rng.integers(4, 9)),
+        )
+    )
 
 
 def caption(scene: Scene, rng: np.random.Generator, strange: float = 0.0) -> str:
@@ -198,7 +232,13 @@ def write_sample_text(count: int = 4000) -> list[str]:
     """Return captions that name every concept, and the painters' captions' words, to train tokenizers on."""
     rng = np.random.default_rng(0)
     lines = [caption(random_scene(rng), rng) for _ in range(count)]
-    lines += [word for c in vocabulary() for name in (c, *corpus.synonyms()[c]) for word in (noun(name), plural(name)) for _ in range(3)]
+    lines += [
+        word
+        for c in vocabulary()
+        for name in (c, *corpus.synonyms()[c])
+        for word in (noun(name), plural(name))
+        for _ in range(3)
+    ]
     return lines
 
 
@@ -208,4 +248,3 @@ def dump(scenes: list[Scene]) -> str:
 
 def restore(text: str) -> list[Scene]:
     return [Scene(**{**s, "concepts": tuple(s["concepts"])}) for s in json.loads(text)]
-

@@ -32,7 +32,9 @@ GUIDANCE = 3.5
 def sigmas(pipe: FluxPipeline) -> Tensor:
     """Return the noise levels that FluxPipeline passes in STEPS steps at 128 px, the last 0, (STEPS + 1,)."""
     told = pipe.scheduler.config
-    shift = calculate_shift(64, told.base_image_seq_len, told.max_image_seq_len, told.base_shift, told.max_shift)
+    shift = calculate_shift(
+        64, told.base_image_seq_len, told.max_image_seq_len, told.base_shift, told.max_shift
+    )
     pipe.scheduler.set_timesteps(sigmas=np.linspace(1, 1 / STEPS, STEPS), mu=shift)
     return pipe.scheduler.sigmas.clone()
 
@@ -50,9 +52,16 @@ class Drawer:
 
     def velocity(self, noisy: Tensor, sigma: Tensor, words: tuple[Tensor, Tensor]) -> Tensor:
         with torch.autocast("cpu", FAST, enabled=FAST != torch.float32):
-            return self.net(hidden_states=noisy, timestep=sigma, guidance=torch.full_like(sigma, GUIDANCE),
-                            pooled_projections=words[1], encoder_hidden_states=words[0], txt_ids=torch.zeros(LONGEST, 3),
-                            img_ids=flow.image_ids(corpus.SIDE), return_dict=False)[0].float()  # fmt: skip
+            return self.net(
+                hidden_states=noisy,
+                timestep=sigma,
+                guidance=torch.full_like(sigma, GUIDANCE),
+                pooled_projections=words[1],
+                encoder_hidden_states=words[0],
+                txt_ids=torch.zeros(LONGEST, 3),
+                img_ids=flow.image_ids(corpus.SIDE),
+                return_dict=False,
+            )[0].float()
 
 
 @torch.no_grad()
@@ -80,7 +89,10 @@ def train(minutes: float, count: int, rank: int, batch: int, rate: float, seed: 
     captions = [scenes.caption(scenes.random_scene(rng), rng) for _ in range(count)]
     start = time.time()
     seen = curves(drawer, levels, captions, seed)
-    print(f"{count} curves in {time.time() - start:.0f} s, levels {[round(float(s), 3) for s in levels]}", flush=True)
+    print(
+        f"{count} curves in {time.time() - start:.0f} s, levels {[round(float(s), 3) for s in levels]}",
+        flush=True,
+    )
     drawer.net.requires_grad_(False)
     drawer.net.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=list(TARGETS)))
     learned = [p for p in drawer.net.parameters() if p.requires_grad]
@@ -94,7 +106,9 @@ def train(minutes: float, count: int, rank: int, batch: int, rate: float, seed: 
         ways = seen[picks].float()
         here, there = ways[torch.arange(batch), part], ways[torch.arange(batch), part + 1]
         made = drawer.velocity(here, high, drawer.words([captions[i] for i in picks]))
-        missed = (here + (low - high)[:, None, None] * made - there).square().mean((1, 2)) / (high - low).square()
+        missed = (here + (low - high)[:, None, None] * made - there).square().mean((1, 2)) / (
+            high - low
+        ).square()
         missed.mean().backward()
         torch.nn.utils.clip_grad_norm_(learned, 1.0)
         opt.step()
@@ -103,7 +117,10 @@ def train(minutes: float, count: int, rank: int, batch: int, rate: float, seed: 
         step += 1
         if time.time() - said > 30:
             said = time.time()
-            print(f"step {step} {share:.0%} {step * batch / (said - start):.0f} pictures/s error {smooth:.4f}", flush=True)
+            print(
+                f"step {step} {share:.0%} {step * batch / (said - start):.0f} pictures/s error {smooth:.4f}",
+                flush=True,
+            )
     state = {k: v.half() for k, v in get_peft_model_state_dict(drawer.net).items()}
     FluxPipeline.save_lora_weights(FOLDER, transformer_lora_layers=state)
     write_sums(FOLDER)

@@ -35,7 +35,15 @@ from pocket.muon import FAST, optimizers, set_rates
 STATE = corpus.CACHE / "text.pt"
 HEADS = corpus.CACHE / "text_heads.pt"
 JOINT = corpus.CACHE / "flow.pt"  # where `python -m pocket.flow` leaves them, trained on with the transformer
-MATRICES = ("SelfAttention.q", "SelfAttention.k", "SelfAttention.v", "SelfAttention.o", "DenseReluDense", "self_attn", "mlp.fc")
+MATRICES = (
+    "SelfAttention.q",
+    "SelfAttention.k",
+    "SelfAttention.v",
+    "SelfAttention.o",
+    "DenseReluDense",
+    "self_attn",
+    "mlp.fc",
+)
 WIDTH = 256
 CODE = 384  # numbers that stand for a picture while CLIP's encoder learns
 REGISTERS = 16  # tokens behind every caption, one for each 32 px square of the picture, row by row
@@ -51,12 +59,20 @@ def text_lines() -> list[str]:
 
 
 def clip_tokenizer() -> CLIPTokenizer:
-    raw = Tokenizer(models.BPE(end_of_word_suffix="</w>", continuing_subword_prefix="", unk_token="<|endoftext|>"))
+    raw = Tokenizer(
+        models.BPE(end_of_word_suffix="</w>", continuing_subword_prefix="", unk_token="<|endoftext|>")
+    )
     raw.normalizer = normalizers.Lowercase()
-    raw.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.ByteLevel(False)])
+    raw.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Whitespace(), pre_tokenizers.ByteLevel(False)]
+    )
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    raw.train_from_iterator(text_lines(), trainers.BpeTrainer(
-        vocab_size=1500, end_of_word_suffix="</w>", initial_alphabet=alphabet, show_progress=False))  # fmt: skip
+    raw.train_from_iterator(
+        text_lines(),
+        trainers.BpeTrainer(
+            vocab_size=1500, end_of_word_suffix="</w>", initial_alphabet=alphabet, show_progress=False
+        ),
+    )
     parts = json.loads(raw.to_str())["model"]
     pieces = alphabet + [a + "</w>" for a in alphabet] + ["".join(m) for m in parts["merges"]]
     vocab = {piece: index for index, piece in enumerate(dict.fromkeys(pieces))}
@@ -79,8 +95,14 @@ def t5_tokenizer() -> PreTrainedTokenizerFast:
     inner.add_special_tokens(marks)
     ends = [(mark, inner.token_to_id(mark)) for mark in ("</s>", *marks)]
     inner.post_processor = TemplateProcessing(single=" ".join(("$A", "</s>", *marks)), special_tokens=ends)
-    return PreTrainedTokenizerFast(tokenizer_object=inner, pad_token="<pad>", eos_token="</s>", unk_token="<unk>",
-                                   additional_special_tokens=marks, model_max_length=512)  # fmt: skip
+    return PreTrainedTokenizerFast(
+        tokenizer_object=inner,
+        pad_token="<pad>",
+        eos_token="</s>",
+        unk_token="<unk>",
+        additional_special_tokens=marks,
+        model_max_length=512,
+    )
 
 
 def kept_tokenizers() -> tuple[CLIPTokenizer, PreTrainedTokenizerFast]:
@@ -99,21 +121,48 @@ class Texts(nn.Module):
         super().__init__()
         self.clip_tokenizer, self.t5_tokenizer = kept_tokenizers()
         pieces = len(self.clip_tokenizer)
-        self.clip = CLIPTextModel(CLIPTextConfig(
-            vocab_size=pieces, hidden_size=WIDTH, intermediate_size=WIDTH, num_hidden_layers=2, num_attention_heads=4,
-            max_position_embeddings=77, projection_dim=WIDTH, bos_token_id=pieces - 2, eos_token_id=pieces - 1))  # fmt: skip
-        self.t5 = T5EncoderModel(T5Config(
-            vocab_size=len(self.t5_tokenizer), d_model=WIDTH, d_kv=64, d_ff=3 * WIDTH, num_layers=3, num_heads=4,
-            feed_forward_proj="gated-gelu", dropout_rate=0.0))  # fmt: skip
+        self.clip = CLIPTextModel(
+            CLIPTextConfig(
+                vocab_size=pieces,
+                hidden_size=WIDTH,
+                intermediate_size=WIDTH,
+                num_hidden_layers=2,
+                num_attention_heads=4,
+                max_position_embeddings=77,
+                projection_dim=WIDTH,
+                bos_token_id=pieces - 2,
+                eos_token_id=pieces - 1,
+            )
+        )
+        self.t5 = T5EncoderModel(
+            T5Config(
+                vocab_size=len(self.t5_tokenizer),
+                d_model=WIDTH,
+                d_kv=64,
+                d_ff=3 * WIDTH,
+                num_layers=3,
+                num_heads=4,
+                feed_forward_proj="gated-gelu",
+                dropout_rate=0.0,
+            )
+        )
         nn.init.normal_(self.t5.shared.weight, std=0.05)  # T5's own 1.0 would take hundreds of steps to move
 
     def forward(self, captions: list[str], length: int = LONGEST) -> tuple[Tensor, Tensor, Tensor]:
         """Return T5's states (n, length, WIDTH), CLIP's pooled vector (n, WIDTH), and the registers' states (n, REGISTERS, WIDTH)."""
-        pieces = self.clip_tokenizer(captions, padding="longest", truncation=True, return_tensors="pt").input_ids
-        words = self.t5_tokenizer(captions, padding="max_length", max_length=length, truncation=True, return_tensors="pt")
+        pieces = self.clip_tokenizer(
+            captions, padding="longest", truncation=True, return_tensors="pt"
+        ).input_ids
+        words = self.t5_tokenizer(
+            captions, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
+        )
         states = self.t5(words.input_ids)[0]
         first = self.t5_tokenizer.convert_tokens_to_ids("<r0>")
-        return states, self.clip(pieces).pooler_output, states[words.input_ids >= first].unflatten(0, (-1, REGISTERS))
+        return (
+            states,
+            self.clip(pieces).pooler_output,
+            states[words.input_ids >= first].unflatten(0, (-1, REGISTERS)),
+        )
 
 
 def picture_codes(count: int = 10000) -> Tensor:
@@ -131,7 +180,9 @@ def known_weights() -> dict[str, Tensor]:
     """Return the encoders' weights from whichever stage ran last, {} before the first."""
     if JOINT.exists() and (not STATE.exists() or JOINT.stat().st_mtime > STATE.stat().st_mtime):
         both = torch.load(JOINT, weights_only=True)["average"]
-        return {name.removeprefix("texts."): value for name, value in both.items() if name.startswith("texts.")}
+        return {
+            name.removeprefix("texts."): value for name, value in both.items() if name.startswith("texts.")
+        }
     return torch.load(STATE, weights_only=True) if STATE.exists() else {}
 
 
@@ -151,14 +202,21 @@ def learners(model: Texts, heads: nn.ModuleList, peak: float) -> list[torch.opti
 
     T5 does not scale its logits down: Muon would drive its attention into the corners, so queries and keys get AdamW.
     """
-    asking = [p for name, p in model.t5.named_parameters() if name.endswith(("Attention.q.weight", "Attention.k.weight"))]
+    asking = [
+        p
+        for name, p in model.t5.named_parameters()
+        if name.endswith(("Attention.q.weight", "Attention.k.weight"))
+    ]
     for p in asking:
         p.requires_grad_(False)
     opts = optimizers(model, MATRICES, peak, 0.1 * peak)
     for p in asking:
         p.requires_grad_(True)
-    return [*opts, torch.optim.AdamW(asking, lr=0.025 * peak, betas=(0.9, 0.98), weight_decay=0.0),
-            torch.optim.AdamW(heads.parameters(), lr=0.1 * peak, betas=(0.9, 0.98), weight_decay=0.01)]  # fmt: skip
+    return [
+        *opts,
+        torch.optim.AdamW(asking, lr=0.025 * peak, betas=(0.9, 0.98), weight_decay=0.0),
+        torch.optim.AdamW(heads.parameters(), lr=0.1 * peak, betas=(0.9, 0.98), weight_decay=0.01),
+    ]
 
 
 def turn(step: int, every: np.ndarray, short: np.ndarray, many: np.ndarray) -> tuple[int, float, np.ndarray]:
@@ -188,7 +246,14 @@ def train(minutes: float, peak: float, seed: int = 0, batch: int = 192) -> None:
         set_rates(opts, min(1, (step + 1) / 50, 1.5 * (1.01 - share)))
         length, strange, among = turn(step, every, short, many)
         picks = rng.choice(among, batch)
-        loss = guess(model, heads, [scenes.caption(known[i], rng, strange) for i in picks], length, packed[picks], codes[picks])
+        loss = guess(
+            model,
+            heads,
+            [scenes.caption(known[i], rng, strange) for i in picks],
+            length,
+            packed[picks],
+            codes[picks],
+        )
         loss.sum().backward()
         for opt in opts:
             opt.step()
@@ -196,21 +261,37 @@ def train(minutes: float, peak: float, seed: int = 0, batch: int = 192) -> None:
         step += 1
         with torch.no_grad():
             names, values = zip(*model.state_dict().items(), strict=True)
-            torch._foreach_lerp_([average[n] for n in names], list(values), 1 - min(0.998, step / (step + 20)))
+            torch._foreach_lerp_(
+                [average[n] for n in names], list(values), 1 - min(0.998, step / (step + 20))
+            )
         if time.time() - said > 60:
             said = time.time()
             torch.save(average, STATE)
             torch.save(heads.state_dict(), HEADS)
             with torch.no_grad(), torch.compiler.set_stance("force_eager"):
-                unseen = [guess(model, heads, [scenes.clear_caption(known[i]) for i in rows], LONGEST, packed[rows], codes[rows])
-                          for rows in (held[alone], held[~alone])]  # fmt: skip
-            print(f"step {step} {share:.0%} {step * batch / (said - start):.0f} captions/s held-out, one thing {unseen[0].tolist()} "
-                  f"several {unseen[1].tolist()}", flush=True)
+                unseen = [
+                    guess(
+                        model,
+                        heads,
+                        [scenes.clear_caption(known[i]) for i in rows],
+                        LONGEST,
+                        packed[rows],
+                        codes[rows],
+                    )
+                    for rows in (held[alone], held[~alone])
+                ]
+            print(
+                f"step {step} {share:.0%} {step * batch / (said - start):.0f} captions/s held-out, one thing {unseen[0].tolist()} "
+                f"several {unseen[1].tolist()}",
+                flush=True,
+            )
     torch.save(average, STATE)
     torch.save(heads.state_dict(), HEADS)
 
 
-def guess(model: Texts, heads: nn.ModuleList, captions: list[str], length: int, packed: Tensor, codes: Tensor) -> Tensor:
+def guess(
+    model: Texts, heads: nn.ModuleList, captions: list[str], length: int, packed: Tensor, codes: Tensor
+) -> Tensor:
     """Return the squared errors of T5's and CLIP's forecasts, (2,); 1.0 is knowing nothing."""
     with torch.autocast("cpu", FAST, enabled=FAST != torch.float32):
         words = model(captions, length)
@@ -220,8 +301,12 @@ def guess(model: Texts, heads: nn.ModuleList, captions: list[str], length: int, 
 def forecast_error(words: tuple[Tensor, ...], heads: nn.ModuleList, packed: Tensor, codes: Tensor) -> Tensor:
     """Return what `guess` does, of encoded words."""
     _, pooled, registers = words
-    return torch.stack([(heads[0](registers) - squares(packed).float()).square().mean(),
-                        (heads[1](pooled) - codes).square().mean()])  # fmt: skip
+    return torch.stack(
+        [
+            (heads[0](registers) - squares(packed).float()).square().mean(),
+            (heads[1](pooled) - codes).square().mean(),
+        ]
+    )
 
 
 if __name__ == "__main__":

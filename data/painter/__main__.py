@@ -11,11 +11,16 @@ from PIL import Image
 
 from .album import ALBUM, Piece, paint
 
-# Rows of points read better than one number a line.
-# fmt: off
-
 COLUMNS = (
-    "file_name", "split", "title", "caption", "maker", "date", "licence", "source", "sha256",
+    "file_name",
+    "split",
+    "title",
+    "caption",
+    "maker",
+    "date",
+    "licence",
+    "source",
+    "sha256",
 )
 
 

@@ -13,9 +13,6 @@ from . import scenes_land as country
 from .ink import Ink
 from .page import Margin, Page
 
-# Rows of points read better than one number a line.
-# fmt: off
-
 
 @dataclass(frozen=True)
 class Piece:
@@ -57,7 +54,7 @@ MARGINS = {
                     "#ecd08a"),
     "tea": Margin("#c9a873", "sprays", ("cream", "brick", "lapis", "yellow"), "#4d5c35",
                   sides=(48, 54, 64)),
-}
+}  # fmt: skip
 
 ALBUM = (
     Piece("train", "01_prince_on_elephant", "Prince on an elephant",
@@ -106,7 +103,7 @@ ALBUM = (
           "a big red tent in front of mountains with three men", "tea", country.mountain_camp),
     Piece("held_out", "22_palace_in_hills", "House in the mountains",
           "a white house in the mountains by a pond with ducks", "peach", country.hill_palace),
-)
+)  # fmt: skip
 
 
 def paint(piece: Piece, scale: float, seed: int) -> np.ndarray:

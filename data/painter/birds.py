@@ -7,9 +7,6 @@ import math
 from .ink import Ink
 from .shapes import join, limb, oval, polygon, smooth
 
-# Rows of points read better than one number a line.
-# fmt: off
-
 
 def _eye_feather(ink: Ink, x: float, y: float, r: float) -> None:
     for size, name in ((1.0, "gold"), (0.78, "emerald"), (0.55, "turquoise"), (0.36, "lapis")):
@@ -25,14 +22,15 @@ def peacock(ink: Ink, spread: bool = False) -> None:
     for x in (-4, 6):
         ink.line([(x, -30), (x + 2, -14), (x, -1), (x + 8, 0)], 1.7, "#6b5a3a", taper=False)
         ink.line([(x, -1), (x - 4, 0)], 1.4, "#6b5a3a", taper=False)
-    body = smooth([(30, -100), (37, -98), (38, -91), (33, -84), (31, -70), (30, -52), (20, -34),
-                   (0, -26), (-20, -32), (-24, -44), (-6, -54), (12, -62), (20, -76), (24, -92)])
+    body = smooth([
+        (30, -100), (37, -98), (38, -91), (33, -84), (31, -70), (30, -52), (20, -34), (0, -26),
+        (-20, -32), (-24, -44), (-6, -54), (12, -62), (20, -76), (24, -92),
+    ])  # fmt: skip
     ink.paint(body, "lapis", shade=0.5, line=1.2)
     with ink.inside(body):
         for i in range(7):
             for j in range(5):
-                ink.stroke(oval(22 - 7 * i + 3 * (j % 2), -36 - 7 * j, 3.6), "turquoise", 0.8,
-                           alpha=0.7)
+                ink.stroke(oval(22 - 7 * i + 3 * (j % 2), -36 - 7 * j, 3.6), "turquoise", 0.8, alpha=0.7)
     wing = smooth([(18, -50), (10, -36), (-12, -30), (-30, -38), (-14, -50), (4, -56)])
     ink.paint(wing, "tan", shade=0.4, line=1.0)
     for i in range(5):
@@ -46,8 +44,10 @@ def peacock(ink: Ink, spread: bool = False) -> None:
 
 
 def _train(ink: Ink) -> None:
-    train = smooth([(-6, -54), (-40, -46), (-90, -26), (-134, -6), (-140, 6), (-124, 10), (-80, 4),
-                    (-36, -16), (-6, -30)])
+    train = smooth([
+        (-6, -54), (-40, -46), (-90, -26), (-134, -6), (-140, 6), (-124, 10), (-80, 4), (-36, -16),
+        (-6, -30),
+    ])  # fmt: skip
     ink.paint(train, "green", shade=0.5, line=1.2)
     with ink.inside(train):
         for i in range(26):
@@ -61,9 +61,9 @@ def _train(ink: Ink) -> None:
 
 
 def _fan(ink: Ink) -> None:
-    disc = smooth([(math.cos(a * 0.2) * 92 - 2, -48 - math.sin(a * 0.2) * 92) for a in range(-1,
-                                                                                             18)]
-                  + [(0, -30)])
+    disc = smooth(
+        [(math.cos(a * 0.2) * 92 - 2, -48 - math.sin(a * 0.2) * 92) for a in range(-1, 18)] + [(0, -30)]
+    )
     ink.paint(disc, "green", shade=0.4, line=1.2)
     with ink.inside(disc):
         for i in range(41):
@@ -78,8 +78,7 @@ def _fan(ink: Ink) -> None:
 
 def bird(ink: Ink, name: str = "red", flying: bool = False) -> None:
     """Paint a small bird facing right, about 24 long, feet or belly at (0, 0)."""
-    body = smooth([(12, -15), (10, -8), (2, -2), (-8, -4), (-22, -2), (-10, -10), (2, -15),
-                   (7, -18)])
+    body = smooth([(12, -15), (10, -8), (2, -2), (-8, -4), (-22, -2), (-10, -10), (2, -15), (7, -18)])
     if flying:
         far = smooth([(0, -13), (6, -14), (8, -28), (16, -42), (2, -36), (-4, -24)])
         ink.paint(far, name, shift=-0.3, line=0.8)
@@ -88,12 +87,10 @@ def bird(ink: Ink, name: str = "red", flying: bool = False) -> None:
             ink.line([(x, -4), (x, 1)], 0.9, taper=False)
     ink.paint(body, name, shade=0.45, line=0.9)
     if flying:
-        wing = smooth([(6, -13), (-2, -6), (-12, -12), (-20, -28), (-26, -42), (-12, -36),
-                       (0, -24)])
+        wing = smooth([(6, -13), (-2, -6), (-12, -12), (-20, -28), (-26, -42), (-12, -36), (0, -24)])
         ink.paint(wing, name, shift=-0.15, line=0.9, shade=0.5)
         for i in range(4):
-            ink.line([(-1 - 3 * i, -11), (-8 - 3 * i, -22), (-22 + i, -36 + 3 * i)], 0.6, name,
-                     0.9, -0.5)
+            ink.line([(-1 - 3 * i, -11), (-8 - 3 * i, -22), (-22 + i, -36 + 3 * i)], 0.6, name, 0.9, -0.5)
     else:
         ink.paint(smooth([(2, -11), (-3, -5), (-16, -4), (-8, -10)]), name, shift=-0.35, line=0.6)
     ink.fill(polygon([(12, -15.5), (16.5, -13.5), (11.5, -12.5)]), "saffron")
@@ -102,8 +99,10 @@ def bird(ink: Ink, name: str = "red", flying: bool = False) -> None:
 
 def falcon(ink: Ink) -> None:
     """Paint a hooded-hunter falcon facing right, feet at (0, 0), about 24 tall."""
-    body = smooth([(5, -23), (9, -20), (8, -14), (7, -6), (1, 0), (-5, 4), (-9, 12), (-12, 10),
-                   (-9, -4), (-5, -16), (0, -23)])
+    body = smooth([
+        (5, -23), (9, -20), (8, -14), (7, -6), (1, 0), (-5, 4), (-9, 12), (-12, 10), (-9, -4), (-5, -16),
+        (0, -23),
+    ])  # fmt: skip
     ink.paint(body, "cream", shade=0.4, line=1.0)
     ink.paint(smooth([(0, -17), (-3, -4), (-10, 9), (-9, -4), (-5, -15)]), "slate", line=0.7)
     with ink.inside(body):
@@ -115,13 +114,10 @@ def falcon(ink: Ink) -> None:
 
 def duck(ink: Ink, name: str = "ochre") -> None:
     """Paint a swimming duck facing right with its waterline at y=0, about 34 long."""
-    body = smooth([(12, -10), (16, -4), (12, 1), (-8, 2), (-17, -3), (-21, -9), (-12, -9),
-                   (-2, -12)])
+    body = smooth([(12, -10), (16, -4), (12, 1), (-8, 2), (-17, -3), (-21, -9), (-12, -9), (-2, -12)])
     ink.paint(body, name, shade=0.45, line=1.0)
-    ink.paint(smooth([(6, -9), (2, -3), (-10, -3), (-17, -8), (-6, -10)]), "white", line=0.7,
-              shade=0.4)
-    neck = smooth([(9, -8), (9, -16), (12, -22), (18, -22), (20, -18), (16, -14), (16, -6),
-                   (12, -4)])
+    ink.paint(smooth([(6, -9), (2, -3), (-10, -3), (-17, -8), (-6, -10)]), "white", line=0.7, shade=0.4)
+    neck = smooth([(9, -8), (9, -16), (12, -22), (18, -22), (20, -18), (16, -14), (16, -6), (12, -4)])
     ink.paint(neck, "emerald", shade=0.4, line=0.9)
     ink.fill(polygon([(19, -20), (26, -17), (19, -16)]), "saffron")
     ink.fill(oval(16.6, -19, 1.1), "white")

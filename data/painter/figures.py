@@ -12,9 +12,6 @@ from .ink import Ink, Pattern
 from .ornament import stripes
 from .shapes import Point, join, limb, oval, polygon, rect, smooth
 
-# Rows of points read better than one number a line.
-# fmt: off
-
 # Arm poses: elbow and hand, seen from the shoulder at (0, 0), figure facing right.
 POSES: dict[str, tuple[Point, Point]] = {
     "down": ((-3, 24), (5, 44)), "hold": ((3, 24), (25, 13)), "raise": ((12, 20), (31, -2)),
@@ -22,7 +19,7 @@ POSES: dict[str, tuple[Point, Point]] = {
     "chest": ((2, 24), (18, 8)), "back": ((-17, 17), (-6, 36)), "draw": ((-17, -7), (9, -4)),
     "reach": ((22, 4), (47, -4)), "strum": ((0, 25), (22, 28)), "rein": ((5, 24), (27, 25)),
     "swing": ((-14, -14), (-6, -40)),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,8 +48,7 @@ class Person:
 def hand(ink: Ink, x: float, y: float, skin: str, turn: float) -> None:
     """Paint a small closed hand whose fingers point along `turn` degrees."""
     with ink.at(x, y, turn=turn):
-        palm = smooth([(-3, -2.4), (1, -3), (5, -2.6), (7.2, -1), (6.6, 1.2), (3.4, 2.6),
-                       (-3, 2.2)])
+        palm = smooth([(-3, -2.4), (1, -3), (5, -2.6), (7.2, -1), (6.6, 1.2), (3.4, 2.6), (-3, 2.2)])
         ink.paint(palm, skin, line=0.8, shade=0.3)
         for dy in (-0.9, 0.6):
             ink.line([(3.2, dy), (6.6, dy * 0.8)], 0.45, "#7c4a30")
@@ -91,8 +87,10 @@ def arm(ink: Ink, shoulder: Point, pose: str, person: Person) -> Point:
 def torso(ink: Ink, person: Person) -> None:
     """Paint the fitted bodice from waist (0, 0) to neck (0, -36), with lapel and necklaces."""
     dress = person.dress
-    body = smooth([(-11, 3), (-13, -12), (-16, -26), (-13, -33), (-5, -37), (5, -37), (13, -31),
-                   (16, -20), (14, -8), (11, 3), (0, 5)])
+    body = smooth([
+        (-11, 3), (-13, -12), (-16, -26), (-13, -33), (-5, -37), (5, -37), (13, -31), (16, -20), (14, -8),
+        (11, 3), (0, 5),
+    ])  # fmt: skip
     ink.paint(body, dress.robe, pattern=dress.pattern, shade=0.4)
     if person.look.wear != "veil":
         ink.line([(7, -37), (2, -24), (-10, -8)], 0.9, dress.robe, 0.9, -0.5)
@@ -124,8 +122,13 @@ def _skirt_folds(ink: Ink, path: skia.Path, waist: Point, hem: list[Point], name
     with ink.inside(path):
         for i, (x, y) in enumerate(hem):
             bend = (waist[0] + (x - waist[0]) * 0.42, waist[1] + (y - waist[1]) * 0.5)
-            ink.line([(waist[0] + (x - waist[0]) * 0.16, waist[1] + 4), bend, (x, y)], 0.85, name,
-                     0.8, -0.42 if i % 2 else -0.3)
+            ink.line(
+                [(waist[0] + (x - waist[0]) * 0.16, waist[1] + 4), bend, (x, y)],
+                0.85,
+                name,
+                0.8,
+                -0.42 if i % 2 else -0.3,
+            )
 
 
 def standing(ink: Ink, person: Person, stride: float = 0.0, long: bool = False) -> dict[str, Point]:
@@ -136,17 +139,20 @@ def standing(ink: Ink, person: Person, stride: float = 0.0, long: bool = False) 
         ink.paint(leg, dress.legs, shift=shade, shade=0.4)
         for y in (-10, -13, -16):
             ink.line([(dx - 3.5, y), (dx + 4, y + 1)], 0.5, dress.legs, 0.8, -0.4)
-        shoe = smooth([(dx - 5, -1), (dx - 5, -7), (dx, -8), (dx + 6, -4), (dx + 13, -4.5),
-                       (dx + 15, -7), (dx + 14.5, -1.5), (dx + 6, 0.4)])
+        shoe = smooth([
+            (dx - 5, -1), (dx - 5, -7), (dx, -8), (dx + 6, -4), (dx + 13, -4.5), (dx + 15, -7),
+            (dx + 14.5, -1.5), (dx + 6, 0.4),
+        ])  # fmt: skip
         ink.paint(shoe, dress.boots, shift=shade, line=1.0, shade=0.3)
     foot = -7 if long else -30
     wide = 29 + abs(stride) * 0.8
     with ink.at(0, -82):
         hands = {"far": arm(ink, (6, -29), person.far, person)}
-    hem = [(-wide, foot - 3), (-wide * 0.62, foot + 2), (-wide * 0.25, foot - 1),
-           (wide * 0.15, foot + 3), (wide * 0.55, foot), (wide * 0.98, foot - 3)]
-    skirt = smooth([(11, -84), (15, -68), (22, -48), *hem[::-1], (-22, -50), (-15, -70),
-                    (-11, -84)])
+    hem = [
+        (-wide, foot - 3), (-wide * 0.62, foot + 2), (-wide * 0.25, foot - 1), (wide * 0.15, foot + 3),
+        (wide * 0.55, foot), (wide * 0.98, foot - 3),
+    ]  # fmt: skip
+    skirt = smooth([(11, -84), (15, -68), (22, -48), *hem[::-1], (-22, -50), (-15, -70), (-11, -84)])
     if dress.sheer:
         ink.fill(skirt, dress.robe, alpha=0.72)
         ink.contour(skirt, 1.2)
@@ -222,5 +228,6 @@ def cushion(ink: Ink, x: float, y: float, w: float, h: float, name: str) -> None
     """Paint a round bolster with gold ends standing behind a seated person."""
     body = join(rect(x - w / 2, y - h, w, h, h * 0.45), oval(x, y - h * 0.6, w * 0.42, h * 0.55))
     ink.paint(body, name, shade=0.5)
-    ink.line([(x - w * 0.4, y - h * 0.3), (x, y - h * 0.18), (x + w * 0.4, y - h * 0.3)], 1.4,
-             "gold", taper=False)
+    ink.line(
+        [(x - w * 0.4, y - h * 0.3), (x, y - h * 0.18), (x + w * 0.4, y - h * 0.3)], 1.4, "gold", taper=False
+    )

@@ -6,9 +6,6 @@ from .ink import Ink, Pattern
 from .ornament import buti
 from .shapes import Point, common, join, limb, oval, smooth
 
-# Rows of points read better than one number a line.
-# fmt: off
-
 # Leg centre lines from body to hoof: near fore, far fore, near hind, far hind.
 GAITS: dict[str, list[list[Point]]] = {
     "walk": [
@@ -27,18 +24,16 @@ GAITS: dict[str, list[list[Point]]] = {
 FORE = [30, 19, 11.5, 7.5, 8]
 HIND = [58, 31, 13.5, 8.5, 8]
 BODY: list[Point] = [
-    (96, -224), (107, -218), (116, -200), (124, -184), (130, -174), (129, -165), (122, -161),
-    (114, -164), (106, -172), (95, -180), (91, -174), (93, -155), (100, -134), (96, -112),
-    (78, -92), (40, -82), (-10, -82), (-46, -90), (-66, -92), (-88, -108), (-98, -130),
-    (-90, -150), (-70, -160), (-45, -161), (-12, -150), (16, -150), (34, -163), (48, -188),
-    (66, -214), (84, -226),
-]
+    (96, -224), (107, -218), (116, -200), (124, -184), (130, -174), (129, -165), (122, -161), (114, -164),
+    (106, -172), (95, -180), (91, -174), (93, -155), (100, -134), (96, -112), (78, -92), (40, -82),
+    (-10, -82), (-46, -90), (-66, -92), (-88, -108), (-98, -130), (-90, -150), (-70, -160), (-45, -161),
+    (-12, -150), (16, -150), (34, -163), (48, -188), (66, -214), (84, -226),
+]  # fmt: skip
 
 
 def _hoof(ink: Ink, foot: Point, turn: float) -> None:
     with ink.at(*foot, turn=turn):
-        ink.paint(smooth([(-4, -3), (4, -3), (8, 5), (-5, 5)], tension=0.5), "#4a3a30", line=0.9,
-                  shade=0.2)
+        ink.paint(smooth([(-4, -3), (4, -3), (8, 5), (-5, 5)], tension=0.5), "#4a3a30", line=0.9, shade=0.2)
 
 
 def _mane(ink: Ink, name: str) -> None:
@@ -61,9 +56,11 @@ def _tail(ink: Ink, name: str, gait: str) -> None:
 
 def _head(ink: Ink, coat: str, dark: str) -> None:
     for x in (90, 97):
-        ink.paint(smooth([(x - 1, -220), (x - 3, -229), (x + 3, -238), (x + 7, -229),
-                          (x + 6, -218)]),
-                  coat, line=0.9)
+        ink.paint(
+            smooth([(x - 1, -220), (x - 3, -229), (x + 3, -238), (x + 7, -229), (x + 6, -218)]),
+            coat,
+            line=0.9,
+        )
     eye = smooth([(104, -204), (109, -207), (113, -202), (108, -200)])
     ink.fill(eye, "black")
     ink.line([(102, -205), (109, -209), (115, -202)], 0.9)
@@ -74,8 +71,11 @@ def _head(ink: Ink, coat: str, dark: str) -> None:
 
 
 def _bridle(ink: Ink) -> None:
-    for strap in ([(97, -221), (101, -200), (110, -174)], [(113, -176), (119, -186), (124, -186)],
-                  [(99, -207), (107, -210), (113, -207)]):
+    for strap in (
+        [(97, -221), (101, -200), (110, -174)],
+        [(113, -176), (119, -186), (124, -186)],
+        [(99, -207), (107, -210), (113, -207)],
+    ):
         ink.line(strap, 2.2, "brick", taper=False)
         ink.line(strap, 1.0, "gold", taper=False)
     ink.line([(121, -166), (92, -164), (50, -166), (28, -176)], 1.5, "brick", taper=False)
@@ -84,8 +84,7 @@ def _bridle(ink: Ink) -> None:
         ink.fill(oval(87 + 8 * t, -172 + 46 * t + 3 * t * t, 2.3), "gold")
     ink.line([(94, -126), (60, -120), (30, -124)], 3.0, "red", taper=False)
     ink.line([(94, -126), (60, -120), (30, -124)], 1.2, "gold", taper=False)
-    ink.paint(smooth([(84, -176), (90, -172), (92, -150), (86, -142), (82, -158)]), "white",
-              line=0.7)
+    ink.paint(smooth([(84, -176), (90, -172), (92, -150), (86, -142), (82, -158)]), "white", line=0.7)
     ink.paint(oval(87, -140, 3.4, 4.6), "red", line=0.6, shade=0.2)
     ink.line([(96, -226), (97, -240), (94, -254)], 1.4, "gold", taper=False)
     for i in range(7):
@@ -94,23 +93,36 @@ def _bridle(ink: Ink) -> None:
 
 def saddle(ink: Ink, name: str, pattern: Pattern | None) -> None:
     """Paint a saddle cloth with fringe and a saddle on a horse drawn at the same origin."""
-    cloth = smooth([(40, -157), (30, -152), (-2, -152), (-32, -157), (-44, -122), (-38, -100),
-                    (0, -93), (34, -99), (42, -122)], tension=0.7)
+    cloth = smooth(
+        [
+            (40, -157), (30, -152), (-2, -152), (-32, -157), (-44, -122), (-38, -100), (0, -93), (34, -99),
+            (42, -122),
+        ],
+        tension=0.7,
+    )  # fmt: skip
     ink.paint(cloth, "gold", shade=0.3)
-    inner = smooth([(35, -154), (0, -149), (-28, -154), (-38, -122), (-33, -105), (0, -99),
-                    (29, -104), (36, -122)], tension=0.7)
+    inner = smooth(
+        [(35, -154), (0, -149), (-28, -154), (-38, -122), (-33, -105), (0, -99), (29, -104), (36, -122)],
+        tension=0.7,
+    )
     ink.paint(inner, name, shade=0.35, pattern=pattern, line=0.8)
     for i in range(15):
         x = -38 + i * 5.2
         ink.line([(x, -99 + abs(i - 7) * -0.4), (x, -90 + abs(i - 7) * -0.6)], 1.4, "red")
-    seat = smooth([(30, -168), (22, -158), (0, -156), (-16, -160), (-24, -168), (-24, -152),
-                   (4, -146), (30, -152)])
+    seat = smooth(
+        [(30, -168), (22, -158), (0, -156), (-16, -160), (-24, -168), (-24, -152), (4, -146), (30, -152)]
+    )
     ink.paint(seat, "crimson", shade=0.4)
 
 
 def horse(
-    ink: Ink, coat: str, gait: str = "walk", mane: str = "black", cloth: str = "emerald",
-    patch: str = "", henna: bool = False,
+    ink: Ink,
+    coat: str,
+    gait: str = "walk",
+    mane: str = "black",
+    cloth: str = "emerald",
+    patch: str = "",
+    henna: bool = False,
 ) -> None:
     """Paint a harnessed horse facing right, hooves on y=0, about 230 long; seat near (5, -158)."""
     legs = GAITS[gait]
@@ -124,11 +136,11 @@ def horse(
     whole = join(smooth(BODY), limb(legs[0], FORE), limb(legs[2], HIND))
     ink.paint(whole, coat, shade=0.45, line=1.4)
     if patch:
-        for spot in (smooth([(60, -170), (100, -150), (104, -112), (70, -80), (40, -76),
-                             (46, -120)]),
-                     smooth([(-40, -165), (-75, -150), (-88, -112), (-50, -78), (0, -76),
-                             (-20, -110)]),
-                     smooth([(80, -230), (120, -220), (140, -170), (118, -150), (96, -184)])):
+        for spot in (
+            smooth([(60, -170), (100, -150), (104, -112), (70, -80), (40, -76), (46, -120)]),
+            smooth([(-40, -165), (-75, -150), (-88, -112), (-50, -78), (0, -76), (-20, -110)]),
+            smooth([(80, -230), (120, -220), (140, -170), (118, -150), (96, -184)]),
+        ):
             ink.fill(common(whole, spot), patch, 0.06)
         ink.contour(whole, 1.2)
     if henna:
@@ -146,41 +158,41 @@ def horse(
 
 DEER_LEGS: dict[str, list[list[Point]]] = {
     "stand": [
-        [(34, -52), (37, -34), (36, -16), (37, -2)], [(28, -50), (27, -32), (26, -16), (28, -2)],
+        [(34, -52), (37, -34), (36, -16), (37, -2)],
+        [(28, -50), (27, -32), (26, -16), (28, -2)],
         [(-36, -54), (-33, -38), (-40, -22), (-37, -2)],
         [(-30, -52), (-25, -38), (-31, -22), (-27, -2)],
     ],
     "leap": [
-        [(34, -52), (50, -42), (62, -46), (70, -34)], [(28, -50), (44, -34), (56, -34), (62, -22)],
+        [(34, -52), (50, -42), (62, -46), (70, -34)],
+        [(28, -50), (44, -34), (56, -34), (62, -22)],
         [(-36, -54), (-46, -40), (-62, -34), (-76, -18)],
         [(-30, -52), (-38, -34), (-54, -26), (-64, -8)],
     ],
 }
 
 
-def deer(ink: Ink, pose: str = "stand", coat: str = "tan", buck: bool = True,
-         turn: float = 0) -> None:
+def deer(ink: Ink, pose: str = "stand", coat: str = "tan", buck: bool = True, turn: float = 0) -> None:
     """Paint an antelope facing right, hooves on y=0, about 100 long; a buck has twisted horns."""
     legs = DEER_LEGS[pose]
     with ink.at(0, 0, turn=turn):
         for path, wide in ((legs[1], [12, 6.5, 4, 3.4]), (legs[3], [20, 9, 4.4, 3.4])):
             ink.paint(limb(path, wide), coat, shift=-0.25, shade=0.3, line=1.0)
-        body = smooth([(52, -104), (60, -102), (68, -93), (74, -88), (71, -84), (60, -87),
-                       (53, -90), (50, -76), (46, -58), (34, -44), (0, -40), (-28, -44),
-                       (-46, -54), (-48, -66), (-38, -74), (-10, -70), (20, -72), (34, -80),
-                       (44, -98)])
+        body = smooth([
+            (52, -104), (60, -102), (68, -93), (74, -88), (71, -84), (60, -87), (53, -90), (50, -76),
+            (46, -58), (34, -44), (0, -40), (-28, -44), (-46, -54), (-48, -66), (-38, -74), (-10, -70),
+            (20, -72), (34, -80), (44, -98),
+        ])  # fmt: skip
         whole = join(body, limb(legs[0], [14, 7.5, 4.4, 3.6]), limb(legs[2], [24, 10, 4.6, 3.6]))
         ink.paint(whole, coat, shade=0.45, line=1.2)
         with ink.inside(whole):
             ink.fill(oval(-4, -38, 40, 9), "cream", 0, 0.9, 2)
             ink.fill(oval(48, -72, 7, 12), "cream", 0, 0.8, 2)
         ink.line([(-46, -66), (-54, -62), (-56, -52)], 3.4, coat, shift=-0.3)
-        ink.paint(smooth([(47, -101), (38, -110), (36, -116), (46, -112), (51, -105)]), coat,
-                  line=0.8)
+        ink.paint(smooth([(47, -101), (38, -110), (36, -116), (46, -112), (51, -105)]), coat, line=0.8)
         ink.fill(oval(60, -96.5, 1.7, 1.4), "black")
         ink.fill(oval(72.5, -87.5, 1.6, 1.2), "black")
         if buck:
             for dx in (0, 5):
-                horn = [(52 + dx, -104), (46 + dx * 1.6, -117), (52 + dx, -128),
-                        (44 + dx * 1.8, -142)]
+                horn = [(52 + dx, -104), (46 + dx * 1.6, -117), (52 + dx, -128), (44 + dx * 1.8, -142)]
                 ink.paint(limb(horn, [4, 3.4, 2.6, 1]), "#3d2f28", line=0.6, shade=0)

@@ -11,20 +11,16 @@ import skia
 
 from .shapes import Point, polygon, spline
 
-# Rows of points read better than one number a line.
-# fmt: off
-
 PALETTE = {
-    "ink": "#33231a", "gold": "#c79a35", "cream": "#efe0bb", "buff": "#dcc08c",
-    "white": "#f6efdd", "ochre": "#cf9a3d", "saffron": "#dd8a2c", "brick": "#a8432b",
-    "red": "#b3312a", "crimson": "#8c2233", "rose": "#d98d8a", "pink": "#e6b6ac",
-    "mauve": "#b592a8", "plum": "#6d3f5c", "lapis": "#2b4a86", "sky": "#8fb3c0",
-    "turquoise": "#5ea39b", "sage": "#a9b07a", "olive": "#79803f", "green": "#47683a",
-    "emerald": "#2f6a50", "dark": "#243a2a", "brown": "#6f4a2e", "tan": "#b98a5c",
-    "skin": "#d3a274", "skin2": "#b8845a", "fair": "#e2bb90", "grey": "#8d8a86",
-    "slate": "#5f6672", "black": "#26211f", "night": "#22304f", "stone": "#cdbfa6",
-    "lilac": "#c3aac4", "teal": "#2f6f78", "yellow": "#e3bd4a", "mint": "#bcd0ad",
-}
+    "ink": "#33231a", "gold": "#c79a35", "cream": "#efe0bb", "buff": "#dcc08c", "white": "#f6efdd",
+    "ochre": "#cf9a3d", "saffron": "#dd8a2c", "brick": "#a8432b", "red": "#b3312a", "crimson": "#8c2233",
+    "rose": "#d98d8a", "pink": "#e6b6ac", "mauve": "#b592a8", "plum": "#6d3f5c", "lapis": "#2b4a86",
+    "sky": "#8fb3c0", "turquoise": "#5ea39b", "sage": "#a9b07a", "olive": "#79803f", "green": "#47683a",
+    "emerald": "#2f6a50", "dark": "#243a2a", "brown": "#6f4a2e", "tan": "#b98a5c", "skin": "#d3a274",
+    "skin2": "#b8845a", "fair": "#e2bb90", "grey": "#8d8a86", "slate": "#5f6672", "black": "#26211f",
+    "night": "#22304f", "stone": "#cdbfa6", "lilac": "#c3aac4", "teal": "#2f6f78", "yellow": "#e3bd4a",
+    "mint": "#bcd0ad",
+}  # fmt: skip
 
 Pattern = Callable[["Ink", skia.Rect], None]
 
@@ -97,8 +93,7 @@ class Ink:
             box = path.getBounds()
             step = max(box.width(), box.height(), 1.0) * 0.45
             ends = [(box.left(), box.top()), (box.left() + step, box.top() + step * 0.8)]
-            paint.setShader(skia.GradientShader.MakeLinear(ends, stops, None,
-                                                           skia.TileMode.kMirror))
+            paint.setShader(skia.GradientShader.MakeLinear(ends, stops, None, skia.TileMode.kMirror))
         if blur:
             paint.setMaskFilter(skia.MaskFilter.MakeBlur(skia.kNormal_BlurStyle, blur))
         self.canvas.drawPath(path, paint)
@@ -113,13 +108,21 @@ class Ink:
         self.canvas.drawPath(path, paint)
 
     def stroke(
-        self, path: skia.Path, name: str, width: float, shift: float = 0.0, alpha: float = 1.0,
+        self,
+        path: skia.Path,
+        name: str,
+        width: float,
+        shift: float = 0.0,
+        alpha: float = 1.0,
         blur: float = 0.0,
     ) -> None:
         """Draw an even line along the path, width in the current frame's units."""
         paint = skia.Paint(
-            AntiAlias=True, Color=argb(name, shift, alpha), Style=skia.Paint.kStroke_Style,
-            StrokeWidth=width, StrokeCap=skia.Paint.kRound_Cap,
+            AntiAlias=True,
+            Color=argb(name, shift, alpha),
+            Style=skia.Paint.kStroke_Style,
+            StrokeWidth=width,
+            StrokeCap=skia.Paint.kRound_Cap,
             StrokeJoin=skia.Paint.kRound_Join,
         )
         if blur:
@@ -127,16 +130,19 @@ class Ink:
         self.canvas.drawPath(path, paint)
 
     def line(
-        self, points: Sequence[Point], width: float = 1.0, name: str = "ink", alpha: float = 1.0,
-        shift: float = 0.0, taper: bool = True,
+        self,
+        points: Sequence[Point],
+        width: float = 1.0,
+        name: str = "ink",
+        alpha: float = 1.0,
+        shift: float = 0.0,
+        taper: bool = True,
     ) -> None:
         """Draw one brush line through the points, thin at both ends when `taper`."""
         along = spline(points, 8)
         self._ribbon(along, self._pen(width), name, alpha, shift, taper)
 
-    def contour(
-        self, path: skia.Path, width: float = 1.2, name: str = "ink", alpha: float = 0.92
-    ) -> None:
+    def contour(self, path: skia.Path, width: float = 1.2, name: str = "ink", alpha: float = 0.92) -> None:
         """Draw the dark outline of a shape, heavier on its lower right as a brush leaves it."""
         pen = self._pen(width)
         step = max(1.2 / self.k, 0.25)
@@ -158,7 +164,12 @@ class Ink:
         return 0.86 * width * self.k**0.45 / self.k
 
     def _ribbon(
-        self, along: Sequence[Point], pen: float, name: str, alpha: float, shift: float,
+        self,
+        along: Sequence[Point],
+        pen: float,
+        name: str,
+        alpha: float,
+        shift: float,
         taper: bool,
     ) -> None:
         last = len(along) - 1
@@ -178,8 +189,15 @@ class Ink:
         self.fill(polygon(left + right[::-1]), name if name != "gold" else "#c79a35", shift, alpha)
 
     def paint(
-        self, path: skia.Path, name: str, *, line: float = 1.2, shade: float = 0.35,
-        pattern: Pattern | None = None, shift: float = 0.0, ink: str = "ink",
+        self,
+        path: skia.Path,
+        name: str,
+        *,
+        line: float = 1.2,
+        shade: float = 0.35,
+        pattern: Pattern | None = None,
+        shift: float = 0.0,
+        ink: str = "ink",
     ) -> None:
         """Paint a whole shape: colour, pattern, darker soft edge, pale top, then contour."""
         self.fill(path, name, shift)

@@ -12,9 +12,6 @@ from .ink import Ink
 from .ornament import leaf, spray
 from .shapes import Point, limb, oval, polygon, rect, smooth, spline
 
-# Rows of points read better than one number a line.
-# fmt: off
-
 ROCKS = ("#b894a4", "#cfa79b", "#a9a3b4", "#c9b08f", "#a8868f")
 
 
@@ -29,8 +26,10 @@ def streaks(ink: Ink, w: float, low: float, names: Sequence[str]) -> None:
     for i in range(16):
         y = low * ink.rand(0.02, 0.72)
         x, wide = ink.rand(-0.1, 0.9) * w, ink.rand(0.2, 0.5) * w
-        pts = [(x, y), (x + wide * 0.3, y - ink.rand(2, 7)), (x + wide * 0.7, y + ink.rand(0, 6)),
-               (x + wide, y - 2)]
+        pts = [
+            (x, y), (x + wide * 0.3, y - ink.rand(2, 7)), (x + wide * 0.7, y + ink.rand(0, 6)),
+            (x + wide, y - 2),
+        ]  # fmt: skip
         ink.fill(limb(pts, [1, 9, 7, 1]), names[i % len(names)], 0.0, 0.5, 2.2)
 
 
@@ -49,8 +48,14 @@ def curl_cloud(ink: Ink, x: float, y: float, scale: float, name: str = "white") 
 
 
 def ground(
-    ink: Ink, line: Sequence[Point], w: float, h: float, stops: Sequence[str],
-    tuft: str = "green", step: float = 26.0, flowers: Sequence[str] = ("red", "white", "yellow"),
+    ink: Ink,
+    line: Sequence[Point],
+    w: float,
+    h: float,
+    stops: Sequence[str],
+    tuft: str = "green",
+    step: float = 26.0,
+    flowers: Sequence[str] = ("red", "white", "yellow"),
 ) -> skia.Path:
     """Paint land below the horizon `line`, covered in jittered tufts and flowers."""
     pts = [*spline(line, 8), (w + 4, h + 4), (-4, h + 4)]
@@ -81,15 +86,12 @@ def _tuft(ink: Ink, x: float, y: float, r: float, name: str) -> None:
             ink.fill(leaf(r * ink.rand(0.7, 1.0), r * 0.16), name, ink.near(0.1), 0.85)
 
 
-def rocks(
-    ink: Ink, x: float, y: float, w: float, h: float, names: Sequence[str], count: int = 9
-) -> None:
+def rocks(ink: Ink, x: float, y: float, w: float, h: float, names: Sequence[str], count: int = 9) -> None:
     """Heap rounded leaning outcrops from x to x + w on base line y, in three rows."""
     for row, (reach, tall) in enumerate(((0.8, 1.0), (0.92, 0.66), (1.0, 0.36))):
         spots = [((i + 0.5 * (row % 2 + 1) * 0.5) / count, i) for i in range(count)]
         for t, i in sorted(spots, key=lambda s: -abs(s[0] - 0.5) * (-1) ** row):
-            rise = h * tall * (0.3 + 0.7 * math.sin(math.pi * min(t + 0.02, 0.98))) * ink.rand(0.7,
-                                                                                               1)
+            rise = h * tall * (0.3 + 0.7 * math.sin(math.pi * min(t + 0.02, 0.98))) * ink.rand(0.7, 1)
             wide = w / count * ink.rand(1.5, 2.2)
             name = names[(i * 2 + row) % len(names)]
             px = x + w / 2 + (t - 0.5) * w * reach
@@ -98,16 +100,15 @@ def rocks(
                 _tuft(ink, px, y - rise * 0.96, 8, "green")
 
 
-def _outcrop(
-    ink: Ink, x: float, y: float, w: float, h: float, lean: float, name: str
-) -> None:
+def _outcrop(ink: Ink, x: float, y: float, w: float, h: float, lean: float, name: str) -> None:
     half = w / 2
-    pts = [(x - half, y + 2), (x - half * 1.02, y - h * 0.3),
-           (x - half * 0.72 + lean * 0.4, y - h * 0.5),
-           (x - half * 0.86 + lean, y - h * 0.7), (x - half * 0.62 + lean, y - h * 0.93),
-           (x - half * 0.1 + lean, y - h * 1.0), (x + half * 0.5 + lean, y - h * 0.93),
-           (x + half * 0.78 + lean, y - h * 0.72), (x + half * 0.66 + lean * 0.5, y - h * 0.52),
-           (x + half * 1.02, y - h * 0.32), (x + half, y + 2)]
+    pts = [
+        (x - half, y + 2), (x - half * 1.02, y - h * 0.3), (x - half * 0.72 + lean * 0.4, y - h * 0.5),
+        (x - half * 0.86 + lean, y - h * 0.7), (x - half * 0.62 + lean, y - h * 0.93),
+        (x - half * 0.1 + lean, y - h * 1.0), (x + half * 0.5 + lean, y - h * 0.93),
+        (x + half * 0.78 + lean, y - h * 0.72), (x + half * 0.66 + lean * 0.5, y - h * 0.52),
+        (x + half * 1.02, y - h * 0.32), (x + half, y + 2),
+    ]  # fmt: skip
     pts = [(px + ink.near(w * 0.025), py + ink.near(h * 0.015)) for px, py in pts]
     path = smooth(pts)
     ink.paint(path, name, shade=0.55, line=1.0, ink="#5a4038")
@@ -115,26 +116,36 @@ def _outcrop(
         for k in range(3):
             f = 0.28 + 0.24 * k
             left, mid = x - half * 0.3 + lean * f, x + half * 0.3 + lean * f
-            ink.line([(left, y - h * (f + 0.2)), (mid, y - h * (f + 0.1)),
-                      (mid - half * 0.3, y - h * (f - 0.14))],
-                     1.3, name, 0.7, -0.42)
-            ink.line([(left - half * 0.2, y - h * (f + 0.1)), (left, y - h * f),
-                      (left - half * 0.1, y - h * (f - 0.2))],
-                     1.6, name, 0.8, 0.5)
-        ink.fill(oval(x + lean * 0.8, y - h * 0.92, half * 0.6, h * 0.09), name, 0.45, 0.5,
-                 h * 0.04)
+            ink.line(
+                [(left, y - h * (f + 0.2)), (mid, y - h * (f + 0.1)), (mid - half * 0.3, y - h * (f - 0.14))],
+                1.3,
+                name,
+                0.7,
+                -0.42,
+            )
+            ink.line(
+                [
+                    (left - half * 0.2, y - h * (f + 0.1)),
+                    (left, y - h * f),
+                    (left - half * 0.1, y - h * (f - 0.2)),
+                ],
+                1.6,
+                name,
+                0.8,
+                0.5,
+            )
+        ink.fill(oval(x + lean * 0.8, y - h * 0.92, half * 0.6, h * 0.09), name, 0.45, 0.5, h * 0.04)
         ink.fill(oval(x, y, w * 0.6, h * 0.16), "olive", 0.0, 0.45, h * 0.06)
 
 
-def ridges(
-    ink: Ink, w: float, lines: Sequence[float], names: Sequence[str], bush: str = "green"
-) -> None:
+def ridges(ink: Ink, w: float, lines: Sequence[float], names: Sequence[str], bush: str = "green") -> None:
     """Paint overlapping low hills whose crests run near each height in `lines`, with scrub."""
     for i, y in enumerate(lines):
         swell = 9 + 3 * i
-        crest = [(k * w / 5 - 10 + ink.near(8),
-                  y + swell * (1 if (k + i) % 2 else -1) * ink.rand(0.5, 1))
-                 for k in range(7)]
+        crest = [
+            (k * w / 5 - 10 + ink.near(8), y + swell * (1 if (k + i) % 2 else -1) * ink.rand(0.5, 1))
+            for k in range(7)
+        ]
         path = polygon([*spline(crest, 8), (w + 40, y + 90), (-40, y + 90)])
         ink.paint(path, names[i % len(names)], shade=0.5, line=0.9)
         for _ in range(9):
@@ -157,8 +168,13 @@ def water(ink: Ink, path: skia.Path, name: str = "sky", bank: str = "cream") -> 
             for c in range(int(box.width() / 26) + 2):
                 x = box.left() + (c + 0.5 * (r % 2)) * 26 + ink.near(2)
                 y = box.top() + 4 + r * 6
-                ink.line([(x - 10, y), (x - 4, y - 2), (x + 2, y), (x + 9, y - 1.6)], 0.9,
-                         "white" if r % 3 == 0 else name, 0.6, 0.0 if r % 3 == 0 else -0.35)
+                ink.line(
+                    [(x - 10, y), (x - 4, y - 2), (x + 2, y), (x + 9, y - 1.6)],
+                    0.9,
+                    "white" if r % 3 == 0 else name,
+                    0.6,
+                    0.0 if r % 3 == 0 else -0.35,
+                )
 
 
 def lotus(ink: Ink, x: float, y: float, r: float, name: str = "pink", open_: bool = True) -> None:
@@ -178,13 +194,20 @@ def lily_pad(ink: Ink, x: float, y: float, r: float, name: str = "green") -> Non
     ink.paint(pad, name, shade=0.35, line=0.8)
     for i in range(9):
         a = i * math.pi * 2 / 9
-        ink.line([(x, y), (x + math.cos(a) * r * 0.5, y + math.sin(a) * r * 0.25),
-                  (x + math.cos(a) * r * 0.9, y + math.sin(a) * r * 0.45)], 0.6, name, 0.8, 0.35)
+        ink.line(
+            [
+                (x, y),
+                (x + math.cos(a) * r * 0.5, y + math.sin(a) * r * 0.25),
+                (x + math.cos(a) * r * 0.9, y + math.sin(a) * r * 0.45),
+            ],
+            0.6,
+            name,
+            0.8,
+            0.35,
+        )
 
 
-def pond_life(
-    ink: Ink, spots: Sequence[tuple[str, float, float, float]], name: str = "pink"
-) -> None:
+def pond_life(ink: Ink, spots: Sequence[tuple[str, float, float, float]], name: str = "pink") -> None:
     """Set lotuses, pads, ducks and fish at (kind, x, y, size); a minus size faces left."""
     for kind, x, y, size in spots:
         if kind == "lotus":
@@ -217,6 +240,11 @@ def night_sky(ink: Ink, w: float, low: float, count: int = 60) -> None:
     """Scatter small gold stars over the sky above `low`."""
     for _ in range(count):
         x, y, r = ink.rand(4, w - 4), ink.rand(4, low), ink.rand(0.7, 1.7)
-        pts = [(x + math.cos(i * math.pi / 4) * r * (1.7 if i % 2 == 0 else 0.6),
-                y + math.sin(i * math.pi / 4) * r * (1.7 if i % 2 == 0 else 0.6)) for i in range(8)]
+        pts = [
+            (
+                x + math.cos(i * math.pi / 4) * r * (1.7 if i % 2 == 0 else 0.6),
+                y + math.sin(i * math.pi / 4) * r * (1.7 if i % 2 == 0 else 0.6),
+            )
+            for i in range(8)
+        ]
         ink.fill(polygon(pts), "#e8c867")

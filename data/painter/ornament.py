@@ -10,9 +10,6 @@ import skia
 from .ink import Ink, Pattern
 from .shapes import Point, oval, polygon, rect, smooth
 
-# Rows of points read better than one number a line.
-# fmt: off
-
 
 def leaf(length: float, width: float) -> skia.Path:
     """Return a pointed leaf lying along +x from the origin."""
@@ -38,17 +35,16 @@ def flower(ink: Ink, x: float, y: float, r: float, name: str, petals: int = 5) -
 def bud(ink: Ink, x: float, y: float, r: float, name: str, turn: float = -90) -> None:
     """Paint a tulip-like flower from the side, opening along `turn` degrees."""
     with ink.at(x, y, turn=turn + 90):
-        cup = smooth([(0, 0), (-r * 0.6, -r * 0.5), (-r * 0.5, -r * 1.3), (-r * 0.15, -r * 0.9),
-                      (0, -r * 1.5), (r * 0.15, -r * 0.9), (r * 0.5, -r * 1.3),
-                      (r * 0.6, -r * 0.5)])
+        cup = smooth([
+            (0, 0), (-r * 0.6, -r * 0.5), (-r * 0.5, -r * 1.3), (-r * 0.15, -r * 0.9), (0, -r * 1.5),
+            (r * 0.15, -r * 0.9), (r * 0.5, -r * 1.3), (r * 0.6, -r * 0.5),
+        ])  # fmt: skip
         ink.fill(cup, name, ink.near(0.05))
         if r > 2.5:
             ink.contour(cup, 0.5, alpha=0.55)
 
 
-def spray(
-    ink: Ink, x: float, y: float, h: float, name: str, green: str = "green", stems: int = 3
-) -> None:
+def spray(ink: Ink, x: float, y: float, h: float, name: str, green: str = "green", stems: int = 3) -> None:
     """Paint a flowering plant of height h growing up from (x, y)."""
     for side in (-1, 1, -1, 1):
         tilt = ink.rand(18, 62)
@@ -58,8 +54,12 @@ def spray(
     for i in range(stems):
         lean = (i - (stems - 1) / 2) * h * 0.34 + ink.near(h * 0.05)
         top = h * ink.rand(0.72, 1.0) * (1 if i == stems // 2 else 0.8)
-        ink.line([(x, y), (x + lean * 0.3, y - top * 0.5), (x + lean, y - top)],
-                 max(h * 0.035, 0.6), green, taper=False)
+        ink.line(
+            [(x, y), (x + lean * 0.3, y - top * 0.5), (x + lean, y - top)],
+            max(h * 0.035, 0.6),
+            green,
+            taper=False,
+        )
         if ink.rand() < 0.55:
             flower(ink, x + lean, y - top, h * 0.16, name)
         else:
@@ -102,8 +102,7 @@ def stripes(name: str, step: float = 6.0, lean: float = 0.0, width: float = 0.3)
         spread = abs(lean) + box.width()
         for i in range(int(-spread / step), int(2 * spread / step) + 1):
             x = box.left() + i * step
-            ink.stroke(polygon([(x, box.top()), (x + lean, box.bottom())], False), name,
-                       step * width)
+            ink.stroke(polygon([(x, box.top()), (x + lean, box.bottom())], False), name, step * width)
 
     return draw
 
@@ -149,8 +148,10 @@ def stars(name: str, step: float = 14.0, second: str = "gold") -> Pattern:
             for c in range(int(box.width() / step) + 2):
                 x, y = box.left() + c * step, box.top() + r * step
                 pts = [
-                    (x + math.cos(a * math.pi / 8) * step * (0.44 if a % 2 == 0 else 0.3),
-                     y + math.sin(a * math.pi / 8) * step * (0.44 if a % 2 == 0 else 0.3))
+                    (
+                        x + math.cos(a * math.pi / 8) * step * (0.44 if a % 2 == 0 else 0.3),
+                        y + math.sin(a * math.pi / 8) * step * (0.44 if a % 2 == 0 else 0.3),
+                    )
                     for a in range(16)
                 ]
                 ink.fill(polygon(pts), name)
@@ -169,8 +170,10 @@ def vine(name: str, step: float = 16.0, bloom: str = "rose", green: str = "green
             with ink.at(x, y, step, i % 2 == 0, (i * 137) % 360):
                 curl = [(-0.55, 0.2), (-0.25, -0.22), (0.15, -0.18), (0.22, 0.12), (0.0, 0.1)]
                 ink.stroke(smooth(curl, False), name, 0.06)
-                for lx, ly, turn in ((-0.4, 0.0, 150), (-0.2, -0.22, -80), (0.15, -0.18, -20),
-                                     (-0.3, -0.15, 60), (0.22, 0.1, 40)):
+                for lx, ly, turn in (
+                    (-0.4, 0.0, 150), (-0.2, -0.22, -80), (0.15, -0.18, -20), (-0.3, -0.15, 60),
+                    (0.22, 0.1, 40),
+                ):  # fmt: skip
                     with ink.at(lx, ly, turn=turn):
                         ink.fill(leaf(0.24, 0.08), green)
             flower(ink, x, y, step * 0.19, bloom)
@@ -179,7 +182,12 @@ def vine(name: str, step: float = 16.0, bloom: str = "rose", green: str = "green
 
 
 def scroll(
-    ink: Ink, start: Point, end: Point, depth: float, stem: str, blooms: Sequence[str],
+    ink: Ink,
+    start: Point,
+    end: Point,
+    depth: float,
+    stem: str,
+    blooms: Sequence[str],
     green: str,
 ) -> None:
     """Paint one running vine between two points with a flower in every turn."""
@@ -187,9 +195,7 @@ def scroll(
     waves = max(round(length / (depth * 2.1)), 2)
     with ink.at(*start, turn=math.degrees(math.atan2(end[1] - start[1], end[0] - start[0]))):
         pitch = length / waves
-        pts = [
-            (i * pitch / 2, depth * 0.3 * (1 if i % 2 else -1)) for i in range(2 * waves + 1)
-        ]
+        pts = [(i * pitch / 2, depth * 0.3 * (1 if i % 2 else -1)) for i in range(2 * waves + 1)]
         ink.stroke(smooth(pts, False), stem, max(depth * 0.055, 0.7))
         for i in range(2 * waves):
             x, y = (i + 0.5) * pitch / 2, 0.0
@@ -198,11 +204,15 @@ def scroll(
             for turn in (-50, 35, 150):
                 with ink.at(x + side, y, turn=turn * side):
                     ink.fill(leaf(depth * 0.36, depth * 0.1), green, ink.near(0.06))
-            ink.stroke(smooth([(x - pitch * 0.16, side * depth * 0.1), tip,
-                               (pts[i + 1][0], side * depth * -0.02)], False), stem,
-                       max(depth * 0.04, 0.5))
-            flower(ink, pts[i + 1][0], side * -depth * 0.04, depth * 0.21, blooms[i % len(blooms)],
-                   6)
+            ink.stroke(
+                smooth(
+                    [(x - pitch * 0.16, side * depth * 0.1), tip, (pts[i + 1][0], side * depth * -0.02)],
+                    False,
+                ),
+                stem,
+                max(depth * 0.04, 0.5),
+            )
+            flower(ink, pts[i + 1][0], side * -depth * 0.04, depth * 0.21, blooms[i % len(blooms)], 6)
 
 
 def rulings(ink: Ink, box: skia.Rect, bands: Sequence[tuple[str, float]]) -> skia.Rect:
@@ -219,14 +229,14 @@ def band(ink: Ink, box: skia.Rect, wide: float, stem: str, blooms: Sequence[str]
     """Run a vine scroll round the four sides of a frame `wide` units deep."""
     m = wide / 2
     left, top, right, low = box.left() + m, box.top() + m, box.right() - m, box.bottom() - m
-    for start, end in (((left, top), (right, top)), ((right, top), (right, low)),
-                       ((right, low), (left, low)), ((left, low), (left, top))):
+    for start, end in (
+        ((left, top), (right, top)), ((right, top), (right, low)), ((right, low), (left, low)),
+        ((left, low), (left, top)),
+    ):  # fmt: skip
         scroll(ink, start, end, wide, stem, blooms, stem)
 
 
-def carpet(
-    ink: Ink, path: skia.Path, field: str, border: str, pattern: Pattern, wide: float = 10.0
-) -> None:
+def carpet(ink: Ink, path: skia.Path, field: str, border: str, pattern: Pattern, wide: float = 10.0) -> None:
     """Lay a carpet in the path: patterned field, floral border, gold edges."""
     ink.paint(path, border, line=1.1, shade=0.15, pattern=buti("cream", wide * 0.75, "mint"))
     box = path.getBounds()

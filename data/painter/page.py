@@ -15,9 +15,6 @@ from .ornament import band, flower, leaf, rulings, scroll, spray
 from .paper import age, flecks
 from .shapes import oval, rect, smooth
 
-# Rows of points read better than one number a line.
-# fmt: off
-
 FIELD = 400.0
 
 
@@ -82,10 +79,16 @@ class Page:
         w, h = self.margin.size
         side, top, low = self.margin.sides
         across, down = round(w / step), round((h - top - low) / step)
-        flat = [((i + 0.5) * w / across, y, room) for i in range(across)
-                for y, room in ((top * 0.5, top), (h - low * 0.5, low))]
-        tall = [(x, top + (r + 0.5) * (h - top - low) / down, side) for r in range(down)
-                for x in (side * 0.5, w - side * 0.5)]
+        flat = [
+            ((i + 0.5) * w / across, y, room)
+            for i in range(across)
+            for y, room in ((top * 0.5, top), (h - low * 0.5, low))
+        ]
+        tall = [
+            (x, top + (r + 0.5) * (h - top - low) / down, side)
+            for r in range(down)
+            for x in (side * 0.5, w - side * 0.5)
+        ]
         return flat + tall
 
     def _sprays(self) -> None:
@@ -105,8 +108,9 @@ class Page:
             with ink.at(x, y, min(room / 56, 1.0), i % 2 == 0, (i * 137) % 360):
                 stem = [(-28, 6), (-8, -12), (14, -5), (12, 11), (0, 8)]
                 ink.stroke(smooth(stem, False), m.green, 1.4)
-                for a, px, py in ((30, -18, -5), (-70, -2, -11), (110, -10, -9), (160, 12, 9),
-                                  (20, 14, 0), (-120, -24, 3)):
+                for a, px, py in (
+                    (30, -18, -5), (-70, -2, -11), (110, -10, -9), (160, 12, 9), (20, 14, 0), (-120, -24, 3),
+                ):  # fmt: skip
                     with ink.at(px, py, turn=a):
                         ink.fill(leaf(15, 4.2), m.green, ink.near(0.08))
                 flower(ink, 0, 4, 9, m.blooms[i % len(m.blooms)], 6)
@@ -116,14 +120,15 @@ class Page:
         w, h = m.size
         side, top, low = m.sides
         deep = min(side, top) * 0.8
-        runs = (((8, top * 0.5), (w - 8, top * 0.5)),
-                ((w - side * 0.5, top), (w - side * 0.5, h - low)),
-                ((w - 8, h - low * 0.5), (8, h - low * 0.5)),
-                ((side * 0.5, h - low), (side * 0.5, top)))
+        runs = (
+            ((8, top * 0.5), (w - 8, top * 0.5)), ((w - side * 0.5, top), (w - side * 0.5, h - low)),
+            ((w - 8, h - low * 0.5), (8, h - low * 0.5)), ((side * 0.5, h - low), (side * 0.5, top)),
+        )  # fmt: skip
         for start, end in runs:
             scroll(ink, start, end, deep, m.green, m.blooms, m.green)
-        for x, y in ((side * 0.5, top * 0.5), (w - side * 0.5, top * 0.5),
-                     (side * 0.5, h - low * 0.5),
-                     (w - side * 0.5, h - low * 0.5)):
+        for x, y in (
+            (side * 0.5, top * 0.5), (w - side * 0.5, top * 0.5), (side * 0.5, h - low * 0.5),
+            (w - side * 0.5, h - low * 0.5),
+        ):  # fmt: skip
             ink.fill(oval(x, y, deep * 0.44), m.ground)
             flower(ink, x, y, deep * 0.36, m.blooms[0], 8)

@@ -49,6 +49,5 @@ def age(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     edge = np.minimum.reduce([xx, yy, w - 1 - xx, h - 1 - yy]) / (0.05 * w)
     edge = edge + 0.35 * cloud(rng, h, w, 40)
     image *= (1 - 0.16 * np.exp(-np.clip(edge, 0, None) * 1.6))[..., None]
-    image = image * np.array([1.0, 0.975, 0.92], np.float32) + np.array([0.012, 0.006, 0],
-                                                                        np.float32)
+    image = image * np.array([1.0, 0.975, 0.92], np.float32) + np.array([0.012, 0.006, 0], np.float32)
     return (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)

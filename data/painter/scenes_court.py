@@ -12,20 +12,15 @@ from .ornament import buti, carpet, lattice, spray, stars, vine
 from .shapes import polygon, rect
 from .wardrobe import finer, king, man, prince, woman
 
-# Rows of points read better than one number a line.
-# fmt: off
-
 
 def canopy_king(ink: Ink, w: float, h: float) -> None:
     """A ruler on a throne under a red canopy, with a fan bearer and an old man."""
     land.sky(ink, w, h * 0.24, ("#7fa7b5", "#dcd9bb"))
     for x, tall in ((14, 150), (90, 124), (170, 110), (240, 120), (312, 126), (388, 150)):
         trees.mango_tree(ink, x, h * 0.3, tall, "emerald")
-    land.ground(ink, [(0, h * 0.3), (w / 2, h * 0.29), (w, h * 0.3)], w, h, ("#a5b173", "#93a363"),
-                "green")
+    land.ground(ink, [(0, h * 0.3), (w / 2, h * 0.29), (w, h * 0.3)], w, h, ("#a5b173", "#93a363"), "green")
     for i in range(6):
-        arc.tiles(ink, -6 + i * 69, h * 0.3, 68, h * 0.19, ("cream", "rose")[i % 2],
-                  vine("brick", 22, "red"))
+        arc.tiles(ink, -6 + i * 69, h * 0.3, 68, h * 0.19, ("cream", "rose")[i % 2], vine("brick", 22, "red"))
     for x, y, person, flip in (
         (26, 0.62, man("turquoise", "white", "chest", "hold"), False),
         (346, 0.6, man("saffron", "emerald", "chest", "hold", "side"), True),
@@ -85,7 +80,7 @@ def window_king(ink: Ink, w: float, h: float) -> None:
         (322, 0.985, man("emerald", "crimson", "chest", "raise", "side"), True),
         (168, 0.99, man("rose", "saffron", "down", "high", "full"), False),
         (238, 0.99, man("cream", "lapis", "down", "high", "side"), True),
-    )
+    )  # fmt: skip
     for x, y, person, flip in crowd:
         with ink.at(x, h * y, 1.02, flip):
             standing(ink, person)
@@ -96,8 +91,7 @@ def musicians(ink: Ink, w: float, h: float) -> None:
     land.sky(ink, w, h * 0.2, ("#c98b5a", "#e6cf9c"))
     trees.plane_tree(ink, 48, h * 0.44, 216, True)
     trees.cypress(ink, 362, h * 0.44, 200)
-    ink.paint(rect(-4, h * 0.42, w + 8, h * 0.6), "white", shade=0,
-              pattern=lattice("stone", 26, "rose"))
+    ink.paint(rect(-4, h * 0.42, w + 8, h * 0.6), "white", shade=0, pattern=lattice("stone", 26, "rose"))
     arc.pavilion(ink, 104, h * 0.44, 222, 118, "cream", "rose", 3)
     arc.railing(ink, -4, h * 0.45, 112, 28)
     arc.railing(ink, 322, h * 0.45, 84, 28)
@@ -125,8 +119,9 @@ def night_terrace(ink: Ink, w: float, h: float) -> None:
     for x, tall in ((20, 150), (88, 120), (150, 140), (226, 116), (290, 134), (370, 160)):
         trees.mango_tree(ink, x, h * 0.35, tall, "dark")
     land.water(ink, rect(-5, h * 0.33, w + 10, h * 0.1), "#54708c")
-    land.pond_life(ink, (("lotus", 60, h * 0.36, 9), ("lotus", 160, h * 0.36, 9),
-                         ("duck", 250, h * 0.37, -0.8)))
+    land.pond_life(
+        ink, (("lotus", 60, h * 0.36, 9), ("lotus", 160, h * 0.36, 9), ("duck", 250, h * 0.37, -0.8))
+    )
     arc.stage(ink, -5, h * 0.42, w + 10, h * 0.6, "#d9d6cd")
     arc.railing(ink, -4, h * 0.44, w + 8, 42)
     rug = polygon([(8, h * 0.965), (392, h * 0.965), (350, h * 0.6), (50, h * 0.6)])
@@ -149,8 +144,7 @@ def scribe(ink: Ink, w: float, h: float) -> None:
     opening = arc.arch(52, h * 0.46, 130, h * 0.36)
     ink.paint(opening, "#9dbfc4", shade=0.2, line=1.3)
     with ink.inside(opening):
-        land.ground(ink, [(40, h * 0.36), (120, h * 0.34), (200, h * 0.37)], w, h * 0.5,
-                    ("sage", "olive"))
+        land.ground(ink, [(40, h * 0.36), (120, h * 0.34), (200, h * 0.37)], w, h * 0.5, ("sage", "olive"))
         trees.cypress(ink, 84, h * 0.45, 130)
         trees.blossom_tree(ink, 146, h * 0.46, 140)
     ink.stroke(opening, "gold", 4)
@@ -180,8 +174,9 @@ def standing_prince(ink: Ink, w: float, h: float) -> None:
     land.streaks(ink, w, h * 0.2, ("#b9c9c6", "#d7b7a3", "#e2c9a8"))
     land.ridges(ink, w, (h * 0.72, h * 0.78), ("#9cad78", "#87a068"), "emerald")
     arc.town(ink, 290, h * 0.72, 96)
-    land.ground(ink, [(0, h * 0.84), (200, h * 0.83), (w, h * 0.845)], w, h, ("#5d7440", "#3d5431"),
-                "green", 30)
+    land.ground(
+        ink, [(0, h * 0.84), (200, h * 0.83), (w, h * 0.845)], w, h, ("#5d7440", "#3d5431"), "green", 30
+    )
     for x, name in ((38, "red"), (96, "yellow"), (312, "pink"), (360, "red"), (268, "lilac")):
         spray(ink, x, h * 0.93 + (x % 5) * 3, 58, name, "dark", 3)
     with ink.at(196, h * 0.925, 3.05):
@@ -197,8 +192,9 @@ def rose_woman(ink: Ink, w: float, h: float) -> None:
     land.streaks(ink, w, h * 0.16, ("#c77f55", "#f0dfb8"))
     land.ridges(ink, w, (h * 0.62, h * 0.69), ("#bdb57a", "#a6a965"))
     trees.blossom_tree(ink, 316, h * 0.86, 480, "white", -50)
-    land.ground(ink, [(0, h * 0.76), (180, h * 0.74), (w, h * 0.77)], w, h, ("#8b8f4c", "#56693a"),
-                "green", 28)
+    land.ground(
+        ink, [(0, h * 0.76), (180, h * 0.74), (w, h * 0.77)], w, h, ("#8b8f4c", "#56693a"), "green", 28
+    )
     for x, name in ((40, "red"), (88, "pink"), (348, "yellow"), (300, "red")):
         spray(ink, x, h * 0.96, 56, name, "dark", 3)
     with ink.at(164, h * 0.93, 2.8):
@@ -241,6 +237,9 @@ def _bed(ink: Ink, x: float, y: float, w: float, h: float) -> None:
     trees.cypress(ink, x + w * 0.86, y + h * 0.96, h * 0.92)
     trees.blossom_tree(ink, x + w * 0.5, y + h * 0.72, h * 0.78, "pink" if x < 100 else "white", 6)
     for i in range(6):
-        spray(ink, x + w * (0.28 + 0.09 * i), y + h * (0.96 - 0.05 * (i % 2)), 22,
-              ("red", "yellow", "white", "rose")[i % 4], "dark", 2)
-
+        spray(
+            ink,
+            x + w * (0.28 + 0.09 * i),
+            y + h * (0.96 - 0.05 * (i % 2)),
+            22, ("red", "yellow", "white", "rose")[i % 4], "dark", 2,
+        )  # fmt: skip

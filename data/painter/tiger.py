@@ -7,13 +7,11 @@ import skia
 from .ink import Ink
 from .shapes import Point, join, limb, oval, polygon, smooth
 
-# Rows of points read better than one number a line.
-# fmt: off
-
 # Near fore, far fore, near hind, far hind.
 LEGS: dict[str, list[list[Point]]] = {
     "walk": [
-        [(52, -60), (66, -34), (62, -18), (72, -5)], [(46, -58), (40, -34), (30, -20), (30, -5)],
+        [(52, -60), (66, -34), (62, -18), (72, -5)],
+        [(46, -58), (40, -34), (30, -20), (30, -5)],
         [(-70, -60), (-56, -36), (-78, -18), (-72, -5)],
         [(-58, -58), (-40, -34), (-54, -18), (-44, -5)],
     ],
@@ -32,11 +30,17 @@ def tiger(ink: Ink, pose: str = "walk") -> None:
     for path, widths in ((legs[1], [28, 17, 12, 12]), (legs[3], [34, 20, 12, 12])):
         ink.paint(join(limb(path, widths), _paw(path[-1])), "ochre", shift=-0.22, shade=0.35)
     _tail(ink, pose)
-    body = smooth([(70, -94), (44, -92), (14, -82), (-28, -79), (-60, -86), (-86, -76), (-94, -58),
-                   (-82, -44), (-52, -42), (-20, -39), (20, -40), (48, -44), (70, -52), (84, -66),
-                   (86, -84)])
-    whole = join(body, limb(legs[0], [38, 21, 14, 13]), limb(legs[2], [50, 25, 14, 13]),
-                 _paw(legs[0][-1]), _paw(legs[2][-1]))
+    body = smooth([
+        (70, -94), (44, -92), (14, -82), (-28, -79), (-60, -86), (-86, -76), (-94, -58), (-82, -44),
+        (-52, -42), (-20, -39), (20, -40), (48, -44), (70, -52), (84, -66), (86, -84),
+    ])  # fmt: skip
+    whole = join(
+        body,
+        limb(legs[0], [38, 21, 14, 13]),
+        limb(legs[2], [50, 25, 14, 13]),
+        _paw(legs[0][-1]),
+        _paw(legs[2][-1]),
+    )
     ink.paint(whole, "#d98f3a", shade=0.45, line=1.4)
     with ink.inside(whole):
         ink.fill(oval(0, -38, 76, 9), "cream", 0, 0.95, 4)
@@ -67,8 +71,11 @@ def _stripes(ink: Ink, legs: list[list[Point]]) -> None:
     for i in range(18):
         x = -90 + i * 9.4
         lean = ink.near(2)
-        ink.line([(x + 3 + lean, -98), (x - 2, -80), (x + 2, -68), (x - 1, -58 + 6 * (i % 2))],
-                 2.6 + (i % 3) * 0.8, "black")
+        ink.line(
+            [(x + 3 + lean, -98), (x - 2, -80), (x + 2, -68), (x - 1, -58 + 6 * (i % 2))],
+            2.6 + (i % 3) * 0.8,
+            "black",
+        )
         if i % 2 == 0:
             ink.line([(x + 5 + lean, -96), (x + 3, -82), (x + 2, -70)], 1.8, "black")
         ink.line([(x + 4, -38), (x + 7, -46), (x + 5, -55)], 2.0, "black")
@@ -90,11 +97,12 @@ def _head(ink: Ink) -> None:
     ink.fill(oval(75, -110, 3.6, 4.6), "black")
     mouth = smooth([(98, -84), (118, -84), (114, -72), (102, -70)])
     ink.paint(mouth, "#7a2a26", line=0.9, shade=0)
-    jaw = smooth([(70, -84), (92, -80), (102, -76), (112, -74), (111, -68), (100, -64), (84, -64),
-                  (68, -70)])
+    jaw = smooth([(70, -84), (92, -80), (102, -76), (112, -74), (111, -68), (100, -64), (84, -64), (68, -70)])
     ink.paint(jaw, "cream", line=1.2)
-    face = smooth([(64, -100), (74, -110), (90, -111), (100, -104), (111, -97), (120, -93),
-                   (121, -86), (112, -81), (98, -80), (90, -74), (78, -66), (64, -72), (60, -88)])
+    face = smooth([
+        (64, -100), (74, -110), (90, -111), (100, -104), (111, -97), (120, -93), (121, -86), (112, -81),
+        (98, -80), (90, -74), (78, -66), (64, -72), (60, -88),
+    ])  # fmt: skip
     ink.paint(face, "#d98f3a", shade=0.35, line=1.3)
     with ink.inside(face):
         ink.fill(oval(112, -84, 13, 6), "cream", 0, 0.95, 2)

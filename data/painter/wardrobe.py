@@ -8,19 +8,20 @@ from .figures import Dress, Person
 from .heads import Look
 from .ornament import buti, chevrons, stripes
 
-# Rows of points read better than one number a line.
-# fmt: off
-
 ROBES = {
-    "lilac": ("lilac", buti("crimson", 7.5)), "saffron": ("saffron", buti("cream", 8, "brick")),
-    "white": ("white", None), "mint": ("mint", buti("rose", 7.5)),
+    "lilac": ("lilac", buti("crimson", 7.5)),
+    "saffron": ("saffron", buti("cream", 8, "brick")),
+    "white": ("white", None),
+    "mint": ("mint", buti("rose", 7.5)),
     "rose": ("rose", buti("cream", 8)),
     "emerald": ("emerald", buti("yellow", 8, "gold", True)),
     "red": ("red", buti("yellow", 8, "mint")),
-    "lapis": ("lapis", buti("cream", 8, "gold")), "cream": ("cream", buti("red", 7)),
+    "lapis": ("lapis", buti("cream", 8, "gold")),
+    "cream": ("cream", buti("red", 7)),
     "yellow": ("yellow", stripes("brick", 6, 3, 0.14)),
     "pinstripe": ("white", stripes("rose", 5, 0, 0.3)),
-    "plum": ("plum", buti("rose", 8, "gold")), "turquoise": ("turquoise", chevrons("cream", 8)),
+    "plum": ("plum", buti("rose", 8, "gold")),
+    "turquoise": ("turquoise", chevrons("cream", 8)),
     "gold": ("#d8b152", buti("crimson", 7.5)),
     "crimson": ("crimson", buti("#e0b95a", 8, "gold", True)),
 }
@@ -45,25 +46,27 @@ def king(robe: str = "gold", near: str = "hold", far: str = "hold") -> Person:
     return Person(look, dress(robe, "saffron", "emerald", sleeve="white"), near, far)
 
 
-def prince(robe: str = "lilac", near: str = "hold", far: str = "raise",
-           turban: str = "saffron") -> Person:
+def prince(robe: str = "lilac", near: str = "hold", far: str = "raise", turban: str = "saffron") -> Person:
     """Return a young prince with a plumed turban."""
     look = Look("fair", "black", "side", "turban", turban, "gold", True)
     return Person(look, dress(robe), near, far)
 
 
 def man(
-    robe: str = "white", turban: str = "red", near: str = "hold", far: str = "hold",
-    beard: str = "full", hair: str = "black", sash: str = "saffron",
+    robe: str = "white",
+    turban: str = "red",
+    near: str = "hold",
+    far: str = "hold",
+    beard: str = "full",
+    hair: str = "black",
+    sash: str = "saffron",
 ) -> Person:
     """Return a grown man of the court, camp or workshop."""
     look = Look("skin2", hair, beard, "turban", turban, "cream")
     return Person(look, dress(robe, sash, "ochre", "brown"), near, far)
 
 
-def woman(
-    robe: str = "crimson", veil: str = "saffron", near: str = "hold", far: str = "raise"
-) -> Person:
+def woman(robe: str = "crimson", veil: str = "saffron", near: str = "hold", far: str = "raise") -> Person:
     """Return a woman with a long plait under a veil."""
     look = Look("fair", "black", "none", "veil", veil)
     return Person(look, dress(robe, "emerald", "saffron"), near, far)
