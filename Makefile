@@ -23,7 +23,7 @@ test: lint
 
 lint: .venv/.test
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check lessons_lib tests
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 course: .venv/.test

@@ -11,21 +11,11 @@ from PIL import Image
 
 from .album import ALBUM, Piece, paint
 
-COLUMNS = (
-    "file_name",
-    "split",
-    "title",
-    "caption",
-    "maker",
-    "date",
-    "licence",
-    "source",
-    "sha256",
-)
+SEED, QUALITY = 7, 90  # what the committed pictures were drawn and saved with
 
 
-def row(piece: Piece, path: Path) -> dict[str, str]:
-    """Return the metadata line of one saved picture."""
+def metadata(piece: Piece, path: Path) -> dict[str, str]:
+    """Return the metadata line of one saved picture, in the order of the columns."""
     return {
         "file_name": piece.file_name,
         "split": piece.split,
@@ -39,12 +29,20 @@ def row(piece: Piece, path: Path) -> dict[str, str]:
     }
 
 
-def save(piece: Piece, out: Path, scale: float, seed: int, quality: int) -> Path:
+def save(piece: Piece, out: Path, scale: float = 1.0, seed: int = SEED, quality: int = QUALITY) -> Path:
     """Paint one page, write it as JPEG and return where it lies."""
     path = out / piece.file_name
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(paint(piece, scale, seed)).save(path, quality=quality, optimize=True)
     return path
+
+
+def write_metadata(rows: list[dict[str, str]], out: Path) -> None:
+    """Write metadata.csv of all the pages."""
+    with (out / "metadata.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def main() -> None:
@@ -53,20 +51,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
     parser.add_argument("--only", default="", help="paint only pages whose name holds this text")
     parser.add_argument("--scale", type=float, default=1.0, help="1.0 is about 830 pixels high")
-    parser.add_argument("--seed", type=int, default=7, help="start of the random numbers")
-    parser.add_argument("--quality", type=int, default=90, help="JPEG quality")
+    parser.add_argument("--seed", type=int, default=SEED, help="start of the random numbers")
+    parser.add_argument("--quality", type=int, default=QUALITY, help="JPEG quality")
     args = parser.parse_args()
     rows = []
     for piece in ALBUM:
         if args.only in piece.name:
             path = save(piece, args.out, args.scale, args.seed, args.quality)
-            rows.append(row(piece, path))
+            rows.append(metadata(piece, path))
             print(path)
     if not args.only:
-        with (args.out / "metadata.csv").open("w", newline="", encoding="utf-8") as sink:
-            writer = csv.DictWriter(sink, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        write_metadata(rows, args.out)
 
 
 if __name__ == "__main__":
