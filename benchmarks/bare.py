@@ -29,7 +29,7 @@ def main() -> None:
     squares = pixels.to_pixels([p.image for p in known], base.side)
     captions = [p.caption or "" for p in known]
     model = pipe.transformer
-    lora.attach(model, base.rank, base.alpha, flux.TARGETS, o.seed)
+    lora.attach(model, base.rank, base.alpha, flux.TARGET_MODULES, o.seed)
     learned = list(lora.learned(model).values())
     optimizer = torch.optim.AdamW(learned, base.learning_rate, weight_decay=1e-4)
     rates = get_scheduler("cosine", optimizer, num_warmup_steps=20, num_training_steps=o.steps)
@@ -39,11 +39,11 @@ def main() -> None:
     with open(o.out / "log.jsonl", "w") as log:
         for step in range(1, o.steps + 1):
             picks = torch.randint(len(known), (base.batch,), generator=generator)
-            latents = flux.encode_pictures(pipe, squares[picks])
-            words = flux.encode_captions(pipe, [captions[i] for i in picks], base)
+            latents = flux.encode_images(pipe, squares[picks])
+            embeddings = flux.encode_captions(pipe, [captions[i] for i in picks], base)
             noise = torch.randn(latents.shape, generator=generator)
             sigma = flux.sample_sigma(base.batch, generator)
-            loss = flux.loss(model, latents, words, noise, sigma).mean()
+            loss = flux.loss(model, latents, embeddings, noise, sigma).mean()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(learned, 1.0)
             optimizer.step()

@@ -75,24 +75,24 @@ def case(count: int, batch: int, side: int, steps: int, folder: Path) -> Cost:
         folder / "latents",
         (p.image for p in crops(count, side)),
         {},
-        lambda image: flux.encode_pictures(pipe, pixels.to_pixels([image], side))[0],
+        lambda image: flux.encode_images(pipe, pixels.to_pixels([image], side))[0],
     )
-    words = latent_cache.encode_captions(
-        folder / "words",
+    embeddings = latent_cache.encode_captions(
+        folder / "embeddings",
         [*(f"picture {number}, mugh4l" for number in range(count)), "mugh4l"],
         {},
         lambda text: {n: v[0] for n, v in flux.encode_captions(pipe, [text], base).items()},
     )
     train.release(pipe)
     model = pipe.transformer
-    lora.attach(model, plan.rank, plan.alpha, flux.TARGETS, 0)
+    lora.attach(model, plan.rank, plan.alpha, flux.TARGET_MODULES, 0)
     parameters = lora.learned(model)
     optimizer = optimizers.optimizer(list(parameters.values()), plan)
     rates = optimizers.schedule(optimizer, plan)
     state = State(parameters, optimizer, rates, torch.Generator().manual_seed(0), loop.scaler(model))
     accelerator, ends = distributed.accelerator(), []
     for _ in range(plan.steps):
-        loop.one_step(flux, model, TrainingData(latents, words), plan, state, accelerator)
+        loop.one_step(flux, model, TrainingData(latents, embeddings), plan, state, accelerator)
         ends.append(time.perf_counter())
     ends = ends[FIRST - 1 :]
     gaps = [b - a for a, b in zip(ends, ends[1:], strict=False)]

@@ -38,7 +38,7 @@ SCRIPTS = {
     "sdxl": ("train_dreambooth_lora_sdxl.py",),
     "flux2-klein": ("train_dreambooth_lora_flux2_klein.py", "--cache_latents", "--max_sequence_length", "512"),
     "flux1-dev": ("train_dreambooth_lora_flux.py", "--cache_latents", "--max_sequence_length", "512", "--guidance_scale", "1",
-                  "--lora_layers", ",".join(families.find("flux").TARGETS)),
+                  "--lora_layers", ",".join(families.find("flux").TARGET_MODULES)),
     "z-image": ("train_dreambooth_lora_z_image.py", "--cache_latents", "--max_sequence_length", "512"),
 }  # fmt: skip
 LARGE = ("flux2-klein", "flux1-dev", "z-image")  # these keep a block's activations only while it is at work

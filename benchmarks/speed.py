@@ -110,7 +110,7 @@ def script(path: Path, options: Sequence[str], out: Path, steps: int, seed: int)
         sys.executable, "-m", "benchmarks.stand_in", str(path), "--pretrained_model_name_or_path", BASE.repository,
         "--instance_prompt", "a painting in the style of mugh4l",
         *options, "--output_dir", str(out), "--cache_latents", "--center_crop", "--resolution", str(BASE.side),
-        "--lora_layers", ",".join(flux.TARGETS), "--train_batch_size", str(BASE.batch), "--rank", str(BASE.rank), "--lora_alpha", str(BASE.alpha),
+        "--lora_layers", ",".join(flux.TARGET_MODULES), "--train_batch_size", str(BASE.batch), "--rank", str(BASE.rank), "--lora_alpha", str(BASE.alpha),
         "--learning_rate", str(BASE.learning_rate), "--lr_scheduler", "cosine", "--lr_warmup_steps", "20",
         "--optimizer", "AdamW", "--weighting_scheme", "logit_normal", "--guidance_scale", "1",
         "--max_sequence_length", str(BASE.caption_tokens), "--mixed_precision", "no",
@@ -135,13 +135,13 @@ def fixed_loss(adapter: Path | None, known: Sequence[Picture]) -> float:
     pipe = flux.load(BASE, current())
     if adapter:
         pipe.load_lora_weights(adapter)
-    latents = flux.encode_pictures(pipe, pixels.to_pixels([p.image for p in known], BASE.side))
-    words = flux.encode_captions(pipe, [p.caption or "" for p in known], BASE)
+    latents = flux.encode_images(pipe, pixels.to_pixels([p.image for p in known], BASE.side))
+    embeddings = flux.encode_captions(pipe, [p.caption or "" for p in known], BASE)
     generator = torch.Generator().manual_seed(0)
     found: list[Tensor] = []
     for sigma in torch.linspace(0.1, 0.95, 8):
         noise = torch.randn(latents.shape, generator=generator)
-        found.append(flux.loss(pipe.transformer, latents, words, noise, sigma.expand(len(latents))))
+        found.append(flux.loss(pipe.transformer, latents, embeddings, noise, sigma.expand(len(latents))))
     return float(torch.cat(found).mean())
 
 
@@ -149,12 +149,12 @@ def least(known: Sequence[Picture]) -> tuple[float, float]:
     """Return (seconds, operations) of a step's matrix products; see floor.py."""
     pipe = flux.load(BASE, current())
     some = list(known)[: BASE.batch]
-    latents = flux.encode_pictures(pipe, pixels.to_pixels([p.image for p in some], BASE.side))
-    words = flux.encode_captions(pipe, [p.caption or "" for p in some], BASE)
+    latents = flux.encode_images(pipe, pixels.to_pixels([p.image for p in some], BASE.side))
+    embeddings = flux.encode_captions(pipe, [p.caption or "" for p in some], BASE)
     model = pipe.transformer
-    lora.attach(model, BASE.rank, BASE.alpha, flux.TARGETS, 0)
+    lora.attach(model, BASE.rank, BASE.alpha, flux.TARGET_MODULES, 0)
     sigma = torch.full((len(some),), 0.5)
-    seen = floor.products(model, lambda: flux.loss(model, latents, words, torch.randn_like(latents), sigma))
+    seen = floor.products(model, lambda: flux.loss(model, latents, embeddings, torch.randn_like(latents), sigma))
     return floor.floor(seen)
 
 

@@ -68,7 +68,7 @@ def train(args: Namespace) -> int:
 
     start = time.monotonic()
     base = bases.find(args.base)
-    tokenizer = families.find(base.family).tokenizer(base)
+    tokenizer = families.find(base.family).load_tokenizer(base)
     found = pictures.load(args.folder, side=base.side)
     report = inspection.inspect(args.folder, base, storage.cache_dir() / "looks")
     chosen, held_out = divide(found, args.hold_out, partial(inspection.held_out, report))
@@ -178,7 +178,7 @@ def check(args: Namespace) -> int:
         from lessons_lib.dataset import captions
         from lessons_lib.models import families
 
-        tokenizer = families.find(base.family).tokenizer(base)
+        tokenizer = families.find(base.family).load_tokenizer(base)
         found = captions.concerns(inspection.to_train(report), args.trigger, tokenizer, base.caption_tokens)
         print(*[f"! {line}" for line in found] or [f"{args.trigger!r} is free to take a meaning"], sep="\n")
     return int(report.count("must fix") > 0)

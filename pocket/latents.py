@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from lessons_lib.models.families.flux import pack
+from lessons_lib.models.families.flux import pack_latents
 from pocket import corpus, scenes, vae
 from pocket.muon import FAST
 
@@ -76,7 +76,7 @@ def build(count: int, sides: list[int], seed: int = 0, chunk: int = 64) -> None:
         shift, scale = z.mean(), 1 / z.std()
     (corpus.CACHE / "scenes.json").write_text(scenes.dump(known))
     for side in sides:
-        packed = pack((torch.cat(stacks[side]) - shift) * scale).half().contiguous()
+        packed = pack_latents((torch.cat(stacks[side]) - shift) * scale).half().contiguous()
         save_file(
             {"packed": packed, "scale": scale, "shift": shift}, corpus.CACHE / f"latents_{side}.safetensors"
         )

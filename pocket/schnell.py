@@ -17,7 +17,7 @@ from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 from torch import Tensor
 
-from lessons_lib.models.families.flux import TARGETS
+from lessons_lib.models.families.flux import TARGET_MODULES
 from pocket import corpus, flow, scenes
 from pocket.assemble import write_sums
 from pocket.flow import MODEL
@@ -94,7 +94,7 @@ def train(minutes: float, count: int, rank: int, batch: int, rate: float, seed: 
         flush=True,
     )
     drawer.net.requires_grad_(False)
-    drawer.net.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=list(TARGETS)))
+    drawer.net.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=list(TARGET_MODULES)))
     learned = [p for p in drawer.net.parameters() if p.requires_grad]
     opt = torch.optim.AdamW(learned, rate, weight_decay=0.0)
     start = said = time.time()

@@ -98,12 +98,12 @@ def test_what_is_found_follows_the_strength(learned):
 
 def test_a_map_has_a_place_for_every_layer_of_the_model(sampler):
     model = copy.deepcopy(sampler.pipe.transformer)
-    lora.attach(model, 4, 4, sampler.family.TARGETS, 0)
+    lora.attach(model, 4, 4, sampler.family.TARGET_MODULES, 0)
     for p in lora.learned(model).values():
         nn.init.normal_(p)
     found = spectrum.layers(model)
     kinds, blocks, table = spectrum.grid(found)
-    assert len(found) == lora.on_paper(sampler.pipe.transformer, 4, sampler.family.TARGETS).layers
+    assert len(found) == lora.on_paper(sampler.pipe.transformer, 4, sampler.family.TARGET_MODULES).layers
     assert (~torch.tensor(table).isnan()).sum() == len(found) and table.shape == (len(kinds), len(blocks))
     assert [spectrum.short(b) for b in blocks][:3] == ["double 0", "double 1", "single 0"]
     assert spectrum.short(blocks[-1]) == "no block"

@@ -82,7 +82,7 @@ def modes_result():
 
 @pytest.fixture(scope="module")
 def t5():
-    return families.find(BASE.family).tokenizer(BASE)
+    return families.find(BASE.family).load_tokenizer(BASE)
 
 
 @pytest.fixture(scope="module")

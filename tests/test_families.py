@@ -12,7 +12,7 @@ from lessons_lib.adapters import lora, model_card
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import bases, families
-from lessons_lib.models.families import parts, unet
+from lessons_lib.models.families import shared, unet
 from lessons_lib.session import current
 from lessons_lib.training import train
 
@@ -50,25 +50,27 @@ def bits(sampler, **options):
     return sampler.sample([PROMPT], [3], **options)[0][0].tobytes()
 
 
-def words_and_latents(sampler, count=2):
-    """Return some captions' words, and latents and noise of the base's own shape."""
-    words = sampler.family.encode_captions(sampler.pipe, ["a cat", "a dog by the sea"][:count], sampler.base)
-    shape = (count, *sampler.family.noise_shape(sampler.pipe, sampler.base)[1:])
+def embeddings_and_latents(sampler, count=2):
+    """Return the embeddings of some captions, and latents and noise of the base's own shape."""
+    embeddings = sampler.family.encode_captions(
+        sampler.pipe, ["a cat", "a dog by the sea"][:count], sampler.base
+    )
+    shape = (count, *sampler.family.latent_shape(sampler.pipe, sampler.base)[1:])
     generator = torch.Generator().manual_seed(5)
-    return words, torch.randn(shape, generator=generator), torch.randn(shape, generator=generator)
+    return embeddings, torch.randn(shape, generator=generator), torch.randn(shape, generator=generator)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_module_answers_everything_a_family_must(name):
     module = families.find(name)
     wanted = [word for word in (*vars(families.Family), *families.Family.__annotations__) if word[0] != "_"]
-    assert "TARGETS" in wanted and all(hasattr(module, word) for word in wanted)
+    assert "TARGET_MODULES" in wanted and all(hasattr(module, word) for word in wanted)
 
 
-def test_words_encoded_before_draw_what_the_pipeline_draws_of_a_prompt(sampler):
-    words = sampler.family.encode_captions(sampler.pipe, [PROMPT, ""], sampler.base)
-    told, nothing = ({name: value[i : i + 1] for name, value in words.items()} for i in range(2))
-    made = sampler.family.sample(sampler.pipe, told, nothing, sampler.base, 3)
+def test_embeddings_give_the_picture_that_the_pipeline_gives_for_their_prompt(sampler):
+    embeddings = sampler.family.encode_captions(sampler.pipe, [PROMPT, ""], sampler.base)
+    prompt, negative = ({name: value[i : i + 1] for name, value in embeddings.items()} for i in range(2))
+    made = sampler.family.sample_image(sampler.pipe, prompt, negative, sampler.base, 3)
     wanted = np.frombuffer(bits(sampler), np.uint8).astype(int)
     assert (
         abs(np.frombuffer(made.tobytes(), np.uint8) - wanted).max() <= 1
@@ -79,9 +81,9 @@ def test_words_encoded_before_draw_what_the_pipeline_draws_of_a_prompt(sampler):
 def test_latents_are_the_shape_of_the_noise_and_come_back_as_pictures(sampler):
     side = sampler.base.side
     pixels = torch.rand(2, 3, side, side) * 2 - 1
-    latents = sampler.family.encode_pictures(sampler.pipe, pixels)
-    assert latents.shape[1:] == sampler.family.noise_shape(sampler.pipe, sampler.base)[1:]
-    seen = sampler.family.decode(sampler.pipe, latents)
+    latents = sampler.family.encode_images(sampler.pipe, pixels)
+    assert latents.shape[1:] == sampler.family.latent_shape(sampler.pipe, sampler.base)[1:]
+    seen = sampler.family.decode_latents(sampler.pipe, latents)
     assert [picture.size for picture in seen] == [(side, side)] * 2
 
 
@@ -91,8 +93,8 @@ def test_a_picture_forms_from_its_noise_to_what_draw_gives(sampler):
     assert frames[-1].tobytes() == bits(sampler)
 
 
-def test_a_guess_without_noise_is_the_picture_itself(sampler):
-    z = torch.randn(sampler.family.noise_shape(sampler.pipe, sampler.base))
+def test_the_prediction_without_noise_is_the_picture_itself(sampler):
+    z = torch.randn(sampler.family.latent_shape(sampler.pipe, sampler.base))
     assert torch.allclose(sampler.predict_original(z, 0.0, PROMPT), z, atol=1e-5)
     assert sampler.predict_original(z, 1.0, PROMPT).isfinite().all()
 
@@ -103,7 +105,7 @@ def test_noise_levels_are_shares_and_repeat(sampler):
 
 
 def test_every_layer_a_family_names_gets_a_lora_and_learns(base, run, sampler):
-    size = lora.on_paper(train.denoiser(sampler.pipe), base.rank, sampler.family.TARGETS)
+    size = lora.on_paper(train.denoiser(sampler.pipe), base.rank, sampler.family.TARGET_MODULES)
     tensors, _ = model_card.read(run.folder)
     ups = {key: value for key, value in tensors.items() if ".lora_B." in key}
     assert len(ups) == size.layers and all(value.abs().max() > 0 for value in ups.values())
@@ -125,7 +127,7 @@ def test_diffusers_alone_reads_both_files_and_draws_the_same(base, run):
     sampler = Sampler(base)
     sampler.load(run.folder)
     wanted = bits(sampler)
-    call = sampler.family.call(base, None, None)
+    call = sampler.family.pipeline_arguments(base, None, None)
     for file in (run.adapter, run.folder / "run_comfyui.safetensors"):
         pipe = DiffusionPipeline.from_pretrained(base.repository)
         pipe.load_lora_weights(str(file.parent), weight_name=file.name)
@@ -147,34 +149,36 @@ def test_the_code_on_the_card_draws_with_the_adapter(base, run, monkeypatch):
 
 def test_the_loss_is_that_of_the_diffusers_script(sampler):
     """The lines of each script that make the model's input, its prediction and the target."""
-    words, latents, noise = words_and_latents(sampler)
+    embeddings, latents, noise = embeddings_and_latents(sampler)
     model, name = train.denoiser(sampler.pipe), sampler.base.family
     sigma = sampler.family.sample_sigma(2, torch.Generator().manual_seed(2))
     with torch.no_grad():
-        theirs = globals()[f"script_{name}"](sampler.pipe, model, words, latents, noise, sigma)
-        ours = sampler.family.loss(model, latents, words, noise, sigma)
+        theirs = globals()[f"script_{name}"](sampler.pipe, model, embeddings, latents, noise, sigma)
+        ours = sampler.family.loss(model, latents, embeddings, noise, sigma)
     assert torch.allclose(ours, theirs, rtol=1e-4)
 
 
-def script_unet(pipe, model, words, latents, noise, sigma):
+def script_unet(pipe, model, embeddings, latents, noise, sigma):
     scheduler = DDPMScheduler.from_config(pipe.scheduler.config)
-    timesteps = torch.tensor([(unet.levels() - s).abs().argmin() for s in sigma])
+    timesteps = torch.tensor([(unet.noise_levels() - s).abs().argmin() for s in sigma])
     noisy = scheduler.add_noise(latents, noise, timesteps)
     more = {}
-    if "pooled" in words:
+    if "pooled_prompt_embeds" in embeddings:
         time_ids = torch.tensor([[128.0, 128, 0, 0, 128, 128]]).repeat(2, 1)
-        more = {"added_cond_kwargs": {"time_ids": time_ids, "text_embeds": words["pooled"]}}
-    pred = model(noisy, timesteps, words["states"], return_dict=False, **more)[0]
+        more = {
+            "added_cond_kwargs": {"time_ids": time_ids, "text_embeds": embeddings["pooled_prompt_embeds"]}
+        }
+    pred = model(noisy, timesteps, embeddings["prompt_embeds"], return_dict=False, **more)[0]
     return (pred.float() - noise.float()).square().reshape(2, -1).mean(1)
 
 
-def script_flux(pipe, model, words, latents, noise, sigma):
+def script_flux(pipe, model, embeddings, latents, noise, sigma):
     from lessons_lib.models.families import flux  # held to the script in test_flux.py
 
-    return flux.loss(model, latents, words, noise, sigma)
+    return flux.loss(model, latents, embeddings, noise, sigma)
 
 
-def script_flux2(pipe, model, words, latents, noise, sigma):
+def script_flux2(pipe, model, embeddings, latents, noise, sigma):
     sigmas = sigma.view(2, 1, 1, 1)
     noisy = (1.0 - sigmas) * latents + sigmas * noise
     ids = Flux2KleinPipeline._prepare_latent_ids(noisy)
@@ -182,8 +186,8 @@ def script_flux2(pipe, model, words, latents, noise, sigma):
         hidden_states=Flux2KleinPipeline._pack_latents(noisy),
         timestep=sigma * 1000 / 1000,
         guidance=None,
-        encoder_hidden_states=words["states"],
-        txt_ids=Flux2KleinPipeline._prepare_text_ids(words["states"]),
+        encoder_hidden_states=embeddings["prompt_embeds"],
+        txt_ids=Flux2KleinPipeline._prepare_text_ids(embeddings["prompt_embeds"]),
         img_ids=ids,
         return_dict=False,
     )[0]
@@ -191,7 +195,7 @@ def script_flux2(pipe, model, words, latents, noise, sigma):
     return (pred.float() - (noise - latents).float()).square().reshape(2, -1).mean(1)
 
 
-def script_z_image(pipe, model, words, latents, noise, sigma):
+def script_z_image(pipe, model, embeddings, latents, noise, sigma):
     sigmas = sigma.view(2, 1, 1, 1)
     noisy = (1.0 - sigmas) * latents + sigmas * noise
     prompts, _ = pipe.encode_prompt(["a cat", "a dog by the sea"], max_sequence_length=77)
@@ -202,13 +206,13 @@ def script_z_image(pipe, model, words, latents, noise, sigma):
     return (pred.float() - (noise - latents).float()).square().reshape(2, -1).mean(1)
 
 
-def test_a_mixture_at_a_level_is_what_the_numbered_schedule_makes_of_it():
-    scheduler = DDPMScheduler(**unet.NOISE)
+def test_noisy_latents_at_a_level_are_those_of_the_numbered_schedule():
+    scheduler = DDPMScheduler(**unet.SCHEDULE)
     picture, noise = torch.randn(3, 4, 8, 8), torch.randn(3, 4, 8, 8)
     number = torch.tensor([0, 400, 999])
-    sigma = unet.levels()[number]
+    sigma = unet.noise_levels()[number]
     length = ((1 - sigma).square() + sigma.square()).sqrt()
-    ours = parts.mixed(picture, noise, sigma) / length.view(-1, 1, 1, 1)
+    ours = shared.add_noise(picture, noise, sigma) / length.view(-1, 1, 1, 1)
     assert torch.allclose(ours, scheduler.add_noise(picture, noise, number), atol=1e-5)
 
 
@@ -252,10 +256,10 @@ def test_a_base_that_cannot_be_fetched_says_what_to_do(name, monkeypatch):
         raise OSError("We couldn't connect")
 
     base = bases.find(name)
-    monkeypatch.setattr(parts.AutoTokenizer, "from_pretrained", unreachable)
+    monkeypatch.setattr(shared.AutoTokenizer, "from_pretrained", unreachable)
     monkeypatch.setattr(DiffusionPipeline, "from_pretrained", unreachable)
     family = families.find(base.family)
-    for ask in (lambda: family.tokenizer(base), lambda: family.load(base, current())):
+    for ask in (lambda: family.load_tokenizer(base), lambda: family.load(base, current())):
         with pytest.raises(OSError, match=f"cannot fetch {name}.*pocket needs no network") as told:
             ask()
         assert ("hf auth login" in str(told.value)) == base.gated

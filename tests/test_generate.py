@@ -150,7 +150,7 @@ def test_a_picture_forms_from_its_noise_to_what_draw_gives(sampler):
 
 def test_a_guess_without_noise_is_the_picture_itself(sampler):
     z = torch.randn(
-        sampler.family.noise_shape(sampler.pipe, sampler.base), generator=torch.Generator().manual_seed(0)
+        sampler.family.latent_shape(sampler.pipe, sampler.base), generator=torch.Generator().manual_seed(0)
     )
     assert torch.allclose(sampler.predict_original(z, 0.0, PROMPT), z)
     assert sampler.predict_original(z, 0.9, PROMPT).shape == z.shape == (1, 16, 16, 16)
@@ -158,7 +158,7 @@ def test_a_guess_without_noise_is_the_picture_itself(sampler):
 
 def test_guidance_is_a_number_that_the_guess_is_handed(sampler):
     z = torch.randn(
-        sampler.family.noise_shape(sampler.pipe, sampler.base), generator=torch.Generator().manual_seed(0)
+        sampler.family.latent_shape(sampler.pipe, sampler.base), generator=torch.Generator().manual_seed(0)
     )
     quiet, loud = (sampler.predict_original(z, 0.9, PROMPT, guidance=scale) for scale in (1.0, 3.5))
     assert torch.equal(quiet, sampler.predict_original(z, 0.9, PROMPT))

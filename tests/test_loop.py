@@ -15,7 +15,7 @@ from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import PRESETS, Settings
 from lessons_lib.dataset import captions, pictures
 from lessons_lib.models import bases
-from lessons_lib.models.families import flux, parts
+from lessons_lib.models.families import flux, shared
 from lessons_lib.paths import SAMPLE
 from lessons_lib.training import forecast, loop, optimizers, train
 from lessons_lib.training.data import TrainingData
@@ -96,9 +96,11 @@ def test_two_batches_before_a_change_are_one_of_twice_the_size(paintings, told, 
     seen = []
     real = flux.loss
 
-    def keeps(model, latents, words, noise, sigma):
+    def keeps(model, latents, embeddings, noise, sigma):
         seen.append(noise)
-        return 1e-4 * real(model, latents, words, torch.zeros_like(noise), sigma)  # too little to be clipped
+        return 1e-4 * real(
+            model, latents, embeddings, torch.zeros_like(noise), sigma
+        )  # too little to be clipped
 
     monkeypatch.setattr(flux, "loss", keeps)
     sizes = gradient_sizes(monkeypatch)
@@ -278,9 +280,9 @@ def test_noisier_levels_are_trained_when_asked(paintings, told, tmp_path, monkey
 
     seen, real = [], flux.loss
 
-    def keeps(model, latents, words, noise, sigma):
+    def keeps(model, latents, embeddings, noise, sigma):
         seen.append(sigma)
-        return real(model, latents, words, noise, sigma)
+        return real(model, latents, embeddings, noise, sigma)
 
     monkeypatch.setattr(flux, "loss", keeps)
     for shift in (1.0, 3.0):
@@ -321,7 +323,7 @@ def test_two_processes_learn_what_one_does(divided, tmp_path, plain):
 
 def test_half_precision_learns_what_full_precision_does(paintings, told, tmp_path, monkeypatch, plain):
     """Base in float16, adapter in float32: gradients are scaled so that small ones do not vanish."""
-    monkeypatch.setattr(parts, "precision", lambda session, base: torch.float16)
+    monkeypatch.setattr(shared, "precision", lambda session, base: torch.float16)
     seen = []
     real = GradScaler.scale
     monkeypatch.setattr(
@@ -335,11 +337,14 @@ def test_half_precision_learns_what_full_precision_does(paintings, told, tmp_pat
 
 def test_a_dropped_caption_is_the_trigger_word_alone():
     pictures, trigger = 16, 16
-    lesson = TrainingData(torch.arange(pictures), {"states": torch.arange(pictures + 1)})
-    chosen, words = lesson.batch(4000, 0.25, torch.Generator().manual_seed(0))
-    dropped = words["states"] == trigger
+    lesson = TrainingData(torch.arange(pictures), {"prompt_embeds": torch.arange(pictures + 1)})
+    chosen, embeddings = lesson.batch(4000, 0.25, torch.Generator().manual_seed(0))
+    dropped = embeddings["prompt_embeds"] == trigger
     assert dropped.float().mean() == pytest.approx(0.25, abs=0.03)
-    assert torch.equal(words["states"][~dropped], chosen[~dropped]) and len(chosen.unique()) == pictures
+    assert (
+        torch.equal(embeddings["prompt_embeds"][~dropped], chosen[~dropped])
+        and len(chosen.unique()) == pictures
+    )
 
 
 def test_the_plan_says_how_often_captions_are_dropped(paintings, told, tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ def tiny():
 
 def taught(model, rank=4, alpha=8, variant="plain"):
     """Attach an adapter whose change is not nought."""
-    lora.attach(model, rank, alpha, flux.TARGETS, 0, variant)
+    lora.attach(model, rank, alpha, flux.TARGET_MODULES, 0, variant)
     generator = torch.Generator().manual_seed(1)
     for name, p in lora.learned(model).items():
         if "lora_B" in name:
@@ -31,12 +31,14 @@ def taught(model, rank=4, alpha=8, variant="plain"):
 
 def answer(model):
     generator = torch.Generator().manual_seed(2)
-    words = {
-        "states": torch.randn(1, 3, 12, generator=generator),
-        "pooled": torch.randn(1, 6, generator=generator),
+    embeddings = {
+        "prompt_embeds": torch.randn(1, 3, 12, generator=generator),
+        "pooled_prompt_embeds": torch.randn(1, 6, generator=generator),
     }
     with torch.no_grad():
-        return flux.velocity(model, torch.randn(1, 2, 4, 4, generator=generator), torch.tensor([0.5]), words)
+        return flux.predict_velocity(
+            model, torch.randn(1, 2, 4, 4, generator=generator), torch.tensor([0.5]), embeddings
+        )
 
 
 def weights(model):
@@ -108,7 +110,7 @@ def test_factors_of_different_rank_are_refused():
 
 def test_attached_weights_are_float32_and_only_they_learn(sampler):
     model = copy.deepcopy(sampler.pipe.transformer).half()
-    lora.attach(model, 4, 4, sampler.family.TARGETS, seed=0)
+    lora.attach(model, 4, 4, sampler.family.TARGET_MODULES, seed=0)
     assert all("lora_" in name and p.dtype == torch.float32 for name, p in lora.learned(model).items())
     trained, total = lora.count(model)
     assert 0 < trained < total / 20
@@ -117,15 +119,15 @@ def test_attached_weights_are_float32_and_only_they_learn(sampler):
 def test_the_same_seed_attaches_the_same_adapter(tiny):
     first, second = (copy.deepcopy(tiny) for _ in range(2))
     for model in (first, second):
-        lora.attach(model, 4, 4, flux.TARGETS, seed=3)
+        lora.attach(model, 4, 4, flux.TARGET_MODULES, seed=3)
     pairs = zip(lora.learned(first).values(), lora.learned(second).values(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
 
 
 def test_every_layer_a_family_names_gets_a_lora_and_no_other(sampler):
     model = copy.deepcopy(sampler.pipe.transformer)
-    wanted = {n for n, _ in model.named_modules() if n.endswith(sampler.family.TARGETS)}
-    lora.attach(model, 2, 2, sampler.family.TARGETS, seed=0)
+    wanted = {n for n, _ in model.named_modules() if n.endswith(sampler.family.TARGET_MODULES)}
+    lora.attach(model, 2, 2, sampler.family.TARGET_MODULES, seed=0)
     assert {n for n, m in model.named_modules() if hasattr(m, "lora_A")} == wanted
 
 
@@ -133,18 +135,18 @@ def test_attaching_leaves_the_random_numbers_of_the_caller_alone(tiny):
     torch.manual_seed(1)
     expected = torch.rand(3)
     torch.manual_seed(1)
-    lora.attach(tiny, 2, 2, flux.TARGETS, seed=9)
+    lora.attach(tiny, 2, 2, flux.TARGET_MODULES, seed=9)
     assert torch.equal(torch.rand(3), expected)
 
 
 def test_a_new_adapter_changes_nothing_in_the_whole_denoiser(sampler):
     model = copy.deepcopy(sampler.pipe.transformer)
-    words = sampler.family.encode_captions(sampler.pipe, ["a cat"], sampler.base)
+    embeddings = sampler.family.encode_captions(sampler.pipe, ["a cat"], sampler.base)
     latents, noise, sigma = torch.randn(1, 16, 16, 16), torch.randn(1, 16, 16, 16), torch.tensor([0.5])
     with torch.no_grad():
-        before = sampler.family.loss(model, latents, words, noise, sigma)
-        lora.attach(model, 4, 8, sampler.family.TARGETS, seed=0)
-        assert torch.equal(sampler.family.loss(model, latents, words, noise, sigma), before)
+        before = sampler.family.loss(model, latents, embeddings, noise, sigma)
+        lora.attach(model, 4, 8, sampler.family.TARGET_MODULES, seed=0)
+        assert torch.equal(sampler.family.loss(model, latents, embeddings, noise, sigma), before)
 
 
 def test_detaching_leaves_the_base_bit_for_bit(tiny):
@@ -193,7 +195,7 @@ def test_what_cannot_be_done_is_said(tiny):
     with pytest.raises(ValueError, match="not merged"):
         lora.unmerge(tiny)
     with pytest.raises(ValueError, match="'lokr'; expected one of plain"):
-        lora.attach(tiny, 4, 4, flux.TARGETS, 0, "lokr")
+        lora.attach(tiny, 4, 4, flux.TARGET_MODULES, 0, "lokr")
     lora.merge(taught(tiny))
     with pytest.raises(ValueError, match="merged already"):
         lora.merge(tiny)
@@ -220,8 +222,8 @@ def test_rslora_scales_by_the_root_of_the_rank(tiny):
 
 def test_dora_learns_the_length_of_every_row_as_well(tiny):
     plain = copy.deepcopy(tiny)
-    lora.attach(plain, 4, 4, flux.TARGETS, 0)
-    lora.attach(tiny, 4, 4, flux.TARGETS, 0, "dora")
+    lora.attach(plain, 4, 4, flux.TARGET_MODULES, 0)
+    lora.attach(tiny, 4, 4, flux.TARGET_MODULES, 0, "dora")
     more = set(lora.learned(tiny)) - set(lora.learned(plain))
     rows = sum(m.out_features for m in plain.modules() if hasattr(m, "lora_A"))
     assert all("magnitude" in name for name in more)
@@ -230,7 +232,7 @@ def test_dora_learns_the_length_of_every_row_as_well(tiny):
 
 def test_pissa_starts_from_the_strongest_directions_of_the_base(tiny):
     whole, plain = tiny.transformer_blocks[0].attn.to_q.weight.detach().clone(), answer(tiny)
-    lora.attach(tiny, 4, 4, flux.TARGETS, 0, "pissa")
+    lora.attach(tiny, 4, 4, flux.TARGET_MODULES, 0, "pissa")
     layer = tiny.transformer_blocks[0].attn.to_q
     expected = torch.linalg.svdvals(whole)
     torch.testing.assert_close(torch.linalg.svdvals(layer.get_delta_weight("default"))[:4], expected[:4])
@@ -242,8 +244,8 @@ def test_pissa_starts_from_the_strongest_directions_of_the_base(tiny):
 
 @pytest.mark.parametrize("rank", [1, 4])
 def test_the_size_on_paper_is_the_size_that_is_attached(tiny, rank):
-    size = lora.on_paper(tiny, rank, flux.TARGETS)
-    lora.attach(tiny, rank, rank, flux.TARGETS, 0)
+    size = lora.on_paper(tiny, rank, flux.TARGET_MODULES)
+    lora.attach(tiny, rank, rank, flux.TARGET_MODULES, 0)
     trained, total = lora.count(tiny)
     assert (size.learned, size.base) == (trained, total - trained)
     assert size.layers == sum(hasattr(m, "lora_A") for m in tiny.modules())
@@ -251,8 +253,8 @@ def test_the_size_on_paper_is_the_size_that_is_attached(tiny, rank):
 
 def test_the_file_on_paper_is_the_file_that_is_written(sampler, tmp_path):
     model = copy.deepcopy(sampler.pipe.transformer)
-    size = lora.on_paper(model, 4, sampler.family.TARGETS)
-    lora.attach(model, 4, 4, sampler.family.TARGETS, 0)
+    size = lora.on_paper(model, 4, sampler.family.TARGET_MODULES)
+    lora.attach(model, 4, 4, sampler.family.TARGET_MODULES, 0)
     model.save_lora_adapter(tmp_path)
     (file,) = tmp_path.iterdir()
     assert file.stat().st_size == pytest.approx(size.megabytes() * 1e6, rel=0.05)
@@ -261,7 +263,7 @@ def test_the_file_on_paper_is_the_file_that_is_written(sampler, tmp_path):
 def test_flux1_dev_is_counted_at_its_real_size_without_its_memory():
     with torch.device("meta"):
         model = FluxTransformer2DModel(guidance_embeds=True)
-    size = lora.on_paper(model, 16, flux.TARGETS)
+    size = lora.on_paper(model, 16, flux.TARGET_MODULES)
     assert size.base == 11_901_408_320  # as the published weights have it: 23.8 GB in bfloat16
     assert size.layers == 19 * 12 + 38 * 5 + 1  # and the way out
     double, single = (

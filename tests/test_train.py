@@ -94,11 +94,11 @@ def test_a_file_in_the_way_is_refused_before_any_work(paintings, told, tmp_path)
 
 
 def test_a_dropped_caption_is_the_trigger_alone():
-    lesson = TrainingData(torch.arange(3.0).view(3, 1), {"states": torch.arange(4.0).view(4, 1)})
-    latents, words = lesson.batch(400, 0.25, torch.Generator().manual_seed(0))
-    dropped = words["states"] == 3
+    lesson = TrainingData(torch.arange(3.0).view(3, 1), {"prompt_embeds": torch.arange(4.0).view(4, 1)})
+    latents, embeddings = lesson.batch(400, 0.25, torch.Generator().manual_seed(0))
+    dropped = embeddings["prompt_embeds"] == 3
     assert 60 < int(dropped.sum()) < 140
-    assert torch.equal(words["states"][~dropped], latents[~dropped])
+    assert torch.equal(embeddings["prompt_embeds"][~dropped], latents[~dropped])
 
 
 @pytest.mark.parametrize(
@@ -138,15 +138,15 @@ def test_damaged_settings_are_named(tmp_path):
 def test_pictures_and_captions_are_encoded_once_for_all_runs(paintings, told, sampler, tmp_path, monkeypatch):
     monkeypatch.setenv("LESSONS_CACHE", str(tmp_path))
     first, said, _ = train.encode(sampler.family, sampler.pipe, sampler.base, paintings[:3], told[:3])
-    again, words, _ = train.encode(sampler.family, sampler.pipe, sampler.base, paintings, told)
+    again, embeddings, _ = train.encode(sampler.family, sampler.pipe, sampler.base, paintings, told)
     assert (first.encoded, again.encoded) == (3, 1)
     assert {value.encoded for value in said.values()} == {3}
-    assert {value.encoded for value in words.values()} == {1}
+    assert {value.encoded for value in embeddings.values()} == {1}
     together = sampler.family.encode_captions(sampler.pipe, told, sampler.base)
-    assert words.keys() == together.keys()
-    for name, value in words.items():
+    assert embeddings.keys() == together.keys()
+    for name, value in embeddings.items():
         assert torch.allclose(value[torch.arange(len(told))], together[name], atol=1e-4)
-    direct = sampler.family.encode_pictures(sampler.pipe, pixels.to_pixels([paintings[0].image], 128))
+    direct = sampler.family.encode_images(sampler.pipe, pixels.to_pixels([paintings[0].image], 128))
     assert torch.equal(again[torch.tensor([0])], direct)
 
 
@@ -177,13 +177,15 @@ def test_training_makes_the_pictures_it_saw_more_likely(paintings, told, tmp_pat
     settings = Settings(trigger="mugh4l", steps=25, rank=8, batch=4, learning_rate=3e-3, caption_dropout=0)
     run = train.train(paintings, told, settings, tmp_path / "run")
     lesson = TrainingData(*train.encode(sampler.family, sampler.pipe, sampler.base, paintings, told))
-    latents, words = lesson.rows(torch.arange(4), torch.arange(4))
+    latents, embeddings = lesson.rows(torch.arange(4), torch.arange(4))
     noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(1))
     sigma = torch.tensor([0.3, 0.5, 0.7, 0.9])
 
     def error() -> float:
         with torch.no_grad():
-            return float(sampler.family.loss(sampler.pipe.transformer, latents, words, noise, sigma).mean())
+            return float(
+                sampler.family.loss(sampler.pipe.transformer, latents, embeddings, noise, sigma).mean()
+            )
 
     before = error()
     sampler.load(run.folder)

@@ -191,7 +191,7 @@ def on_paper(denoiser: nn.Module, rank: int, targets: Sequence[str]) -> Size:
     ends = tuple(f".{target}" for target in targets)
     found = {name: module for name, module in denoiser.named_modules() if f".{name}".endswith(ends)}
     if not found:
-        raise ValueError(f"no layer is called {' or '.join(targets)}; expected the family's TARGETS")
+        raise ValueError(f"no layer is called {' or '.join(targets)}; expected the family's TARGET_MODULES")
     for name, module in found.items():
         if not isinstance(module, nn.Linear):
             raise ValueError(f"{name} is a {type(module).__name__}; only linear layers can be counted")

@@ -265,7 +265,7 @@ def bill(sampler: Sampler, lesson: TrainingData) -> dict[str, float]:
         "frozen model": size("transformer"),
     }
     model = pipe.transformer
-    lora.attach(model, base.rank, base.alpha, sampler.family.TARGETS, 0)
+    lora.attach(model, base.rank, base.alpha, sampler.family.TARGET_MODULES, 0)
     adapter = forecast.size(lora.learned(model))
     parts |= {"adapter": adapter, "gradients": adapter, "optimizer state": 2 * adapter}
     for batch in (base.batch, 1):
@@ -280,7 +280,7 @@ def bill(sampler: Sampler, lesson: TrainingData) -> dict[str, float]:
 def kept_back(sampler: Sampler, lesson: TrainingData, batch: int) -> float:
     """Return the MB that one forward pass keeps as activations, the model's own numbers not counted."""
     model, draw = sampler.pipe.transformer, torch.Generator().manual_seed(0)
-    latents, words = lesson.batch(batch, 0.0, draw)
+    latents, embeddings = lesson.batch(batch, 0.0, draw)
     noise = torch.randn(latents.shape, generator=draw).to(latents)
     own = {p.untyped_storage()._cdata for p in model.parameters()}
     seen: dict[int, int] = {}
@@ -290,7 +290,7 @@ def kept_back(sampler: Sampler, lesson: TrainingData, batch: int) -> float:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        loss = sampler.family.loss(model, latents, words, noise, torch.full((batch,), 0.5).to(latents))
+        loss = sampler.family.loss(model, latents, embeddings, noise, torch.full((batch,), 0.5).to(latents))
     loss.sum().backward()  # until here `loss` holds all that was seen, so that no two share an address
     model.zero_grad()
     return sum(size for key, size in seen.items() if key not in own) / 1e6

@@ -98,8 +98,8 @@ def tinted(drawing: Image.Image, painting: Image.Image) -> Image.Image:
 
 def as_drawn(sampler: Sampler, squares: Pictures) -> list[Image.Image]:
     """Return pictures through the base's VAE and back: the best that this base could draw of them."""
-    latents = sampler.family.encode_pictures(sampler.pipe, pixels.to_pixels(squares, sampler.base.side))
-    return sampler.family.decode(sampler.pipe, latents)
+    latents = sampler.family.encode_images(sampler.pipe, pixels.to_pixels(squares, sampler.base.side))
+    return sampler.family.decode_latents(sampler.pipe, latents)
 
 
 def parrot(learn: Sequence[Picture], folder: Path, count: int = 2) -> tuple[Run, list[str]]:

@@ -39,7 +39,7 @@ class Bench:
     def table(self, question: str, names: Sequence[str], trial: Callable[[str, int], Row]) -> list[Row]:
         """Return trial(name, seed) for every name and training seed. Rows of another base, its settings too, are made again."""
         base, family = self.sampler.base, self.sampler.family
-        told = f"{latent_cache.fingerprint(self.sampler.pipe.transformer)} {base} {family.TARGETS}"
+        told = f"{latent_cache.fingerprint(self.sampler.pipe.transformer)} {base} {family.TARGET_MODULES}"
         same = sha256(told.encode()).hexdigest()[:12]
         trials = [
             (f"{name}, seed {seed}, {STEPS} steps, {same}", (name, seed))

@@ -65,7 +65,7 @@ class Sampler:
             self.pipe.set_adapters(self.adapter, strength)
         elif self.adapter:
             self.pipe.disable_lora()
-        arguments = self.family.call(self.base, steps, guidance)
+        arguments = self.family.pipeline_arguments(self.base, steps, guidance)
         with quiet():
             return [[self._sample_one(prompt, seed, arguments) for seed in seeds] for prompt in prompts]
 
@@ -82,16 +82,16 @@ class Sampler:
             latents.append(values["latents"])
             return values
 
-        arguments = self.family.call(self.base, steps, None) | {
+        arguments = self.family.pipeline_arguments(self.base, steps, None) | {
             "callback_on_step_end": record,
             "output_type": "latent",
         }
         with quiet():
             self.pipe(prompt=prompt, generator=torch.Generator().manual_seed(seed), **arguments)
         noise = torch.randn(
-            self.family.noise_shape(self.pipe, self.base), generator=torch.Generator().manual_seed(seed)
+            self.family.latent_shape(self.pipe, self.base), generator=torch.Generator().manual_seed(seed)
         )
-        return [self.family.decode(self.pipe, z)[0] for z in (noise, *latents)]
+        return [self.family.decode_latents(self.pipe, z)[0] for z in (noise, *latents)]
 
     @torch.no_grad()
     def predict_original(
@@ -103,4 +103,4 @@ class Sampler:
         """
         embeddings = self.family.encode_captions(self.pipe, [prompt] * len(noisy_latents), self.base)
         sigmas = torch.full((len(noisy_latents),), sigma)
-        return self.family.guess(self.pipe, noisy_latents, sigmas, embeddings, guidance)
+        return self.family.predict_original(self.pipe, noisy_latents, sigmas, embeddings, guidance)

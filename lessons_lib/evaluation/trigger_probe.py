@@ -17,7 +17,7 @@ def cuts(word: str, names: Sequence[str] | None = None) -> dict[str, list[str] |
     for name in names or bases.BASES:
         base = bases.find(name)
         try:
-            found[name] = pieces(word, families.find(base.family).tokenizer(base))
+            found[name] = pieces(word, families.find(base.family).load_tokenizer(base))
         except (ValueError, OSError) as problem:
             found[name] = str(problem).splitlines()[0]
     return found

@@ -118,13 +118,13 @@ def scaler(model: nn.Module) -> GradScaler:
 def batch_loss(family: Family, model: nn.Module, lesson: TrainingData, plan: ResolvedSettings, dropout: float,
                generator: torch.Generator, accelerator: Accelerator) -> Tensor:  # fmt: skip
     """Return the mean loss of a batch. Of several processes each draws the same batch and takes its own share of it."""
-    latents, words = lesson.batch(plan.batch, dropout, generator)
+    latents, embeddings = lesson.batch(plan.batch, dropout, generator)
     noise = torch.randn(latents.shape, generator=generator).to(latents)
     sigma = family.sample_sigma(len(latents), generator).to(latents.device)
     sigma = plan.sigma_shift * sigma / (1 + (plan.sigma_shift - 1) * sigma)
     own = distributed.share(accelerator)
-    words = {name: value[own] for name, value in words.items()}
-    return family.loss(model, latents[own], words, noise[own], sigma[own]).mean()
+    embeddings = {name: value[own] for name, value in embeddings.items()}
+    return family.loss(model, latents[own], embeddings, noise[own], sigma[own]).mean()
 
 
 @torch.no_grad()
@@ -134,10 +134,10 @@ def validation_loss(family: Family, model: nn.Module, lesson: TrainingData) -> f
     losses = []
     for number in range(len(lesson.latents)):
         same = torch.full((len(VALIDATION_SIGMAS),), number)
-        latents, words = lesson.rows(same, same)
+        latents, embeddings = lesson.rows(same, same)
         noise = torch.randn(latents.shape, generator=generator).to(latents)
         sigma = torch.tensor(VALIDATION_SIGMAS).to(latents.device)
-        losses.append(family.loss(model, latents, words, noise, sigma).mean())
+        losses.append(family.loss(model, latents, embeddings, noise, sigma).mean())
     return float(torch.stack(losses).mean())
 
 

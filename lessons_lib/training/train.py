@@ -97,7 +97,7 @@ def train(pictures: Sequence[Picture], captions: Sequence[str], settings: Settin
         model = denoiser(pipe)
         if plan.gradient_checkpointing:
             model.enable_gradient_checkpointing()
-        lora.attach(model, plan.rank, plan.alpha, family.TARGETS, plan.seed)
+        lora.attach(model, plan.rank, plan.alpha, family.TARGET_MODULES, plan.seed)
         if divided:
             distributed.divide(model, lora.learned(model).values(), machine)
             pipe.vae.to(machine.device)
@@ -134,7 +134,7 @@ def train(pictures: Sequence[Picture], captions: Sequence[str], settings: Settin
 
 def job_name(plan: ResolvedSettings, captions: Sequence[Sequence[str]], lesson: TrainingData) -> str:
     """Return a hash of all that decides what is learned: settings, layers, captions, pictures. A checkpoint belongs to one."""
-    layers = families.find(bases.find(plan.base).family).TARGETS
+    layers = families.find(bases.find(plan.base).family).TARGET_MODULES
     parts = [part for part in (lesson, lesson.prior, lesson.validation) if part]
     files = [[path.name for path in getattr(part.latents, "files", ())] for part in parts]
     told = json.dumps([dataclasses.asdict(plan), layers, [list(some) for some in captions], files])
@@ -174,16 +174,21 @@ def encode(family: Family, pipe: DiffusionPipeline, base: Base, pictures: Sequen
         storage.cache_dir() / "latents",
         squares,
         {"base": base.name, "vae": latent_cache.fingerprint(pipe.vae)},
-        lambda s: family.encode_pictures(pipe, to_pixels([s], base.side))[0],
+        lambda s: family.encode_images(pipe, to_pixels([s], base.side))[0],
     )
     encoders = [latent_cache.fingerprint(getattr(pipe, name)) for name in ENCODERS if hasattr(pipe, name)]
-    words = latent_cache.encode_captions(
-        storage.cache_dir() / "words",
+    embeddings = latent_cache.encode_captions(
+        storage.cache_dir() / "embeddings",
         texts,
-        {"base": base.name, "encoders": encoders, "tokens": base.caption_tokens},
+        {
+            "base": base.name,
+            "encoders": encoders,
+            "tokens": base.caption_tokens,
+            "version": families.EMBEDDINGS_VERSION,
+        },
         lambda text: {name: value[0] for name, value in family.encode_captions(pipe, [text], base).items()},
     )
-    return latents, words, place or pipe.device
+    return latents, embeddings, place or pipe.device
 
 
 def release(pipe: DiffusionPipeline) -> None:
@@ -194,15 +199,15 @@ def release(pipe: DiffusionPipeline) -> None:
 
 
 @torch.no_grad()
-def sample(family: Family, pipe: DiffusionPipeline, base: Base, words: dict[str, Tensor]) -> list[Image]:
-    """Draw each sample prompt at its fixed seed, the adapter at the base's own strength; the last words are an empty caption."""
+def sample(family: Family, pipe: DiffusionPipeline, base: Base, embeddings: dict[str, Tensor]) -> list[Image]:
+    """Draw each sample prompt at its fixed seed, the adapter at the base's own strength; the last embeddings are those of the empty prompt."""
     model = denoiser(pipe)
     lora.scale(model, base.strength)
-    nothing = {name: value[-1:] for name, value in words.items()}
+    negative_embeddings = {name: value[-1:] for name, value in embeddings.items()}
     drawn = []
-    for index in range(len(next(iter(words.values()))) - 1):
-        told = {name: value[index : index + 1] for name, value in words.items()}
-        drawn.append(family.sample(pipe, told, nothing, base, index + 1))
+    for index in range(len(next(iter(embeddings.values()))) - 1):
+        prompt = {name: value[index : index + 1] for name, value in embeddings.items()}
+        drawn.append(family.sample_image(pipe, prompt, negative_embeddings, base, index + 1))
     lora.scale(model, 1)
     return drawn
 

@@ -1,4 +1,4 @@
-"""One module an architecture, each answering the same five questions, so that training never asks which it has."""
+"""One module an architecture, each with the members of `Family`, so that no other module asks which one it has."""
 
 from __future__ import annotations
 
@@ -14,65 +14,76 @@ from torch import Tensor, nn
 from lessons_lib.models.bases import Base
 from lessons_lib.session import Session
 
+EMBEDDINGS_VERSION = (
+    2  # of the names that `encode_captions` gives; raise it when they change, so that no old cache is read
+)
+
 
 class Family(Protocol):
-    """What training and drawing must know of an architecture. A module with these names is one."""
+    """What training and sampling need of an architecture. A module with these names is one."""
 
-    TARGETS: tuple[str, ...]  # layers that get a LoRA, by the end of their names
+    TARGET_MODULES: tuple[str, ...]  # layers that get a LoRA, by the end of their names
 
     def load(self, base: Base, session: Session) -> DiffusionPipeline:
         """Return the pipeline on the session's device and in its precision."""
 
-    def tokenizer(self, base: Base) -> Any:
+    def load_tokenizer(self, base: Base) -> Any:
         """Return the tokenizer that limits a caption's length, without loading any weights."""
 
-    def encode_pictures(self, pipe: DiffusionPipeline, pixels: Tensor) -> Tensor:
-        """Return latents as the denoiser expects them of (n, 3, h, w) pixels in -1 .. 1."""
+    def encode_images(self, pipe: DiffusionPipeline, pixels: Tensor) -> Tensor:
+        """Return the latents, as the denoiser takes them, of (n, 3, h, w) pixels in -1 ... 1."""
 
-    def decode(self, pipe: DiffusionPipeline, latents: Tensor) -> list[Image]:
-        """Return the pictures that latents stand for."""
+    def decode_latents(self, pipe: DiffusionPipeline, latents: Tensor) -> list[Image]:
+        """Return the images of latents."""
 
     def encode_captions(
         self, pipe: DiffusionPipeline, captions: Sequence[str], base: Base
     ) -> dict[str, Tensor]:
-        """Return what the denoiser is told of each caption; every tensor's first dimension counts captions."""
+        """Return the text embeddings by diffusers' names (`prompt_embeds` and so on), each (captions, ...)."""
 
     def loss(
-        self, denoiser: nn.Module, latents: Tensor, words: dict[str, Tensor], noise: Tensor, sigma: Tensor
+        self,
+        denoiser: nn.Module,
+        latents: Tensor,
+        embeddings: dict[str, Tensor],
+        noise: Tensor,
+        sigma: Tensor,
     ) -> Tensor:
-        """Return the training error of each example, (n,), at noise levels sigma in 0 .. 1."""
+        """Return the loss of each example, (n,), at noise levels sigma, (n,), in 0 ... 1."""
 
-    def guess(
+    def predict_original(
         self,
         pipe: DiffusionPipeline,
-        noisy: Tensor,
+        noisy_latents: Tensor,
         sigma: Tensor,
-        words: dict[str, Tensor],
-        guidance: float = 1.0,
+        embeddings: dict[str, Tensor],
+        guidance_scale: float = 1.0,
     ) -> Tensor:
-        """Return the latents that the base believes to be under the noise, of the shape of `noisy`.
+        """Return the predicted latents without noise, of the shape of `noisy_latents`.
 
-        `guidance` counts only for a base that is handed it as a number.
+        `guidance_scale` has an effect only on a model that takes it as an input.
         """
 
     def sample_sigma(self, count: int, generator: torch.Generator) -> Tensor:
         """Return (count,) noise levels to train at."""
 
-    def noise_shape(self, pipe: DiffusionPipeline, base: Base) -> tuple[int, int, int, int]:
+    def latent_shape(self, pipe: DiffusionPipeline, base: Base) -> tuple[int, int, int, int]:
         """Return the shape of one picture's latents, (1, channels, rows, columns)."""
 
-    def call(self, base: Base, steps: int | None, guidance: float | None) -> dict[str, Any]:
-        """Return the pipeline's arguments for drawing, the prompt and the seed left out."""
+    def pipeline_arguments(
+        self, base: Base, steps: int | None, guidance_scale: float | None
+    ) -> dict[str, Any]:
+        """Return the pipeline's arguments, the prompt and the seed left out; None is the base model's own value."""
 
-    def sample(
+    def sample_image(
         self,
         pipe: DiffusionPipeline,
-        words: dict[str, Tensor],
-        nothing: dict[str, Tensor],
+        embeddings: dict[str, Tensor],
+        negative_embeddings: dict[str, Tensor],
         base: Base,
         seed: int,
     ) -> Image:
-        """Return one picture of words encoded before; `nothing` are the words of an empty caption."""
+        """Return one picture from text embeddings; `negative_embeddings` are those of the empty prompt."""
 
 
 def find(name: str) -> Family:

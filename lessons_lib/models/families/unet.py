@@ -1,8 +1,8 @@
-"""Stable Diffusion 1.5 and SDXL: a UNet that predicts the noise, told by CLIP's states.
+"""Stable Diffusion 1.5 and SDXL: a UNet that predicts the noise, conditioned on CLIP's hidden states.
 
-Follows diffusers' train_dreambooth_lora.py and train_dreambooth_lora_sdxl.py. These models keep the length of a noisy
-picture at one and number a thousand noise levels; here a level is the share of noise in (1 - sigma) picture + sigma noise, as
-for every other base, and that mixture is brought to length one and to its number just before the UNet sees it.
+Follows diffusers' train_dreambooth_lora.py and train_dreambooth_lora_sdxl.py. These models keep the variance of noisy
+latents at one and number a thousand noise levels; here sigma is the share of noise in (1 - sigma) latents + sigma noise, as
+for every other base, and those noisy latents are scaled and given their timestep just before the UNet takes them.
 """
 
 from __future__ import annotations
@@ -16,58 +16,66 @@ from PIL.Image import Image
 from torch import Tensor, nn
 
 from lessons_lib.models.bases import Base
-from lessons_lib.models.families import parts
-from lessons_lib.models.families.parts import call, each, noise_shape, tokenizer
+from lessons_lib.models.families import shared
+from lessons_lib.models.families.shared import (
+    broadcast_sigma,
+    latent_shape,
+    load_tokenizer,
+    pipeline_arguments,
+)
 from lessons_lib.session import Session, precision, quiet
 
-__all__ = ["TARGETS", "call", "noise_shape", "tokenizer"]
-TARGETS = ("to_q", "to_k", "to_v", "to_out.0")  # attention, the scripts' own
-NOISE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "prediction_type": "epsilon",
+__all__ = ["TARGET_MODULES", "latent_shape", "load_tokenizer", "pipeline_arguments"]
+TARGET_MODULES = ("to_q", "to_k", "to_v", "to_out.0")  # attention, the scripts' own
+SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "prediction_type": "epsilon",
          "num_train_timesteps": 1000}  # fmt: skip  # what both models were trained with
-CELL = 8  # px of a latent's side
+VAE_SCALE = 8  # px of an image for each row or column of latents
 
 
 def load(base: Base, session: Session) -> DiffusionPipeline:
     """Return the pipeline; in float16 with the VAE that is made for it, where the base's own is not.
 
-    Raises ValueError for a model that was trained with another schedule, or predicts something else than the noise.
+    Raises ValueError for a model that was trained with another noise schedule, or predicts anything but the noise.
     """
-    fitting = {}
+    components = {}
     if base.half_vae and precision(session, base) == torch.float16:
-        with quiet(), parts.fetching(base):
-            fitting["vae"] = AutoencoderKL.from_pretrained(base.half_vae, torch_dtype=torch.float16)
-    pipe = parts.load(DiffusionPipeline, base, session, **fitting)
-    for name, expected in NOISE.items():
-        if (found := pipe.scheduler.config[name]) != expected:
-            raise ValueError(f"{base.name} has {name} {found}; expected {expected}")
+        with quiet(), shared.explain_fetch_errors(base):
+            components["vae"] = AutoencoderKL.from_pretrained(base.half_vae, torch_dtype=torch.float16)
+    pipe = shared.load_pipeline(DiffusionPipeline, base, session, **components)
+    for name, expected in SCHEDULE.items():
+        if (value := pipe.scheduler.config[name]) != expected:
+            raise ValueError(f"{base.name} has {name} {value}; expected {expected}")
     return pipe
 
 
 @cache
-def levels() -> Tensor:
-    """Return the (1000,) shares of noise that the UNet knows by number, rising."""
-    kept = DDPMScheduler(**NOISE).alphas_cumprod.double()
-    return ((1 - kept).sqrt() / (kept.sqrt() + (1 - kept).sqrt())).float()
+def noise_levels() -> Tensor:
+    """Return the (1000,) sigmas of the UNet's timesteps, rising."""
+    signal = DDPMScheduler(**SCHEDULE).alphas_cumprod.double()
+    return ((1 - signal).sqrt() / (signal.sqrt() + (1 - signal).sqrt())).float()
 
 
 @torch.no_grad()
-def encode_pictures(pipe: DiffusionPipeline, pixels: Tensor) -> Tensor:
-    """Return (n, 4, h / 8, w / 8) latents, scaled by the VAE's own figure."""
+def encode_images(pipe: DiffusionPipeline, pixels: Tensor) -> Tensor:
+    """Return (n, 4, h / 8, w / 8) latents, scaled by the VAE's own constant."""
     vae = pipe.vae
     return vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mode() * vae.config.scaling_factor
 
 
 @torch.no_grad()
 def encode_captions(pipe: DiffusionPipeline, captions: Sequence[str], base: Base) -> dict[str, Tensor]:
-    """Return `states` (n, 77, width of the encoders), and of SDXL `pooled` (n, 1280) too."""
+    """Return `prompt_embeds` (n, 77, width of the encoders), and for SDXL `pooled_prompt_embeds` (n, 1280) as well."""
     with quiet():
-        made = pipe.encode_prompt(list(captions), device=pipe.device, num_images_per_prompt=1,
-                                  do_classifier_free_guidance=False)  # fmt: skip
-    return {"states": made[0]} if len(made) == 2 else {"states": made[0], "pooled": made[2]}
+        encoded = pipe.encode_prompt(
+            list(captions), device=pipe.device, num_images_per_prompt=1, do_classifier_free_guidance=False
+        )
+    if len(encoded) == 2:
+        return {"prompt_embeds": encoded[0]}
+    return {"prompt_embeds": encoded[0], "pooled_prompt_embeds": encoded[2]}
 
 
 @torch.no_grad()
-def decode(pipe: DiffusionPipeline, latents: Tensor) -> list[Image]:
+def decode_latents(pipe: DiffusionPipeline, latents: Tensor) -> list[Image]:
     """Return the pictures that (n, 4, h, w) latents stand for."""
     vae = pipe.vae
     return pipe.image_processor.postprocess(
@@ -75,50 +83,64 @@ def decode(pipe: DiffusionPipeline, latents: Tensor) -> list[Image]:
     )
 
 
-def predicted_noise(denoiser: nn.Module, noisy: Tensor, sigma: Tensor, words: dict[str, Tensor]) -> Tensor:
-    """Return the noise that the UNet believes to be in (1 - sigma) picture + sigma noise, (n, 4, h, w)."""
-    number = (levels().to(sigma.device) - sigma.float().unsqueeze(1)).abs().argmin(1)
-    length = ((1 - sigma).square() + sigma.square()).sqrt()
-    more = {}
+def predict_noise(
+    denoiser: nn.Module, noisy_latents: Tensor, sigma: Tensor, embeddings: dict[str, Tensor]
+) -> Tensor:
+    """Return the predicted noise in (1 - sigma) latents + sigma noise, (n, 4, h, w)."""
+    timesteps = (noise_levels().to(sigma.device) - sigma.float().unsqueeze(1)).abs().argmin(1)
+    scale = ((1 - sigma).square() + sigma.square()).sqrt()
+    conditions = {}
     if (
-        "pooled" in words
-    ):  # SDXL is told the picture's size as it was, where it was cut, and its size as it is to be
-        height, width = (CELL * side for side in noisy.shape[-2:])
-        sizes = noisy.new_tensor([[height, width, 0, 0, height, width]]).expand(len(noisy), -1)
-        more = {"added_cond_kwargs": {"text_embeds": words["pooled"], "time_ids": sizes}}
-    scaled = (noisy / each(length)).to(noisy.dtype)
-    return denoiser(scaled, number, encoder_hidden_states=words["states"], return_dict=False, **more)[0]
+        "pooled_prompt_embeds" in embeddings
+    ):  # SDXL also takes the original size, the crop's corner and the target size
+        height, width = (VAE_SCALE * cells for cells in noisy_latents.shape[-2:])
+        time_ids = noisy_latents.new_tensor([[height, width, 0, 0, height, width]])
+        conditions["added_cond_kwargs"] = {
+            "text_embeds": embeddings["pooled_prompt_embeds"],
+            "time_ids": time_ids.expand(len(noisy_latents), -1),
+        }
+    scaled = (noisy_latents / broadcast_sigma(scale)).to(noisy_latents.dtype)
+    states = embeddings["prompt_embeds"]
+    return denoiser(scaled, timesteps, encoder_hidden_states=states, return_dict=False, **conditions)[0]
 
 
 def loss(
-    denoiser: nn.Module, latents: Tensor, words: dict[str, Tensor], noise: Tensor, sigma: Tensor
+    denoiser: nn.Module, latents: Tensor, embeddings: dict[str, Tensor], noise: Tensor, sigma: Tensor
 ) -> Tensor:
     """Return the mean squared error of the predicted noise, (n,)."""
-    return parts.error(predicted_noise(denoiser, parts.mixed(latents, noise, sigma), sigma, words), noise)
+    noise_pred = predict_noise(denoiser, shared.add_noise(latents, noise, sigma), sigma, embeddings)
+    return shared.mse_per_example(noise_pred, noise)
 
 
 @torch.no_grad()
-def guess(
-    pipe: DiffusionPipeline, noisy: Tensor, sigma: Tensor, words: dict[str, Tensor], guidance: float = 1.0
+def predict_original(
+    pipe: DiffusionPipeline,
+    noisy_latents: Tensor,
+    sigma: Tensor,
+    embeddings: dict[str, Tensor],
+    guidance_scale: float = 1.0,
 ) -> Tensor:
-    """Return the latents believed to be under the noise: the mixture less its noise. `guidance` is no number these models know."""
-    sigma = sigma.clamp(max=float(levels()[-1]))  # of pure noise nothing could be left
-    made = predicted_noise(pipe.unet, noisy, sigma, words)
-    return (noisy - each(sigma) * made) / (1 - each(sigma))
+    """Return the predicted latents without noise. `guidance_scale` is not an input of these models."""
+    sigma = sigma.clamp(max=float(noise_levels()[-1]))  # at 1 the division below would be by zero
+    noise_pred = predict_noise(pipe.unet, noisy_latents, sigma, embeddings)
+    return (noisy_latents - broadcast_sigma(sigma) * noise_pred) / (1 - broadcast_sigma(sigma))
 
 
 def sample_sigma(count: int, generator: torch.Generator) -> Tensor:
-    """Return (count,) noise levels, each of the thousand as likely as another."""
-    return levels()[torch.randint(len(levels()), (count,), generator=generator)]
+    """Return (count,) noise levels, drawn uniformly from the thousand."""
+    return noise_levels()[torch.randint(len(noise_levels()), (count,), generator=generator)]
 
 
-def sample(
-    pipe: DiffusionPipeline, words: dict[str, Tensor], nothing: dict[str, Tensor], base: Base, seed: int
+def sample_image(
+    pipe: DiffusionPipeline,
+    embeddings: dict[str, Tensor],
+    negative_embeddings: dict[str, Tensor],
+    base: Base,
+    seed: int,
 ) -> Image:
-    """Return one picture of words encoded before, guided away from `nothing`, or by SDXL from zeros, as it is by default."""
-    told = {"prompt_embeds": words["states"]}
-    if "pooled" in words:
-        told["pooled_prompt_embeds"] = words["pooled"]
+    """Return one picture from text embeddings, guided away from those of the empty prompt, or for SDXL from its default, zeros."""
+    inputs = dict(embeddings)
     if not pipe.config.get("force_zeros_for_empty_prompt"):
-        told |= {f"negative_{name}": value for name, value in zip(told, nothing.values(), strict=True)}
-    return pipe(generator=torch.Generator().manual_seed(seed), **told, **call(base, None, None)).images[0]
+        inputs |= {f"negative_{name}": value for name, value in negative_embeddings.items()}
+    generator = torch.Generator().manual_seed(seed)
+    return pipe(generator=generator, **inputs, **pipeline_arguments(base, None, None)).images[0]

@@ -1,0 +1,124 @@
+"""What several architectures share: loading, adding noise, drawing noise levels, the flow-matching loss, pipeline arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import torch
+from diffusers import DiffusionPipeline
+from torch import Tensor, nn
+from transformers import AutoTokenizer
+
+from lessons_lib.models.bases import Base, verify
+from lessons_lib.session import Session, precision, quiet
+
+Pipeline = TypeVar("Pipeline", bound=DiffusionPipeline)
+
+
+@contextmanager
+def explain_fetch_errors(base: Base) -> Iterator[None]:
+    """Add what to do to an OSError about a base model on the Hub that is raised inside."""
+    try:
+        yield
+    except OSError as problem:
+        if Path(base.repository).is_absolute():
+            raise
+        page = f"https://huggingface.co/{base.repository}"
+        gate = " with the licence accepted there and `hf auth login` done once" if base.gated else ""
+        raise OSError(
+            f"cannot fetch {base.name} ({base.size_gb:g} GB): expected the network{gate}, or files fetched before. See {page}. "
+            "The base pocket needs no network"
+        ) from problem
+
+
+def load_pipeline(kind: type[Pipeline], base: Base, session: Session, **components: Any) -> Pipeline:
+    """Return the base's pipeline on the session's device and in its precision; `components` replace its own.
+
+    Raises for a base in a local folder FileNotFoundError when it is missing and ValueError when it is damaged; for a base
+    on the Hub OSError when it cannot be fetched.
+    """
+    if Path(base.repository).is_absolute():
+        if not Path(base.repository, "model_index.json").exists():
+            raise FileNotFoundError(
+                f"the base model {base.name!r} is missing: expected {base.repository}; clone the course again"
+            )
+        verify(Path(base.repository))
+    with quiet(), explain_fetch_errors(base):
+        pipe = kind.from_pretrained(
+            base.repository, torch_dtype=precision(session, base), use_safetensors=True, **components
+        )
+    pipe.set_progress_bar_config(disable=True)
+    return cast(Pipeline, pipe.to(session.device))
+
+
+def load_tokenizer(base: Base, folder: str = "tokenizer") -> Any:
+    """Return the tokenizer in one of the base's folders, without loading any weights."""
+    with quiet(), explain_fetch_errors(base):
+        return AutoTokenizer.from_pretrained(base.repository, subfolder=folder)
+
+
+def latent_shape(pipe: DiffusionPipeline, base: Base) -> tuple[int, int, int, int]:
+    """Return the shape of one picture's latents, (1, channels, rows, columns)."""
+    vae = pipe.vae.config
+    cells = base.side // 2 ** (len(vae.block_out_channels) - 1)
+    return 1, vae.latent_channels, cells, cells
+
+
+def broadcast_sigma(sigma: Tensor) -> Tensor:
+    """Return (n,) noise levels as (n, 1, 1, 1), so that they multiply (n, channels, rows, columns) latents."""
+    return sigma.view(-1, 1, 1, 1)
+
+
+def add_noise(latents: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
+    """Return noisy latents, (1 - sigma) latents + sigma noise, in the precision of the latents; sigma: (n,), 0 ... 1."""
+    share = broadcast_sigma(sigma)
+    return ((1 - share) * latents + share * noise).to(latents.dtype)
+
+
+def mse_per_example(prediction: Tensor, target: Tensor) -> Tensor:
+    """Return the mean squared error of each example, (n,), in float32."""
+    return (prediction.float() - target.float()).square().flatten(1).mean(1)
+
+
+def flow_matching(
+    predict_velocity: Callable[..., Tensor],
+) -> tuple[Callable[..., Tensor], Callable[..., Tensor]]:
+    """Return `loss` and `predict_original` of a family, see `Family`, from its predicted velocity, noise - latents, (n, c, h, w).
+
+    Lipman et al. 2022, arXiv 2210.02747.
+    """
+
+    def loss(
+        denoiser: nn.Module, latents: Tensor, embeddings: dict[str, Tensor], noise: Tensor, sigma: Tensor
+    ) -> Tensor:
+        velocity = predict_velocity(denoiser, add_noise(latents, noise, sigma), sigma, embeddings)
+        return mse_per_example(velocity, noise - latents)
+
+    @torch.no_grad()
+    def predict_original(
+        pipe: DiffusionPipeline,
+        noisy_latents: Tensor,
+        sigma: Tensor,
+        embeddings: dict[str, Tensor],
+        guidance_scale: float = 1.0,
+    ) -> Tensor:
+        velocity = predict_velocity(pipe.transformer, noisy_latents, sigma, embeddings, guidance_scale)
+        return noisy_latents - broadcast_sigma(sigma) * velocity
+
+    return loss, predict_original
+
+
+def pipeline_arguments(base: Base, steps: int | None, guidance_scale: float | None) -> dict[str, Any]:
+    """Return the arguments that every pipeline takes, the prompt and the seed left out; None is the base model's own value."""
+    return {
+        "height": base.side, "width": base.side, "num_inference_steps": steps or base.draw_steps,
+        "guidance_scale": base.guidance_scale if guidance_scale is None else guidance_scale,
+    }  # fmt: skip
+
+
+def sample_logit_normal(count: int, generator: torch.Generator) -> Tensor:
+    """Return (count,) noise levels, most of them near 0.5 (Esser et al. 2024, arXiv 2403.03206)."""
+    return torch.sigmoid(torch.randn(count, generator=generator))
