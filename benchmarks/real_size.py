@@ -154,7 +154,7 @@ def page(told: dict[str, Any]) -> str:
             f"{start} {row['step']:.3f} | {beside} | {row['memory']:.1f} | {picture} | {row['attention']} |"
         )
     counts = sorted({str(row["steps"]) for row in rows if "step" in row})
-    drawn = ", ".join(f"{name} {bases.find(name).draw_steps}" for name in own)
+    drawn = ", ".join(f"{name} {bases.find(name).num_inference_steps}" for name in own)
     return "\n".join([
         "# What a step costs at the real size", "",
         f"Written by `python -m benchmarks.real_size` from notebooks/recorded/real_size.json: {recorded.source(told)}.", "",

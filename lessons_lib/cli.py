@@ -72,7 +72,7 @@ def train(args: Namespace) -> int:
     found = pictures.load(args.folder, side=base.side)
     report = inspection.inspect(args.folder, base, storage.cache_dir() / "looks")
     chosen, held_out = divide(found, args.hold_out, partial(inspection.held_out, report))
-    print(session.card(session.current(), base))
+    print(base.capability_card(session.current()))
     for line in inspection.lines(report):
         if line.startswith("must fix"):
             print(f"! {line}")

@@ -8,7 +8,6 @@ from pathlib import Path
 ROOT = Path(os.environ.get("LESSONS_HOME") or Path(__file__).resolve().parents[1])
 
 POCKET = ROOT / "pocket" / "model"
-POCKET_SCHNELL = ROOT / "pocket" / "schnell"
 POCKET_CLIP = ROOT / "pocket" / "clip"
 SAMPLE = ROOT / "data" / "sample_mughal"
 RECORDED = ROOT / "notebooks" / "recorded"

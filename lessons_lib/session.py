@@ -9,13 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-
-if TYPE_CHECKING:
-    from lessons_lib.models.bases import Base
 
 
 @dataclass(frozen=True)
@@ -43,11 +39,6 @@ def gpu_dtype(capability: tuple[int, int]) -> torch.dtype:
     return torch.bfloat16 if capability >= (8, 0) else torch.float16
 
 
-def precision(session: Session, base: Base) -> torch.dtype:
-    """Return the session's precision, or float32 for a base so small that half precision would gain nothing."""
-    return torch.float32 if base.size_gb < 1 else session.dtype
-
-
 def total_memory() -> float:
     """Return this machine's memory in GB, or 0 where the system does not say."""
     try:
@@ -71,16 +62,6 @@ def current() -> Session:
     gigabytes = properties.total_memory / 1e9
     dtype = gpu_dtype((properties.major, properties.minor))
     return Session(tier_of(gigabytes), torch.device("cuda"), dtype, cores, memory, properties.name, gigabytes)
-
-
-def card(session: Session, base: Base) -> str:
-    """Return the capability card that opens every lesson and every command."""
-    dtype = str(precision(session, base)).removeprefix("torch.")
-    return "\n".join((
-        f"tier {session.tier}: {session.device.type}, {dtype}, GPU {session.gpu}",
-        f"memory: {session.memory_gb:.1f} GB",
-        f"base model {base.name}: {base.side} px, {base.licence}",
-    ))  # fmt: skip
 
 
 def seed(value: int) -> None:

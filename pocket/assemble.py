@@ -11,7 +11,7 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline
 from safetensors.torch import save_file
 
-from lessons_lib.models.bases import SUMS
+from lessons_lib.models.bases import CHECKSUMS
 from pocket import corpus, flow, guidance, latents
 from pocket.flow import MODEL
 
@@ -73,7 +73,7 @@ def write_sums(folder: Path) -> None:
         f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}\n"
         for path in files
     ]
-    (folder / SUMS).write_text("".join(lines))
+    (folder / CHECKSUMS).write_text("".join(lines))
 
 
 def main() -> None:

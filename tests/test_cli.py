@@ -182,7 +182,7 @@ def test_pictures_that_moved_are_asked_for(folder, tmp_path_factory):
 
 def test_a_short_run_ends_with_picture_report_and_adapter(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(cli, "SEEDS", (1, 2))
-    monkeypatch.setitem(BASES, "pocket", dataclasses.replace(BASES["pocket"], draw_steps=2))
+    monkeypatch.setitem(BASES, "pocket", dataclasses.replace(BASES["pocket"], num_inference_steps=2))
     out = tmp_path / "runs" / "boats"
     words = [
         "train",

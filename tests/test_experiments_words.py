@@ -178,7 +178,7 @@ def test_pictures_without_a_trigger_are_drawn_once_for_all_words(quick_features)
     found = trigger_word.answers_to_each(painter, ["a horse", "a boat"], ["lion", "tom"], [1, 2])
     assert [prompt for prompt, _, _ in painter.asked].count("a horse") == 2
     assert found["lion"].unsaid == found["tom"].unsaid and found["lion"].said != found["tom"].said
-    assert {steps for _, _, steps in painter.asked} == {BASE.draw_steps // 2}
+    assert {steps for _, _, steps in painter.asked} == {BASE.num_inference_steps // 2}
 
 
 def test_nothing_has_moved_where_nothing_was_taught(held_out, quick_features):

@@ -1,6 +1,7 @@
 """Every architecture in miniature, with random weights: the loading, training and drawing are the real ones."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,6 @@ from lessons_lib.session import current
 from lessons_lib.training import train
 
 PROMPT = "a cat, mugh4l"
-FAMILIES = sorted({base.family for base in bases.BASES.values()})
 NOISED = [name for name in blank.NAMES if bases.find(name).family == "unet"]
 
 
@@ -28,7 +28,7 @@ def base(request, tmp_path_factory):
     folder = blank.write(name, tmp_path_factory.mktemp("blank") / name, small=True)
     # A UNet makes three halves of its 8 px cells: at 64 px one cell is left, and attention to oneself teaches nothing.
     side = 128 if name in NOISED else 64
-    small = replace(bases.find(name), repository=str(folder), side=side, draw_steps=2, caption_tokens=77,
+    small = replace(bases.find(name), repository=str(folder), side=side, num_inference_steps=2, caption_tokens=77,
                     learning_rate=1e-2, rank=4, alpha=8, batch=2)  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(bases.BASES, name, small)
@@ -60,11 +60,21 @@ def embeddings_and_latents(sampler, count=2):
     return embeddings, torch.randn(shape, generator=generator), torch.randn(shape, generator=generator)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_a_module_answers_everything_a_family_must(name):
+@pytest.mark.parametrize("name", families.FAMILIES)
+def test_a_module_has_every_member_that_a_family_must_have(name):
     module = families.find(name)
-    wanted = [word for word in (*vars(families.Family), *families.Family.__annotations__) if word[0] != "_"]
-    assert "TARGET_MODULES" in wanted and all(hasattr(module, word) for word in wanted)
+    members = {word for word in (*vars(families.Family), *families.Family.__annotations__) if word[0] != "_"}
+    assert {"TARGET_MODULES", "DENOISER", "loss"} < members and all(hasattr(module, word) for word in members)
+
+
+def test_every_module_of_an_architecture_is_listed_and_used_by_a_base():
+    modules = {path.stem for path in Path(families.__file__).parent.glob("*.py")} - {"__init__", "shared"}
+    assert modules == set(families.FAMILIES) == {base.family for base in bases.BASES.values()}
+
+
+def test_a_base_names_all_its_text_encoders(sampler):
+    components = {name for name in sampler.pipe.components if name.startswith("text_encoder")}
+    assert components == set(sampler.base.text_encoders)
 
 
 def test_embeddings_give_the_picture_that_the_pipeline_gives_for_their_prompt(sampler):
@@ -89,7 +99,7 @@ def test_latents_are_the_shape_of_the_noise_and_come_back_as_pictures(sampler):
 
 def test_a_picture_forms_from_its_noise_to_what_draw_gives(sampler):
     frames = sampler.sample_steps(PROMPT, 3)
-    assert len(frames) > sampler.base.draw_steps  # SD 1.5's scheduler takes one step twice
+    assert len(frames) > sampler.base.num_inference_steps  # SD 1.5's scheduler takes one step twice
     assert frames[-1].tobytes() == bits(sampler)
 
 
@@ -236,7 +246,7 @@ def test_a_distilled_klein_is_refused(tmp_path):
 def test_float16_takes_the_vae_that_was_made_for_it(tmp_path, monkeypatch):
     folder = blank.write("sdxl", tmp_path / "sdxl", small=True)
     (folder / "vae").rename(tmp_path / "other")
-    base = replace(bases.find("sdxl"), repository=str(folder), half_vae=str(tmp_path / "other"))
+    base = replace(bases.find("sdxl"), repository=str(folder), float16_vae=str(tmp_path / "other"))
     half = replace(current(), dtype=torch.float16)
     assert unet.load(base, half).vae.dtype == torch.float16
     with pytest.raises(OSError):

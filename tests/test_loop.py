@@ -15,7 +15,7 @@ from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import PRESETS, Settings
 from lessons_lib.dataset import captions, pictures
 from lessons_lib.models import bases
-from lessons_lib.models.families import flux, shared
+from lessons_lib.models.families import flux
 from lessons_lib.paths import SAMPLE
 from lessons_lib.training import forecast, loop, optimizers, train
 from lessons_lib.training.data import TrainingData
@@ -323,7 +323,7 @@ def test_two_processes_learn_what_one_does(divided, tmp_path, plain):
 
 def test_half_precision_learns_what_full_precision_does(paintings, told, tmp_path, monkeypatch, plain):
     """Base in float16, adapter in float32: gradients are scaled so that small ones do not vanish."""
-    monkeypatch.setattr(shared, "precision", lambda session, base: torch.float16)
+    monkeypatch.setattr(bases.Base, "precision", lambda base, session: torch.float16)
     seen = []
     real = GradScaler.scale
     monkeypatch.setattr(

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from lessons_lib import session
-from lessons_lib.models import bases
 
 
 @pytest.mark.parametrize(("gigabytes", "tier"), [(0, "pocket"), (15, "t4"), (24, "24gb"), (80, "80gb")])
@@ -24,29 +23,6 @@ def test_one_seed_repeats_python_numpy_and_torch():
         session.seed(5)
         drawn.append((random.random(), float(np.random.rand()), float(torch.rand(1))))
     assert drawn[0] == drawn[1]
-
-
-def test_the_card_names_tier_memory_and_base():
-    text = session.card(session.current(), bases.find("pocket"))
-    assert "tier " in text and "memory: " in text and "base model pocket: 128 px" in text
-
-
-def test_cards_of_two_machines_differ_only_in_the_memory_phrase():
-    import dataclasses
-
-    here = session.current()
-    other = dataclasses.replace(here, cores=here.cores + 6, memory_gb=here.memory_gb + 40)
-    base = bases.find("pocket")
-    pairs = zip(session.card(here, base).splitlines(), session.card(other, base).splitlines(), strict=True)
-    assert [a for a, b in pairs if a != b] == [f"memory: {here.memory_gb:.1f} GB"]
-
-
-def test_a_small_base_stays_in_float32_on_a_gpu():
-    import dataclasses
-
-    t4 = dataclasses.replace(session.current(), dtype=torch.float16)
-    assert session.precision(t4, bases.find("pocket")) == torch.float32
-    assert session.precision(t4, bases.find("sd15")) == torch.float16
 
 
 def test_loading_bars_come_back_after_quiet():

@@ -1,6 +1,7 @@
 """An adapter handed on: other programs read it, and its card says whose pictures it was made from."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from lessons_lib.adapters import model_card
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.dataset.pictures import Picture
-from lessons_lib.models import bases
+from lessons_lib.models import bases, families
 from lessons_lib.paths import POCKET
 
 LAYER = "transformer.transformer_blocks.0.attn.to_q"
@@ -79,7 +80,6 @@ def test_every_base_has_a_licence_the_hub_knows():
     assert {front(SETTINGS, base)["license"] for base in bases.BASES.values()} == {
         "apache-2.0", "other", "creativeml-openrail-m", "openrail++",
     }  # fmt: skip
-    assert {base.licence for base in bases.BASES.values()} <= set(model_card.LICENCES)
 
 
 def test_the_card_names_the_rights_of_each_picture():
@@ -125,8 +125,24 @@ def test_a_unets_keys_are_renamed_as_kohya_has_them_and_others_stay():
     layer = "down_blocks.0.attentions.1.transformer_blocks.0.attn1.to_out.0"
     flat = "lora_unet_down_blocks_0_attentions_1_transformer_blocks_0_attn1_to_out_0"
     ends = {"lora_A.weight": "lora_down.weight", "lora_B.weight": "lora_up.weight"}
-    assert [model_card.kohya(f"unet.{layer}.{end}") for end in ends] == [f"{flat}.{e}" for e in ends.values()]
-    assert model_card.kohya(f"{LAYER}.lora_A.weight") == f"{LAYER}.lora_A.weight"
+    unet, flux = families.find("unet"), families.find("flux")
+    keys = [model_card.comfyui_key(f"unet.{layer}.{end}", unet) for end in ends]
+    assert keys == [f"{flat}.{end}" for end in ends.values()]
+    assert model_card.comfyui_key(f"{LAYER}.lora_A.weight", flux) == f"{LAYER}.lora_A.weight"
+
+
+def test_pocket_is_labelled_as_flux_and_a_base_without_a_name_is_not_labelled_at_all():
+    labels = {base.name: model_card.modelspec({}, base, "x") for base in bases.BASES.values()}
+    key = "modelspec.architecture"
+    assert (
+        labels["pocket"][key]
+        == labels["pocket-schnell"][key]
+        == labels["flux1-dev"][key]
+        == "flux-1-dev/lora"
+    )
+    assert labels["sd15"][key] == "stable-diffusion-v1/lora"
+    unknown = replace(bases.find("pocket"), modelspec_architecture="")
+    assert key not in model_card.modelspec({}, unknown, "x")
 
 
 def test_info_says_what_a_run_holds(folder):

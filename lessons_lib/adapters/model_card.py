@@ -15,34 +15,19 @@ from torch import Tensor
 from lessons_lib.adapters.run import WEIGHTS
 from lessons_lib.adapters.settings import ResolvedSettings
 from lessons_lib.dataset.pictures import RIGHTS, Picture
-from lessons_lib.models import bases
+from lessons_lib.models import bases, families
 from lessons_lib.models.bases import Base
-
-# How the Hub names the licences of the base models: (license, license_name, license_link).
-LICENCES = {
-    "Apache-2.0": ("apache-2.0", "", ""),
-    "CreativeML OpenRAIL-M": ("creativeml-openrail-m", "", ""),
-    "CreativeML OpenRAIL++-M": ("openrail++", "", ""),
-    "FLUX.1-dev non-commercial": (
-        "other",
-        "flux-1-dev-non-commercial-license",
-        "https://huggingface.co/black-forest-labs/FLUX.1-dev/blob/main/LICENSE.md",
-    ),
-}
+from lessons_lib.models.families import Family
 
 KOHYA = {"lora_A": "lora_down", "lora_B": "lora_up"}  # a factor's name in diffusers' files, and in kohya's
-# What other programs call the architectures; pocket is FLUX.1's.
-ARCHITECTURES = {"sd15": "stable-diffusion-v1", "sdxl": "stable-diffusion-xl-v1-base",
-                 "flux2-klein": "flux-2-klein-4b", "z-image": "z-image"}  # fmt: skip
 
 
 def front_matter(settings: ResolvedSettings, base: Base) -> str:
     """Return the card's YAML head as the Hub reads it. A base that lives in a folder of its own has no Hub name."""
-    licence, name, link = LICENCES.get(base.licence, ("other", base.licence, ""))
-    rows = [f"license: {licence}"]
-    rows += [f"license_name: {json.dumps(name)}"] if name else []
-    rows += [f"license_link: {link}"] if link else []
-    rows += [] if is_local(base) else [f"base_model: {base.repository}"]
+    rows = [f"license: {base.hub_licence}"]
+    rows += [f"license_name: {json.dumps(base.hub_licence_name)}"] if base.hub_licence_name else []
+    rows += [f"license_link: {base.hub_licence_link}"] if base.hub_licence_link else []
+    rows += [] if base.is_local else [f"base_model: {base.repository}"]
     rows += [
         "library_name: diffusers",
         f"instance_prompt: {json.dumps(settings.trigger, ensure_ascii=False)}",
@@ -56,10 +41,6 @@ def front_matter(settings: ResolvedSettings, base: Base) -> str:
     return "---\n" + "\n".join(rows) + "\n---\n"
 
 
-def is_local(base: Base) -> bool:
-    return Path(base.repository).is_absolute()
-
-
 def card(settings: ResolvedSettings, pictures: Sequence[Picture], base: Base) -> str:
     """Return the README.md of an adapter folder: Hub head, how to draw with it, how it was made, whose pictures.
 
@@ -67,7 +48,7 @@ def card(settings: ResolvedSettings, pictures: Sequence[Picture], base: Base) ->
     """
     keys = ("rank", "alpha", "steps", "learning_rate", "batch")
     made = ", ".join(f"{key.replace('_', ' ')} {getattr(settings, key):g}" for key in keys)
-    where = json.dumps("pocket/model" if is_local(base) else base.repository)
+    where = json.dumps("pocket/model" if base.is_local else base.repository)
     return f"""{front_matter(settings, base)}
 # {settings.name or settings.trigger}
 
@@ -91,17 +72,15 @@ Made with {made}, seed {settings.seed}. The base model's licence ({base.licence}
 
 
 def drawing(base: Base) -> str:
-    """Return the drawing arguments of a base as they stand in a call."""
-    values = f"height={base.side}, width={base.side}, num_inference_steps={base.draw_steps}, guidance_scale={base.guidance_scale:g}"
-    if base.family != "unet":
-        values += f", max_sequence_length={base.caption_tokens}"
-    return values
+    """Return the pipeline's arguments for a base as they stand in a call."""
+    arguments = families.find(base.family).pipeline_arguments(base, None, None)
+    return ", ".join(f"{name}={value:g}" for name, value in arguments.items())
 
 
 def described(base: Base) -> str:
     return (
         f"`{base.name}`, the model in `pocket/model` of the course"
-        if is_local(base)
+        if base.is_local
         else f"`{base.repository}`"
     )
 
@@ -168,29 +147,37 @@ def comfyui(run_folder: Path, name: str | None = None) -> Path:
     tensors, metadata = read(folder)
     settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     base = bases.find(settings["base"])
+    family = families.find(base.family)
     for layer, alpha in alphas(tensors, metadata).items():
         tensors[f"{layer}.lora_B.weight"] *= alpha / len(tensors[f"{layer}.lora_A.weight"])
     name = name or settings.get("name") or folder.resolve().name
     path = folder / f"{name}_comfyui.safetensors"
     partial = path.with_suffix(".part")
-    save_file({kohya(key): value for key, value in tensors.items()}, partial, modelspec(settings, base, name))
+    save_file(
+        {comfyui_key(key, family): value for key, value in tensors.items()},
+        partial,
+        modelspec(settings, base, name),
+    )
     partial.replace(path)
     return path
 
 
-def kohya(key: str) -> str:
-    """Return a UNet's key as kohya's trainer writes it; other keys stay."""
-    if not key.startswith("unet."):
+def comfyui_key(key: str, family: Family) -> str:
+    """Return a tensor's name as ComfyUI reads it: kohya's for an architecture that has a `KOHYA_PREFIX`, else diffusers'."""
+    if not family.KOHYA_PREFIX:
         return key
-    layer, factor = key.removeprefix("unet.").removesuffix(".weight").rsplit(".", 1)
-    return f"lora_unet_{layer.replace('.', '_')}.{KOHYA[factor]}.weight"
+    layer, factor = key.removeprefix(f"{family.DENOISER}.").removesuffix(".weight").rsplit(".", 1)
+    return f"{family.KOHYA_PREFIX}{layer.replace('.', '_')}.{KOHYA[factor]}.weight"
 
 
 def modelspec(settings: dict[str, Any], base: Base, name: str) -> dict[str, str]:
-    """Return the metadata that other programs show: modelspec 1.0.1, https://github.com/Stability-AI/ModelSpec."""
-    return {
+    """Return the metadata that other programs show: modelspec 1.0.1, https://github.com/Stability-AI/ModelSpec.
+
+    A base without a name there gets no architecture, so that no program takes the adapter for another model's.
+    """
+    architecture = {"modelspec.architecture": f"{base.modelspec_architecture}/lora"}
+    return (architecture if base.modelspec_architecture else {}) | {
         "modelspec.sai_model_spec": "1.0.1",
-        "modelspec.architecture": f"{ARCHITECTURES.get(base.name, 'flux-1-dev')}/lora",
         "modelspec.implementation": "diffusers",
         "modelspec.title": name,
         "modelspec.trigger_phrase": settings.get("trigger") or "",

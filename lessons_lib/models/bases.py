@@ -1,33 +1,52 @@
-"""The base models: where each lives, what it asks for, and settings that are sensible for it. A new one is a row here.
+"""The base models of `bases.toml`: where each is, what it needs, and settings that are sensible for it.
 
-Figures for the large ones are published ones, not ours (see each model's page); `pocket` is measured in this repository.
+A new model is a table in that file, and where its architecture is new a module in `families`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+import tomllib
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from lessons_lib.paths import POCKET, POCKET_SCHNELL
+from lessons_lib.paths import ROOT
 
-SUMS = "SHA256SUMS"  # beside a model in the repository; `sha256sum -c` reads it too
+if TYPE_CHECKING:
+    import torch
+
+    from lessons_lib.session import Session
+
+TABLE = Path(__file__).with_suffix(".toml")
+CHECKSUMS = "SHA256SUMS"  # beside a model in the repository; `sha256sum -c` reads it too
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Base:
-    """A text-to-image model to start from; `side` in px, memory and size in GB, `caption_tokens` for the longest encoder.
+    """A text-to-image model to start from, and the defaults of a training on it; sizes in GB (1e9 bytes), `side` in px.
 
-    `strength`: how much of an adapter is drawn where nothing else is said. Distilled guidance turns up the adapter with the words.
-    `fused`: the folder of an adapter that belongs to the base and is added to its weights on loading.
-    `half_vae`: where a VAE lies that stands float16, for a base whose own does not.
+    `repository`: a name on the Hub, or the absolute path of a folder.
+    `licence`: its usual name. `hub_licence`: the Hub's id, with `hub_licence_name` and `hub_licence_link` where that is "other".
+    `modelspec_architecture`: as other programs call it, https://github.com/Stability-AI/ModelSpec; empty where it has no name.
+    `caption_tokens`: what the longest text encoder reads. `text_encoders`: the pipeline's components that are not needed
+    once captions are encoded.
+    `half_precisions`: those it can be trained and run in; in any other it is loaded in float32.
+    `float16_vae`: the Hub's name of a VAE for float16, where the model's own overflows in it.
+    `fused_adapter`: the folder of an adapter that belongs to the model and is merged into its weights on loading.
+    `strength`: the strength an adapter is drawn at by default. Distilled guidance amplifies the adapter as it does the prompt.
     """
 
     name: str
     repository: str
     family: str
     licence: str
-    gated: bool
+    hub_licence: str
+    hub_licence_name: str = ""
+    hub_licence_link: str = ""
+    modelspec_architecture: str = ""
+    gated: bool = False
+    trainable: bool = True
     memory_gb: float
     size_gb: float
     side: int
@@ -37,40 +56,59 @@ class Base:
     steps: int
     batch: int
     guidance_scale: float
-    draw_steps: int
+    num_inference_steps: int
     caption_tokens: int
-    note: str
     strength: float = 1.0
     sigma_shift: float = 1.0
-    trainable: bool = True
-    fused: str = ""
-    half_vae: str = ""
+    text_encoders: tuple[str, ...]
+    half_precisions: tuple[str, ...] = ("bfloat16", "float16")
+    float16_vae: str = ""
+    fused_adapter: str = ""
+    note: str
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is in a folder and has no page on the Hub."""
+        return Path(self.repository).is_absolute()
+
+    def precision(self, session: Session) -> torch.dtype:
+        """Return the session's precision, or float32 where the model cannot or need not be used in that."""
+        import torch
+
+        name = str(session.dtype).removeprefix("torch.")
+        return session.dtype if name in self.half_precisions else torch.float32
+
+    def capability_card(self, session: Session) -> str:
+        """Return the capability card that opens every lesson and every command."""
+        dtype = str(self.precision(session)).removeprefix("torch.")
+        return "\n".join((
+            f"tier {session.tier}: {session.device.type}, {dtype}, GPU {session.gpu}",
+            f"memory: {session.memory_gb:.1f} GB",
+            f"base model {self.name}: {self.side} px, {self.licence}",
+        ))  # fmt: skip
 
 
-BASES = {
-    base.name: base
-    for base in (
-        Base("pocket", str(POCKET), "flux", "Apache-2.0", False, 2, 0.03, 128, 32, 32, 3e-3, 500, 4, 3.5, 20, 48,
-             "in this repository; FLUX.1's classes at a thousandth of the size; any CPU, offline", 0.5, sigma_shift=2.7),
-        Base("sd15", "stable-diffusion-v1-5/stable-diffusion-v1-5", "unet", "CreativeML OpenRAIL-M", False, 8, 4, 512,
-             16, 16, 1e-4, 1500, 1, 7.5, 30, 77, "the free T4's default; safe in float16"),
-        Base("sdxl", "stabilityai/stable-diffusion-xl-base-1.0", "unet", "CreativeML OpenRAIL++-M", False, 16, 7, 1024,
-             16, 16, 1e-4, 1000, 1, 5.0, 30, 77, "the free T4's final piece; in float16 with a VAE made for that",
-             half_vae="madebyollin/sdxl-vae-fp16-fix"),
-        Base("flux2-klein", "black-forest-labs/FLUX.2-klein-base-4B", "flux2", "Apache-2.0", False, 12, 16, 1024,
-             16, 16, 3e-4, 800, 1, 4.0, 50, 512, "the 24 GB default; train on base, draw on base or the distilled 4B"),
-        Base("flux1-dev", "black-forest-labs/FLUX.1-dev", "flux", "FLUX.1-dev non-commercial", True, 30, 34, 1024,
-             16, 16, 1e-4, 1000, 1, 3.5, 28, 512, "the model this course is about; opt-in: gated and non-commercial"),
-        Base("flux1-schnell", "black-forest-labs/FLUX.1-schnell", "flux", "Apache-2.0", False, 30, 34, 1024,
-             16, 16, 1e-4, 1000, 1, 0.0, 4, 256, "distilled to four steps: draw with it, do not train on it", trainable=False),
-        Base("z-image", "Tongyi-MAI/Z-Image", "z_image", "Apache-2.0", False, 24, 20, 1024,
-             16, 16, 1e-4, 1000, 1, 4.0, 50, 512, "bfloat16 only: float16 gives NaN"),
-    )
-}  # fmt: skip
-BASES["pocket-schnell"] = replace(
-    BASES["pocket"], name="pocket-schnell", draw_steps=4, trainable=False, fused=str(POCKET_SCHNELL),
-    note="pocket in four steps, for sliders and previews; adapters trained on pocket work on it",
-)  # fmt: skip
+def load_table(path: Path = TABLE) -> dict[str, Base]:
+    """Return the base models of a TOML file by name. Raises TypeError for a key that is missing or is none of Base's."""
+    tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    return {name: _base(name, tables) for name in tables}
+
+
+def _base(name: str, tables: dict[str, dict[str, Any]]) -> Base:
+    entry = dict(tables[name])
+    if like := entry.pop("like", None):
+        entry = tables[like] | entry
+    if folder := entry.pop("folder", None):
+        entry["repository"] = str(ROOT / folder)
+    if "fused_adapter" in entry:
+        entry["fused_adapter"] = str(ROOT / entry["fused_adapter"])
+    for key in ("text_encoders", "half_precisions"):
+        if key in entry:
+            entry[key] = tuple(entry[key])
+    return Base(name=name, **entry)
+
+
+BASES = load_table()
 
 
 def find(name: str) -> Base:
@@ -81,16 +119,17 @@ def find(name: str) -> Base:
 
 
 def verify(folder: Path) -> None:
-    """Raise ValueError that names the first weight file whose bytes are not those that the folder's SHA256SUMS lists.
+    """Raise ValueError that names the first weight file whose SHA-256 is not the one in the folder's SHA256SUMS.
 
-    A folder without that list is not checked.
+    A folder without that file is not checked.
     """
-    lines = (folder / SUMS).read_text(encoding="utf-8").splitlines() if (folder / SUMS).is_file() else ()
+    path = folder / CHECKSUMS
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else ()
     for line in lines:
         expected, name = line.split(maxsplit=1)
-        found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        if found != expected:
+        checksum = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        if checksum != expected:
             raise ValueError(
-                f"{folder / name} is damaged: its SHA-256 begins with {found[:8]}, expected {expected[:8]}; "
+                f"{folder / name} is damaged: its SHA-256 begins with {checksum[:8]}, expected {expected[:8]}; "
                 "check that file out again"
             )

@@ -1,10 +1,18 @@
-"""One module an architecture, each with the members of `Family`, so that no other module asks which one it has."""
+"""One module an architecture, each with the members of `Family`, so that no other module asks which one it has.
+
+flux.py     FLUX.1, and pocket
+flux2.py    FLUX.2 klein
+unet.py     Stable Diffusion 1.5 and SDXL
+z_image.py  Z-Image
+shared.py   what several of them have in common
+
+A new architecture is a module here, its line in `FAMILIES`, and a table in bases.toml.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from importlib import import_module
-from typing import Any, Protocol, cast
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import torch
 from diffusers import DiffusionPipeline
@@ -20,12 +28,23 @@ EMBEDDINGS_VERSION = (
 
 
 class Family(Protocol):
-    """What training and sampling need of an architecture. A module with these names is one."""
+    """What training, sampling and exporting need of an architecture. A module with these names is one."""
 
-    TARGET_MODULES: tuple[str, ...]  # layers that get a LoRA, by the end of their names
+    DENOISER: str
+    """The pipeline's component that training changes: "transformer" or "unet"."""
+
+    TARGET_MODULES: tuple[str, ...]
+    """The layers that get a LoRA, by the end of their names, as in PEFT's LoraConfig."""
+
+    KOHYA_PREFIX: str
+    """What kohya's trainer begins a layer's name with, where ComfyUI reads no other names; empty where it reads diffusers'."""
 
     def load(self, base: Base, session: Session) -> DiffusionPipeline:
-        """Return the pipeline on the session's device and in its precision."""
+        """Return the pipeline on the session's device and in the base's precision there.
+
+        Raises FileNotFoundError or ValueError for a missing or damaged folder, OSError for a base that cannot be fetched,
+        ValueError for a model that this architecture's training does not fit.
+        """
 
     def load_tokenizer(self, base: Base) -> Any:
         """Return the tokenizer that limits a caption's length, without loading any weights."""
@@ -34,12 +53,18 @@ class Family(Protocol):
         """Return the latents, as the denoiser takes them, of (n, 3, h, w) pixels in -1 ... 1."""
 
     def decode_latents(self, pipe: DiffusionPipeline, latents: Tensor) -> list[Image]:
-        """Return the images of latents."""
+        """Return the images of latents, also of those that the pipeline gives with ``output_type="latent"``."""
+
+    def latent_shape(self, pipe: DiffusionPipeline, base: Base) -> tuple[int, int, int, int]:
+        """Return the shape of one picture's latents, (1, channels, rows, columns)."""
 
     def encode_captions(
         self, pipe: DiffusionPipeline, captions: Sequence[str], base: Base
     ) -> dict[str, Tensor]:
         """Return the text embeddings by diffusers' names (`prompt_embeds` and so on), each (captions, ...)."""
+
+    def sample_sigma(self, count: int, generator: torch.Generator) -> Tensor:
+        """Return (count,) noise levels to train at, in 0 ... 1."""
 
     def loss(
         self,
@@ -49,7 +74,7 @@ class Family(Protocol):
         noise: Tensor,
         sigma: Tensor,
     ) -> Tensor:
-        """Return the loss of each example, (n,), at noise levels sigma, (n,), in 0 ... 1."""
+        """Return the loss of each example, (n,), at noise levels sigma, (n,)."""
 
     def predict_original(
         self,
@@ -63,12 +88,6 @@ class Family(Protocol):
 
         `guidance_scale` has an effect only on a model that takes it as an input.
         """
-
-    def sample_sigma(self, count: int, generator: torch.Generator) -> Tensor:
-        """Return (count,) noise levels to train at."""
-
-    def latent_shape(self, pipe: DiffusionPipeline, base: Base) -> tuple[int, int, int, int]:
-        """Return the shape of one picture's latents, (1, channels, rows, columns)."""
 
     def pipeline_arguments(
         self, base: Base, steps: int | None, guidance_scale: float | None
@@ -86,11 +105,46 @@ class Family(Protocol):
         """Return one picture from text embeddings; `negative_embeddings` are those of the empty prompt."""
 
 
+def _flux() -> Family:
+    from lessons_lib.models.families import flux
+
+    return flux
+
+
+def _flux2() -> Family:
+    from lessons_lib.models.families import flux2
+
+    return flux2
+
+
+def _unet() -> Family:
+    from lessons_lib.models.families import unet
+
+    return unet
+
+
+def _z_image() -> Family:
+    from lessons_lib.models.families import z_image
+
+    return z_image
+
+
+# Functions, so that only the pipelines that are used are imported: each takes diffusers a second.
+FAMILIES: dict[str, Callable[[], Family]] = {
+    "flux": _flux,
+    "flux2": _flux2,
+    "unet": _unet,
+    "z_image": _z_image,
+}
+
+
 def find(name: str) -> Family:
-    """Return the module of an architecture; ValueError for one that has not been written."""
-    try:
-        return cast(Family, import_module(f"{__name__}.{name}"))
-    except ModuleNotFoundError as problem:
-        if problem.name != f"{__name__}.{name}":
-            raise
-        raise ValueError(f"the course has no module for models of the {name!r} kind") from problem
+    """Return the module of an architecture; ValueError for one that the course has no module for."""
+    if name not in FAMILIES:
+        raise ValueError(f"there is no model family called {name!r}; expected one of {', '.join(FAMILIES)}")
+    return FAMILIES[name]()
+
+
+def denoiser(family: Family, pipe: DiffusionPipeline) -> nn.Module:
+    """Return the part of a pipeline that training changes."""
+    return getattr(pipe, family.DENOISER)

@@ -18,27 +18,28 @@ from torch import Tensor, nn
 
 from lessons_lib.models.bases import Base, verify
 from lessons_lib.models.families import shared
-from lessons_lib.models.families.shared import latent_shape
 from lessons_lib.session import Session, quiet
 
-__all__ = ["TARGET_MODULES", "latent_shape"]
-
+DENOISER = "transformer"
+KOHYA_PREFIX = ""
 # Diffusers' script's own: attention, and the feed-forward layers of the double blocks. With the last two, those of the
-# single blocks, which kohya's trainer has too; the model's way out is called proj_out as well. pocket/LOG.md: what they gave.
-TARGET_MODULES = ("attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "attn.add_q_proj", "attn.add_k_proj",
-           "attn.add_v_proj", "attn.to_add_out", "ff.net.0.proj", "ff.net.2", "ff_context.net.0.proj",
-           "ff_context.net.2", "proj_mlp", "proj_out")  # fmt: skip
+# single blocks, which kohya's trainer has too; the model's output layer is called proj_out as well. pocket/LOG.md says what they gained.
+TARGET_MODULES: tuple[str, ...] = (
+    "attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj",
+    "attn.to_add_out", "ff.net.0.proj", "ff.net.2", "ff_context.net.0.proj", "ff_context.net.2", "proj_mlp", "proj_out",
+)  # fmt: skip
 
+latent_shape = shared.latent_shape
 sample_sigma = shared.sample_logit_normal
 
 
 def load(base: Base, session: Session) -> FluxPipeline:
     """Return the FluxPipeline, with the base's own adapter merged into its weights where it has one."""
     pipe = shared.load_pipeline(FluxPipeline, base, session)
-    if base.fused:
-        verify(Path(base.fused))
+    if base.fused_adapter:
+        verify(Path(base.fused_adapter))
         with quiet():
-            pipe.load_lora_weights(base.fused)
+            pipe.load_lora_weights(base.fused_adapter)
             pipe.fuse_lora(components=["transformer"])
             pipe.unload_lora_weights()
     return pipe

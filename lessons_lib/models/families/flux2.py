@@ -13,16 +13,19 @@ from PIL.Image import Image
 from torch import Tensor, nn
 
 from lessons_lib.models.bases import Base
-from lessons_lib.models.families import shared
-from lessons_lib.models.families.flux import pipeline_arguments
-from lessons_lib.models.families.shared import load_tokenizer
+from lessons_lib.models.families import flux, shared
 from lessons_lib.session import Session, quiet
 
-__all__ = ["TARGET_MODULES", "load_tokenizer", "pipeline_arguments"]  # the pipeline's arguments are FLUX.1's
+DENOISER = "transformer"
+KOHYA_PREFIX = ""
 # The script's own. A single block's output layer has the name of the list that holds a double block's, so each is named.
-TARGET_MODULES = ("to_q", "to_k", "to_v", "to_out.0", "to_qkv_mlp_proj",
-           *(f"single_transformer_blocks.{i}.attn.to_out" for i in range(48)))  # fmt: skip  # 20 in klein 4B, 24 in 9B
+TARGET_MODULES: tuple[str, ...] = (
+    *("to_q", "to_k", "to_v", "to_out.0", "to_qkv_mlp_proj"),
+    *(f"single_transformer_blocks.{i}.attn.to_out" for i in range(48)),  # 20 in klein 4B, 24 in 9B
+)
 
+load_tokenizer = shared.load_tokenizer
+pipeline_arguments = flux.pipeline_arguments
 sample_sigma = shared.sample_logit_normal
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer
 
 from lessons_lib.models.bases import Base, verify
-from lessons_lib.session import Session, precision, quiet
+from lessons_lib.session import Session, quiet
 
 Pipeline = TypeVar("Pipeline", bound=DiffusionPipeline)
 
@@ -24,7 +24,7 @@ def explain_fetch_errors(base: Base) -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        if Path(base.repository).is_absolute():
+        if base.is_local:
             raise
         page = f"https://huggingface.co/{base.repository}"
         gate = " with the licence accepted there and `hf auth login` done once" if base.gated else ""
@@ -40,7 +40,7 @@ def load_pipeline(kind: type[Pipeline], base: Base, session: Session, **componen
     Raises for a base in a local folder FileNotFoundError when it is missing and ValueError when it is damaged; for a base
     on the Hub OSError when it cannot be fetched.
     """
-    if Path(base.repository).is_absolute():
+    if base.is_local:
         if not Path(base.repository, "model_index.json").exists():
             raise FileNotFoundError(
                 f"the base model {base.name!r} is missing: expected {base.repository}; clone the course again"
@@ -48,7 +48,7 @@ def load_pipeline(kind: type[Pipeline], base: Base, session: Session, **componen
         verify(Path(base.repository))
     with quiet(), explain_fetch_errors(base):
         pipe = kind.from_pretrained(
-            base.repository, torch_dtype=precision(session, base), use_safetensors=True, **components
+            base.repository, torch_dtype=base.precision(session), use_safetensors=True, **components
         )
     pipe.set_progress_bar_config(disable=True)
     return cast(Pipeline, pipe.to(session.device))
@@ -114,7 +114,7 @@ def flow_matching(
 def pipeline_arguments(base: Base, steps: int | None, guidance_scale: float | None) -> dict[str, Any]:
     """Return the arguments that every pipeline takes, the prompt and the seed left out; None is the base model's own value."""
     return {
-        "height": base.side, "width": base.side, "num_inference_steps": steps or base.draw_steps,
+        "height": base.side, "width": base.side, "num_inference_steps": steps or base.num_inference_steps,
         "guidance_scale": base.guidance_scale if guidance_scale is None else guidance_scale,
     }  # fmt: skip
 

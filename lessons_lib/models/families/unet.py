@@ -17,19 +17,23 @@ from torch import Tensor, nn
 
 from lessons_lib.models.bases import Base
 from lessons_lib.models.families import shared
-from lessons_lib.models.families.shared import (
-    broadcast_sigma,
-    latent_shape,
-    load_tokenizer,
-    pipeline_arguments,
-)
-from lessons_lib.session import Session, precision, quiet
+from lessons_lib.session import Session, quiet
 
-__all__ = ["TARGET_MODULES", "latent_shape", "load_tokenizer", "pipeline_arguments"]
-TARGET_MODULES = ("to_q", "to_k", "to_v", "to_out.0")  # attention, the scripts' own
-SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "prediction_type": "epsilon",
-         "num_train_timesteps": 1000}  # fmt: skip  # what both models were trained with
+DENOISER = "unet"
+KOHYA_PREFIX = "lora_unet_"
+TARGET_MODULES: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")  # attention, the scripts' own
+SCHEDULE = {  # what both models were trained with
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "prediction_type": "epsilon",
+    "num_train_timesteps": 1000,
+}
 VAE_SCALE = 8  # px of an image for each row or column of latents
+
+latent_shape = shared.latent_shape
+load_tokenizer = shared.load_tokenizer
+pipeline_arguments = shared.pipeline_arguments
 
 
 def load(base: Base, session: Session) -> DiffusionPipeline:
@@ -38,9 +42,9 @@ def load(base: Base, session: Session) -> DiffusionPipeline:
     Raises ValueError for a model that was trained with another noise schedule, or predicts anything but the noise.
     """
     components = {}
-    if base.half_vae and precision(session, base) == torch.float16:
+    if base.float16_vae and base.precision(session) == torch.float16:
         with quiet(), shared.explain_fetch_errors(base):
-            components["vae"] = AutoencoderKL.from_pretrained(base.half_vae, torch_dtype=torch.float16)
+            components["vae"] = AutoencoderKL.from_pretrained(base.float16_vae, torch_dtype=torch.float16)
     pipe = shared.load_pipeline(DiffusionPipeline, base, session, **components)
     for name, expected in SCHEDULE.items():
         if (value := pipe.scheduler.config[name]) != expected:
@@ -99,7 +103,7 @@ def predict_noise(
             "text_embeds": embeddings["pooled_prompt_embeds"],
             "time_ids": time_ids.expand(len(noisy_latents), -1),
         }
-    scaled = (noisy_latents / broadcast_sigma(scale)).to(noisy_latents.dtype)
+    scaled = (noisy_latents / shared.broadcast_sigma(scale)).to(noisy_latents.dtype)
     states = embeddings["prompt_embeds"]
     return denoiser(scaled, timesteps, encoder_hidden_states=states, return_dict=False, **conditions)[0]
 
@@ -123,7 +127,7 @@ def predict_original(
     """Return the predicted latents without noise. `guidance_scale` is not an input of these models."""
     sigma = sigma.clamp(max=float(noise_levels()[-1]))  # at 1 the division below would be by zero
     noise_pred = predict_noise(pipe.unet, noisy_latents, sigma, embeddings)
-    return (noisy_latents - broadcast_sigma(sigma) * noise_pred) / (1 - broadcast_sigma(sigma))
+    return (noisy_latents - shared.broadcast_sigma(sigma) * noise_pred) / (1 - shared.broadcast_sigma(sigma))
 
 
 def sample_sigma(count: int, generator: torch.Generator) -> Tensor:

@@ -6,7 +6,6 @@ Follows diffusers' train_dreambooth_lora_z_image.py. bfloat16 or float32 only: f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from diffusers import DiffusionPipeline, ZImagePipeline
@@ -14,31 +13,25 @@ from PIL.Image import Image
 from torch import Tensor, nn
 
 from lessons_lib.models.bases import Base
-from lessons_lib.models.families import shared
-from lessons_lib.models.families.flux import decode_latents, encode_images, pipeline_arguments
-from lessons_lib.models.families.shared import latent_shape, load_tokenizer
-from lessons_lib.session import Session, precision, quiet
+from lessons_lib.models.families import flux, shared
+from lessons_lib.session import Session, quiet
+
+DENOISER = "transformer"
+KOHYA_PREFIX = ""
+TARGET_MODULES: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")  # attention, the script's own
 
 # The VAE and the pipeline's arguments are FLUX.1's.
-__all__ = [
-    "TARGET_MODULES",
-    "decode_latents",
-    "encode_images",
-    "latent_shape",
-    "load_tokenizer",
-    "pipeline_arguments",
-]
-TARGET_MODULES = ("to_q", "to_k", "to_v", "to_out.0")  # attention, the script's own
-
+decode_latents = flux.decode_latents
+encode_images = flux.encode_images
+latent_shape = shared.latent_shape
+load_tokenizer = shared.load_tokenizer
+pipeline_arguments = flux.pipeline_arguments
 sample_sigma = shared.sample_logit_normal
 
 
 def load(base: Base, session: Session) -> ZImagePipeline:
-    """Return the ZImagePipeline; on a GPU that has no bfloat16 it is loaded in float32."""
-    half = precision(session, base) == torch.float16
-    return shared.load_pipeline(
-        ZImagePipeline, base, replace(session, dtype=torch.float32) if half else session
-    )
+    """Return the ZImagePipeline."""
+    return shared.load_pipeline(ZImagePipeline, base, session)
 
 
 @torch.no_grad()

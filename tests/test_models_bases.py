@@ -1,0 +1,106 @@
+import dataclasses
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from lessons_lib.evaluation.sampler import Sampler
+from lessons_lib.models import bases, families
+from lessons_lib.paths import POCKET
+from lessons_lib.session import current
+
+
+def test_an_unknown_base_is_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match="pocket, sd15"):
+        bases.find("dall-e")
+
+
+def test_alpha_equals_rank_so_that_every_program_reads_the_same_strength():
+    assert all(base.rank == base.alpha for base in bases.BASES.values())
+
+
+def test_the_gated_model_says_so_and_is_not_the_default():
+    assert bases.find("flux1-dev").gated and not bases.find("pocket").gated
+
+
+def test_a_family_that_is_not_written_is_named():
+    with pytest.raises(ValueError, match="'cascade'; expected one of flux"):
+        families.find("cascade")
+
+
+@pytest.mark.parametrize(
+    "name", [line.split()[1] for line in (POCKET / bases.CHECKSUMS).read_text().splitlines()]
+)
+def test_a_weight_file_with_one_wrong_byte_is_refused_by_name(name, tmp_path):
+    shutil.copytree(POCKET, tmp_path / "model")
+    file = tmp_path / "model" / name
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    broken = dataclasses.replace(bases.find("pocket"), repository=str(tmp_path / "model"))
+    with pytest.raises(ValueError, match=f"{name} is damaged"):
+        Sampler(broken)
+
+
+def test_a_missing_pocket_model_says_where_it_was_expected(tmp_path):
+    base = dataclasses.replace(bases.find("pocket"), repository=str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=str(tmp_path)):
+        Sampler(base, current())
+
+
+def test_a_base_like_another_differs_only_where_its_table_says():
+    pocket, schnell = bases.find("pocket"), bases.find("pocket-schnell")
+    changed = {
+        f.name for f in dataclasses.fields(pocket) if getattr(pocket, f.name) != getattr(schnell, f.name)
+    }
+    assert changed == {"name", "fused_adapter", "trainable", "num_inference_steps", "note"}
+    assert schnell.fused_adapter == str(POCKET.parent / "schnell")
+
+
+@pytest.mark.parametrize("line", ["", "colour = 3"])
+def test_a_table_with_a_missing_or_an_unknown_key_is_refused(line, tmp_path):
+    (tmp_path / "bases.toml").write_text(f'[new]\nrepository = "a/b"\n{line}\n')
+    with pytest.raises(TypeError, match="colour" if line else "missing"):
+        bases.load_table(tmp_path / "bases.toml")
+
+
+def test_every_base_that_can_be_trained_has_a_name_for_other_programs():
+    assert all(base.modelspec_architecture for base in bases.BASES.values() if base.trainable)
+
+
+def test_a_licence_that_the_hub_does_not_know_has_a_name_and_a_link():
+    for base in bases.BASES.values():
+        assert (base.hub_licence == "other") == bool(base.hub_licence_name) == bool(base.hub_licence_link)
+
+
+def test_the_card_names_tier_memory_and_base():
+    text = bases.find("pocket").capability_card(current())
+    assert "tier " in text and "memory: " in text and "base model pocket: 128 px" in text
+
+
+def test_cards_of_two_machines_differ_only_in_the_memory_phrase():
+    here, base = current(), bases.find("pocket")
+    other = dataclasses.replace(here, cores=here.cores + 6, memory_gb=here.memory_gb + 40)
+    cards = (base.capability_card(session).splitlines() for session in (here, other))
+    assert [a for a, b in zip(*cards, strict=True) if a != b] == [f"memory: {here.memory_gb:.1f} GB"]
+
+
+@pytest.mark.parametrize(
+    ("name", "on_a_t4", "on_an_l4"),
+    [
+        ("pocket", torch.float32, torch.float32),  # too small to gain anything
+        ("sd15", torch.float16, torch.bfloat16),
+        ("z-image", torch.float32, torch.bfloat16),  # float16 gives NaN
+    ],
+)
+def test_a_base_is_loaded_in_a_precision_that_it_can_be_used_in(name, on_a_t4, on_an_l4):
+    t4, l4 = (dataclasses.replace(current(), dtype=dtype) for dtype in (torch.float16, torch.bfloat16))
+    assert bases.find(name).precision(t4) == on_a_t4 and bases.find(name).precision(l4) == on_an_l4
+    assert bases.find(name).precision(current()) == torch.float32
+
+
+def test_the_table_is_read_without_loading_torch():
+    program = "import sys; from lessons_lib.models import bases; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=POCKET.parents[1]).returncode == 0
