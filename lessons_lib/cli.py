@@ -172,7 +172,7 @@ def check(args: Namespace) -> int:
         report = inspection.inspect(args.folder, base, storage.cache_dir() / "looks", on_picture)
     print(*inspection.lines(report), sep="\n")
     if args.html:
-        args.html.write_text(html.page(report), encoding="utf-8")
+        args.html.write_text(html.render(report), encoding="utf-8")
         print(f"report   {args.html}")
     if args.trigger:
         from lessons_lib.dataset import captions
@@ -263,11 +263,12 @@ def judge(
     out: Path,
 ) -> None:
     """Draw before and after, save picture and report into `out`, print the five lines and where things are."""
+    from lessons_lib.dataset.dataset import Dataset
     from lessons_lib.evaluation import compare
     from lessons_lib.evaluation.sampler import Sampler
 
     with counting_bar("drawing", "row") as on_row:
-        result = compare.compare(Sampler(base), run, prompts, seeds, held_out, chosen, on_row)
+        result = compare.compare(Sampler(base), run, Dataset(chosen, held_out), prompts, seeds, on_row)
     compare.save(result, out)
     print("", *verdict.lines(result), "", sep="\n")
     print(f"picture  {out / 'before_after.jpg'}")

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
+from drawings import discs, stripes
+from PIL import Image
+from safetensors.torch import save_file
 
 from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.dataset import captions, pictures
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.evaluation.sampler import Sampler
+from lessons_lib.models import features
 from lessons_lib.paths import SAMPLE
 from lessons_lib.training import train
 
@@ -51,3 +57,16 @@ def short_run(paintings: list[Picture], told: list[str], tmp_path_factory: pytes
 @pytest.fixture(scope="session")
 def sampler() -> Sampler:
     return Sampler("pocket")
+
+
+@pytest.fixture
+def concepts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Three concepts whose features are those of drawings."""
+    path = tmp_path / "concept_features.safetensors"
+    rows = features.image_features([discs(1), stripes(1), Image.new("RGB", (128, 128), "blue")])
+    save_file({"features": rows}, path, {"names": json.dumps(["ball", "fence", "man-in-a-boat"])})
+    monkeypatch.setattr(features, "CONCEPTS", path)
+    forget = features.concepts.cache_clear
+    forget()
+    yield path
+    forget()

@@ -1,4 +1,4 @@
-"""Before and after: same words, same seeds, only the adapter differs; the sheet and the report say so."""
+"""Before and after: same prompts, same seeds, only the adapter differs; the sheet and the report say so."""
 
 import json
 import re
@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.dataset import pictures
+from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.display import before_after
 from lessons_lib.evaluation import compare, comparison, html, verdict
 from lessons_lib.models import bases, features, pixels
@@ -52,6 +53,10 @@ def painting(seed, licence="CC0-1.0"):
     return pictures.Picture(Path(f"p{seed}.png"), image, rights, f"painting {seed}", size=image.size)
 
 
+def paintings(count):
+    return Dataset([painting(i) for i in range(count)])
+
+
 @pytest.fixture(scope="module", autouse=True)
 def concepts(tmp_path_factory):
     path = tmp_path_factory.mktemp("concepts") / "concept_features.safetensors"
@@ -73,20 +78,13 @@ def run():
 
 @pytest.fixture(scope="module")
 def compared(run):
-    sampler, told = FakeSampler(), []
-    result = compare.compare(
-        sampler,
-        run,
-        PROMPTS,
-        SEEDS,
-        [painting(8), painting(9, None)],
-        [painting(i) for i in range(5)],
-        lambda *t: told.append(t),
-    )
-    return result, sampler, told
+    sampler, progress = FakeSampler(), []
+    dataset = Dataset([painting(i) for i in range(5)], [painting(8), painting(9, None)])
+    result = compare.compare(sampler, run, dataset, PROMPTS, SEEDS, lambda *t: progress.append(t))
+    return result, sampler, progress
 
 
-def test_both_rows_use_the_same_words_and_seeds(compared):
+def test_both_rows_use_the_same_prompts_and_seeds(compared):
     _, sampler, _ = compared
     before = [(p, s) for p, s, on in sampler.calls if not on]
     after = [(p, s) for p, s, on in sampler.calls if on][: len(before)]
@@ -103,46 +101,47 @@ def test_progress_reaches_its_end(compared):
 
 def test_the_strip_runs_from_the_base_to_the_tuned_picture(compared):
     result, _, _ = compared
-    assert result.frames[0].tobytes() == result.base[0][0].tobytes()
-    assert result.frames[result.strengths.index(1)].tobytes() == result.tuned[0][0].tobytes()
+    assert result.frames[0].tobytes() == result.base_images[0][0].tobytes()
+    assert result.frames[result.strengths.index(1)].tobytes() == result.tuned_images[0][0].tobytes()
     assert result.is_off_at_zero
 
 
-def test_an_adapter_that_cannot_be_switched_off_is_told(run):
+def test_an_adapter_that_cannot_be_switched_off_is_reported(run):
     class Leaky(FakeSampler):
         def sample(self, prompts, seeds, strength=1.0):
             return super().sample(prompts, seeds, max(strength, 0.1))
 
-    result = compare.compare(Leaky(), run, PROMPTS, SEEDS, [], [painting(i) for i in range(3)])
+    result = compare.compare(Leaky(), run, paintings(3), PROMPTS, SEEDS)
     assert not result.is_off_at_zero and "NOT the base's" in verdict.lines(result)[4]
 
 
 def test_measures_stand_beside_floor_and_ceiling(compared):
-    found = compared[0].measures
-    assert list(found) == [
+    measures = compared[0].measures
+    assert list(measures) == [
         "style match",
-        "style match, middles",
+        "style match, centre crops",
         "prompt match",
         "seeds differ",
         "layout of a training picture",
     ]
-    style = found["style match"]
+    style = measures["style match"]
     assert style.base == style.floor < style.tuned and style.low <= style.tuned <= style.high
-    assert found["prompt match"].ceiling == 1 and "floor 0.00 = chance" in str(found["prompt match"])
+    assert measures["prompt match"].ceiling == 1 and "floor 0.00 = chance" in str(measures["prompt match"])
 
 
 def test_five_lines_say_what_changed(compared):
     lines = verdict.lines(compared[0])
     assert [line.split(":")[0] for line in lines] == ["style", "prompt", "seeds", "copies", "switched off"]
     assert (
-        re.match(r"style: -?\d+ % of the way to the paintings", lines[0]) and "held-out pictures" in lines[0]
+        re.match(r"style: -?\d+ % of the gap to the paintings closed", lines[0])
+        and "held-out pictures" in lines[0]
     )
 
 
 @pytest.mark.parametrize(
     ("before", "after", "share"), [(0.5, 0.4, "80 % kept"), (0.1, 0.3, None), (0.04, 0.02, None)]
 )
-def test_a_share_of_the_prompt_is_told_only_where_it_means_something(before, after, share):
+def test_the_kept_share_of_the_prompt_is_given_only_where_it_means_something(before, after, share):
     line = verdict.prompt_line(
         comparison.Measure("prompt match", before, after, 0, 1, 0, 1, "chance", "always right")
     )
@@ -150,10 +149,10 @@ def test_a_share_of_the_prompt_is_told_only_where_it_means_something(before, aft
 
 
 def test_without_held_out_pictures_the_lines_say_so(run):
-    result = compare.compare(FakeSampler(), run, ["a lake"], [1], [], [painting(i) for i in range(3)])
+    result = compare.compare(FakeSampler(), run, paintings(3), ["a lake"], [1])
     lines = verdict.lines(result)
     assert len(lines) == 5 and "none were held out" in lines[0]
-    assert "no prompt names a thing" in lines[1] and "takes two seeds" in lines[2]
+    assert "no prompt names a concept" in lines[1] and "takes two seeds" in lines[2]
 
 
 def test_a_copied_training_picture_is_pointed_at(run):
@@ -161,30 +160,30 @@ def test_a_copied_training_picture_is_pointed_at(run):
         def one(self, prompt, seed, strength):
             return pixels.square(painting(seed).image, 64) if strength else super().one(prompt, seed, 0)
 
-    result = compare.compare(Copier(), run, ["a ball"], [1, 2], [], [painting(i) for i in range(4)])
+    result = compare.compare(Copier(), run, paintings(4), ["a ball"], [1, 2])
     assert [i for i, _ in result.nearest] == [1, 2] and "may be a copy" in verdict.lines(result)[3]
 
 
 def test_missing_concept_features_leave_the_prompt_unmeasured(run, monkeypatch, tmp_path):
     monkeypatch.setattr(features, "CONCEPTS", tmp_path / "gone.safetensors")
     features.concepts.cache_clear()
-    result = compare.compare(FakeSampler(), run, ["a ball"], [1, 2], [], [painting(i) for i in range(3)])
+    result = compare.compare(FakeSampler(), run, paintings(3), ["a ball"], [1, 2])
     assert "prompt match" not in result.measures and "gone.safetensors is missing" in verdict.lines(result)[1]
 
 
 @pytest.mark.parametrize("prompts, seeds", [([], [1]), (["a ball"], [])])
 def test_nothing_to_draw_is_an_error(run, prompts, seeds):
     with pytest.raises(ValueError, match="expected one or more of each"):
-        compare.compare(FakeSampler(), run, prompts, seeds, [], [painting(1)])
+        compare.compare(FakeSampler(), run, paintings(1), prompts, seeds)
 
 
 def test_the_sheet_has_the_base_above_the_tuned_row(compared):
     result, _, _ = compared
     page = np.asarray(result.sheet())
-    for images in (result.base, result.tuned):
+    for images in (result.base_images, result.tuned_images):
         assert find(page, images[0][0]) is not None
-    assert find(page, result.base[0][0])[0] < find(page, result.tuned[0][0])[0]
-    assert find(page, result.base[0][0])[1] == find(page, result.tuned[0][0])[1]
+    assert find(page, result.base_images[0][0])[0] < find(page, result.tuned_images[0][0])[0]
+    assert find(page, result.base_images[0][0])[1] == find(page, result.tuned_images[0][0])[1]
 
 
 def find(page, image):
@@ -196,19 +195,6 @@ def find(page, image):
     return None
 
 
-@pytest.mark.parametrize("count, seeds", [(1, 1), (2, 1), (5, 2), (4, 5)])
-def test_the_sheet_holds_any_number_of_prompts(count, seeds):
-    row = [Image.new("RGB", (128, 128), "navy")] * seeds
-    long = "a very long prompt " * 12
-    pairs = before_after.Pairs([long] * count, [row] * count, [row] * count)
-    page = before_after.draw(
-        "w" * 90, "made " * 60, pairs, before_after.Strip(long, row, ["1"] * seeds), [painting(1).image] * 30
-    )
-    assert page.width <= 1500 and page.height < 700 + -(-count // 4) * 4 * before_after.CELL
-    edge = np.asarray(page)[:, -20:]
-    assert (edge == edge[0, 0]).all(), "something runs over the right edge"
-
-
 def test_what_is_saved_opens_from_disk_and_loads_nothing(compared, tmp_path):
     compare.save(compared[0], tmp_path / "new" / "folder")
     text = (tmp_path / "new" / "folder" / "report.html").read_text(encoding="utf-8")
@@ -217,7 +203,7 @@ def test_what_is_saved_opens_from_disk_and_loads_nothing(compared, tmp_path):
 
 
 def test_the_report_escapes_words_and_names_rights(compared):
-    text = html.page(compared[0], Image.new("RGB", (9, 9)), verdict.lines(compared[0]))
+    text = html.render(compared[0], Image.new("RGB", (9, 9)), verdict.lines(compared[0]))
     assert "a &lt;fence&gt; &amp; a gate" in text and "<fence>" not in text
     assert "A &amp; B" in text and "CC0-1.0" in text and "unknown" in text
 

@@ -215,7 +215,7 @@ def test_higher_is_said_only_when_the_interval_and_every_run_agree():
 
 def test_runs_that_disagree_give_no_verdict_however_large_the_sum():
     a, b = [[0.9, 0.9, 0.9, 0.9], [0.1, 0.1]], [[0.1, 0.1, 0.1, 0.1], [0.2, 0.2]]
-    assert metrics.interval([0.8] * 4 + [-0.1] * 2)[0] > 0
+    assert metrics.bootstrap_interval([0.8] * 4 + [-0.1] * 2)[0] > 0
     assert "no difference" in trial.verdict("style", "lion", "tom", a, b)
 
 

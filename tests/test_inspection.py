@@ -88,7 +88,7 @@ def test_every_kind_that_is_said_has_its_advice():
 
 
 def test_the_page_stands_alone_and_escapes_what_it_is_given(report):
-    page = html.page(report)
+    page = html.render(report)
     assert "<img src=x" not in page and "&lt;img src=x onerror=alert(1)&gt;.png" in page
     links = re.findall(
         r'(?:src|href|url)\s*[=(]\s*["\']?([^"\')\s>]+)', page.replace("&lt;img src=x onerror", "")
@@ -101,7 +101,7 @@ def test_the_page_stands_alone_and_escapes_what_it_is_given(report):
 
 def test_a_page_of_thousands_shows_some_of_the_fine_ones(report, monkeypatch):
     monkeypatch.setattr(html, "MOST_FINE", 1)
-    page = html.page(report)
+    page = html.render(report)
     fine = sum(one.level == "fine" for one in report.seen)
     assert fine > 1 and f"and {fine - 1} more" in page
 
@@ -156,7 +156,7 @@ def test_a_folder_with_nothing_but_bad_files_has_a_report_too(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"no picture")
     report = inspection.inspect(tmp_path, POCKET)
     assert report.seen == [] and report.count("must fix") == 2
-    assert "a.jpg: is not a picture" in html.page(report) and inspection.held_out(report) == []
+    assert "a.jpg: is not a picture" in html.render(report) and inspection.held_out(report) == []
 
 
 def test_held_out_files_are_chosen_by_book(tmp_path):

@@ -65,7 +65,7 @@ def caller(sampler: Sampler, subjects: Sequence[str], seeds: Sequence[int], held
         trials.style(features.image_features(drawn_with(words, sampler, subjects, seeds)), held_out)
         for words in (TRIGGER, STYLE_WORDS)
     )
-    low, high = metrics.interval([t - w for t, w in zip(by_trigger, by_words, strict=True)])
+    low, high = metrics.bootstrap_interval([t - w for t, w in zip(by_trigger, by_words, strict=True)])
     return "trigger" if low > 0 else "words" if high < 0 else "alike"
 
 

@@ -20,7 +20,7 @@ def levels(
 ) -> Shown:
     """Return a JPEG: a place on the x axis for each group, in it a colour for each series, the same in all groups.
 
-    Bars are 95 % intervals of the mean (`measure.interval`). Raises ValueError unless all groups have the same series.
+    Bars are 95 % intervals of the mean (`metrics.bootstrap_interval`). Raises ValueError unless all groups have the same series.
     """
     names = [tuple(series) for series in groups.values()]
     if not names or set(names) != {names[0]} or len(names[0]) > len(COLOURS):
@@ -36,7 +36,7 @@ def levels(
     for place, series in enumerate(groups.values()):
         for index, (name, values) in enumerate(series.items()):
             x = place + 0.3 * (index - (len(series) - 1) / 2)
-            low, high = metrics.interval(values)
+            low, high = metrics.bootstrap_interval(values)
             spread = x + np.linspace(-0.05, 0.05, len(values))
             axes.plot(spread, values, ".", color=LINE, markersize=4, zorder=1)
             axes.plot([x, x], [low, high], color=COLOURS[index], linewidth=3, zorder=2)

@@ -162,7 +162,7 @@ def check_eight(chosen: Sequence[int] | None, rows: Tensor) -> str:
     own = rows[list(chosen)]
     others = random_eights(rows)
     if metrics.diversity(own) <= np.median(others):
-        best = int(metrics.likeness_within(own).nan_to_num(-1).argmax())
+        best = int(metrics.pairwise_similarity(own).nan_to_num(-1).argmax())
         pair = sorted((chosen[best // EIGHT], chosen[best % EIGHT]))
         return (
             f"not yet: half of all random eights differ more; {pair[0]} and {pair[1]} are your most alike two"

@@ -225,7 +225,7 @@ def figure(result: Mapping[str, Any]) -> Shown:
         for place, count in enumerate(result["counts"]):
             values = sum(trials.column(result["rows"], key, count=count), [])
             axes.plot(place + np.linspace(-0.15, 0.15, len(values)), values, ".", color=LINE, markersize=4)
-            axes.plot([place, place], metrics.interval(values), color=ACCENT, linewidth=2.5)
+            axes.plot([place, place], metrics.bootstrap_interval(values), color=ACCENT, linewidth=2.5)
             means.append(np.mean(values))
         axes.plot(means, "o-", color=ACCENT, markersize=6, linewidth=1)
         axes.set_xticks(range(len(means)), [str(n or "base") for n in result["counts"]], fontsize=8)

@@ -51,7 +51,7 @@ def so_many(changes: Sequence[float], counts: Sequence[int], seed: int = 0) -> l
     lines = []
     for count in counts:
         ups = sum(changes[i] > 0 for i in lots[:count])
-        luck = blind_test.two_sided(max(ups, count - ups), count)
+        luck = blind_test.sign_test(max(ups, count - ups), count)
         lines.append(
             f"{count} things: {ups} went up, {count - ups} down; a coin is as one-sided in {luck:.0%} of such tests"
         )
@@ -75,7 +75,7 @@ def in_pieces(picture: Image.Image, cells: int = 4, seed: int = 0) -> Image.Imag
 
 
 def pasted(drawing: Image.Image, painting: Image.Image) -> Image.Image:
-    """Return a painting with a drawing pasted onto its middle, which covers (1 - 2 measure.EDGE) of each side."""
+    """Return a painting with a drawing pasted onto its middle, which covers (1 - 2 metrics.EDGE) of each side."""
     made, edge = painting.convert("RGB"), round(metrics.EDGE * painting.width)
     made.paste(drawing.resize((made.width - 2 * edge,) * 2, Image.Resampling.LANCZOS), (edge, edge))
     return made
@@ -124,7 +124,7 @@ def trade(drawn: Mapping[float, Sequence[Pictures]], subjects: Sequence[str], ba
     for strength, rows in drawn.items():
         seen = features.image_features(flat(rows))
         wanted = [known(subject) for subject, row in zip(subjects, rows, strict=True) for _ in row]
-        gap = metrics.share(float(np.mean(style(seen, held_out))), base, paintings)
+        gap = metrics.share_of_gap(float(np.mean(style(seen, held_out))), base, paintings)
         found[strength] = gap, metrics.prompt_match(seen, wanted)
     return found
 
@@ -207,14 +207,14 @@ def check_needed(mine: int | None, answers: int = 12) -> str:
     """Return whether a learner named the fewest answers for one side that a coin seldom gives."""
     if mine is None:
         return "not attempted yet"
-    if mine > (blind_test.needed(answers) or answers):
+    if mine > (blind_test.answers_needed(answers) or answers):
         return "that would do; so would fewer"
     if 2 * mine < answers:
         return "then there are more for the other side: name the larger number"
-    luck = blind_test.two_sided(mine, answers)
+    luck = blind_test.sign_test(mine, answers)
     return (
         "right"
-        if luck < blind_test.DOUBT
+        if luck < blind_test.SIGNIFICANCE
         else f"a coin is as one-sided in {luck:.0%} of such tests; try another"
     )
 

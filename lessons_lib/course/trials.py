@@ -124,7 +124,7 @@ def verdict(
     """
     gaps = [np.subtract(x, y) for x, y in zip(a, b, strict=True)]
     every = np.concatenate(gaps)
-    low, high = (round(end, 3) for end in metrics.interval(every.tolist()))
+    low, high = (round(end, 3) for end in metrics.bootstrap_interval(every.tolist()))
     sides = {bool(gap.mean() > 0) for gap in gaps}
     if (low > 0 or high < 0) and len(sides) == 1:
         near, far = sorted((abs(low), abs(high)))

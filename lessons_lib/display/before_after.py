@@ -33,7 +33,9 @@ class Strip:
     labels: Sequence[str]
 
 
-def draw(title: str, subtitle: str, pairs: Pairs, strip: Strip, taught: Sequence[Image.Image]) -> Image.Image:
+def sheet(
+    title: str, subtitle: str, pairs: Pairs, strip: Strip, taught: Sequence[Image.Image]
+) -> Image.Image:
     """Return the sheet: what was taught, before above after for each prompt, and the strength strip below."""
     columns = min(COLUMNS, max(2, len(pairs.prompts)))
     width = 2 * MARGIN + GUTTER + columns * CELL + (columns - 1) * GAP

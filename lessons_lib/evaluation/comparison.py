@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from lessons_lib.adapters.run import Run
-from lessons_lib.dataset.pictures import Picture
+from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.display import before_after
 from lessons_lib.models import bases
 
@@ -37,44 +37,44 @@ class Measure:
 
 @dataclass
 class Comparison:
-    """Pictures before and after, rows prompts and columns seeds, with measures. `frames`: the first at rising strength.
+    """Images before and after, rows prompts and columns seeds, with measures. `frames`: the first one at rising strength.
 
-    `nearest`: for every tuned picture, row by row, the training picture whose layout it repeats most and how closely, 1 = a copy.
-    `is_off_at_zero`: the frame at strength 0 is the base's picture bit for bit.
+    `nearest`: for every tuned image, row by row, the index of the training picture whose layout it repeats most and
+    how closely; 1 = a copy. `is_off_at_zero`: the frame at strength 0 is the base's image bit for bit.
     """
 
     run: Run
+    dataset: Dataset
     prompts: list[str]
     seeds: list[int]
-    base: list[list[Image.Image]]
-    tuned: list[list[Image.Image]]
+    base_images: list[list[Image.Image]]
+    tuned_images: list[list[Image.Image]]
     frames: list[Image.Image]
     measures: dict[str, Measure]
     nearest: list[tuple[int, float]]
-    pictures: list[Picture]
-    held_out: list[Picture]
     is_off_at_zero: bool
     strengths: tuple[float, ...] = STRENGTHS
 
     def sheet(self) -> Image.Image:
-        """Return the before/after picture: what was taught, the base's row above the tuned one, the strength strip."""
-        return before_after.draw(
+        """Return the before/after sheet: training pictures, base row above tuned row, one image at rising strength."""
+        return before_after.sheet(
             self.title(),
             self.subtitle(),
-            before_after.Pairs(self.prompts, self.base, self.tuned),
-            before_after.Strip(self.prompts[0], self.frames, [strength_name(s) for s in self.strengths]),
-            [p.image for p in self.pictures],
+            before_after.Pairs(self.prompts, self.base_images, self.tuned_images),
+            before_after.Strip(self.prompts[0], self.frames, [_strength_label(s) for s in self.strengths]),
+            [picture.image for picture in self.dataset.train],
         )
 
     def title(self) -> str:
+        """Return the trigger word."""
         return self.run.settings.trigger
 
     def subtitle(self) -> str:
+        """Return base, rank, steps, number of pictures and strength in a line."""
         s = self.run.settings
-        at = f"drawn at strength {bases.find(s.base).strength:g}"
-        return f"{s.base} + LoRA of rank {s.rank}, {s.steps} steps on {len(self.pictures)} pictures, {at}"
+        strength = f"drawn at strength {bases.find(s.base).strength:g}"
+        return f"{s.base} + LoRA of rank {s.rank}, {s.steps} steps on {len(self.dataset.train)} pictures, {strength}"
 
 
-def strength_name(strength: float) -> str:
-    """Return a strength as the strip's labels say it."""
+def _strength_label(strength: float) -> str:
     return {0.0: "0 = base", 1.0: "1 = as trained"}.get(strength, f"{strength:g}")

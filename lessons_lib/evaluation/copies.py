@@ -1,4 +1,4 @@
-"""Copies of training pictures among samples, looked for by layout."""
+"""Memorisation: copies of training pictures among samples, found by layout."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from torch import Tensor, nn
 
 from lessons_lib.models.pixels import to_pixels
 
-GRID = 16  # px of a picture's layout
-COPY = 0.8  # layouts of different paintings, practice and real, stay below 0.7; pages learned by heart are drawn above 0.9
+COPY_THRESHOLD = (
+    0.8  # layouts of different paintings, practice and real, stay below 0.7; memorised ones reach 0.9
+)
+_GRID = 16  # px of a picture's layout
 
 
-def layout(images: Sequence[Image.Image]) -> Tensor:
-    """Return (n, 768) of unit length: pictures as 16 x 16 px, each colour's mean taken out. Blur and tint hardly change it."""
-    small = to_pixels(images, GRID).double()
-    return nn.functional.normalize((small - small.mean((2, 3), keepdim=True)).flatten(1), dim=1)
+def layout_features(images: Sequence[Image.Image]) -> Tensor:
+    """Return (n, 768) of unit length: pictures as 16 x 16 px without each colour's mean. Blur and tint hardly change it."""
+    pixels = to_pixels(images, _GRID).double()  # (n, 3, 16, 16)
+    return nn.functional.normalize((pixels - pixels.mean((2, 3), keepdim=True)).flatten(1), dim=1)
 
 
-def repeated_layouts(
-    images: Sequence[Image.Image], squares: Sequence[Image.Image]
-) -> list[tuple[int, float]]:
-    """Return for each picture which training square it repeats most, mirrored or not, and how closely, -1 ... 1 = a copy.
+def nearest_layouts(images: Sequence[Image.Image], squares: Sequence[Image.Image]) -> list[tuple[int, float]]:
+    """Return for each image the index of the training square whose layout is most similar, and how similar, -1 ... 1 = a copy.
 
-    The correlation of their `layout`. Features (`nearest`) do not find the copies of a base that draws softly: what is soft
-    is unlike everything sharp. The other way round this misses a figure that was copied to another place. Lesson 06 tries both.
-    After the pixel distance of Carlini et al. 2023, arXiv 2301.13188. Raises ValueError for no pictures.
+    The correlation of their `layout_features`, mirrored or not. `metrics.nearest_neighbours` misses copies that a base draws
+    softly, since a soft picture is unlike every sharp one. This misses a figure that was copied to another place. Lesson 06
+    tries both. After the pixel distance of Carlini et al. 2023, arXiv 2301.13188. Raises ValueError for no pictures.
     """
     if not images or not squares:
         raise ValueError(f"{len(images)} pictures, {len(squares)} training pictures: expected some of both")
-    made, taught = layout(images), layout(squares)
-    turned = taught.view(-1, 3, GRID, GRID).flip(3).flatten(1)
-    best = torch.maximum(made @ taught.T, made @ turned.T).max(1)
+    samples, train = layout_features(images), layout_features(squares)
+    mirrored = train.view(-1, 3, _GRID, _GRID).flip(3).flatten(1)
+    best = torch.maximum(samples @ train.T, samples @ mirrored.T).max(1)
     return list(zip(best.indices.tolist(), best.values.tolist(), strict=True))

@@ -54,7 +54,7 @@ def img(image: Image.Image, alt: str, side: int = 0, more: str = "") -> str:
     return f'<img src="{uri(image, side)}" alt="{escape(alt)}" {more}>'
 
 
-def page(c: Comparison, sheet: Image.Image, lines: Sequence[str]) -> str:
+def render(c: Comparison, sheet: Image.Image, lines: Sequence[str]) -> str:
     """Return the whole report as one HTML text that loads nothing from anywhere."""
     lead = "".join(
         f"<li><b>{escape(head)}</b>: {escape(rest)}</li>"
@@ -67,10 +67,12 @@ def page(c: Comparison, sheet: Image.Image, lines: Sequence[str]) -> str:
         "<h2>Measures</h2>" + measures(list(c.measures.values())),
         "<h2>Every picture</h2>" + rows(c),
         "<h2>Was anything copied?</h2>" + closest(c),
-        "<h2>Taught with</h2>" + thumbs(c.pictures) + rights(c.pictures),
+        "<h2>Taught with</h2>" + thumbs(c.dataset.train) + rights(c.dataset.train),
     ]
-    if c.held_out:
-        parts.append("<h2>Held out, for judging only</h2>" + thumbs(c.held_out) + rights(c.held_out))
+    if c.dataset.held_out:
+        parts.append(
+            "<h2>Held out, for judging only</h2>" + thumbs(c.dataset.held_out) + rights(c.dataset.held_out)
+        )
     title = f"{escape(c.title())}: before and after"
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
     body = "\n".join(parts)
@@ -124,7 +126,7 @@ def track(m: Measure) -> str:
 def rows(c: Comparison) -> str:
     """Return every prompt with its pictures before and after, one column a seed."""
     out = [f"<p class=muted>Columns are the seeds {', '.join(map(str, c.seeds))}.</p>"]
-    for prompt, before, after in zip(c.prompts, c.base, c.tuned, strict=True):
+    for prompt, before, after in zip(c.prompts, c.base_images, c.tuned_images, strict=True):
         out.append(f"<p>{escape(prompt)}</p>")
         for name, row in (("before", before), ("after", after)):
             cells = "".join(img(i, f"{prompt}, {name}, seed {s}") for i, s in zip(row, c.seeds, strict=True))
@@ -136,12 +138,12 @@ def rows(c: Comparison) -> str:
 
 def closest(c: Comparison, most: int = 4) -> str:
     """Return the tuned pictures that repeat the layout of a training picture most, each beside that one."""
-    made = [i for row in c.tuned for i in row]
+    made = [i for row in c.tuned_images for i in row]
     order = sorted(range(len(made)), key=lambda i: -c.nearest[i][1])[:most]
     pairs = []
     for i in order:
         which, likeness = c.nearest[i]
-        taught = c.pictures[which]
+        taught = c.dataset.train[which]
         name = taught.rights.get("title") or taught.path.name
         pairs.append(
             f"<div>{img(made[i], 'drawn')}{img(taught.image, name, 240)}<figcaption>{likeness:.2f}, {escape(name)}</figcaption></div>"

@@ -1,6 +1,6 @@
-"""Numbers beside the pictures: likeness to paintings, prompt kept, variety, copies. Each has a floor and a ceiling.
+"""Numbers beside the pictures: similarity to paintings, prompt, diversity. Each has a floor and a ceiling.
 
-All but the search for copies compare EfficientNet-lite0's pooled features (Tan and Le 2019, arXiv 1905.11946), which come from
+All compare EfficientNet-lite0's pooled features (Tan and Le 2019, arXiv 1905.11946), which come from
 a package and need no download. They rank pictures by what is in them and how it is painted; they are no absolute scale.
 """
 
@@ -17,20 +17,18 @@ from lessons_lib.dataset.pictures import Picture
 from lessons_lib.models import features
 from lessons_lib.models.pixels import square
 
-EDGE = 0.19  # share of a side on each side of the middle: a border and what lies along it
+EDGE = 0.19  # share of a side that is cut from each edge: a border and what lies along it
 
 
 def centre_crops(images: Sequence[Image.Image], side: int = 128) -> list[Image.Image]:
-    """Return the middle of every picture's square, (1 - 2 EDGE) of it across, enlarged to `side` px again.
+    """Return the centre of every picture's square, (1 - 2 EDGE) of it across, enlarged to `side` px again.
 
-    Features see what lies at the edges: an untaught drawing between a painting's borders is half a painting to them (lesson 06).
+    Features see the edges: to them a drawing of the base between a painting's borders is half a painting (lesson 06).
     """
-    edge, made = round(EDGE * side), []
-    for image in images:
-        whole = square(image.convert("RGB"), side)
-        inner = whole.crop((edge, edge, side - edge, side - edge))
-        made.append(inner.resize((side, side), Image.Resampling.LANCZOS))
-    return made
+    edge = round(EDGE * side)
+    box = (edge, edge, side - edge, side - edge)
+    squares = [square(image.convert("RGB"), side).crop(box) for image in images]
+    return [crop.resize((side, side), Image.Resampling.LANCZOS) for crop in squares]
 
 
 def style_match(images: features.Images, held_out: features.Images) -> float:
@@ -41,26 +39,26 @@ def style_match(images: features.Images, held_out: features.Images) -> float:
 def gap_closed(
     base: features.Images, tuned: features.Images, train: features.Images, held_out: features.Images
 ) -> float:
-    """Return the share of the way from the base to the paintings: base = 0, training paintings against held-out = 1.
+    """Return the share of the style gap that is closed: base = 0, training paintings against held-out ones = 1.
 
-    Raises ValueError when the base is already as near to the held-out paintings as the training paintings are.
+    Raises ValueError when the base is already as similar to the held-out paintings as the training paintings are.
     """
     floor, value, ceiling = (style_match(images, held_out) for images in (base, tuned, train))
-    return share(value, floor, ceiling)
+    return share_of_gap(value, floor, ceiling)
 
 
-def share(value: float, floor: float, ceiling: float) -> float:
+def share_of_gap(value: float, floor: float, ceiling: float) -> float:
     """Return where a value lies between its floor (0) and its ceiling (1). Raises ValueError when there is no gap."""
     if ceiling <= floor:
         raise ValueError(
             f"no gap to close: the base is at {floor:.3f}, the training pictures at {ceiling:.3f}; "
-            "expected the training pictures to be nearer. Choose held-out pictures of the same style"
+            "expected the training pictures to be more similar. Choose held-out pictures of the same style"
         )
     return (value - floor) / (ceiling - floor)
 
 
 def prompt_ranks(images: features.Images, wanted: Sequence[str]) -> list[float]:
-    """Return for each picture how far up its concept stands among all of them: 1 = first, 0 = half-way, -1 = last.
+    """Return the rank of each picture's concept among all concepts: 1 = first, 0 = half-way, -1 = last.
 
     Raises ValueError for a concept that is not in the list.
     """
@@ -68,17 +66,17 @@ def prompt_ranks(images: features.Images, wanted: Sequence[str]) -> list[float]:
     unknown = sorted(set(wanted) - set(names))
     if unknown or len(wanted) != len(images):
         raise ValueError(
-            f"{len(images)} pictures, {len(wanted)} features.concepts, unknown: {unknown}; "
-            f"expected one of pocket's {len(names)} features.concepts for each picture"
+            f"{len(images)} pictures, {len(wanted)} concepts, unknown: {unknown}; "
+            f"expected one of pocket's {len(names)} concepts for each picture"
         )
     scores = features.image_features(images) @ rows.T
-    right = scores.gather(1, torch.tensor([[names.index(w)] for w in wanted]))
-    above = (scores > right).sum(1).float()
+    own = scores.gather(1, torch.tensor([[names.index(concept)] for concept in wanted]))
+    above = (scores > own).sum(1).float()
     return (1 - 2 * above / max(1, len(names) - 1)).tolist()
 
 
 def prompt_match(images: features.Images, wanted: Sequence[str]) -> float:
-    """Return how well pictures show their features.concepts: 0 = chance, 1 = the right concept always nearest."""
+    """Return how well pictures show their concepts: 0 = chance, 1 = the right concept always nearest."""
     return float(np.mean(prompt_ranks(images, wanted)))
 
 
@@ -87,30 +85,31 @@ def diversity(images: features.Images) -> float:
     if len(images) < 2:
         raise ValueError(f"{len(images)} picture has no pair: expected pictures of at least two seeds")
     rows = features.image_features(images)
-    likeness = rows @ rows.T
+    similarity = rows @ rows.T
     pairs = torch.triu_indices(len(images), len(images), 1)
-    return float((1 - likeness[pairs[0], pairs[1]]).mean())
+    return float((1 - similarity[pairs[0], pairs[1]]).mean())
 
 
-def nearest(images: features.Images, pictures: Sequence[Picture] | Tensor) -> list[tuple[int, float]]:
-    """Return for each picture which training picture is nearest to it and their cosine; 1 = that very picture."""
+def nearest_neighbours(
+    images: features.Images, pictures: Sequence[Picture] | Tensor
+) -> list[tuple[int, float]]:
+    """Return for each image the index of the nearest training picture and their cosine; 1 = that very picture."""
     rows = pictures if isinstance(pictures, Tensor) else features.image_features([p.image for p in pictures])
-    likeness = features.image_features(images) @ rows.T
-    best = likeness.max(1)
+    best = (features.image_features(images) @ rows.T).max(1)
     return list(zip(best.indices.tolist(), best.values.tolist(), strict=True))
 
 
-def likeness_within(images: features.Images) -> Tensor:
+def pairwise_similarity(images: features.Images) -> Tensor:
     """Return (n, n) cosines of pictures with one another, the diagonal (each with itself) set to NaN."""
     rows = features.image_features(images)
     return (rows @ rows.T).fill_diagonal_(float("nan"))
 
 
-def interval(values: Sequence[float], seed: int = 0) -> tuple[float, float]:
+def bootstrap_interval(values: Sequence[float], seed: int = 0) -> tuple[float, float]:
     """Return the 95 % bootstrap interval of the mean of some values (2,000 resamples). Efron 1979."""
     if not len(values):
         raise ValueError("no values: expected at least one to draw an interval from")
     rows = np.asarray(values, dtype=np.float64)
-    draws = np.random.default_rng(seed).integers(0, len(rows), (2000, len(rows)))
-    low, high = np.quantile(rows[draws].mean(1), (0.025, 0.975))
+    resamples = np.random.default_rng(seed).integers(0, len(rows), (2000, len(rows)))
+    low, high = np.quantile(rows[resamples].mean(1), (0.025, 0.975))
     return float(low), float(high)

@@ -1,4 +1,4 @@
-"""What a word means to a base model already: how each tokenizer cuts it, and what the model draws when it hears it."""
+"""What a word means to a base model before training: its tokens, and what the base draws for it."""
 
 from __future__ import annotations
 
@@ -8,30 +8,31 @@ from lessons_lib.dataset.captions import pieces
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import bases, families, features
 
-MADE_UP = ("qzv7x", "w0pj3k", "vrr9t")
+MADE_UP_WORDS = ("qzv7x", "w0pj3k", "vrr9t")
 
 
-def cuts(word: str, names: Sequence[str] | None = None) -> dict[str, list[str] | str]:
-    """Return, for each base model, the pieces its tokenizer cuts a word into, or why they could not be had."""
-    found: dict[str, list[str] | str] = {}
+def tokenizations(word: str, names: Sequence[str] | None = None) -> dict[str, list[str] | str]:
+    """Return for each base model the tokens of a word, or a sentence on why its tokenizer cannot be loaded."""
+    tokens: dict[str, list[str] | str] = {}
     for name in names or bases.BASES:
         base = bases.find(name)
         try:
-            found[name] = pieces(word, families.find(base.family).load_tokenizer(base))
+            tokens[name] = pieces(word, families.find(base.family).load_tokenizer(base))
         except (ValueError, OSError) as problem:
-            found[name] = str(problem).splitlines()[0]
-    return found
+            tokens[name] = str(problem).splitlines()[0]
+    return tokens
 
 
-def pull(sampler: Sampler, word: str, seeds: Sequence[int] = (1, 2, 3)) -> float:
-    """Return how far a word alone moves the base's pictures away from those of no words at all, 0 ... 1.
+def word_effect(sampler: Sampler, word: str, seeds: Sequence[int] = (1, 2, 3)) -> float:
+    """Return how far a word alone moves the base's images away from those of the empty prompt, 0 ... 1.
 
-    1 - cosine of the pictures' features (see measure.features), meaned over seeds. Compare it with `pull_of_nothing`.
+    The mean over seeds of 1 - cosine of their features (see `features.image_features`). Compare it with `made_up_effect`.
     """
-    said, unsaid = sampler.sample([word, ""], seeds)
-    return float((1 - (features.image_features(said) * features.image_features(unsaid)).sum(1)).mean())
+    images, empty_prompt_images = sampler.sample([word, ""], seeds)
+    cosines = (features.image_features(images) * features.image_features(empty_prompt_images)).sum(1)
+    return float((1 - cosines).mean())
 
 
-def pull_of_nothing(sampler: Sampler, seeds: Sequence[int] = (1, 2, 3)) -> float:
-    """Return the pull of made-up words, meaned: what a word without any meaning does to this base."""
-    return sum(pull(sampler, word, seeds) for word in MADE_UP) / len(MADE_UP)
+def made_up_effect(sampler: Sampler, seeds: Sequence[int] = (1, 2, 3)) -> float:
+    """Return the mean effect of made-up words: the floor of `word_effect`, of words without any meaning to this base."""
+    return sum(word_effect(sampler, word, seeds) for word in MADE_UP_WORDS) / len(MADE_UP_WORDS)

@@ -21,7 +21,7 @@ MORE_STYLE = """
 """
 
 
-def page(report: Report) -> str:
+def render(report: Report) -> str:
     """Return the whole report as one HTML text, gravest first; dashes show what the middle square keeps."""
     title = f"Pictures for {report.base.name}: {report.count('must fix')} to fix, {report.count('worth a look')} worth a look"
     parts = [f"<h1>{escape(title)}</h1>", overall(report)]

@@ -1,0 +1,32 @@
+"""What a word means before training: to tokenizers, and to the base."""
+
+from PIL import Image
+
+from lessons_lib.dataset import pictures
+from lessons_lib.evaluation import trigger_probe
+
+
+class FakeSampler:
+    """Stands for a base model that knows one word."""
+
+    elephant = pictures.load("data/sample_mughal")[0].image
+
+    def sample(self, prompts, seeds):
+        def one(prompt, seed):
+            return (
+                self.elephant if prompt == "elephant" else Image.new("RGB", (128, 128), (90 + seed, 120, 120))
+            )
+
+        return [[one(p, s) for s in seeds] for p in prompts]
+
+
+def test_each_base_gives_its_tokens_or_why_it_cannot(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    tokens = trigger_probe.tokenizations("mugh4l", ["pocket", "sd15"])
+    assert "".join(tokens["pocket"]).lstrip("▁") == "mugh4l"
+    assert isinstance(tokens["sd15"], str) and tokens["sd15"]
+
+
+def test_a_known_word_has_an_effect_and_a_made_up_one_has_none():
+    assert trigger_probe.word_effect(FakeSampler(), "elephant") > 0.2
+    assert trigger_probe.made_up_effect(FakeSampler()) < 1e-4
