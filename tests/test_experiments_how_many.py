@@ -178,7 +178,7 @@ def test_the_folder_can_be_made_twice_and_leaves_other_files_alone(tmp_path):
 
 
 def test_lots_tear_books_apart_that_whole_groups_keep():
-    rows = museum.rows_of(museum.LIST)
+    rows = museum.read_csv(museum.LIST)
     books = [row["book"] for row in rows]
     back = set(duplicates.hold_out([row["id"] for row in rows], [books.index(book) for book in books]))
     assert back and not {books[i] for i in back} & {books[i] for i in range(len(rows)) if i not in back}

@@ -1,185 +1,144 @@
-"""Ask a few hosts for files: once a second each, patiently, and never anywhere that they pass us on to."""
+"""Get files from a few hosts with httpx: one request a second to each, growing waits, no redirect to any other host."""
 
 from __future__ import annotations
 
-import http.client
 import time
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.parse import quote, urljoin, urlsplit
-from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
+
+import httpx
 
 from lessons_lib import __version__
 
 AGENT = f"lora-lessons/{__version__} (a course in fine-tuning picture models; one request a second)"
-PAUSE_S = 1.0  # between two requests to one host
-FIRST_S, READ_S = 8.0, 30.0  # of silence: until a host has answered once, and from then on
-BACK_OFF_S, PATIENCE_S = 2.0, 120.0  # the first wait after a refusal (doubled each time), and the longest
-TRIES, HOPS = 4, 5
-STRIKES = 3  # pictures in a row that a host keeps refusing before it is left alone
-MOVED, PASSING = {301, 302, 303, 307, 308}, {403, 408, 429, 500, 502, 503, 504}
+HEADERS = {"User-Agent": AGENT, "Accept-Encoding": "identity"}  # unpacked, so that max_bytes is what is kept
+FIRST_TIMEOUT_S, TIMEOUT_S = 8, 30  # of silence: until a host has given a file, and from then on
+PAUSE_S, BACK_OFF_S, LONGEST_WAIT_S = 1, 2, 120  # between requests; after a failure, then doubled; at most
+ATTEMPTS, MAX_REDIRECTS, MAX_FAILURES = 4, 4, 3  # failures: files in a row, before a host is given up
+RETRY_STATUS = {403, 408, 429, 500, 502, 503, 504}
+UNREACHABLE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 
 
-class Refused(ValueError):
-    """Why a painting cannot be had; asking again would not help."""
-
-
-class Passing(Exception):
-    """Why an answer was not given this time. `wait_s`: how long the host asks to be left in peace, 0 if it does not."""
-
-    def __init__(self, reason: str, wait_s: float = 0) -> None:
-        super().__init__(reason)
-        self.wait_s = wait_s
-
-
-class Moved(Exception):
-    """The answer lies at another address, which is the message."""
-
-
-class NoRedirect(HTTPRedirectHandler):
-    """Hands redirects to `Web.get`, which looks at the host first and keeps to one request a second."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
+class FetchError(ValueError):
+    """Why a file cannot be had; asking again would not help."""
 
 
 @dataclass
-class Web:
-    """Asks the museums' hosts: each at most once a second, patiently, and not at all once it proves silent.
+class _Host:
+    next_request_at: float = 0  # on the client's clock
+    has_given_a_file: bool = False
+    failures: int = 0
+    given_up: str = ""  # why it is not asked any more
 
-    Proxies come from the usual environment variables. origins: those allowed for each museum, also after a redirect. limit_s: for one answer,
-    however slowly it drips. Tests replace the first four.
+
+@dataclass
+class PoliteClient:
+    """Gets files from the origins that each museum may use. limit_s: for one body, however slowly it arrives.
+
+    Proxies come from the environment; raises ValueError for one that cannot be used. Tests replace the clock.
     """
 
     origins: Mapping[str, Sequence[str]]
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     limit_s: float = 120
-    opener: OpenerDirector = field(default_factory=lambda: build_opener(NoRedirect), init=False)
-    free_at: dict[str, float] = field(default_factory=dict, init=False)
-    reached: set[str] = field(default_factory=set, init=False)
-    strikes: dict[str, int] = field(default_factory=dict, init=False)
-    silent: dict[str, str] = field(default_factory=dict, init=False)  # origin: why it is not asked any more
+    _hosts: dict[str, _Host] = field(default_factory=lambda: defaultdict(_Host), init=False)
 
-    def get(self, museum: str, address: str, types: Container[str], most: int) -> bytes:
-        """Return the body, of one of the content types and at most so many bytes. Raises Refused."""
-        for _ in range(HOPS):
-            try:
-                found, body = self.patiently(self.allowed(museum, address), most)
-            except Moved as moved:
-                address = urljoin(address, str(moved))
-                continue
-            if found not in types:
-                page = ": a web page in its place" if found == "text/html" else ""
-                raise Refused(f"came as {found}{page}")
-            return body
-        raise Refused(f"is passed on from address to address, more than {HOPS} times")
-
-    def allowed(self, museum: str, address: str) -> str:
-        """Return the address, quoted for the wire. Raises Refused when it leads away from the museum's own hosts."""
-        address = quote(address, safe="%/:?=&+,;@!$'()*~#")
-        if (found := origin(address)) not in self.origins[museum]:
-            expected = " or ".join(self.origins[museum])
-            raise Refused(f"its address leads to {found}; expected {expected}, so it was not followed")
-        return address
-
-    def patiently(self, address: str, most: int) -> tuple[str, bytes]:
-        """Return content type and body, asking again after a growing wait. Raises Refused, Moved."""
-        host, reason = origin(address), ""
-        for attempt in range(TRIES):
-            self.pause(host)
-            try:
-                answer = self.once(address, most)
-            except Passing as problem:
-                reason = f"{host} {problem}"
-                self.hold(host, reason, problem.wait_s or BACK_OFF_S * 2**attempt)
-                continue
-            self.strikes[host] = 0
-            return answer
-        self.strikes[host] = self.strikes.get(host, 0) + 1
-        if self.strikes[host] == STRIKES:
-            self.silent[host] = f"not asked for: {reason}, for {STRIKES} pictures in a row"
-        raise Refused(f"{reason}; asked {TRIES} times")
-
-    def pause(self, host: str) -> None:
-        """Wait until the host may be asked. Raises Refused when it is not to be asked any more."""
-        if host in self.silent:
-            raise Refused(self.silent[host])
-        now = self.clock()
-        if (left := self.free_at.get(host, now) - now) > 0:
-            self.sleep(left)
-
-    def hold(self, host: str, reason: str, wait_s: float) -> None:
-        """Leave the host in peace for so long; for the rest of this run where that is longer than anybody waits."""
-        self.free_at[host] = self.clock() + max(wait_s, PAUSE_S)
-        if wait_s > PATIENCE_S:
-            self.silent[host] = (
-                f"{reason} and asks to wait {wait_s:.0f} s; run the same command again after that"
-            )
-
-    def once(self, address: str, most: int) -> tuple[str, bytes]:
-        """Return content type and body of one request. Raises Passing, Moved, Refused.
-
-        A host that has never answered and cannot be reached is given up at once: offline shows in seconds.
-        """
-        host = origin(address)
-        self.free_at[host] = self.clock() + PAUSE_S
-        request = Request(address, headers={"User-Agent": AGENT})
+    def __post_init__(self) -> None:
+        limits = httpx.Limits(max_keepalive_connections=0)  # no connection is left open
+        hooks = {"response": [httpx.Response.raise_for_status]}  # raises for redirects too
         try:
-            with self.opener.open(request, timeout=READ_S if host in self.reached else FIRST_S) as answer:
-                self.reached.add(host)
-                return answer.headers.get_content_type(), self.body(answer, most)
-        except HTTPError as problem:
-            self.reached.add(host)
-            with problem:
-                raise refusal(problem) from None
-        except URLError as problem:
-            if host in self.reached:
-                raise Passing(f"cannot be reached ({problem.reason})") from None
-            self.silent[host] = f"{host} cannot be reached ({problem.reason})"
-            raise Refused(self.silent[host]) from None
-        except (OSError, http.client.HTTPException) as problem:
-            raise Passing(f"broke off ({problem or type(problem).__name__})") from None
+            self._client = httpx.Client(headers=HEADERS, limits=limits, event_hooks=hooks)
+        except (ImportError, ValueError) as error:
+            expected = "expected an http:// address in HTTP_PROXY, HTTPS_PROXY and ALL_PROXY"
+            raise ValueError(f"the environment's proxy cannot be used ({error}); {expected}") from None
 
-    def body(self, answer: http.client.HTTPResponse, most: int) -> bytes:
-        """Return the whole body. Raises Passing when it is cut short, Refused when it is too large or too slow."""
-        until, expected, parts, size = self.clock() + self.limit_s, answer.length, [], 0
-        while expected is None or size < expected:
-            if max(size, expected or 0) > most:
-                raise Refused(f"is larger than {most >> 20} MB")
-            if self.clock() > until:
-                raise Refused(f"came too slowly: {size} bytes in {self.limit_s:g} s")
-            if not (part := answer.read1(1 << 16)):
-                break
-            parts.append(part)
-            size += len(part)
-        if expected is not None and size < expected:
-            raise Passing(f"cut the answer short ({size} of {expected} bytes)")
-        return b"".join(parts)
+    def get(self, museum: str, address: str, max_bytes: int) -> bytes:
+        """Return the body of the answer, at most so many bytes. Raises FetchError."""
+        url = httpx.URL()
+        for _ in range(1 + MAX_REDIRECTS):
+            url = self._resolve(museum, url, address)
+            response, body = self._get_with_retries(url, max_bytes)
+            if not response.has_redirect_location:
+                return body
+            address = response.headers["Location"]
+        raise FetchError(f"redirects from address to address, more than {MAX_REDIRECTS} times")
+
+    def _resolve(self, museum: str, base: httpx.URL, address: str) -> httpx.URL:
+        """Return where an address leads, seen from `base`. Raises FetchError where that is not the museum's."""
+        try:
+            url = base.join(address)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise FetchError(f"its address is not a URL ({error})") from None
+        if _origin(url) not in self.origins[museum]:
+            expected = " or ".join(self.origins[museum])
+            raise FetchError(f"its address leads to {_origin(url)}, not followed; expected {expected}")
+        return url
+
+    def _get_with_retries(self, url: httpx.URL, max_bytes: int) -> tuple[httpx.Response, bytes]:
+        """Return an answer that is a file or a redirect, and its body. Raises FetchError."""
+        host, reason = self._hosts[_origin(url)], ""
+        for attempt in range(ATTEMPTS):
+            self._wait_for_turn(host)
+            wait_s: float = BACK_OFF_S * 2**attempt
+            timeout_s = TIMEOUT_S if host.has_given_a_file else FIRST_TIMEOUT_S
+            try:
+                with self._client.stream("GET", url, timeout=timeout_s) as response:
+                    body = self._read(response, max_bytes)
+                host.has_given_a_file, host.failures = True, 0
+                return response, body
+            except httpx.HTTPStatusError as error:
+                if error.response.has_redirect_location:
+                    return error.response, b""
+                reason = f"{_origin(url)} answers {error.response.status_code} {error.response.reason_phrase}"
+                if error.response.status_code not in RETRY_STATUS:
+                    raise FetchError(reason) from None
+                wait_s = max(wait_s, _seconds(error.response.headers.get("Retry-After", "")))
+            except UNREACHABLE as error:
+                reason = f"{_origin(url)} cannot be reached ({error})"
+                if not host.has_given_a_file:
+                    host.given_up = reason
+            except httpx.TransportError as error:
+                reason = f"{_origin(url)} broke off ({str(error) or type(error).__name__})"
+            host.next_request_at = self.clock() + wait_s
+            if wait_s > LONGEST_WAIT_S:
+                host.given_up = f"{reason} and asks to wait {wait_s:.0f} s; run the command again after that"
+        host.failures += 1
+        if host.failures == MAX_FAILURES:
+            host.given_up = f"not asked for: {reason}, for {MAX_FAILURES} pictures in a row"
+        raise FetchError(f"{reason}; asked {ATTEMPTS} times")
+
+    def _wait_for_turn(self, host: _Host) -> None:
+        """Wait until the host may be asked. Raises FetchError when it is given up."""
+        if host.given_up:
+            raise FetchError(host.given_up)
+        if (early_s := host.next_request_at - self.clock()) > 0:
+            self.sleep(early_s)
+        host.next_request_at = self.clock() + PAUSE_S
+
+    def _read(self, response: httpx.Response, max_bytes: int) -> bytes:
+        """Return the body. Raises FetchError when it is too large or too slow."""
+        deadline, body, chunks = self.clock() + self.limit_s, bytearray(), response.iter_raw()
+        size = int(response.headers.get("Content-Length", 0))
+        while max(size, len(body)) <= max_bytes:
+            if (chunk := next(chunks, None)) is None:
+                return bytes(body)
+            if self.clock() > deadline:
+                raise FetchError(f"came too slowly: {len(body)} bytes in {self.limit_s:g} s")
+            body += chunk
+        raise FetchError(f"is larger than {max_bytes >> 20} MB")
 
 
-def origin(address: str) -> str:
-    """Return scheme and host, which decide whom a request goes to. A name or password before the host stays part of it."""
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc}".lower()
+def _origin(url: httpx.URL) -> str:
+    """Return scheme, host and port, which decide whom a request goes to, with the user name where there is one."""
+    return f"{url.scheme}://{url.userinfo.decode()}{'@' * bool(url.userinfo)}{url.netloc.decode()}"
 
 
-def refusal(problem: HTTPError) -> Passing | Moved | Refused:
-    """Return what an answer that is not 200 means: ask again later, ask elsewhere, or leave it."""
-    to = problem.headers.get("Location")
-    if problem.code in MOVED and to:
-        return Moved(to)
-    if problem.code in PASSING:
-        return Passing(f"answers {problem.code}", seconds(problem.headers.get("Retry-After", "")))
-    return Refused(f"{origin(problem.url)} answers {problem.code}" + (": not there" * (problem.code == 404)))
-
-
-def seconds(retry_after: str) -> float:
-    """Return how long a host asks to wait, in seconds; it may name a number or a date. 0 for anything else."""
+def _seconds(retry_after: str) -> float:
+    """Return the wait that a host asks for, as a number or a date, in seconds; 0 for anything else."""
     if retry_after.isdecimal():
         return float(retry_after)
     try:
