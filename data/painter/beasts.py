@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import skia
 
 from .ink import Ink, Pattern
@@ -29,7 +31,7 @@ TRUNKS: dict[str, list[Point]] = {
 }
 
 
-def _pillar(path: list[Point], widths: list[float]) -> skia.Path:
+def _pillar(path: Sequence[Point], widths: Sequence[float]) -> skia.Path:
     return common(limb(path, widths), rect(-300, -400, 600, 409 + path[-1][1]))
 
 
@@ -156,8 +158,8 @@ def howdah(ink: Ink, name: str = "gold", roof: str = "red") -> None:
     )
     ink.paint(dome, roof, shade=0.4, pattern=buti("yellow", 10, "gold", True))
     for i in range(12):
-        x = -42 + i * 7.6
-        ink.line([(x, -82), (x, -73)], 2.6, "gold" if i % 2 else "emerald")
+        left = -42 + i * 7.6
+        ink.line([(left, -82), (left, -73)], 2.6, "gold" if i % 2 else "emerald")
     ink.fill(oval(0, -114, 3.4, 5), "gold")
 
 

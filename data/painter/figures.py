@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import skia
@@ -118,7 +119,7 @@ def sash(ink: Ink, dress: Dress, drop: float) -> None:
     ink.paint(belt, dress.sash, line=1.0, shade=0.4, pattern=stripes("crimson", 3.4, 2, 0.25))
 
 
-def _skirt_folds(ink: Ink, path: skia.Path, waist: Point, hem: list[Point], name: str) -> None:
+def _skirt_folds(ink: Ink, path: skia.Path, waist: Point, hem: Sequence[Point], name: str) -> None:
     with ink.inside(path):
         for i, (x, y) in enumerate(hem):
             bend = (waist[0] + (x - waist[0]) * 0.42, waist[1] + (y - waist[1]) * 0.5)

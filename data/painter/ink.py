@@ -34,7 +34,8 @@ def rgb(name: str, shift: float = 0.0) -> tuple[int, int, int]:
         parts = [round(p * (1 + shift * w)) for p, w in zip(parts, warm, strict=True)]
     else:
         parts = [round(p + (250 - p) * shift) for p in parts]
-    return tuple(max(0, min(255, p)) for p in parts)
+    red, green, blue = (max(0, min(255, p)) for p in parts)
+    return red, green, blue
 
 
 def argb(name: str, shift: float = 0.0, alpha: float = 1.0) -> int:

@@ -79,12 +79,12 @@ class Page:
         w, h = self.margin.size
         side, top, low = self.margin.sides
         across, down = round(w / step), round((h - top - low) / step)
-        flat = [
+        flat: list[tuple[float, float, float]] = [
             ((i + 0.5) * w / across, y, room)
             for i in range(across)
             for y, room in ((top * 0.5, top), (h - low * 0.5, low))
         ]
-        tall = [
+        tall: list[tuple[float, float, float]] = [
             (x, top + (r + 0.5) * (h - top - low) / down, side)
             for r in range(down)
             for x in (side * 0.5, w - side * 0.5)

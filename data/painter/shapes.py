@@ -57,6 +57,14 @@ def oval(cx: float, cy: float, rx: float, ry: float | None = None) -> skia.Path:
     return path
 
 
+def _catmull_rom(a: float, b: float, c: float, d: float, t: float) -> float:
+    """Return the curve's coordinate at t between b (t = 0) and c (t = 1)."""
+    line = 2 * b + (c - a) * t
+    square = (2 * a - 5 * b + 4 * c - d) * t * t
+    cube = (3 * b - a - 3 * c + d) * t**3
+    return 0.5 * (line + square + cube)
+
+
 def spline(points: Sequence[Point], per: int = 10) -> list[Point]:
     """Return many points along the open Catmull-Rom curve through `points`."""
     pts = list(points)
@@ -66,18 +74,8 @@ def spline(points: Sequence[Point], per: int = 10) -> list[Point]:
         p2, p3 = pts[i + 1], pts[min(i + 2, len(pts) - 1)]
         for s in range(per):
             t = s / per
-            out.append(
-                tuple(
-                    0.5
-                    * (
-                        2 * b
-                        + (c - a) * t
-                        + (2 * a - 5 * b + 4 * c - d) * t * t
-                        + (3 * b - a - 3 * c + d) * t**3
-                    )
-                    for a, b, c, d in zip(p0, p1, p2, p3, strict=True)
-                )
-            )
+            x, y = (_catmull_rom(*numbers, t) for numbers in zip(p0, p1, p2, p3, strict=True))
+            out.append((x, y))
     out.append(pts[-1])
     return out
 
