@@ -1,1 +1,4 @@
-"""How fast the trainer is, beside others on the same machine. Run by hand; see RESULTS.md for what came out."""
+"""How fast the trainer is, beside others on the same machine.
+
+Run by hand; RESULTS.md and others hold the results.
+"""

@@ -1,4 +1,4 @@
-"""The loop that most notebooks show: PEFT and AdamW, and every step encodes its pictures and captions again."""
+"""The loop that most notebooks show: PEFT and AdamW; every step encodes its pictures and captions again."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ def main() -> None:
     o = parser.parse_args()
     base = bases.find("pocket")
     pipe = FluxPipeline.from_pretrained(base.repository, torch_dtype=torch.float32)
-    known = pictures.for_training(pictures.load(o.data, side=base.side))
-    squares = pixels.to_pixels([p.image for p in known], base.side)
-    captions = [p.caption or "" for p in known]
+    train_pictures = pictures.for_training(pictures.load(o.data, side=base.side))
+    inputs = pixels.to_pixels([p.image for p in train_pictures], base.side)
+    captions = [p.caption or "" for p in train_pictures]
     model = pipe.transformer
     lora.attach(model, base.rank, base.alpha, flux.TARGET_MODULES, o.seed)
-    learned = list(lora.learned(model).values())
-    optimizer = torch.optim.AdamW(learned, base.learning_rate, weight_decay=1e-4)
+    trainable = list(lora.learned(model).values())
+    optimizer = torch.optim.AdamW(trainable, base.learning_rate, weight_decay=1e-4)
     rates = get_scheduler("cosine", optimizer, num_warmup_steps=20, num_training_steps=o.steps)
     generator = torch.Generator().manual_seed(o.seed)
     o.out.mkdir(parents=True)
     start = time.monotonic()
     with open(o.out / "log.jsonl", "w") as log:
         for step in range(1, o.steps + 1):
-            picks = torch.randint(len(known), (base.batch,), generator=generator)
-            latents = flux.encode_images(pipe, squares[picks])
+            picks = torch.randint(len(train_pictures), (base.batch,), generator=generator)
+            latents = flux.encode_images(pipe, inputs[picks])
             embeddings = flux.encode_captions(pipe, [captions[i] for i in picks], base)
             noise = torch.randn(latents.shape, generator=generator)
             sigma = flux.sample_sigma(base.batch, generator)
             loss = flux.loss(model, latents, embeddings, noise, sigma).mean()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(learned, 1.0)
+            torch.nn.utils.clip_grad_norm_(trainable, 1.0)
             optimizer.step()
             rates.step()
             optimizer.zero_grad()

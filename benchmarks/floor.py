@@ -1,4 +1,7 @@
-"""The least time that a training step can take on this machine: its matrix products alone, at the rate measured for each shape."""
+"""The least time that a training step can take on this machine: its matrix products alone.
+
+The rate of each shape is measured.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Product:
-    """A layer's work in one step: (rows, inside) @ (inside, outside), and which of its two gradients are asked for."""
+    """A layer's work in one step: (rows, inside) @ (inside, outside), and which of its two gradients it
+    needs.
+    """
 
     rows: int
     inside: int
@@ -47,38 +52,38 @@ class Product:
 
 def fastest(work: Callable[[], Any], tries: int = 7) -> float:
     """Return the seconds of the fastest of some tries."""
-    found = []
+    seconds = []
     for _ in range(tries):
         start = time.perf_counter()
         work()
-        found.append(time.perf_counter() - start)
-    return min(found)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
 
 
 def products(model: nn.Module, step: Callable[[], Any]) -> Counter[Product]:
     """Return every linear layer's products in one forward pass of `step`, with how often each occurs.
 
-    Attention's own products and everything that is no matrix product are left out, so that the floor is low, not high.
+    Attention's own products and everything that is no matrix product are left out: the floor is low, not
+    high.
     """
-    seen: Counter[Product] = Counter()
+    counts: Counter[Product] = Counter()
 
-    def note(layer: nn.Linear, given: tuple[Tensor, ...], made: Tensor) -> None:
-        x = given[0]
+    def count(layer: nn.Linear, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        x = inputs[0]
         rows = x.numel() // x.shape[-1]
-        seen[
-            Product(rows, layer.in_features, layer.out_features, x.requires_grad, layer.weight.requires_grad)
-        ] += 1
+        gradients = (x.requires_grad, layer.weight.requires_grad)
+        counts[Product(rows, layer.in_features, layer.out_features, *gradients)] += 1
 
-    hooks = [m.register_forward_hook(note) for m in model.modules() if isinstance(m, nn.Linear)]
+    hooks = [m.register_forward_hook(count) for m in model.modules() if isinstance(m, nn.Linear)]
     try:
         step()
     finally:
         for hook in hooks:
             hook.remove()
-    return seen
+    return counts
 
 
-def floor(seen: Counter[Product]) -> tuple[float, float]:
+def floor(counts: Counter[Product]) -> tuple[float, float]:
     """Return (seconds, operations) of all products of a step."""
-    seconds = sum(product.seconds() * times for product, times in seen.items())
-    return seconds, float(sum(product.operations * times for product, times in seen.items()))
+    seconds = sum(product.seconds() * times for product, times in counts.items())
+    return seconds, float(sum(product.operations * times for product, times in counts.items()))

@@ -1,5 +1,6 @@
-"""Does the cost grow as it should? Time and memory of a step against pictures, batch, picture tokens and steps.
+"""Does the cost grow as it should?
 
+A step's time and memory against pictures, batch, picture tokens and steps.
 `python -m benchmarks.growth` writes GROWTH.md and growth.jpg. Every case runs in a process of its own.
 """
 
@@ -55,14 +56,14 @@ class Cost:
 
 
 def crops(count: int, side: int) -> Iterator[pictures.Picture]:
-    """Give so many different crops of the practice paintings, one in memory at a time."""
-    known = [p.image for p in pictures.for_training(pictures.load(SAMPLE, side=256))]
+    """Yield so many different crops of the practice paintings, one in memory at a time."""
+    paintings = [p.image for p in pictures.for_training(pictures.load(SAMPLE, side=256))]
     for number in range(count):
         rng = random.Random(number)
-        image = rng.choice(known)
+        image = rng.choice(paintings)
         x, y = rng.randint(0, image.width - 200), rng.randint(0, image.height - 200)
-        cut = image.crop((x, y, x + 200, y + 200)).resize((side, side), Image.Resampling.LANCZOS)
-        yield pictures.Picture(Path(f"{number}.png"), cut)
+        crop = image.crop((x, y, x + 200, y + 200)).resize((side, side), Image.Resampling.LANCZOS)
+        yield pictures.Picture(Path(f"{number}.png"), crop)
 
 
 def case(count: int, batch: int, side: int, steps: int, folder: Path) -> Cost:
@@ -99,32 +100,32 @@ def case(count: int, batch: int, side: int, steps: int, folder: Path) -> Cost:
     return Cost(statistics.median(gaps) * 1000, ends[-1] - ends[0], forecast.peak_memory())
 
 
-def measured(kind: str, folder: Path) -> list[Cost]:
+def measure(kind: str, folder: Path) -> list[Cost]:
     """Return the costs of one kind's cases, the other settings as usual, each from a process of its own."""
-    found = []
+    costs = []
     for value in CASES[kind]:
-        asked = USUAL | {kind: value}
+        settings = json.dumps(USUAL | {kind: value})
         print(f"{kind} {value} ...", file=sys.stderr, flush=True)
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.growth", "--case", json.dumps(asked), "--folder", str(folder)],
+        process = subprocess.run(
+            [sys.executable, "-m", "benchmarks.growth", "--case", settings, "--folder", str(folder)],
             check=True,
             capture_output=True,
             text=True,
             cwd=HERE.parent,
         )
-        found.append(Cost(**json.loads(done.stdout.splitlines()[-1])))
-    return found
+        costs.append(Cost(**json.loads(process.stdout.splitlines()[-1])))
+    return costs
 
 
 def plot(costs: dict[str, list[Cost]], path: Path) -> None:
     """Write a chart for each kind: the time, and beside it the memory."""
     figure = Figure(figsize=(10, 4.6), dpi=90, layout="constrained")
     axes = figure.subplots(2, len(costs), sharey="row")
-    for column, (kind, found) in enumerate(costs.items()):
+    for column, (kind, of_kind) in enumerate(costs.items()):
         values = [v * v // 256 for v in CASES[kind]] if kind == "side" else CASES[kind]
-        times = [c.seconds for c in found] if kind == "steps" else [c.step / 1000 for c in found]
+        times = [c.seconds for c in of_kind] if kind == "steps" else [c.step / 1000 for c in of_kind]
         title = {"steps": "seconds of all steps", "side": "picture tokens"}.get(kind, kind)
-        for row, numbers in ((0, times), (1, [c.memory for c in found])):
+        for row, numbers in ((0, times), (1, [c.memory for c in of_kind])):
             axes[row][column].plot(values, numbers, "o-", color="#8c2f1b")
             axes[row][column].set_xscale("log")
             axes[row][column].set_xticks(values, [f"{v:g}" for v in values])
@@ -134,7 +135,8 @@ def plot(costs: dict[str, list[Cost]], path: Path) -> None:
         axes[1][column].set_xlabel("steps" if kind == "steps" else title)
     axes[0][0].set_ylabel("seconds (a step)")
     axes[1][0].set(
-        ylim=(0, 1.05 * max(c.memory for found in costs.values() for c in found)), ylabel="peak memory, GB"
+        ylim=(0, 1.05 * max(c.memory for of_kind in costs.values() for c in of_kind)),
+        ylabel="peak memory, GB",
     )
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
@@ -145,18 +147,26 @@ def page(costs: dict[str, list[Cost]]) -> str:
     """Return GROWTH.md."""
     usual = ", ".join(f"{name} {value}" for name, value in USUAL.items())
     lines = [
-        "# How the cost grows", "",
-        f"Written by `python -m benchmarks.growth`; not edited by hand. {date.today().isoformat()}; {processor()}; "
-        f"Python {platform.python_version()}, torch {torch.__version__}.", "",
-        f"One setting is changed at a time, the others stay at {usual}. *ms a step* is the median; the first {FIRST} steps "
-        "are left out. Memory is the peak of the whole process, in which pictures and captions were encoded too.", "",
-        "![time and memory against each setting](growth.jpg)", "",
-        "| | | ms a step | all steps, s | memory, GB |", "|---|---|---|---|---|",
-    ]  # fmt: skip
-    for kind, found in costs.items():
+        "# How the cost grows",
+        "",
+        f"Written by `python -m benchmarks.growth`; not edited by hand. {date.today().isoformat()}; "
+        f"{processor()}; "
+        f"Python {platform.python_version()}, torch {torch.__version__}.",
+        "",
+        f"One setting is changed at a time, the others stay at {usual}. *ms a step* is the median; "
+        f"the first {FIRST} steps are left out. Memory is the peak of the whole process, in which pictures "
+        "and "
+        "captions were encoded too.",
+        "",
+        "![time and memory against each setting](growth.jpg)",
+        "",
+        "| | | ms a step | all steps, s | memory, GB |",
+        "|---|---|---|---|---|",
+    ]
+    for kind, of_kind in costs.items():
         lines += [
             f"| {kind} | {value} | {cost.step:.0f} | {cost.seconds:.1f} | {cost.memory:.2f} |"
-            for value, cost in zip(CASES[kind], found, strict=True)
+            for value, cost in zip(CASES[kind], of_kind, strict=True)
         ]
     return "\n".join([*lines, ""])
 
@@ -169,12 +179,11 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where its encoded pictures are kept")
     o = parser.parse_args()
     if o.case:
-        asked = dict(o.case)
-        cost = case(asked["pictures"], asked["batch"], asked["side"], asked["steps"], o.folder)
-        print(json.dumps(vars(cost)))
+        count, batch, side, steps = (o.case[name] for name in USUAL)
+        print(json.dumps(vars(case(count, batch, side, steps, o.folder))))
         return
     with tempfile.TemporaryDirectory() as scratch:
-        costs = {kind: measured(kind, Path(scratch)) for kind in CASES}
+        costs = {kind: measure(kind, Path(scratch)) for kind in CASES}
     plot(costs, HERE / "growth.jpg")
     text = page(costs)
     (HERE / "GROWTH.md").write_text(text, encoding="utf-8")

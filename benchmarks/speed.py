@@ -1,7 +1,8 @@
-"""Seconds a step, memory and what was learned: ours, diffusers' own script, a bare loop, and the floor. Same base and pictures.
+"""Seconds a step, memory and what was learned: ours, diffusers' own script, a bare loop, and the floor.
 
-`python -m benchmarks.speed --script train_dreambooth_lora_flux.py` writes RESULTS.md. The script is in diffusers' repository,
-under examples/dreambooth; it is not part of this course. Every competitor runs alone, in a process of its own.
+`python -m benchmarks.speed --script train_dreambooth_lora_flux.py` writes RESULTS.md. The script is in
+diffusers' repository, under examples/dreambooth; it is not part of this course. All have the same base and
+pictures, and every competitor runs alone, in a process of its own.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ BAR = re.compile(r"Steps:.*?(\d+)/\d+ \[.*loss=([\d.e+-]+|nan)")
 
 @dataclass(frozen=True)
 class Trace:
-    """What one competitor did: when each step ended (s), its loss, the peak memory of its process (GB), its adapter."""
+    """What one competitor did: when each step ended (s), its loss, the peak memory of its process (GB), its
+    adapter.
+    """
 
     ends: list[float]
     losses: list[float]
@@ -59,10 +62,11 @@ class Trace:
         return statistics.median(gaps[FIRST:])
 
 
-def watched(command: Sequence[str], on_line: Callable[[str], bool | None] | None = None) -> float:
-    """Run a command, tell of every line it writes to stderr, and return the peak memory of its process in GB.
+def run_watched(command: Sequence[str], on_line: Callable[[str], bool | None] | None = None) -> float:
+    """Run a command, pass on every line it writes to stderr, and return the peak memory of its process in GB.
 
-    It runs to its end, or until `on_line` returns True. Raises RuntimeError with the last of its words when it fails.
+    It runs to its end, or until `on_line` returns True. Raises RuntimeError with its last lines when it
+    fails.
     """
     quiet = {"TQDM_MININTERVAL": "0", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     process = subprocess.Popen(
@@ -73,24 +77,24 @@ def watched(command: Sequence[str], on_line: Callable[[str], bool | None] | None
         env=os.environ | quiet,
         cwd=HERE.parent,
     )
-    said: list[str] = []
-    enough = False
+    last_lines: list[str] = []
+    is_stopped = False
     assert process.stderr
-    for line in process.stderr:  # universal newlines: a progress bar's returns end a line too
-        said = [*said[-20:], line]
-        if on_line and not enough and on_line(line):
-            enough = True
+    for line in process.stderr:  # universal newlines: a carriage return of a progress bar ends a line too
+        last_lines = [*last_lines[-20:], line]
+        if on_line and not is_stopped and on_line(line):
+            is_stopped = True
             process.kill()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode and not enough:
-        raise RuntimeError(f"{command[2]} ended with {process.returncode}:\n{''.join(said)}")
+    if process.returncode and not is_stopped:
+        raise RuntimeError(f"{command[2]} ended with {process.returncode}:\n{''.join(last_lines)}")
     return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
 
 
 def module(name: str, data: Path, out: Path, steps: int, seed: int) -> Trace:
     """Run benchmarks.ours or benchmarks.bare, which write a log."""
-    memory = watched([sys.executable, "-m", f"benchmarks.{name}", "--data", str(data), "--out", str(out),
+    memory = run_watched([sys.executable, "-m", f"benchmarks.{name}", "--data", str(data), "--out", str(out),
                       "--steps", str(steps), "--seed", str(seed)])  # fmt: skip
     rows = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     return Trace([row["seconds"] for row in rows], [row["loss"] for row in rows], memory, out)
@@ -102,62 +106,75 @@ def script(path: Path, options: Sequence[str], out: Path, steps: int, seed: int)
     losses: dict[int, float] = {}
 
     def note(line: str) -> None:
-        if found := BAR.search(line):
-            ends.setdefault(int(found[1]), time.monotonic())
-            losses[int(found[1])] = float(found[2])
+        if bar := BAR.search(line):
+            ends.setdefault(int(bar[1]), time.monotonic())
+            losses[int(bar[1])] = float(bar[2])
 
-    memory = watched([
-        sys.executable, "-m", "benchmarks.stand_in", str(path), "--pretrained_model_name_or_path", BASE.repository,
-        "--instance_prompt", "a painting in the style of mugh4l",
-        *options, "--output_dir", str(out), "--cache_latents", "--center_crop", "--resolution", str(BASE.side),
-        "--lora_layers", ",".join(flux.TARGET_MODULES), "--train_batch_size", str(BASE.batch), "--rank", str(BASE.rank), "--lora_alpha", str(BASE.alpha),
-        "--learning_rate", str(BASE.learning_rate), "--lr_scheduler", "cosine", "--lr_warmup_steps", "20",
-        "--optimizer", "AdamW", "--weighting_scheme", "logit_normal", "--guidance_scale", "1",
-        "--max_sequence_length", str(BASE.caption_tokens), "--mixed_precision", "no",
-        "--max_train_steps", str(steps), "--checkpointing_steps", str(10 * steps), "--seed", str(seed),
-    ], note)  # fmt: skip
+    command = script_command(path, options, out, steps, seed)
+    memory = run_watched(command, note)
     order = sorted(losses)
     return Trace([ends[n] for n in order], [losses[n] for n in order], memory, out)
 
 
-def material(folder: Path) -> tuple[Path, list[Picture]]:
-    """Write the practice paintings as squares with their captions; return the folder and the pictures read from it."""
-    found = pictures.for_training(pictures.load(SAMPLE, side=BASE.side))
-    texts = captions.captions(found, "mugh4l", "style")
-    whole = [Picture(p.path.with_suffix(".png"), pixels.square(p.image, BASE.side)) for p in found]
-    data = export.write(whole, folder / "pictures", texts) / "train"
+def script_command(path: Path, options: Sequence[str], out: Path, steps: int, seed: int) -> list[str]:
+    """Return the command that trains with diffusers' script as we train."""
+    return [
+        sys.executable, "-m", "benchmarks.stand_in", str(path),
+        "--pretrained_model_name_or_path", BASE.repository,
+        "--instance_prompt", "a painting in the style of mugh4l",
+        *options,
+        "--output_dir", str(out), "--cache_latents", "--center_crop", "--resolution", str(BASE.side),
+        "--lora_layers", ",".join(flux.TARGET_MODULES), "--train_batch_size", str(BASE.batch),
+        "--rank", str(BASE.rank), "--lora_alpha", str(BASE.alpha),
+        "--learning_rate", str(BASE.learning_rate), "--lr_scheduler", "cosine", "--lr_warmup_steps", "20",
+        "--optimizer", "AdamW", "--weighting_scheme", "logit_normal", "--guidance_scale", "1",
+        "--max_sequence_length", str(BASE.caption_tokens), "--mixed_precision", "no",
+        "--max_train_steps", str(steps), "--checkpointing_steps", str(10 * steps), "--seed", str(seed),
+    ]  # fmt: skip
+
+
+def write_squares(folder: Path) -> tuple[Path, list[Picture]]:
+    """Write the practice paintings as squares with their captions; return the folder and the pictures read
+    from it.
+    """
+    paintings = pictures.for_training(pictures.load(SAMPLE, side=BASE.side))
+    texts = captions.captions(paintings, "mugh4l", "style")
+    squares = [Picture(p.path.with_suffix(".png"), pixels.square(p.image, BASE.side)) for p in paintings]
+    data = export.write(squares, folder / "pictures", texts) / "train"
     return data, pictures.load(data, side=BASE.side)
 
 
 @torch.no_grad()
-def fixed_loss(adapter: Path | None, known: Sequence[Picture]) -> float:
-    """Return the loss on the pictures learned from, at eight noise levels and one fixed noise each, the same for all."""
+def fixed_loss(adapter: Path | None, train_pictures: Sequence[Picture]) -> float:
+    """Return the loss on the training pictures at eight noise levels, with noise that is the same for every
+    adapter.
+    """
     pipe = flux.load(BASE, current())
     if adapter:
         pipe.load_lora_weights(adapter)
-    latents = flux.encode_images(pipe, pixels.to_pixels([p.image for p in known], BASE.side))
-    embeddings = flux.encode_captions(pipe, [p.caption or "" for p in known], BASE)
+    latents = flux.encode_images(pipe, pixels.to_pixels([p.image for p in train_pictures], BASE.side))
+    embeddings = flux.encode_captions(pipe, [p.caption or "" for p in train_pictures], BASE)
     generator = torch.Generator().manual_seed(0)
-    found: list[Tensor] = []
+    losses: list[Tensor] = []
     for sigma in torch.linspace(0.1, 0.95, 8):
         noise = torch.randn(latents.shape, generator=generator)
-        found.append(flux.loss(pipe.transformer, latents, embeddings, noise, sigma.expand(len(latents))))
-    return float(torch.cat(found).mean())
+        losses.append(flux.loss(pipe.transformer, latents, embeddings, noise, sigma.expand(len(latents))))
+    return float(torch.cat(losses).mean())
 
 
-def least(known: Sequence[Picture]) -> tuple[float, float]:
+def floor_of_a_step(train_pictures: Sequence[Picture]) -> tuple[float, float]:
     """Return (seconds, operations) of a step's matrix products; see floor.py."""
     pipe = flux.load(BASE, current())
-    some = list(known)[: BASE.batch]
-    latents = flux.encode_images(pipe, pixels.to_pixels([p.image for p in some], BASE.side))
-    embeddings = flux.encode_captions(pipe, [p.caption or "" for p in some], BASE)
+    batch = list(train_pictures)[: BASE.batch]
+    latents = flux.encode_images(pipe, pixels.to_pixels([p.image for p in batch], BASE.side))
+    embeddings = flux.encode_captions(pipe, [p.caption or "" for p in batch], BASE)
     model = pipe.transformer
     lora.attach(model, BASE.rank, BASE.alpha, flux.TARGET_MODULES, 0)
-    sigma = torch.full((len(some),), 0.5)
-    seen = floor.products(
+    sigma = torch.full((len(batch),), 0.5)
+    counts = floor.products(
         model, lambda: flux.loss(model, latents, embeddings, torch.randn_like(latents), sigma)
     )
-    return floor.floor(seen)
+    return floor.floor(counts)
 
 
 def processor() -> str:
@@ -167,38 +184,97 @@ def processor() -> str:
     return f"{names[0] if names else platform.processor()}, {torch.get_num_threads()} threads"
 
 
+def trace_row(name: str, trace: Trace, ours: Trace, losses: dict[str, float], least_time: float) -> str:
+    """Return one competitor's row of the table."""
+    cells = [
+        name,
+        f"{trace.step * 1000:.0f}",
+        f"{trace.step / ours.step:.2f}",
+        f"{least_time / trace.step:.0%}",
+        f"{trace.memory:.2f}",
+        f"{losses[name]:.4f}",
+        f"{losses[name] / losses['ours'] - 1:+.1%}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def curve_row(first: int, count: int, traces: Sequence[Trace]) -> str:
+    """Return the mean losses of `count` steps from step `first` (0 is the first) as a row of the table."""
+    means = [f"{statistics.mean(trace.losses[first : first + count]):.3f}" for trace in traces]
+    return f"| {first + 1}-{first + count} | {' | '.join(means)} |"
+
+
 def page(traces: dict[str, Trace], losses: dict[str, float], least_time: float, operations: float) -> str:
     """Return RESULTS.md."""
     ours = next(iter(traces.values()))
     steps = len(ours.losses)
-    rows = [
-        f"| {name} | {t.step * 1000:.0f} | {t.step / ours.step:.2f} | {least_time / t.step:.0%} | {t.memory:.2f} "
-        f"| {losses[name]:.4f} | {losses[name] / losses['ours'] - 1:+.1%} |"
-        for name, t in traces.items()
-    ]
-    curve = [
-        f"| {at + 1}-{at + steps // 4} | "
-        + " | ".join(f"{statistics.mean(t.losses[at : at + steps // 4]):.3f}" for t in traces.values())
-        + " |"
-        for at in range(0, steps, steps // 4)
-    ]
-    return "\n".join([
-        "# How fast the trainer is", "",
-        f"Written by `python -m benchmarks.speed`; not edited by hand. {date.today().isoformat()}; {processor()}; "
+    versions = (
         f"Python {platform.python_version()}, torch {torch.__version__}, diffusers {diffusers.__version__}, "
-        f"peft {peft.__version__}.", "",
-        f"All train pocket on the same {BASE.side} px squares and captions: rank {BASE.rank}, batch {BASE.batch}, rate "
-        f"{BASE.learning_rate:g} falling as a cosine, {steps} steps, float32, the same layers. *ms a step* is the median, "
-        f"the first {FIRST} left out. *Of the floor's rate* sets it beside {least_time * 1000:.0f} ms, the time of a step's "
-        f"matrix products alone ({operations / 1e9:.1f} billion operations), each shape measured in this run. *Memory* is the "
-        "process's peak. *Fixed loss* is the adapter's at the same noise for all, on the pictures it learned from; the "
-        f"base's is {losses['base']:.4f}.", "",
-        "| | ms a step | times ours | of the floor's rate | memory, GB | fixed loss | beside ours |",
-        "|---|---|---|---|---|---|---|", *rows, "",
-        "The mean loss of each quarter of the steps. Every program draws its own noise, so that curves agree in the mean and "
-        "not step by step.", "",
-        f"| steps | {' | '.join(traces)} |", "|---" * (len(traces) + 1) + "|", *curve, "",
-    ])  # fmt: skip
+        f"peft {peft.__version__}"
+    )
+    return "\n".join(
+        [
+            "# How fast the trainer is",
+            "",
+            f"Written by `python -m benchmarks.speed`; not edited by hand. {date.today().isoformat()}; "
+            f"{processor()}; "
+            f"{versions}.",
+            "",
+            f"All train pocket on the same {BASE.side} px squares and captions: rank {BASE.rank}, batch "
+            f"{BASE.batch}, "
+            f"rate {BASE.learning_rate:g} falling as a cosine, {steps} steps, float32, the same layers. *ms "
+            "a step* is "
+            f"the median, the first {FIRST} left out. *Of the floor's rate* sets it beside "
+            f"{least_time * 1000:.0f} ms, "
+            f"the time of a step's matrix products alone ({operations / 1e9:.1f} billion operations), each "
+            "shape "
+            "measured in this run. *Memory* is the process's peak. *Fixed loss* is the adapter's at the same "
+            "noise for "
+            f"all, on the pictures it learned from; the base's is {losses['base']:.4f}.",
+            "",
+            "| | ms a step | times ours | of the floor's rate | memory, GB | fixed loss | beside ours |",
+            "|---|---|---|---|---|---|---|",
+            *(trace_row(name, trace, ours, losses, least_time) for name, trace in traces.items()),
+            "",
+            "The mean loss of each quarter of the steps. Every program draws its own noise, so that curves "
+            "agree in the "
+            "mean and not step by step.",
+            "",
+            f"| steps | {' | '.join(traces)} |",
+            "|---" * (len(traces) + 1) + "|",
+            *(curve_row(first, steps // 4, list(traces.values())) for first in range(0, steps, steps // 4)),
+            "",
+        ]
+    )
+
+
+def competitors(
+    script_path: Path | None, data: Path, folder: Path
+) -> dict[str, Callable[[Path, int, int], Trace]]:
+    """Return what is to be timed, by name; each takes its output folder, steps and seed."""
+    runs: dict[str, Callable[[Path, int, int], Trace]] = {"ours": partial(module, "ours", data)}
+    if script_path:
+        path = script_path.resolve()
+        without_captions = shutil.copytree(
+            data, folder / "without_captions", ignore=shutil.ignore_patterns("*.txt", "*.csv")
+        )
+        with_captions = shutil.copytree(
+            data, folder / "with_captions", ignore=shutil.ignore_patterns("*.txt")
+        )
+        one = ["--instance_data_dir", str(without_captions)]
+        each = [
+            "--dataset_name",
+            str(with_captions),
+            "--image_column",
+            "image",
+            "--caption_column",
+            "caption",
+        ]
+        runs |= {
+            "diffusers' script, captions": partial(script, path, each),
+            "diffusers' script, one prompt": partial(script, path, one),
+        }
+    return runs | {"bare loop": partial(module, "bare", data)}
 
 
 def main() -> None:
@@ -211,27 +287,14 @@ def main() -> None:
     o = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        data, known = material(folder)
-        runs: dict[str, Callable[[Path, int, int], Trace]] = {"ours": partial(module, "ours", data)}
-        if o.script:
-            alone, told = (
-                shutil.copytree(data, folder / name, ignore=shutil.ignore_patterns(*left_out))
-                for name, left_out in (("alone", ("*.txt", "*.csv")), ("told", ("*.txt",)))
-            )
-            one = ["--instance_data_dir", str(alone)]
-            each = ["--dataset_name", str(told), "--image_column", "image", "--caption_column", "caption"]
-            runs |= {
-                "diffusers' script, captions": partial(script, o.script.resolve(), each),
-                "diffusers' script, one prompt": partial(script, o.script.resolve(), one),
-            }
-        runs["bare loop"] = partial(module, "bare", data)
+        data, train_pictures = write_squares(folder)
         traces = {}
-        for name, run in runs.items():
+        for name, run in competitors(o.script, data, folder).items():
             print(f"{name} ...", file=sys.stderr, flush=True)
             traces[name] = run(folder / re.sub(r"\W+", "_", name), o.steps, o.seed)
-        losses = {name: fixed_loss(trace.adapter, known) for name, trace in traces.items()}
-        losses["base"] = fixed_loss(None, known)
-        text = page(traces, losses, *least(known))
+        losses = {name: fixed_loss(trace.adapter, train_pictures) for name, trace in traces.items()}
+        losses["base"] = fixed_loss(None, train_pictures)
+        text = page(traces, losses, *floor_of_a_step(train_pictures))
     (HERE / "RESULTS.md").write_text(text, encoding="utf-8")
     print(text)
 

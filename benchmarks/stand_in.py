@@ -1,7 +1,9 @@
-"""Run diffusers' training script on equal terms, also where torchvision is missing. `python -m benchmarks.stand_in SCRIPT [its options]`.
+"""Run diffusers' training script on equal terms, also where torchvision is missing.
 
-The script uses torchvision to crop and to make tensors. There is no torchvision for every torch, and the pictures of this
-benchmark are square and of the right size already, so that only the tensors are left to make.
+`python -m benchmarks.stand_in SCRIPT [its options]`.
+
+The script uses torchvision to crop and to make tensors. Not every torch has a torchvision, and the pictures
+of this benchmark are square and of the right size already, so that only the tensors are left to make.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ def to_tensor(image: Image.Image) -> Tensor:
 
 
 def unchanged(*args: Any, **more: Any) -> Any:
-    """Return what leaves a picture as it is: these are square and of the right size."""
+    """Return a function that leaves a picture as it is: these are square and of the right size."""
     return lambda image: image
 
 
@@ -44,12 +46,12 @@ class Whole:
 
 
 def normalized(mean: list[float], std: list[float]) -> Any:
-    """Return what brings a tensor from 0 ... 1 to the range that the script asks for."""
+    """Return a function that brings a tensor from 0 ... 1 to the range that the script asks for."""
     return lambda image: (image - mean[0]) / std[0]
 
 
 def chain(parts: list[Any]) -> Any:
-    """Return the parts one after another, as torchvision's Compose does."""
+    """Return a function that applies the parts one after another, as torchvision's Compose does."""
 
     def through(image: Any) -> Any:
         for part in parts:
@@ -92,6 +94,6 @@ if __name__ == "__main__":
         for package in ("datasets", "diffusers", "transformers"):
             importlib.import_module(package)  # they look for the real one, and must not find this
         install()
-    torch.backends.cuda.enable_cudnn_sdp(False)  # as lessons_lib.session does, and why is told there
+    torch.backends.cuda.enable_cudnn_sdp(False)  # as lessons_lib.session does, which gives the reason
     sys.argv = sys.argv[1:]
     runpy.run_path(sys.argv[0], run_name="__main__")
