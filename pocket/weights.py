@@ -17,4 +17,6 @@ def write_checksums(folder: Path) -> None:
     """List the SHA-256 of every weight file in a folder, which loading compares."""
     files = sorted(folder.rglob("*.safetensors"))
     sums = {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()) for path in files}
-    (folder / CHECKSUMS).write_text("".join(f"{digest.hexdigest()}  {name}\n" for name, digest in sums.items()))
+    (folder / CHECKSUMS).write_text(
+        "".join(f"{digest.hexdigest()}  {name}\n" for name, digest in sums.items())
+    )
