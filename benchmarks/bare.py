@@ -30,7 +30,7 @@ def main() -> None:
     captions = [p.caption or "" for p in train_pictures]
     model = pipe.transformer
     lora.attach(model, base.rank, base.alpha, flux.TARGET_MODULES, o.seed)
-    trainable = list(lora.learned(model).values())
+    trainable = list(lora.trainable_parameters(model).values())
     optimizer = torch.optim.AdamW(trainable, base.learning_rate, weight_decay=1e-4)
     rates = get_scheduler("cosine", optimizer, num_warmup_steps=20, num_training_steps=o.steps)
     generator = torch.Generator().manual_seed(o.seed)

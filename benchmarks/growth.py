@@ -87,7 +87,7 @@ def case(count: int, batch: int, side: int, steps: int, folder: Path) -> Cost:
     train.release(pipe)
     model = pipe.transformer
     lora.attach(model, plan.rank, plan.alpha, flux.TARGET_MODULES, 0)
-    parameters = lora.learned(model)
+    parameters = lora.trainable_parameters(model)
     optimizer = optimizers.optimizer(list(parameters.values()), plan)
     rates = optimizers.schedule(optimizer, plan)
     state = State(parameters, optimizer, rates, torch.Generator().manual_seed(0), loop.scaler(model))

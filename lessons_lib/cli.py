@@ -141,9 +141,9 @@ def compare(args: Namespace) -> int:
 
 def info(args: Namespace) -> int:
     """Print what a run holds."""
-    from lessons_lib.adapters import model_card
+    from lessons_lib.adapters import info
 
-    print(*model_card.info(args.run), sep="\n")
+    print(*info.summary(args.run), sep="\n")
     return 0
 
 

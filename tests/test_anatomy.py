@@ -8,7 +8,7 @@ from PIL import Image
 from torch import nn
 
 from lessons_lib.adapters import lora, spectrum
-from lessons_lib.adapters.spectrum import Layer
+from lessons_lib.adapters.spectrum import LayerChange
 
 
 @pytest.fixture
@@ -32,12 +32,14 @@ def test_singular_values_need_no_big_product():
     torch.testing.assert_close(spectrum.singular_values(down, up), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_layers_tell_the_change_that_peft_makes(learned):
-    for layer, module in zip(spectrum.layers(learned), learned["blocks"], strict=True):
+def test_layer_changes_are_those_that_peft_makes(learned):
+    for layer, module in zip(spectrum.layer_changes(learned), learned["blocks"], strict=True):
         expected = torch.linalg.svdvals(change(module))[:4]
-        torch.testing.assert_close(layer.values, expected, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(layer.singular_values, expected, rtol=1e-5, atol=1e-5)
         assert layer.norm == pytest.approx(float(change(module).norm()), rel=1e-5)
-        assert layer.relative == pytest.approx(layer.norm / float(module.base_layer.weight.norm()), rel=1e-5)
+        assert layer.relative_norm == pytest.approx(
+            layer.norm / float(module.base_layer.weight.norm()), rel=1e-5
+        )
 
 
 def test_a_layer_as_wide_as_flux_takes_no_time_and_no_memory():
@@ -49,65 +51,65 @@ def test_a_layer_as_wide_as_flux_takes_no_time_and_no_memory():
     ("values", "effective"), [([3.0, 0, 0], 1.0), ([2.0, 2, 2], 3.0), ([0.0, 0, 0], 0.0)]
 )
 def test_the_effective_rank_counts_directions_that_are_used(values, effective):
-    assert Layer("a", torch.tensor(values), 1.0).effective_rank == pytest.approx(effective)
+    assert LayerChange("a", torch.tensor(values), 1.0).effective_rank == pytest.approx(effective)
 
 
-def test_the_share_that_is_kept_and_the_rank_that_is_needed():
-    layer = Layer("a", torch.tensor([3.0, 2.0, 1.0]), 1.0)  # squares 9, 4, 1 of 14
-    assert [layer.kept(r) for r in (0, 1, 2, 3)] == pytest.approx([0, 9 / 14, 13 / 14, 1])
-    assert [layer.needed(share) for share in (0.0, 0.5, 0.9, 0.95, 1.0)] == [0, 1, 2, 3, 3]
+def test_energy_grows_with_the_rank_and_rank_for_is_its_inverse():
+    layer = LayerChange("a", torch.tensor([3.0, 2.0, 1.0]), 1.0)  # squares 9, 4, 1 of 14
+    assert [layer.energy(r) for r in (0, 1, 2, 3)] == pytest.approx([0, 9 / 14, 13 / 14, 1])
+    assert [layer.rank_for(share) for share in (0.0, 0.5, 0.9, 0.95, 1.0)] == [0, 1, 2, 3, 3]
 
 
-def test_a_layer_that_learned_nothing_has_nothing_to_keep():
-    layer = Layer("a", torch.zeros(3), 1.0)
-    assert layer.kept(1) == 1.0 and layer.needed(0.9) == 0
+def test_a_layer_that_did_not_change_needs_no_rank():
+    layer = LayerChange("a", torch.zeros(3), 1.0)
+    assert layer.energy(1) == 1.0 and layer.rank_for(0.9) == 0
 
 
 @pytest.mark.parametrize("rank", [1, 2, 4])
-def test_thinner_is_the_nearest_of_its_rank(rank):
+def test_truncated_factors_are_the_nearest_of_their_rank(rank):
     down, up = torch.randn(4, 9), torch.randn(7, 4)
     u, values, v = torch.linalg.svd(up @ down)
     nearest = u[:, :rank] * values[:rank] @ v[:rank]
-    new_down, new_up = spectrum.thinner(down, up, rank)
+    new_down, new_up = spectrum.truncated_factors(down, up, rank)
     assert new_down.shape == down.shape and new_up.shape == up.shape
     torch.testing.assert_close(new_up @ new_down, nearest, rtol=1e-4, atol=1e-5)
 
 
-def test_cutting_a_model_leaves_so_many_directions(learned):
+def test_truncating_a_model_leaves_so_many_directions(learned):
     before = [change(module) for module in learned["blocks"]]
-    spectrum.cut(learned, 4)
+    spectrum.truncate(learned, 4)
     for module, old in zip(learned["blocks"], before, strict=True):
         torch.testing.assert_close(change(module), old, rtol=1e-4, atol=1e-5)
-    spectrum.cut(learned, 2)
-    for layer in spectrum.layers(learned):
-        assert layer.kept(2) == pytest.approx(1) and layer.kept(1) < 1
+    spectrum.truncate(learned, 2)
+    for layer in spectrum.layer_changes(learned):
+        assert layer.energy(2) == pytest.approx(1) and layer.energy(1) < 1
 
 
 def test_rank_0_and_a_model_without_adapter_are_refused():
     with pytest.raises(ValueError, match="the rank is 0"):
-        spectrum.thinner(torch.randn(2, 3), torch.randn(3, 2), 0)
+        spectrum.truncated_factors(torch.randn(2, 3), torch.randn(3, 2), 0)
     with pytest.raises(ValueError, match="no layer has an adapter"):
-        spectrum.layers(nn.Sequential(nn.Linear(2, 2)))
+        spectrum.layer_changes(nn.Sequential(nn.Linear(2, 2)))
 
 
-def test_what_is_found_follows_the_strength(learned):
-    full = spectrum.layers(learned)[0].norm
+def test_a_change_follows_the_strength(learned):
+    full = spectrum.layer_changes(learned)[0].norm
     learned["blocks"][0].set_scale("default", 0.5)
-    assert spectrum.layers(learned)[0].norm == pytest.approx(full / 2)
+    assert spectrum.layer_changes(learned)[0].norm == pytest.approx(full / 2)
 
 
 def test_a_map_has_a_place_for_every_layer_of_the_model(sampler):
     model = copy.deepcopy(sampler.pipe.transformer)
     lora.attach(model, 4, 4, sampler.family.TARGET_MODULES, 0)
-    for p in lora.learned(model).values():
+    for p in lora.trainable_parameters(model).values():
         nn.init.normal_(p)
-    found = spectrum.layers(model)
-    kinds, blocks, table = spectrum.grid(found)
-    assert len(found) == lora.on_paper(sampler.pipe.transformer, 4, sampler.family.TARGET_MODULES).layers
+    found = spectrum.layer_changes(model)
+    kinds, blocks, table = spectrum.change_table(found)
+    assert len(found) == lora.adapter_size(sampler.pipe.transformer, 4, sampler.family.TARGET_MODULES).layers
     assert (~torch.tensor(table).isnan()).sum() == len(found) and table.shape == (len(kinds), len(blocks))
-    assert [spectrum.short(b) for b in blocks][:3] == ["double 0", "double 1", "single 0"]
-    assert spectrum.short(blocks[-1]) == "no block"
-    for shown in (spectrum.model_map(found), spectrum.spectrum(found)):
+    assert [spectrum.block_label(b) for b in blocks][:3] == ["double 0", "double 1", "single 0"]
+    assert spectrum.block_label(blocks[-1]) == "no block"
+    for shown in (spectrum.change_map(found), spectrum.spectrum_chart(found)):
         assert Image.open(io.BytesIO(shown.data)).format == "JPEG" and len(shown.data) < 60_000
 
 
@@ -120,4 +122,4 @@ def test_a_map_has_a_place_for_every_layer_of_the_model(sampler):
     ],
 )
 def test_a_layer_is_placed_by_its_first_number(name, place):
-    assert spectrum.placed(name) == place
+    assert spectrum.split_name(name) == place

@@ -9,7 +9,7 @@ import torch
 from diffusers import DDPMScheduler, DiffusionPipeline, Flux2KleinPipeline
 
 from benchmarks import blank
-from lessons_lib.adapters import lora, model_card
+from lessons_lib.adapters import info, lora
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import bases, families
@@ -115,8 +115,8 @@ def test_noise_levels_are_shares_and_repeat(sampler):
 
 
 def test_every_layer_a_family_names_gets_a_lora_and_learns(base, run, sampler):
-    size = lora.on_paper(train.denoiser(sampler.pipe), base.rank, sampler.family.TARGET_MODULES)
-    tensors, _ = model_card.read(run.folder)
+    size = lora.adapter_size(train.denoiser(sampler.pipe), base.rank, sampler.family.TARGET_MODULES)
+    tensors, _ = info.read_adapter(run.folder)
     ups = {key: value for key, value in tensors.items() if ".lora_B." in key}
     assert len(ups) == size.layers and all(value.abs().max() > 0 for value in ups.values())
 

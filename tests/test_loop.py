@@ -134,7 +134,9 @@ def test_pictures_on_the_way_are_the_averages_own(paintings, told, tmp_path, mon
     monkeypatch.setattr(
         train,
         "sample",
-        lambda family, pipe, *_: seen.append(norm(lora.learned(pipe.transformer).values())) or [],
+        lambda family, pipe, *_: (
+            seen.append(norm(lora.trainable_parameters(pipe.transformer).values())) or []
+        ),
     )
     run = train.train(paintings, told, replace(SETTINGS, ema_decay=0.9, sample_every=4), tmp_path / "run")
     assert len(seen) == 2 and seen[1] == pytest.approx(norm(adapter(run).values()), rel=1e-6)

@@ -23,7 +23,7 @@ def taught(model, rank=4, alpha=8, variant="plain"):
     """Attach an adapter whose change is not nought."""
     lora.attach(model, rank, alpha, flux.TARGET_MODULES, 0, variant)
     generator = torch.Generator().manual_seed(1)
-    for name, p in lora.learned(model).items():
+    for name, p in lora.trainable_parameters(model).items():
         if "lora_B" in name:
             p.data += 0.1 * torch.randn(p.shape, generator=generator)
     return model
@@ -111,8 +111,10 @@ def test_factors_of_different_rank_are_refused():
 def test_attached_weights_are_float32_and_only_they_learn(sampler):
     model = copy.deepcopy(sampler.pipe.transformer).half()
     lora.attach(model, 4, 4, sampler.family.TARGET_MODULES, seed=0)
-    assert all("lora_" in name and p.dtype == torch.float32 for name, p in lora.learned(model).items())
-    trained, total = lora.count(model)
+    assert all(
+        "lora_" in name and p.dtype == torch.float32 for name, p in lora.trainable_parameters(model).items()
+    )
+    trained, total = lora.count_parameters(model)
     assert 0 < trained < total / 20
 
 
@@ -120,7 +122,9 @@ def test_the_same_seed_attaches_the_same_adapter(tiny):
     first, second = (copy.deepcopy(tiny) for _ in range(2))
     for model in (first, second):
         lora.attach(model, 4, 4, flux.TARGET_MODULES, seed=3)
-    pairs = zip(lora.learned(first).values(), lora.learned(second).values(), strict=True)
+    pairs = zip(
+        lora.trainable_parameters(first).values(), lora.trainable_parameters(second).values(), strict=True
+    )
     assert all(torch.equal(a, b) for a, b in pairs)
 
 
@@ -158,12 +162,12 @@ def test_detaching_leaves_the_base_bit_for_bit(tiny):
 
 def test_strength_goes_from_the_base_to_as_trained(tiny):
     plain, full = answer(tiny), answer(taught(tiny))
-    lora.scale(tiny, 0)
+    lora.set_strength(tiny, 0)
     assert torch.equal(answer(tiny), plain)
-    lora.scale(tiny, 0.5)
+    lora.set_strength(tiny, 0.5)
     half = answer(tiny)
     assert not torch.equal(half, plain) and not torch.equal(half, full)
-    lora.scale(tiny, 1)
+    lora.set_strength(tiny, 1)
     assert torch.equal(answer(tiny), full)
 
 
@@ -171,7 +175,7 @@ def test_strength_goes_from_the_base_to_as_trained(tiny):
 @pytest.mark.parametrize("variant", lora.VARIANTS)
 def test_merged_equals_live_and_unmerging_goes_back(tiny, variant, strength):
     taught(tiny, variant=variant)
-    lora.scale(tiny, strength)
+    lora.set_strength(tiny, strength)
     before, live = weights(tiny), answer(tiny)
     lora.merge(tiny)
     assert lora.is_merged(tiny)
@@ -189,7 +193,7 @@ def test_a_merged_adapter_can_be_taken_off_and_its_change_stays(tiny):
 
 
 def test_what_cannot_be_done_is_said(tiny):
-    for call in (lora.merge, lora.detach, lambda model: lora.scale(model, 1)):
+    for call in (lora.merge, lora.detach, lambda model: lora.set_strength(model, 1)):
         with pytest.raises(ValueError, match="no adapter is attached"):
             call(tiny)
     with pytest.raises(ValueError, match="not merged"):
@@ -200,11 +204,11 @@ def test_what_cannot_be_done_is_said(tiny):
     with pytest.raises(ValueError, match="merged already"):
         lora.merge(tiny)
     with pytest.raises(ValueError, match="unmerge it first"):
-        lora.scale(tiny, 0.5)
+        lora.set_strength(tiny, 0.5)
 
 
 def test_an_adapter_that_is_no_number_is_not_merged(tiny):
-    next(iter(lora.learned(taught(tiny)).values())).data.fill_(float("nan"))
+    next(iter(lora.trainable_parameters(taught(tiny)).values())).data.fill_(float("nan"))
     with pytest.raises(ValueError, match="NaN"):
         lora.merge(tiny)
 
@@ -224,10 +228,10 @@ def test_dora_learns_the_length_of_every_row_as_well(tiny):
     plain = copy.deepcopy(tiny)
     lora.attach(plain, 4, 4, flux.TARGET_MODULES, 0)
     lora.attach(tiny, 4, 4, flux.TARGET_MODULES, 0, "dora")
-    more = set(lora.learned(tiny)) - set(lora.learned(plain))
+    more = set(lora.trainable_parameters(tiny)) - set(lora.trainable_parameters(plain))
     rows = sum(m.out_features for m in plain.modules() if hasattr(m, "lora_A"))
     assert all("magnitude" in name for name in more)
-    assert lora.count(tiny)[0] - lora.count(plain)[0] == rows
+    assert lora.count_parameters(tiny)[0] - lora.count_parameters(plain)[0] == rows
 
 
 def test_pissa_starts_from_the_strongest_directions_of_the_base(tiny):
@@ -244,16 +248,16 @@ def test_pissa_starts_from_the_strongest_directions_of_the_base(tiny):
 
 @pytest.mark.parametrize("rank", [1, 4])
 def test_the_size_on_paper_is_the_size_that_is_attached(tiny, rank):
-    size = lora.on_paper(tiny, rank, flux.TARGET_MODULES)
+    size = lora.adapter_size(tiny, rank, flux.TARGET_MODULES)
     lora.attach(tiny, rank, rank, flux.TARGET_MODULES, 0)
-    trained, total = lora.count(tiny)
-    assert (size.learned, size.base) == (trained, total - trained)
+    trained, total = lora.count_parameters(tiny)
+    assert (size.trainable, size.frozen) == (trained, total - trained)
     assert size.layers == sum(hasattr(m, "lora_A") for m in tiny.modules())
 
 
 def test_the_file_on_paper_is_the_file_that_is_written(sampler, tmp_path):
     model = copy.deepcopy(sampler.pipe.transformer)
-    size = lora.on_paper(model, 4, sampler.family.TARGET_MODULES)
+    size = lora.adapter_size(model, 4, sampler.family.TARGET_MODULES)
     lora.attach(model, 4, 4, sampler.family.TARGET_MODULES, 0)
     model.save_lora_adapter(tmp_path)
     (file,) = tmp_path.iterdir()
@@ -263,22 +267,22 @@ def test_the_file_on_paper_is_the_file_that_is_written(sampler, tmp_path):
 def test_flux1_dev_is_counted_at_its_real_size_without_its_memory():
     with torch.device("meta"):
         model = FluxTransformer2DModel(guidance_embeds=True)
-    size = lora.on_paper(model, 16, flux.TARGET_MODULES)
-    assert size.base == 11_901_408_320  # as the published weights have it: 23.8 GB in bfloat16
+    size = lora.adapter_size(model, 16, flux.TARGET_MODULES)
+    assert size.frozen == 11_901_408_320  # as the published weights have it: 23.8 GB in bfloat16
     assert size.layers == 19 * 12 + 38 * 5 + 1  # and the way out
     double, single = (
         8 * 2 + 2 * 2 * 5,
         3 * 2 + (1 + 4) + (5 + 1),
     )  # in widths of 3072: both sides of every layer
-    assert size.learned == 16 * ((19 * double + 38 * single) * 3072 + 3072 + 64)
-    assert size.megabytes(16) == size.learned * 2 / 1e6 and size.share < 0.006
+    assert size.trainable == 16 * ((19 * double + 38 * single) * 3072 + 3072 + 64)
+    assert size.megabytes(16) == size.trainable * 2 / 1e6 and size.share < 0.006
 
 
 def test_what_cannot_be_counted_is_an_error(tiny):
     with pytest.raises(ValueError, match="no layer is called to_z"):
-        lora.on_paper(tiny, 4, ("to_z",))
+        lora.adapter_size(tiny, 4, ("to_z",))
     with pytest.raises(ValueError, match="attn is a FluxAttention; only linear"):
-        lora.on_paper(tiny, 4, ("attn",))
+        lora.adapter_size(tiny, 4, ("attn",))
 
 
 def test_a_unet_is_attached_counted_and_merged_as_well():
@@ -289,14 +293,14 @@ def test_a_unet_is_attached_counted_and_merged_as_well():
         attention_head_dim=2, sample_size=8,
     ).eval()  # fmt: skip
     targets = ("to_q", "to_k", "to_v", "to_out.0")
-    size = lora.on_paper(model, 2, targets)
+    size = lora.adapter_size(model, 2, targets)
     given = torch.randn(1, 4, 8, 8), torch.tensor([10]), torch.randn(1, 3, 6)
     with torch.no_grad():
         plain = model(*given).sample
         lora.attach(model, 2, 2, targets, 0)
-        assert lora.count(model)[0] == size.learned
+        assert lora.count_parameters(model)[0] == size.trainable
         assert torch.equal(model(*given).sample, plain)
-        for name, p in lora.learned(model).items():
+        for name, p in lora.trainable_parameters(model).items():
             p.data += 0.1 * ("lora_B" in name)
         live = model(*given).sample
         lora.merge(model)
@@ -309,13 +313,13 @@ def test_strength_is_a_factor_on_each_variants_own_scale(tiny, variant):
     layer = taught(tiny, rank=4, alpha=8, variant=variant).transformer_blocks[0].attn.to_q
     full = layer.scaling["default"]
     for strength in (0.5, 2, 1):  # each from as trained, not from the one before
-        lora.scale(tiny, strength)
+        lora.set_strength(tiny, strength)
         assert layer.scaling["default"] == pytest.approx(strength * full)
 
 
 def test_merging_in_half_precision_loses_a_small_change(tiny):
     model = taught(tiny.bfloat16())
-    for p in lora.learned(model).values():
+    for p in lora.trainable_parameters(model).values():
         p.data *= 0.01
     layer = model.transformer_blocks[0].attn.to_q
     before, change = layer.base_layer.weight.float(), layer.get_delta_weight("default").float()

@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from lessons_lib.adapters import model_card
+from lessons_lib.adapters import export, info, model_card, run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.models import bases, families
@@ -32,7 +32,7 @@ def folder(tmp_path):
     torch.manual_seed(0)
     tensors = {f"{LAYER}.lora_A.weight": torch.randn(4, 256), f"{LAYER}.lora_B.weight": torch.randn(256, 4)}
     told = json.dumps({"transformer.r": 4, "transformer.lora_alpha": 8})
-    save_file(tensors, tmp_path / model_card.WEIGHTS, {"format": "pt", "lora_adapter_metadata": told})
+    save_file(tensors, tmp_path / run.WEIGHTS, {"format": "pt", "lora_adapter_metadata": told})
     settings = {
         "base": "pocket",
         "trigger": "mugh4l",
@@ -50,12 +50,12 @@ def folder(tmp_path):
 
 def card(pictures):
     pocket = bases.find("pocket")
-    return model_card.card(SETTINGS.filled(pocket), pictures, pocket)
+    return model_card.readme(SETTINGS.filled(pocket), pictures, pocket)
 
 
 def front(settings, base):
     return yaml.safe_load(
-        model_card.card(settings.filled(base), [picture("CC0-1.0")], base).split("---\n")[1]
+        model_card.readme(settings.filled(base), [picture("CC0-1.0")], base).split("---\n")[1]
     )
 
 
@@ -96,14 +96,14 @@ def test_the_card_warns_when_a_licence_is_not_known():
 
 def test_the_python_on_the_card_compiles():
     for base in bases.BASES.values():
-        text = model_card.card(SETTINGS.filled(base), [], base)
+        text = model_card.readme(SETTINGS.filled(base), [], base)
         compile(text.split("```python")[1].split("```")[0], "card", "exec")
 
 
 def test_comfyui_gets_every_layer_at_its_true_strength(folder):
-    path = model_card.comfyui(folder)
+    path = export.write_comfyui(folder)
     assert path.name == "album_comfyui.safetensors" and not list(folder.glob("*.part"))
-    ours, theirs = load_file(folder / model_card.WEIGHTS), load_file(path)
+    ours, theirs = load_file(folder / run.WEIGHTS), load_file(path)
     down, up = f"{LAYER}.lora_A.weight", f"{LAYER}.lora_B.weight"
     assert ours.keys() == theirs.keys() == {down, up}
     assert torch.equal(theirs[down], ours[down]) and torch.equal(theirs[up], 2 * ours[up])  # alpha 8, rank 4
@@ -116,9 +116,9 @@ def test_comfyui_gets_every_layer_at_its_true_strength(folder):
 
 def test_a_layer_without_a_told_alpha_has_its_rank():
     tensors = {f"{LAYER}.lora_A.weight": torch.zeros(4, 8)}
-    assert model_card.alphas(tensors, {}) == {LAYER: 4}
+    assert info.layer_alphas(tensors, {}) == {LAYER: 4}
     own = {"transformer.lora_alpha": 2, "transformer.alpha_pattern": {LAYER.removeprefix("transformer."): 16}}
-    assert model_card.alphas(tensors, {"lora_adapter_metadata": json.dumps(own)}) == {LAYER: 16}
+    assert info.layer_alphas(tensors, {"lora_adapter_metadata": json.dumps(own)}) == {LAYER: 16}
 
 
 def test_a_unets_keys_are_renamed_as_kohya_has_them_and_others_stay():
@@ -126,13 +126,13 @@ def test_a_unets_keys_are_renamed_as_kohya_has_them_and_others_stay():
     flat = "lora_unet_down_blocks_0_attentions_1_transformer_blocks_0_attn1_to_out_0"
     ends = {"lora_A.weight": "lora_down.weight", "lora_B.weight": "lora_up.weight"}
     unet, flux = families.find("unet"), families.find("flux")
-    keys = [model_card.comfyui_key(f"unet.{layer}.{end}", unet) for end in ends]
+    keys = [export.comfyui_key(f"unet.{layer}.{end}", unet) for end in ends]
     assert keys == [f"{flat}.{end}" for end in ends.values()]
-    assert model_card.comfyui_key(f"{LAYER}.lora_A.weight", flux) == f"{LAYER}.lora_A.weight"
+    assert export.comfyui_key(f"{LAYER}.lora_A.weight", flux) == f"{LAYER}.lora_A.weight"
 
 
 def test_pocket_is_labelled_as_flux_and_a_base_without_a_name_is_not_labelled_at_all():
-    labels = {base.name: model_card.modelspec({}, base, "x") for base in bases.BASES.values()}
+    labels = {base.name: export.modelspec_metadata({}, base, "x") for base in bases.BASES.values()}
     key = "modelspec.architecture"
     assert (
         labels["pocket"][key]
@@ -142,21 +142,21 @@ def test_pocket_is_labelled_as_flux_and_a_base_without_a_name_is_not_labelled_at
     )
     assert labels["sd15"][key] == "stable-diffusion-v1/lora"
     unknown = replace(bases.find("pocket"), modelspec_architecture="")
-    assert key not in model_card.modelspec({}, unknown, "x")
+    assert key not in export.modelspec_metadata({}, unknown, "x")
 
 
 def test_info_says_what_a_run_holds(folder):
-    lines = model_card.info(folder)
+    lines = info.summary(folder)
     assert lines[0] == "adapter: 1 layers, rank 4, alpha 8" and "trigger: mugh4l" in lines
     assert lines[-1] == "loss: 1.000 at first, 0.500 at last, over 2 steps"
 
 
 def test_a_folder_without_an_adapter_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="expected pytorch_lora_weights.safetensors"):
-        model_card.info(tmp_path)
+        info.summary(tmp_path)
 
 
 def test_a_file_that_is_no_lora_is_refused(tmp_path):
-    save_file({"weight": torch.zeros(2)}, tmp_path / model_card.WEIGHTS)
+    save_file({"weight": torch.zeros(2)}, tmp_path / run.WEIGHTS)
     with pytest.raises(ValueError, match="holds no lora_A tensors"):
-        model_card.info(tmp_path)
+        info.summary(tmp_path)

@@ -1,6 +1,6 @@
-"""Low-rank adaptation: a layer by hand, the same thing attached by PEFT, its size on paper, on and off, in and out.
+"""Low-rank adaptation: a layer by hand, the same layer attached by PEFT, its size, its strength, merged and taken off.
 
-What an adapter learned is in anatomy.py.
+What an adapter learned is in spectrum.py.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import torch
 from peft import LoraConfig
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
+
+from lessons_lib import compat
 
 Variant = Literal["plain", "rslora", "dora", "pissa"]
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -38,26 +40,26 @@ def lora_delta(down: Tensor, up: Tensor, alpha: float) -> Tensor:
 
 
 class LoraLinear(nn.Module):
-    """A frozen linear layer plus a thin change that can be learned: PEFT's ``lora.Linear`` by hand."""
+    """A frozen linear layer plus a low-rank change that can be trained: PEFT's ``lora.Linear`` by hand."""
 
     def __init__(self, base: nn.Linear, rank: int, alpha: float):
         super().__init__()
         self.base = base.requires_grad_(False)
         weight = base.weight  # half precision is too coarse to learn in
-        kind = {"device": weight.device, "dtype": torch.promote_types(weight.dtype, torch.float32)}
-        self.down = nn.Linear(base.in_features, rank, bias=False, **kind)
-        self.up = nn.Linear(rank, base.out_features, bias=False, **kind)
-        self.scale = alpha / rank
+        factory = {"device": weight.device, "dtype": torch.promote_types(weight.dtype, torch.float32)}
+        self.down = nn.Linear(base.in_features, rank, bias=False, **factory)
+        self.up = nn.Linear(rank, base.out_features, bias=False, **factory)
+        self.scaling = alpha / rank
         nn.init.kaiming_uniform_(self.down.weight, a=5**0.5)
         nn.init.zeros_(self.up.weight)  # so that a new adapter changes nothing
 
     def forward(self, x: Tensor) -> Tensor:
-        thin = self.up(self.down(x.to(self.down.weight.dtype))) * self.scale
-        known = self.base(x)
-        return (known + thin).to(known.dtype)
+        change = self.up(self.down(x.to(self.down.weight.dtype))) * self.scaling
+        output = self.base(x)
+        return (output + change).to(output.dtype)
 
 
-def attach(denoiser: nn.Module, rank: int, alpha: int, targets: Sequence[str], seed: int,
+def attach(denoiser: nn.Module, rank: int, alpha: int, target_modules: Sequence[str], seed: int,
            variant: Variant = "plain") -> LoraConfig:  # fmt: skip
     """Freeze the denoiser and attach a LoRA in float32 to every layer whose name ends in a target; return its settings.
 
@@ -70,25 +72,25 @@ def attach(denoiser: nn.Module, rank: int, alpha: int, targets: Sequence[str], s
     if variant not in VARIANTS:
         raise ValueError(f"the variant is {variant!r}; expected one of {', '.join(VARIANTS)}")
     denoiser.requires_grad_(False)
-    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(targets), **VARIANTS[variant])
+    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(target_modules), **VARIANTS[variant])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         denoiser.add_adapter(config)
-    for parameter in learned(denoiser).values():
+    for parameter in trainable_parameters(denoiser).values():
         parameter.data = parameter.data.float()
     if variant in ("plain", "rslora"):
         for layer in denoiser.modules():
             if isinstance(layer, LoraLayer):
-                layer.cast_input_dtype_enabled = False
+                compat.use_input_precision(layer)
                 for factors in (layer.lora_A, layer.lora_B):
-                    factors.update({name: Factor(factor) for name, factor in factors.items()})
+                    factors.update({name: _Factor(factor) for name, factor in factors.items()})
     return config
 
 
-class Factor(nn.Linear):
-    """A LoRA factor that is learned in float32 and used in the precision of what comes in.
+class _Factor(nn.Linear):
+    """A LoRA factor that is trained in float32 and used in the precision of its input.
 
-    PEFT brings what comes in to the factor's precision instead: all the activations of a half-precision base are then copied.
+    PEFT converts the input to the factor's precision instead, which copies all the activations of a half-precision base.
     """
 
     def __init__(self, factor: nn.Linear):
@@ -99,8 +101,8 @@ class Factor(nn.Linear):
         return nn.functional.linear(x, self.weight.to(x.dtype))
 
 
-def attached(denoiser: nn.Module) -> dict[str, LoraConfig]:
-    """Return the settings of what is attached, by name. Raises ValueError when there is nothing."""
+def adapter_configs(denoiser: nn.Module) -> dict[str, LoraConfig]:
+    """Return the settings of the attached adapters, by name. Raises ValueError when there are none."""
     configs = getattr(denoiser, "peft_config", {})
     if not configs:
         raise ValueError("no adapter is attached; expected one from `attach` or `load_lora_weights`")
@@ -112,8 +114,8 @@ def detach(denoiser: nn.Module) -> None:
 
     Raises ValueError when nothing is attached, and for ``pissa``, which has altered the base; merge that one first.
     """
-    kinds = [config.init_lora_weights for config in attached(denoiser).values()]
-    if "pissa" in kinds and not is_merged(denoiser):
+    initialisations = [config.init_lora_weights for config in adapter_configs(denoiser).values()]
+    if "pissa" in initialisations and not is_merged(denoiser):
         raise ValueError(
             "pissa took a part out of the frozen weights, so taking it off would lose that part; "
             "merge it first, or load the base again"
@@ -121,21 +123,21 @@ def detach(denoiser: nn.Module) -> None:
     denoiser.unload_lora()
 
 
-def scale(denoiser: nn.Module, strength: float) -> None:
-    """Turn what is attached up or down: 0 is the base, 1 is as trained. ValueError when nothing is, or it is merged."""
-    names = list(attached(denoiser))
+def set_strength(denoiser: nn.Module, strength: float) -> None:
+    """Draw with the adapters at a strength: 0 is the base, 1 as trained. ValueError when none is attached, or it is merged."""
+    names = list(adapter_configs(denoiser))
     if is_merged(denoiser):
         raise ValueError("the adapter is merged, so its strength is fixed; unmerge it first")
     denoiser.set_adapters(names, strength)
 
 
 def merge(denoiser: nn.Module) -> None:
-    """Add the change to the frozen weights, at its present strength: drawing is then as fast as without an adapter.
+    """Add the change to the frozen weights, at its present strength: sampling is then as fast as without an adapter.
 
     Live and merged agree to 1e-5 in float32. In half precision the sum is rounded, and small changes are lost.
-    Raises ValueError when nothing is attached, it is merged already, or a change is no number.
+    Raises ValueError when nothing is attached, it is merged already, or a change is not a finite number.
     """
-    attached(denoiser)
+    adapter_configs(denoiser)
     if is_merged(denoiser):
         raise ValueError("the adapter is merged already; merging it again would add its change twice")
     denoiser.fuse_lora(safe_fusing=True)
@@ -149,51 +151,54 @@ def unmerge(denoiser: nn.Module) -> None:
 
 
 def is_merged(denoiser: nn.Module) -> bool:
-    """Tell whether an adapter's change is inside the frozen weights at present."""
+    """Return whether an adapter's change is inside the frozen weights at present."""
     return any(getattr(module, "merged", False) for module in denoiser.modules())
 
 
-def learned(denoiser: nn.Module) -> dict[str, nn.Parameter]:
+def trainable_parameters(denoiser: nn.Module) -> dict[str, nn.Parameter]:
     """Return the parameters that training changes, by name."""
     return {name: p for name, p in denoiser.named_parameters() if p.requires_grad}
 
 
-def count(denoiser: nn.Module) -> tuple[int, int]:
-    """Return (parameters that are trained, parameters in all)."""
-    return sum(p.numel() for p in learned(denoiser).values()), sum(p.numel() for p in denoiser.parameters())
+def count_parameters(denoiser: nn.Module) -> tuple[int, int]:
+    """Return (trainable parameters, all parameters), as PEFT's ``get_nb_trainable_parameters``."""
+    trainable = sum(p.numel() for p in trainable_parameters(denoiser).values())
+    return trainable, sum(p.numel() for p in denoiser.parameters())
 
 
 @dataclass(frozen=True)
-class Size:
-    """How much an adapter would hold, before there is one: layers it sits on, numbers it learns, numbers of the base."""
+class AdapterSize:
+    """The size of an adapter that is not there yet: layers with a LoRA, parameters it trains, parameters of the base."""
 
     layers: int
-    learned: int
-    base: int
+    trainable: int
+    frozen: int
 
     @property
     def share(self) -> float:
-        """The learned numbers as a share of the base's."""
-        return self.learned / self.base
+        """The trainable parameters as a share of the frozen ones."""
+        return self.trainable / self.frozen
 
     def megabytes(self, bits: int = 32) -> float:
-        """Return the size of its file in MB (1e6 bytes), a header of some kB left out; this course writes 32 bits."""
-        return self.learned * bits / 8e6
+        """Return the size of its file in MB (1e6 bytes), without a header of some kB; this course writes 32 bits."""
+        return self.trainable * bits / 8e6
 
 
-def on_paper(denoiser: nn.Module, rank: int, targets: Sequence[str]) -> Size:
-    """Return the size of the adapter that `attach` would make: rank x (in + out) numbers a layer.
+def adapter_size(denoiser: nn.Module, rank: int, target_modules: Sequence[str]) -> AdapterSize:
+    """Return the size of the adapter that `attach` would make: rank x (in + out) parameters a layer.
 
     Nothing is computed, so a model on the ``meta`` device, which takes no memory, is counted as well. Count a model
     before it is quantised: packed weights have fewer numbers. Raises ValueError when no layer's name ends in a target,
     or one that does is not linear.
     """
-    ends = tuple(f".{target}" for target in targets)
-    found = {name: module for name, module in denoiser.named_modules() if f".{name}".endswith(ends)}
-    if not found:
-        raise ValueError(f"no layer is called {' or '.join(targets)}; expected the family's TARGET_MODULES")
-    for name, module in found.items():
-        if not isinstance(module, nn.Linear):
-            raise ValueError(f"{name} is a {type(module).__name__}; only linear layers can be counted")
-    numbers = sum(rank * (layer.in_features + layer.out_features) for layer in found.values())
-    return Size(len(found), numbers, sum(p.numel() for p in denoiser.parameters()))
+    ends = tuple(f".{target}" for target in target_modules)
+    layers = {name: module for name, module in denoiser.named_modules() if f".{name}".endswith(ends)}
+    if not layers:
+        raise ValueError(
+            f"no layer is called {' or '.join(target_modules)}; expected the family's TARGET_MODULES"
+        )
+    for name, layer in layers.items():
+        if not isinstance(layer, nn.Linear):
+            raise ValueError(f"{name} is a {type(layer).__name__}; only linear layers can be counted")
+    trainable = sum(rank * (layer.in_features + layer.out_features) for layer in layers.values())
+    return AdapterSize(len(layers), trainable, sum(p.numel() for p in denoiser.parameters()))

@@ -86,14 +86,14 @@ def check_merged(answer: Callable[[Tensor, Tensor, Tensor, float], Tensor | None
 
 def check_rank(answer: Callable[[Tensor, float], int | None]) -> str:
     """Return what is to be said of a learner's answer(sizes, share): the rank that holds so much of the change."""
-    layer, shares = spectrum.Layer("", torch.tensor([3.0, 2.0, 1.0, 1.0]), 1.0), (0.5, 0.7, 0.9)
-    found = [answer(layer.values, share) for share in shares]
-    right = [layer.needed(share) for share in shares]
+    layer, shares = spectrum.LayerChange("", torch.tensor([3.0, 2.0, 1.0, 1.0]), 1.0), (0.5, 0.7, 0.9)
+    found = [answer(layer.singular_values, share) for share in shares]
+    right = [layer.rank_for(share) for share in shares]
     if None in found:
         return UNTOUCHED
     if found == [rank - 1 for rank in right]:
         return "not yet: one too few each time; do you count from nought?"
-    plain = layer.values.cumsum(0) / layer.values.sum()
+    plain = layer.singular_values.cumsum(0) / layer.singular_values.sum()
     if found == [int((plain < share).sum()) + 1 for share in shares]:
         return "not yet: square the sizes before you add them"
     return RIGHT if found == right else f"not yet: {found} for sizes 3, 2, 1, 1 and shares 0.5, 0.7, 0.9"

@@ -266,7 +266,7 @@ def bill(sampler: Sampler, lesson: TrainingData) -> dict[str, float]:
     }
     model = pipe.transformer
     lora.attach(model, base.rank, base.alpha, sampler.family.TARGET_MODULES, 0)
-    adapter = forecast.size(lora.learned(model))
+    adapter = forecast.size(lora.trainable_parameters(model))
     parts |= {"adapter": adapter, "gradients": adapter, "optimizer state": 2 * adapter}
     for batch in (base.batch, 1):
         parts[f"activations, batch {batch}"] = kept_back(sampler, lesson, batch)

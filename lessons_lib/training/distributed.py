@@ -16,7 +16,7 @@ from accelerate.utils import parse_flag_from_env
 from torch import nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from lessons_lib import session
+from lessons_lib import compat, session
 
 
 def accelerator(**options: Any) -> Accelerator:
@@ -70,6 +70,5 @@ def divide(model: nn.Module, learned: Iterable[nn.Parameter], accelerator: Accel
     for parameter in whole:
         parameter.data = parameter.data.to(accelerator.device)
     mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
-    blocks = [part for part in model.modules() if type(part).__name__ in (model._no_split_modules or ())]
-    for part in (*blocks, model):
+    for part in (*compat.repeated_blocks(model), model):
         fully_shard(part, mesh=mesh, ignored_params=whole)

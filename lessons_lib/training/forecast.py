@@ -47,7 +47,7 @@ def forecast(family: Family, model: nn.Module, lesson: TrainingData, plan: Resol
     The first of them is not timed: it makes room that the others use again.
     """
     accelerator = distributed.accelerator()
-    parameters = lora.learned(model)
+    parameters = lora.trainable_parameters(model)
     before = {name: value.detach().clone() for name, value in parameters.items()}
     optimizer = optimizers.optimizer(list(parameters.values()), plan)
     generator = torch.Generator().manual_seed(plan.seed)

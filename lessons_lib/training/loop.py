@@ -41,7 +41,7 @@ def learn(family: Family, model: nn.Module, lesson: TrainingData, plan: Resolved
         log_with="tensorboard" if plan.tensorboard else None, project_dir=folder
     )
     keeps_books = accelerator.is_main_process  # one of them, where there are several
-    parameters = lora.learned(model)
+    parameters = lora.trainable_parameters(model)
     optimizer = optimizers.optimizer(list(parameters.values()), plan)
     rates = optimizers.schedule(optimizer, plan)
     average = EMAModel(parameters.values(), plan.ema_decay) if plan.ema_decay else None

@@ -16,13 +16,12 @@ from pathlib import Path
 
 import torch
 from diffusers import DiffusionPipeline
-from diffusers.training_utils import _collate_lora_metadata
 from peft import get_peft_model_state_dict
 from PIL.Image import Image
 from torch import Tensor, nn
 
-from lessons_lib import session, storage
-from lessons_lib.adapters import lora, model_card
+from lessons_lib import compat, session, storage
+from lessons_lib.adapters import export, lora, model_card
 from lessons_lib.adapters.run import WEIGHTS, Run
 from lessons_lib.adapters.settings import ResolvedSettings, Settings
 from lessons_lib.dataset import crops
@@ -99,7 +98,7 @@ def train(pictures: Sequence[Picture], captions: Sequence[str], settings: Settin
             model.enable_gradient_checkpointing()
         lora.attach(model, plan.rank, plan.alpha, family.TARGET_MODULES, plan.seed)
         if divided:
-            distributed.divide(model, lora.learned(model).values(), machine)
+            distributed.divide(model, lora.trainable_parameters(model).values(), machine)
             pipe.vae.to(machine.device)
         if plan.compile:
             model.compile_repeated_blocks()
@@ -123,8 +122,8 @@ def train(pictures: Sequence[Picture], captions: Sequence[str], settings: Settin
             save(pipe, folder)
             run = Run(folder, plan, ended != "done", tuple(p.path for p in pictures), went_on_from)
             run.save()
-            model_card.comfyui(folder, plan.name)
-            (folder / "README.md").write_text(model_card.card(plan, pictures, base), encoding="utf-8")
+            export.write_comfyui(folder, plan.name)
+            (folder / "README.md").write_text(model_card.readme(plan, pictures, base), encoding="utf-8")
             if ended == "done":
                 shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     if ended not in ("done", "stopped"):
@@ -202,13 +201,13 @@ def release(pipe: DiffusionPipeline) -> None:
 def sample(family: Family, pipe: DiffusionPipeline, base: Base, embeddings: dict[str, Tensor]) -> list[Image]:
     """Draw each sample prompt at its fixed seed, the adapter at the base's own strength; the last embeddings are those of the empty prompt."""
     model = denoiser(pipe)
-    lora.scale(model, base.strength)
+    lora.set_strength(model, base.strength)
     negative_embeddings = {name: value[-1:] for name, value in embeddings.items()}
     drawn = []
     for index in range(len(next(iter(embeddings.values()))) - 1):
         prompt = {name: value[index : index + 1] for name, value in embeddings.items()}
         drawn.append(family.sample_image(pipe, prompt, negative_embeddings, base, index + 1))
-    lora.scale(model, 1)
+    lora.set_strength(model, 1)
     return drawn
 
 
@@ -224,7 +223,7 @@ def save(pipe: DiffusionPipeline, folder: Path) -> None:
     model = denoiser(pipe)
     part = "transformer" if hasattr(pipe, "transformer") else "unet"
     pipe.save_lora_weights(folder, **{f"{part}_lora_layers": get_peft_model_state_dict(model)},
-                           **_collate_lora_metadata({part: model}))  # fmt: skip
+                           **compat.lora_metadata({part: model}))  # fmt: skip
     settle(folder / WEIGHTS)
 
 

@@ -12,6 +12,7 @@ from diffusers import DiffusionPipeline, Flux2KleinPipeline
 from PIL.Image import Image
 from torch import Tensor, nn
 
+from lessons_lib import compat
 from lessons_lib.models.bases import Base
 from lessons_lib.models.families import flux, shared
 from lessons_lib.session import Session, quiet
@@ -55,7 +56,7 @@ def encode_images(pipe: DiffusionPipeline, pixels: Tensor) -> Tensor:
     vae = pipe.vae
     mean, std = latent_statistics(vae)
     latents = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mode()
-    return (Flux2KleinPipeline._patchify_latents(latents) - mean) / std
+    return (compat.flux2_patchify(latents) - mean) / std
 
 
 @torch.no_grad()
@@ -66,7 +67,7 @@ def decode_latents(pipe: DiffusionPipeline, latents: Tensor) -> list[Image]:
     if latents.ndim == 3:
         side = round(latents.shape[1] ** 0.5)
         latents = latents.permute(0, 2, 1).unflatten(2, (side, side))
-    unpatchified = Flux2KleinPipeline._unpatchify_latents(latents * std + mean)
+    unpatchified = compat.flux2_unpatchify(latents * std + mean)
     return pipe.image_processor.postprocess(vae.decode(unpatchified.to(vae.dtype)).sample)
 
 
@@ -86,15 +87,15 @@ def predict_velocity(
     guidance_scale: float = 1.0,
 ) -> Tensor:
     """Return the predicted velocity noise - latents, (n, 128, h, w)."""
-    tokens = Flux2KleinPipeline._pack_latents(noisy_latents)
+    tokens = compat.flux2_pack(noisy_latents)
     prompt_embeds = embeddings["prompt_embeds"]
     velocity = denoiser(
         hidden_states=tokens,
         timestep=sigma,
         guidance=torch.full_like(sigma, guidance_scale) if denoiser.config.guidance_embeds else None,
         encoder_hidden_states=prompt_embeds,
-        txt_ids=Flux2KleinPipeline._prepare_text_ids(prompt_embeds).to(noisy_latents.device),
-        img_ids=Flux2KleinPipeline._prepare_latent_ids(noisy_latents).to(noisy_latents.device),
+        txt_ids=compat.flux2_text_ids(prompt_embeds),
+        img_ids=compat.flux2_latent_ids(noisy_latents),
         return_dict=False,
     )[0]
     return velocity[:, : tokens.shape[1]].permute(0, 2, 1).reshape(noisy_latents.shape)
