@@ -1,1 +1,9 @@
-"""."""
+"""The base models, and the networks that judge pictures.
+
+bases.toml   a table for each base model: repository, licence, sensible settings
+bases.py     reads it
+families/    a module for each architecture: loading, encoding, loss, sampling
+pixels.py    pictures as tensors
+features.py  EfficientNet's features, and the concepts that pocket was taught
+clip.py      pocket-clip: which text belongs to which picture
+"""
