@@ -32,8 +32,9 @@ from lessons_lib.adapters.settings import Settings
 from lessons_lib.dataset import pictures
 from lessons_lib.models import bases, families, pixels
 from lessons_lib.session import current
-from lessons_lib.training import distributed, forecast, latent_cache, loop, optimizers, train
-from lessons_lib.training.data import TrainingData
+from lessons_lib.training import distributed, forecast, latent_cache
+from lessons_lib.training.data import TrainingData, release_text_encoders
+from lessons_lib.training.loop import Loop
 from lessons_lib.training.state import State
 
 CASES = {
@@ -69,7 +70,7 @@ def crops(count: int, side: int) -> Iterator[pictures.Picture]:
 def case(count: int, batch: int, side: int, steps: int, folder: Path) -> Cost:
     """Return what so many steps cost with so many pictures of this side in batches of this size."""
     base = replace(bases.find("pocket"), side=side)
-    plan = Settings(trigger="mugh4l", steps=steps + FIRST, batch=batch, caption_dropout=0.0).filled(base)
+    plan = Settings(trigger="mugh4l", steps=steps + FIRST, batch=batch, caption_dropout=0.0).resolve(base)
     flux = families.find("flux")
     pipe = flux.load(base, current())
     latents = latent_cache.encode_images(
@@ -84,16 +85,13 @@ def case(count: int, batch: int, side: int, steps: int, folder: Path) -> Cost:
         {},
         lambda text: {n: v[0] for n, v in flux.encode_captions(pipe, [text], base).items()},
     )
-    train.release(pipe)
+    release_text_encoders(pipe, base)
     model = pipe.transformer
     lora.attach(model, plan.rank, plan.alpha, flux.TARGET_MODULES, 0)
-    parameters = lora.trainable_parameters(model)
-    optimizer = optimizers.optimizer(list(parameters.values()), plan)
-    rates = optimizers.schedule(optimizer, plan)
-    state = State(parameters, optimizer, rates, torch.Generator().manual_seed(0), loop.scaler(model))
-    accelerator, ends = distributed.accelerator(), []
+    state = State.start(model, plan)
+    loop, ends = Loop(flux, model, TrainingData(latents, embeddings), plan, distributed.accelerator()), []
     for _ in range(plan.steps):
-        loop.one_step(flux, model, TrainingData(latents, embeddings), plan, state, accelerator)
+        loop.step(state)
         ends.append(time.perf_counter())
     ends = ends[FIRST - 1 :]
     gaps = [b - a for a, b in zip(ends, ends[1:], strict=False)]

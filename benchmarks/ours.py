@@ -14,8 +14,9 @@ from PIL.Image import Image
 
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.dataset import pictures
+from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.models import bases
-from lessons_lib.training import train
+from lessons_lib.training import samples, train
 
 
 def time_samples() -> list[float]:
@@ -24,7 +25,7 @@ def time_samples() -> list[float]:
     The sample before training is left out. The one after it is drawn twice: the first makes room in memory
     that the second uses again.
     """
-    calls, seconds, original = count(), [], train.sample
+    calls, seconds, original = count(), [], samples.draw_samples
 
     def timed(*arguments: Any) -> list[Image]:
         images: list[Image] = []
@@ -34,7 +35,7 @@ def time_samples() -> list[float]:
             seconds.append(time.monotonic() - start)
         return images
 
-    train.sample = timed
+    samples.draw_samples = timed
     return seconds
 
 
@@ -70,7 +71,7 @@ def main() -> None:
         compile=o.compile,
         sample_prompts=("a cat, mugh4l",) if o.draw else (),
     )
-    train.train(train_pictures, [p.caption or "" for p in train_pictures], settings, o.out)
+    train.train(Dataset(train_pictures), settings, o.out)
     if o.draw:
         (o.out / "drawing.json").write_text(json.dumps(seconds[-1]))
 

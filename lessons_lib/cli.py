@@ -7,8 +7,7 @@ import os
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,35 +15,33 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from lessons_lib.arguments import parser
-from lessons_lib.evaluation import verdict
+from lessons_lib.display.progress import counting_bar, training_bar
 
 # The library is imported inside the commands: torch takes seconds to load, which `lessons --help` need not wait for.
 if TYPE_CHECKING:
     from lessons_lib.adapters.run import Run
     from lessons_lib.adapters.settings import Settings
+    from lessons_lib.dataset.dataset import Dataset
     from lessons_lib.dataset.pictures import Picture
     from lessons_lib.models.bases import Base
-    from lessons_lib.training.state import Step
 
 SUBJECTS = ("an elephant", "a horse", "a tiger", "a castle")
-SCENES = (
+PLACES = (
     "in a garden",
     "by the sea",
     "in a desert",
     "at night",
 )  # for a concept, which is the subject itself
 SEEDS = (1, 2, 3)
-FOLLOWS = (
-    int(os.environ.get("RANK", "0")) > 0
-)  # one of several that `accelerate launch` started, and not the first
+IS_MAIN_PROCESS = int(os.environ.get("RANK", "0")) == 0  # of those that `accelerate launch` started
 INTERRUPTED = 130  # the exit code shells expect after Ctrl-C
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Return the exit code: 0 done, 1 a problem told in one line, 2 a wrong call, 130 stopped with Ctrl-C."""
+    """Return the exit code: 0 done, 1 a problem in one line, 2 a wrong call, 130 stopped with Ctrl-C."""
     args = parser().parse_args(argv)
-    if FOLLOWS:
-        sys.stdout = sys.stderr = open(os.devnull, "w")
+    if not IS_MAIN_PROCESS:
+        sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")
     try:
         return COMMANDS[args.command](args)
     except KeyboardInterrupt:
@@ -59,83 +56,123 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def train(args: Namespace) -> int:
     """Read, check, train, compare: the whole job."""
-    from lessons_lib import session, storage
-    from lessons_lib.dataset import captions, pictures
-    from lessons_lib.inspection import report as inspection
-    from lessons_lib.models import bases, families
+    from lessons_lib.models import bases
     from lessons_lib.training import distributed
     from lessons_lib.training import train as training
 
     start = time.monotonic()
-    base = bases.find(args.base)
-    tokenizer = families.find(base.family).load_tokenizer(base)
-    found = pictures.load(args.folder, side=base.side)
-    report = inspection.inspect(args.folder, base, storage.cache_dir() / "looks")
-    chosen, held_out = divide(found, args.hold_out, partial(inspection.held_out, report))
-    print(base.capability_card(session.current()))
-    for line in inspection.lines(report):
-        if line.startswith("must fix"):
-            print(f"! {line}")
-    print(f"{len(chosen)} pictures to learn from, {len(held_out)} held out for judging")
-    for line in captions.concerns(chosen, args.trigger, tokenizer, base.caption_tokens):
-        print(f"! {line}")
-    texts = captions.captions(chosen, args.trigger, args.mode, tokenizer, base.caption_tokens)
-    prompts = args.prompt or list(SUBJECTS if args.mode == "style" else SCENES)
-    settings = training_settings(
-        args, [captions.with_trigger(p, args.trigger, args.mode) for p in prompts[:2]]
-    )
-    judges = captions.captions(held_out, args.trigger, args.mode, tokenizer, base.caption_tokens)
-    prior = pictures.load(args.prior, side=base.side) if getattr(args, "prior", None) else []
+    settings = training_settings(args)
+    base = bases.find(settings.base)
+    dataset = _training_set(args, base, settings)
     with training_bar() as on_step:
         run = training.train(
-            chosen, texts, settings, args.out or Path("runs") / settings.name, on_step, args.resume,
-            validation=(held_out, judges), prior=(prior, [p.caption or "" for p in prior]),
-            on_forecast=lambda costs: tqdm.write(f"forecast {costs}"),
+            dataset, settings, args.out or Path("runs") / settings.name, on_step,
+            lambda costs: tqdm.write(f"forecast {costs}"), args.resume,
         )  # fmt: skip
-    if FOLLOWS:
+    if not IS_MAIN_PROCESS:
         return 0
-    if distributed.divided(distributed.accelerator()):
+    if distributed.is_sharded(distributed.accelerator()):
         print(
             f"the adapter is in {run.folder}; before and after: lessons compare {run.folder}, in one process"
         )
         return INTERRUPTED if run.stopped else 0
-    if run.went_on_from:
-        print(f"went on from step {run.went_on_from}, where it was stopped")
-    trained = time.monotonic() - start
+    if run.resumed_from:
+        print(f"resumed from step {run.resumed_from}, where it was stopped")
+    seconds = time.monotonic() - start
     try:
         if run.stopped:
             raise KeyboardInterrupt
-        judge(run, base, prompts, SEEDS, held_out, chosen, run.folder)
+        _compare(run, base, args.prompt or _prompts(settings.mode), SEEDS, dataset, run.folder)
     except KeyboardInterrupt:
         print(
             f"\nstopped with Ctrl-C; what was learned until then is in {run.folder}. "
             f"Draw with it: lessons compare {run.folder}. Go on: the same command again"
         )
         return INTERRUPTED
-    print(f"learned in {trained:.0f} s, all done in {time.monotonic() - start:.0f} s")
+    print(f"learned in {seconds:.0f} s, all done in {time.monotonic() - start:.0f} s")
     return 0
 
 
-def training_settings(args: Namespace, samples: Sequence[str]) -> Settings:
-    """Return the settings that the options ask for; a run is named after its folder, or else its trigger word."""
-    from lessons_lib.adapters.settings import Settings
+def training_settings(args: Namespace) -> Settings:
+    """Return the settings that the options and --config give; a run is named after its folder, or else its trigger word.
 
-    known = {field.name for field in dataclasses.fields(Settings)}
-    given = {name: value for name, value in vars(args).items() if name in known and value is not None}
-    name = args.out.name if args.out else args.trigger.split()[0]
-    return Settings(**given, sample_prompts=tuple(samples), name=name)
+    Raises ValueError when there is neither a trigger word nor --config, or no --out beside --config.
+    """
+    from lessons_lib.adapters.settings import Settings, read_settings
+    from lessons_lib.dataset.captions import with_trigger
+
+    names = [field.name for field in dataclasses.fields(Settings)]
+    options = {name: getattr(args, name) for name in names if getattr(args, name, None) is not None}
+    if args.config:
+        if not args.out:
+            raise ValueError("--config repeats a run: say with --out where the new one goes")
+        options = dataclasses.asdict(read_settings(args.config)[0]) | options
+    elif not args.trigger:
+        raise ValueError("no trigger word: name one with --trigger, a made-up word such as v4se")
+    settings = Settings(**options)
+    if args.prompt or not args.config:
+        prompts = (args.prompt or _prompts(settings.mode))[:2]
+        samples = tuple(with_trigger(prompt, settings.trigger, settings.mode) for prompt in prompts)
+        settings = dataclasses.replace(settings, sample_prompts=samples)
+    return dataclasses.replace(settings, name=args.out.name if args.out else settings.trigger.split()[0])
+
+
+def _prompts(mode: str) -> list[str]:
+    """Return what is drawn where no prompt is given: subjects in a style, or places for a concept."""
+    return list(SUBJECTS if mode == "style" else PLACES)
+
+
+def _training_set(args: Namespace, base: Base, settings: Settings) -> Dataset:
+    """Return the dataset to train on and say what was found in it. ValueError without a folder and without --config."""
+    from lessons_lib import session, storage
+    from lessons_lib.dataset import captions, pictures
+    from lessons_lib.dataset.dataset import Dataset
+    from lessons_lib.inspection import report as inspection
+    from lessons_lib.models import families
+
+    if not args.folder:
+        if not args.config:
+            raise ValueError("no pictures: name their folder or zip, or a run's settings with --config")
+        dataset = _recorded_set(args.config, base)
+        print(base.capability_card(session.current()))
+    else:
+        every = pictures.load(args.folder, side=base.side)
+        report = inspection.inspect(args.folder, base, storage.cache_dir() / "looks")
+        train, held_out = divide(every, args.hold_out, partial(inspection.held_out, report))
+        prior = pictures.load(args.prior, side=base.side) if args.prior else []
+        dataset = Dataset(train, held_out, prior)
+        print(base.capability_card(session.current()))
+        for line in inspection.lines(report):
+            if line.startswith("must fix"):
+                print(f"! {line}")
+    print(f"{len(dataset.train)} pictures to learn from, {len(dataset.held_out)} held out for judging")
+    tokenizer = families.find(base.family).load_tokenizer(base)
+    for line in captions.concerns(dataset.train, settings.trigger, tokenizer, base.caption_tokens):
+        print(f"! {line}")
+    return dataset
+
+
+def _recorded_set(config: Path, base: Base) -> Dataset:
+    """Return the pictures that a run's settings.json lists, where they were. PictureError names one that is gone."""
+    from lessons_lib.adapters.run import Run
+    from lessons_lib.dataset.dataset import Dataset
+    from lessons_lib.dataset.records import from_records
+
+    parts = Run.load(config.parent).dataset
+    return Dataset(**{name: from_records(records, base.side) for name, records in parts.items()})
 
 
 def compare(args: Namespace) -> int:
     """Draw before and after for a run that exists."""
     from lessons_lib.adapters.run import Run
+    from lessons_lib.dataset.dataset import Dataset
     from lessons_lib.models import bases
 
     run = Run.load(args.run)
-    chosen, held_out = pictures_of(run, args.pictures)
-    prompts = args.prompt or (SUBJECTS if run.settings.mode == "style" else SCENES)
+    train, held_out = pictures_of(run, args.pictures)
+    prompts = args.prompt or _prompts(run.settings.mode)
     base = bases.find(run.settings.base)
-    judge(run, base, prompts, args.seeds or SEEDS, held_out, chosen, args.out or run.folder)
+    _compare(run, base, prompts, args.seeds or SEEDS, Dataset(train, held_out), args.out or run.folder)
     return 0
 
 
@@ -167,7 +204,7 @@ def check(args: Namespace) -> int:
     from lessons_lib.inspection import report as inspection
     from lessons_lib.models import bases
 
-    base = bases.find(args.base)
+    base = bases.find(args.base or "pocket")
     with counting_bar("looking", "picture") as on_picture:
         report = inspection.inspect(args.folder, base, storage.cache_dir() / "looks", on_picture)
     print(*inspection.lines(report), sep="\n")
@@ -253,22 +290,15 @@ def source_of(files: Sequence[Path]) -> Path:
     return folder.parent if (folder.parent / "metadata.csv").is_file() else folder
 
 
-def judge(
-    run: Run,
-    base: Base,
-    prompts: Sequence[str],
-    seeds: Sequence[int],
-    held_out: list[Picture],
-    chosen: list[Picture],
-    out: Path,
+def _compare(
+    run: Run, base: Base, prompts: Sequence[str], seeds: Sequence[int], dataset: Dataset, out: Path
 ) -> None:
     """Draw before and after, save picture and report into `out`, print the five lines and where things are."""
-    from lessons_lib.dataset.dataset import Dataset
-    from lessons_lib.evaluation import compare
+    from lessons_lib.evaluation import compare, verdict
     from lessons_lib.evaluation.sampler import Sampler
 
     with counting_bar("drawing", "row") as on_row:
-        result = compare.compare(Sampler(base), run, Dataset(chosen, held_out), prompts, seeds, on_row)
+        result = compare.compare(Sampler(base), run, dataset, prompts, seeds, on_row)
     compare.save(result, out)
     print("", *verdict.lines(result), "", sep="\n")
     print(f"picture  {out / 'before_after.jpg'}")
@@ -277,31 +307,3 @@ def judge(
         f"adapter  {run.folder}, for any program: pipe.load_lora_weights({str(run.folder)!r}, adapter_name='learned')"
     )
     print(f"         drawn at: pipe.set_adapters('learned', {base.strength:g})")
-
-
-@contextmanager
-def training_bar() -> Iterator[Callable[[Step], None]]:
-    """Give a function that shows each training step with the loss and the time left."""
-    with tqdm(desc="training", unit="step", total=0) as bar:
-
-        def show(step: Step) -> None:
-            bar.total = step.steps
-            held_out = "" if step.validation is None else f", held out {step.validation:.3f}"
-            bar.set_postfix_str(f"loss {step.smooth_loss:.3f}{held_out}", refresh=False)
-            bar.update(step.step - bar.n)
-
-        yield show
-
-
-@contextmanager
-def counting_bar(doing: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a function that shows how many of something are done. The bar comes with the first: errors stand alone."""
-    with ExitStack() as bars:
-        first: list[tqdm] = []
-
-        def show(done: int, total: int) -> None:
-            if not first:
-                first.append(bars.enter_context(tqdm(desc=doing, unit=unit, total=total)))
-            first[0].update(done - first[0].n)
-
-        yield show

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.dataset import captions, pictures
+from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import features
@@ -47,11 +48,16 @@ def told(paintings: list[Picture]) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def short_run(paintings: list[Picture], told: list[str], tmp_path_factory: pytest.TempPathFactory) -> Run:
+def practice(paintings: list[Picture]) -> Dataset:
+    return Dataset(paintings)
+
+
+@pytest.fixture(scope="session")
+def short_run(practice, tmp_path_factory: pytest.TempPathFactory) -> Run:
     settings = Settings(
         trigger="mugh4l", steps=6, rank=4, learning_rate=0.01, batch=2, sample_prompts=("a cat, mugh4l",)
     )
-    return train.train(paintings, told, settings, tmp_path_factory.mktemp("runs") / "short")
+    return train.train(practice, settings, tmp_path_factory.mktemp("runs") / "short")
 
 
 @pytest.fixture(scope="session")

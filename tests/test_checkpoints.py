@@ -69,7 +69,9 @@ def test_a_full_disk_is_said_and_the_older_state_stays(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("lessons_lib.storage.os.replace", full)
-    with pytest.raises(OSError, match=r"step 8 cannot be kept .*No space left on device.*free some space"):
+    with pytest.raises(
+        OSError, match=r"checkpoint of step 8 cannot be written .*No space left on device.*free some space"
+    ):
         checkpoints.write(tmp_path, 8, JOB, state(2))
     assert checkpoints.latest(tmp_path, JOB)["adapter"]["layer.weight"][0, 0] == 1
     assert [path.name for path in tmp_path.iterdir()] == ["000007.safetensors"]

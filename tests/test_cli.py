@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from lessons_lib import arguments, cli
-from lessons_lib.adapters.run import Run
+from lessons_lib.adapters.run import Outcome, Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.dataset import pictures
 from lessons_lib.dataset.pictures import Picture
@@ -51,7 +51,7 @@ def test_help_explains_and_shows_examples(words, capsys):
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["paint"], ["train", "x"], ["train", "x", "--trigger", "w", "--steps", "0"]]
+    "words", [[], ["paint"], ["train", "x", "--steps", "0"], ["train", "x", "--rank", "high"]]
 )
 def test_a_wrong_call_ends_with_code_2(words):
     with pytest.raises(SystemExit) as stop:
@@ -63,6 +63,7 @@ def test_a_wrong_call_ends_with_code_2(words):
     "words",
     [
         ["train", "nowhere", "--trigger", "v4se"],
+        ["train", "nowhere", "--trigger", ""],
         ["check", "nowhere"],
         ["compare", "nowhere"],
         ["info", "nowhere"],
@@ -95,11 +96,11 @@ def test_the_demo_is_an_ordinary_training_with_its_own_defaults():
 
 def test_settings_that_are_not_given_are_left_to_the_base():
     args = arguments.parser().parse_args(
-        ["train", "x", "--trigger", "th0r cat", "--mode", "concept", "--rank", "8"]
+        ["train", "x", "--trigger", "th0r cat", "--mode", "concept", "--rank", "8", "--prompt", "a boat"]
     )
-    settings = cli.training_settings(args, ["a boat"])
+    settings = cli.training_settings(args)
     assert settings == Settings(
-        trigger="th0r cat", mode="concept", rank=8, sample_prompts=("a boat",), name="th0r"
+        trigger="th0r cat", mode="concept", rank=8, sample_prompts=("th0r cat, a boat",), name="th0r"
     )
 
 
@@ -155,7 +156,7 @@ def test_leaves_of_one_book_are_held_out_together_or_not_at_all(tmp_path):
 
 
 def test_ctrl_c_in_training_says_where_the_learned_is(folder, monkeypatch, capsys):
-    stopped = Run(folder / "run", Settings(trigger="v4se"), stopped=True)
+    stopped = Run(folder / "run", Settings(trigger="v4se"), Outcome.STOPPED)
     monkeypatch.setattr(train, "train", lambda *_, **__: stopped)
     assert cli.main(["train", str(folder), "--trigger", "v4se"]) == cli.INTERRUPTED
     assert str(stopped.folder) in capsys.readouterr().out
@@ -168,14 +169,18 @@ def test_a_loss_that_is_no_number_is_one_line(folder, monkeypatch, capsys):
 
 
 def test_a_run_finds_its_pictures_again(folder):
-    run = Run(folder, Settings(trigger="v4se"), pictures=(folder / "0.png", folder / "1.png"))
+    run = Run(
+        folder,
+        Settings(trigger="v4se"),
+        dataset={"train": [{"path": str(folder / "0.png")}, {"path": str(folder / "1.png")}]},
+    )
     chosen, others = cli.pictures_of(run, None)
     assert [p.path.name for p in chosen] == ["0.png", "1.png"]
     assert [p.path.name for p in others] == ["2.png", "3.png"]
 
 
 def test_pictures_that_moved_are_asked_for(folder, tmp_path_factory):
-    run = Run(folder, Settings(trigger="v4se"), pictures=(folder / "moved.png",))
+    run = Run(folder, Settings(trigger="v4se"), dataset={"train": [{"path": str(folder / "moved.png")}]})
     with pytest.raises(ValueError, match="--pictures"):
         cli.pictures_of(run, folder)
 

@@ -73,7 +73,7 @@ def concepts(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run():
-    return Run(Path("runs/gold"), Settings(trigger="g0ld", name="gold").filled(bases.find("pocket")))
+    return Run(Path("runs/gold"), Settings(trigger="g0ld", name="gold").resolve(bases.find("pocket")))
 
 
 @pytest.fixture(scope="module")

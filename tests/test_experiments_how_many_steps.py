@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from lessons_lib.course import lesson_05, long_run, recorded, trials
 from lessons_lib.models import bases, families, features
 from lessons_lib.training import train
-from lessons_lib.training.data import TrainingData
+from lessons_lib.training.data import encode
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 LESSON = "05_train"
@@ -189,7 +189,7 @@ def test_steadier_values_wobble_less():
 
 def test_the_bill_counts_each_part_and_leaves_no_adapter_behind(sampler, paintings):
     before = {name: value.clone() for name, value in sampler.pipe.transformer.state_dict().items()}
-    lesson = TrainingData(*train.encode(sampler.family, sampler.pipe, sampler.base, paintings, ["a"] * 5))
+    lesson = encode(sampler.family, sampler.pipe, sampler.base, paintings, ["a"] * 5)
     parts = lesson_05.bill(sampler, lesson)
     *_, full, single, thrifty = parts.values()
     assert full == pytest.approx(BASE.batch * single, rel=0.1) and thrifty < full / 4

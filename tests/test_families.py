@@ -41,9 +41,9 @@ def sampler(base):
 
 
 @pytest.fixture(scope="module")
-def run(base, paintings, told, tmp_path_factory):
+def run(practice, base, tmp_path_factory):
     settings = Settings(base=base.name, trigger="mugh4l", steps=4, sample_prompts=(PROMPT,))
-    return train.train(paintings, told, settings, tmp_path_factory.mktemp("runs") / base.name)
+    return train.train(practice, settings, tmp_path_factory.mktemp("runs") / base.name)
 
 
 def bits(sampler, **options):
@@ -115,7 +115,9 @@ def test_noise_levels_are_shares_and_repeat(sampler):
 
 
 def test_every_layer_a_family_names_gets_a_lora_and_learns(base, run, sampler):
-    size = lora.adapter_size(train.denoiser(sampler.pipe), base.rank, sampler.family.TARGET_MODULES)
+    size = lora.adapter_size(
+        families.denoiser(sampler.family, sampler.pipe), base.rank, sampler.family.TARGET_MODULES
+    )
     tensors, _ = info.read_adapter(run.folder)
     ups = {key: value for key, value in tensors.items() if ".lora_B." in key}
     assert len(ups) == size.layers and all(value.abs().max() > 0 for value in ups.values())
@@ -160,7 +162,7 @@ def test_the_code_on_the_card_draws_with_the_adapter(base, run, monkeypatch):
 def test_the_loss_is_that_of_the_diffusers_script(sampler):
     """The lines of each script that make the model's input, its prediction and the target."""
     embeddings, latents, noise = embeddings_and_latents(sampler)
-    model, name = train.denoiser(sampler.pipe), sampler.base.family
+    model, name = families.denoiser(sampler.family, sampler.pipe), sampler.base.family
     sigma = sampler.family.sample_sigma(2, torch.Generator().manual_seed(2))
     with torch.no_grad():
         theirs = globals()[f"script_{name}"](sampler.pipe, model, embeddings, latents, noise, sigma)

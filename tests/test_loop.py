@@ -13,12 +13,13 @@ from torch.amp import GradScaler
 from lessons_lib.adapters import lora
 from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import PRESETS, Settings
-from lessons_lib.dataset import captions, pictures
+from lessons_lib.dataset import pictures
+from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.models import bases
 from lessons_lib.models.families import flux
 from lessons_lib.paths import SAMPLE
-from lessons_lib.training import forecast, loop, optimizers, train
-from lessons_lib.training.data import TrainingData
+from lessons_lib.training import forecast, log, loop, optimizers, samples, train
+from lessons_lib.training.data import TrainingData, encode
 
 SETTINGS = Settings(trigger="mugh4l", steps=4, rank=2, batch=4, learning_rate=0.01)
 PROGRAM = """
@@ -26,23 +27,24 @@ import sys
 from pathlib import Path
 import torch
 from lessons_lib.adapters.settings import Settings
-from lessons_lib.dataset import captions, pictures
+from lessons_lib.dataset import pictures
+from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.training import distributed, train
 torch.set_num_threads(1)
 machine = distributed.accelerator()
 says = Path({out!r} + f".{{machine.process_index}}").open("a")  # each in a file: what two print into one pipe may mix
 print(f"one of {{machine.num_processes}} processes", file=says, flush=True)
-divide = distributed.divide
-def told(model, learned, machine):
+shard = distributed.shard
+def watched(model, trainable, machine):
     held = lambda: sum((p.to_local() if hasattr(p, "to_local") else p).numel() for p in model.parameters())
-    before, own = held(), sum(p.numel() for p in learned)
-    divide(model, learned, machine)
+    before, own = held(), sum(p.numel() for p in trainable)
+    shard(model, trainable, machine)
     print("part of the base:", (held() - own) / (before - own), file=says, flush=True)
-distributed.divide = told
+distributed.shard = watched
 found = pictures.for_training(pictures.load({sample!r}, side=128))[:4]
 settings = Settings(trigger="mugh4l", steps=4, rank=2, batch=4, learning_rate=0.01,
                     gradient_checkpointing={checkpointing}, sample_prompts=("a horse",))
-train.train(found, captions.captions(found, "mugh4l", "style"), settings, Path({out!r}))
+train.train(Dataset(found), settings, Path({out!r}))
 """
 
 
@@ -55,8 +57,8 @@ def losses(run, key="loss"):
 
 
 @pytest.fixture(scope="module")
-def plain(paintings, told, tmp_path_factory):
-    return train.train(paintings, told, SETTINGS, tmp_path_factory.mktemp("plain") / "run")
+def plain(practice, tmp_path_factory):
+    return train.train(practice, SETTINGS, tmp_path_factory.mktemp("plain") / "run")
 
 
 @pytest.fixture(scope="module")
@@ -79,15 +81,15 @@ def gradient_sizes(monkeypatch):
     return sizes
 
 
-def test_a_gradient_that_is_too_long_is_shortened(paintings, told, tmp_path, monkeypatch):
+def test_a_gradient_that_is_too_long_is_shortened(practice, tmp_path, monkeypatch):
     real = flux.loss
     monkeypatch.setattr(flux, "loss", lambda *given: 1e6 * real(*given))
     sizes = gradient_sizes(monkeypatch)
-    train.train(paintings, told, replace(SETTINGS, steps=2), tmp_path / "run")
+    train.train(practice, replace(SETTINGS, steps=2), tmp_path / "run")
     assert sizes == pytest.approx([1.0, 1.0], abs=1e-3)
 
 
-def test_two_batches_before_a_change_are_one_of_twice_the_size(paintings, told, tmp_path, monkeypatch):
+def test_two_batches_before_a_change_are_one_of_twice_the_size(paintings, tmp_path, monkeypatch):
     from lessons_lib.models.families import flux
 
     monkeypatch.setattr(
@@ -104,21 +106,21 @@ def test_two_batches_before_a_change_are_one_of_twice_the_size(paintings, told, 
 
     monkeypatch.setattr(flux, "loss", keeps)
     sizes = gradient_sizes(monkeypatch)
-    one = [paintings[0]], told[:1]
+    one = Dataset(paintings[:1])
     settings = replace(SETTINGS, steps=2, caption_dropout=0)
-    whole = train.train(*one, settings, tmp_path / "whole")
-    halves = train.train(*one, replace(settings, batch=2, gradient_accumulation_steps=2), tmp_path / "halves")
+    whole = train.train(one, settings, tmp_path / "whole")
+    halves = train.train(one, replace(settings, batch=2, gradient_accumulation_steps=2), tmp_path / "halves")
     assert [len(n) for n in seen] == [4, 4, 2, 2, 2, 2]
     assert max(sizes) < 0.5 and sizes[:2] == pytest.approx(sizes[2:], rel=1e-2)
     assert losses(whole) == pytest.approx(
         losses(halves), rel=1e-5
     )  # the second step's depend on the first's change
     one, two = (torch.cat([v.flatten() for v in adapter(run).values()]) for run in (whole, halves))
-    assert (one - two).norm() < 1e-2 * one.norm()  # Adam blows up the rounding of gradients near nought
+    assert (one - two).norm() < 1e-2 * one.norm()  # Adam blows up the rounding of gradients near zero
 
 
-def test_the_average_lies_between_the_steps(paintings, told, tmp_path, plain):
-    run = train.train(paintings, told, replace(SETTINGS, ema_decay=0.9), tmp_path / "run")
+def test_the_average_lies_between_the_steps(practice, tmp_path, plain):
+    run = train.train(practice, replace(SETTINGS, ema_decay=0.9), tmp_path / "run")
     assert losses(run) == losses(plain)  # it watches and does not steer
     moved = [(a - b).abs().max() for a, b in zip(adapter(run).values(), adapter(plain).values(), strict=True)]
     ups = [name for name in adapter(run) if "lora_B" in name]
@@ -126,43 +128,41 @@ def test_the_average_lies_between_the_steps(paintings, told, tmp_path, plain):
     assert sum(adapter(run)[n].norm() for n in ups) < sum(adapter(plain)[n].norm() for n in ups)
 
 
-def test_pictures_on_the_way_are_the_averages_own(paintings, told, tmp_path, monkeypatch):
+def test_pictures_on_the_way_are_the_averages_own(practice, tmp_path, monkeypatch):
     def norm(tensors):
         return torch.stack([t.norm() for t in tensors]).norm().item()
 
     seen = []
     monkeypatch.setattr(
-        train,
-        "sample",
+        samples,
+        "draw_samples",
         lambda family, pipe, *_: (
             seen.append(norm(lora.trainable_parameters(pipe.transformer).values())) or []
         ),
     )
-    run = train.train(paintings, told, replace(SETTINGS, ema_decay=0.9, sample_every=4), tmp_path / "run")
+    run = train.train(practice, replace(SETTINGS, ema_decay=0.9, sample_every=4), tmp_path / "run")
     assert len(seen) == 2 and seen[1] == pytest.approx(norm(adapter(run).values()), rel=1e-6)
 
 
-def test_a_stopped_run_with_an_average_ends_the_same(paintings, told, tmp_path):
+def test_a_stopped_run_with_an_average_ends_the_same(practice, tmp_path):
     settings = replace(SETTINGS, ema_decay=0.9, checkpoint_every=1)
-    whole = train.train(paintings, told, settings, tmp_path / "whole")
+    whole = train.train(practice, settings, tmp_path / "whole")
 
     def stop(step):
         if step.step == 2:
             raise KeyboardInterrupt
 
-    assert train.train(paintings, told, settings, tmp_path / "run", stop).stopped
-    again = train.train(paintings, told, settings, tmp_path / "run")
-    assert again.went_on_from == 2
+    assert train.train(practice, settings, tmp_path / "run", stop).stopped
+    again = train.train(practice, settings, tmp_path / "run")
+    assert again.resumed_from == 2
     assert all(torch.equal(adapter(whole)[n], v) for n, v in adapter(again).items())
 
 
-def test_held_out_pictures_are_measured_and_change_nothing(paintings, told, tmp_path, plain, held_out):
+def test_held_out_pictures_are_measured_and_change_nothing(practice, tmp_path, plain, held_out):
     seen = []
     settings = replace(SETTINGS, validate_every=2)
-    run = train.train(
-        paintings, told, settings, tmp_path / "run", lambda step: seen.append(step.validation),
-        validation=(held_out, captions.captions(held_out, "mugh4l", "style")),
-    )  # fmt: skip
+    dataset = replace(practice, held_out=held_out)
+    run = train.train(dataset, settings, tmp_path / "run", lambda step: seen.append(step.validation))
     assert losses(run) == losses(plain)
     measured = losses(run, "validation")
     assert len(measured) == 2 and seen == [None, measured[0], measured[0], measured[1]]
@@ -170,25 +170,22 @@ def test_held_out_pictures_are_measured_and_change_nothing(paintings, told, tmp_
 
 
 def test_the_validation_loss_of_the_same_adapter_is_the_same(sampler, held_out):
-    lesson = TrainingData(*train.encode(sampler.family, sampler.pipe, sampler.base, held_out, ["a", "b"]))
+    lesson = encode(sampler.family, sampler.pipe, sampler.base, held_out, ["a", "b"])
     first, second = (loop.validation_loss(sampler.family, sampler.pipe.transformer, lesson) for _ in range(2))
     assert first == second and 0.1 < first < 3
 
 
-def test_pictures_of_the_class_pull_the_adapter_too(paintings, told, tmp_path, plain):
-    prior = (paintings[:2], ["a rabbit", "a boat"])
-    run = train.train(paintings, told, SETTINGS, tmp_path / "run", prior=prior)
-    unpulled = train.train(
-        paintings, told, replace(SETTINGS, prior_weight=0.0), tmp_path / "nought", prior=prior
-    )
+def test_pictures_of_the_class_pull_the_adapter_too(practice, paintings, tmp_path, plain):
+    prior = [paintings[0].with_caption("a rabbit"), paintings[1].with_caption("a boat")]
+    dataset = replace(practice, prior=prior)
+    run = train.train(dataset, SETTINGS, tmp_path / "run")
+    unpulled = train.train(dataset, replace(SETTINGS, prior_weight=0.0), tmp_path / "zero")
     assert any(not torch.equal(adapter(unpulled)[n], v) for n, v in adapter(run).items())
-    with pytest.raises(ValueError, match="2 pictures and 1 captions"):
-        train.train(paintings, told, SETTINGS, tmp_path / "run", prior=(paintings[:2], ["a rabbit"]))
 
 
-def test_a_forecast_leaves_no_trace_and_counts_what_it_says(paintings, told, tmp_path, plain):
+def test_a_forecast_leaves_no_trace_and_counts_what_it_says(practice, tmp_path, plain):
     seen = []
-    run = train.train(paintings, told, SETTINGS, tmp_path / "run", on_forecast=seen.append)
+    run = train.train(practice, SETTINGS, tmp_path / "run", on_forecast=seen.append)
     assert all(torch.equal(adapter(plain)[n], v) for n, v in adapter(run).items())
     (costs,) = seen
     assert costs.file_mb == pytest.approx(run.adapter.stat().st_size / 1e6, rel=0.1)
@@ -202,7 +199,7 @@ def test_costs_are_priced():
     assert costs.energy(watts=300) == pytest.approx(0.15)
 
 
-def test_a_batch_that_does_not_fit_says_what_would(paintings, told, tmp_path, monkeypatch):
+def test_a_batch_that_does_not_fit_says_what_would(practice, tmp_path, monkeypatch):
     from lessons_lib.models.families import flux
 
     def full(*_):
@@ -210,15 +207,15 @@ def test_a_batch_that_does_not_fit_says_what_would(paintings, told, tmp_path, mo
 
     monkeypatch.setattr(flux, "loss", full)
     with pytest.raises(MemoryError, match="batch 4 does not fit.*batch 2 with 2 accumulation steps"):
-        train.train(paintings, told, SETTINGS, tmp_path / "run")
+        train.train(practice, SETTINGS, tmp_path / "run")
     with pytest.raises(MemoryError, match="try gradient checkpointing"):
-        train.train(paintings, told, replace(SETTINGS, batch=1), tmp_path / "run")
+        train.train(practice, replace(SETTINGS, batch=1), tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_tensorboard_is_told_what_the_log_is(paintings, told, tmp_path, plain):
+def test_tensorboard_is_told_what_the_log_is(practice, tmp_path, plain):
     events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    run = train.train(paintings, told, replace(SETTINGS, tensorboard=True), tmp_path / "run")
+    run = train.train(practice, replace(SETTINGS, tensorboard=True), tmp_path / "run")
     book = events.EventAccumulator(str(run.folder / "tensorboard")).Reload()
     assert [(e.step, pytest.approx(e.value, rel=1e-6)) for e in book.Scalars("loss")] == [
         (row["step"], row["loss"]) for row in run.log
@@ -226,38 +223,38 @@ def test_tensorboard_is_told_what_the_log_is(paintings, told, tmp_path, plain):
     assert losses(run) == losses(plain)
 
 
-def test_tensorboard_that_is_missing_is_told_before_the_first_step(paintings, told, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "is_tensorboard_available", lambda: False)
+def test_tensorboard_that_is_missing_is_told_before_the_first_step(practice, tmp_path, monkeypatch):
+    monkeypatch.setattr(log, "is_tensorboard_available", lambda: False)
     with pytest.raises(ValueError, match="pip install tensorboard"):
-        train.train(paintings, told, replace(SETTINGS, tensorboard=True), tmp_path / "run")
+        train.train(practice, replace(SETTINGS, tensorboard=True), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_blocks_are_compiled_when_asked_and_learn_the_same(paintings, told, tmp_path, monkeypatch, plain):
+def test_blocks_are_compiled_when_asked_and_learn_the_same(practice, tmp_path, monkeypatch, plain):
     """With a compiler that changes nothing: the real one takes a minute on a processor and gave the same loss there."""
     seen = []
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **how: seen.append(type(self).__name__))
-    run = train.train(paintings, told, replace(SETTINGS, compile=True), tmp_path / "run")
+    run = train.train(practice, replace(SETTINGS, compile=True), tmp_path / "run")
     assert {"FluxTransformerBlock", "FluxSingleTransformerBlock"} == set(seen)
     assert losses(run) == losses(plain)
 
 
-def test_gradient_checkpointing_learns_the_same(paintings, told, tmp_path, plain):
-    run = train.train(paintings, told, replace(SETTINGS, gradient_checkpointing=True), tmp_path / "run")
+def test_gradient_checkpointing_learns_the_same(practice, tmp_path, plain):
+    run = train.train(practice, replace(SETTINGS, gradient_checkpointing=True), tmp_path / "run")
     assert losses(run) == pytest.approx(losses(plain), rel=1e-5)
 
 
 def test_a_preset_stretches_the_steps_and_no_more():
     base = bases.find("pocket")
-    plans = {name: Settings(trigger="v4se", preset=name).filled(base) for name in PRESETS}
+    plans = {name: Settings(trigger="v4se", preset=name).resolve(base) for name in PRESETS}
     assert plans["quick"].steps < base.steps == plans["standard"].steps < plans["thorough"].steps
     assert {plan.rank for plan in plans.values()} == {base.rank}
-    assert Settings(trigger="v4se", preset="quick", steps=7).filled(base).steps == 7
+    assert Settings(trigger="v4se", preset="quick", steps=7).resolve(base).steps == 7
 
 
 def test_an_optimizer_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "prodigyopt", None)
-    plan = Settings(trigger="v4se", optimizer="prodigy").filled(bases.find("pocket"))
+    plan = Settings(trigger="v4se", optimizer="prodigy").resolve(bases.find("pocket"))
     assert plan.learning_rate == 1.0
     with pytest.raises(ValueError, match="needs prodigyopt: pip install prodigyopt"):
         optimizers.optimizer([torch.nn.Parameter(torch.zeros(2))], plan)
@@ -265,9 +262,9 @@ def test_an_optimizer_that_is_not_installed_is_named(monkeypatch):
 
 @pytest.mark.parametrize("name", ["cosine", "linear", "constant"])
 def test_the_rate_takes_its_course(name):
-    plan = Settings(trigger="v4se", lr_scheduler=name, steps=100).filled(bases.find("pocket"))
+    plan = Settings(trigger="v4se", lr_scheduler=name, steps=100).resolve(bases.find("pocket"))
     optimizer = optimizers.optimizer([torch.nn.Parameter(torch.zeros(2))], plan)
-    rates = optimizers.schedule(optimizer, plan)
+    rates = optimizers.lr_scheduler(optimizer, plan)
     seen = []
     for _ in range(100):
         seen.append(optimizer.param_groups[0]["lr"] / plan.learning_rate)
@@ -277,7 +274,7 @@ def test_the_rate_takes_its_course(name):
     assert seen[-1] == pytest.approx(1 if name == "constant" else 0, abs=0.02)
 
 
-def test_noisier_levels_are_trained_when_asked(paintings, told, tmp_path, monkeypatch):
+def test_noisier_levels_are_trained_when_asked(practice, tmp_path, monkeypatch):
     from lessons_lib.models.families import flux
 
     seen, real = [], flux.loss
@@ -288,7 +285,7 @@ def test_noisier_levels_are_trained_when_asked(paintings, told, tmp_path, monkey
 
     monkeypatch.setattr(flux, "loss", keeps)
     for shift in (1.0, 3.0):
-        train.train(paintings, told, replace(SETTINGS, steps=1, sigma_shift=shift), tmp_path / f"{shift}")
+        train.train(practice, replace(SETTINGS, steps=1, sigma_shift=shift), tmp_path / f"{shift}")
     low, high = seen
     assert torch.allclose(high, 3 * low / (1 + 2 * low)) and (high > low).all() and high.max() < 1
 
@@ -323,7 +320,7 @@ def test_two_processes_learn_what_one_does(divided, tmp_path, plain):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["program.py", "run", "run.0", "run.1"]
 
 
-def test_half_precision_learns_what_full_precision_does(paintings, told, tmp_path, monkeypatch, plain):
+def test_half_precision_learns_what_full_precision_does(practice, tmp_path, monkeypatch, plain):
     """Base in float16, adapter in float32: gradients are scaled so that small ones do not vanish."""
     monkeypatch.setattr(bases.Base, "precision", lambda base, session: torch.float16)
     seen = []
@@ -331,7 +328,7 @@ def test_half_precision_learns_what_full_precision_does(paintings, told, tmp_pat
     monkeypatch.setattr(
         GradScaler, "scale", lambda self, loss: seen.append(self.get_scale()) or real(self, loss)
     )
-    run = train.train(paintings, told, replace(SETTINGS, steps=2), tmp_path / "run")
+    run = train.train(practice, replace(SETTINGS, steps=2), tmp_path / "run")
     assert seen == [2**16] * 2  # no step was skipped
     assert losses(run) == pytest.approx(losses(plain)[:2], rel=0.02)
     assert all(v.dtype == torch.float32 for v in adapter(run).values())
@@ -349,15 +346,14 @@ def test_a_dropped_caption_is_the_trigger_word_alone():
     )
 
 
-def test_the_plan_says_how_often_captions_are_dropped(paintings, told, tmp_path, monkeypatch):
-    asked, real = [], TrainingData.batch
+def test_the_settings_say_how_often_captions_are_dropped(practice, paintings, tmp_path, monkeypatch):
+    shares, real = [], TrainingData.batch
 
     def batch(self, size, dropout, generator):
-        asked.append(dropout)
+        shares.append(dropout)
         return real(self, size, dropout, generator)
 
     monkeypatch.setattr(TrainingData, "batch", batch)
-    prior = (paintings[:1], ["a page"])
-    settings = replace(SETTINGS, steps=1, caption_dropout=0.3)
-    train.train(paintings, told, settings, tmp_path / "run", prior=prior)
-    assert asked == [0.3, 0.0]  # what is there to keep the class is always told
+    dataset = replace(practice, prior=[paintings[0].with_caption("a page")])
+    train.train(dataset, replace(SETTINGS, steps=1, caption_dropout=0.3), tmp_path / "run")
+    assert shares == [0.3, 0.0]  # the caption of a class picture is never dropped

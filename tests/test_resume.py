@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
+from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.paths import SAMPLE
 from lessons_lib.training import checkpoints, train
 from lessons_lib.training.workspace import exclusive
@@ -29,12 +30,13 @@ PROGRAM = """
 import sys, torch
 from pathlib import Path
 from lessons_lib.adapters.settings import Settings
-from lessons_lib.dataset import captions, pictures
+from lessons_lib.dataset import pictures
+from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.training import train
 torch.set_num_threads(2)
 found = pictures.for_training(pictures.load({sample!r}, side=128))[:4]
 settings = Settings(trigger="mugh4l", steps=9, rank=2, batch=2, checkpoint_every=2, sample_every=4, sample_prompts=("a cat",))
-train.train(found, captions.captions(found, "mugh4l", "style"), settings, Path({out!r}),
+train.train(Dataset(found), settings, Path({out!r}),
             lambda step: print(step.step, flush=True))
 """
 
@@ -60,8 +62,8 @@ def interrupt():
 
 
 @pytest.fixture(scope="module")
-def unbroken(paintings, told, tmp_path_factory):
-    return train.train(paintings, told, SETTINGS, tmp_path_factory.mktemp("unbroken") / "run")
+def unbroken(practice, tmp_path_factory):
+    return train.train(practice, SETTINGS, tmp_path_factory.mktemp("unbroken") / "run")
 
 
 def same(one: Run, two: Run) -> bool:
@@ -78,42 +80,42 @@ def files(folder):
 
 
 @pytest.mark.parametrize("step", [2, 5, 8])
-def test_a_run_that_was_cut_off_goes_on_and_ends_the_same(paintings, told, tmp_path, unbroken, step):
+def test_a_run_that_was_cut_off_goes_on_and_ends_the_same(practice, tmp_path, unbroken, step):
     with pytest.raises(Cut):
-        train.train(paintings, told, SETTINGS, tmp_path / "run", at(step, fail))
+        train.train(practice, SETTINGS, tmp_path / "run", at(step, fail))
     kept = (step - 1) // 2 * 2  # the cut comes before this step's own checkpoint is written
     seen = []
-    run = train.train(paintings, told, SETTINGS, tmp_path / "run", lambda s: seen.append(s.step))
-    assert seen == list(range(kept + 1, 10)) and run.went_on_from == kept
+    run = train.train(practice, SETTINGS, tmp_path / "run", lambda s: seen.append(s.step))
+    assert seen == list(range(kept + 1, 10)) and run.resumed_from == kept
     assert same(run, unbroken) and without_time(run) == without_time(unbroken) and not run.stopped
     assert files(run.folder / "samples") == files(unbroken.folder / "samples")
     assert files(tmp_path) == ["run"] and not (run.folder / "checkpoints").exists()
 
 
-def test_ctrl_c_ends_after_a_step_and_the_same_call_goes_on(paintings, told, tmp_path, unbroken):
+def test_ctrl_c_ends_after_a_step_and_the_same_call_goes_on(practice, tmp_path, unbroken):
     before = signal.getsignal(signal.SIGINT)
-    run = train.train(paintings, told, SETTINGS, tmp_path / "run", at(5, interrupt))
+    run = train.train(practice, SETTINGS, tmp_path / "run", at(5, interrupt))
     assert run.stopped and len(run.log) == 5 and signal.getsignal(signal.SIGINT) is before
     assert "00005_1.jpg" in files(run.folder / "samples")  # what it had learned by then
     assert str(run).endswith("stopped at step 5 of 9 steps; the same call goes on from there")
-    whole = train.train(paintings, told, SETTINGS, tmp_path / "run")
-    assert same(whole, unbroken) and whole.went_on_from == 5 and not whole.stopped
+    whole = train.train(practice, SETTINGS, tmp_path / "run")
+    assert same(whole, unbroken) and whole.resumed_from == 5 and not whole.stopped
 
 
-def test_a_stop_button_does_the_same(paintings, told, tmp_path, unbroken):
+def test_a_stop_button_does_the_same(practice, tmp_path, unbroken):
     def stop():
         raise KeyboardInterrupt
 
-    assert train.train(paintings, told, SETTINGS, tmp_path / "run", at(3, stop)).stopped
-    assert same(train.train(paintings, told, SETTINGS, tmp_path / "run"), unbroken)
+    assert train.train(practice, SETTINGS, tmp_path / "run", at(3, stop)).stopped
+    assert same(train.train(practice, SETTINGS, tmp_path / "run"), unbroken)
 
 
 @pytest.fixture(scope="module")
-def cut_off(paintings, told, tmp_path_factory):
+def cut_off(practice, tmp_path_factory):
     """A folder with what a run leaves that was cut off at its fourth step."""
     folder = tmp_path_factory.mktemp("cut_off")
     with pytest.raises(Cut):
-        train.train(paintings, told, QUIET, folder / "run", at(4, fail))
+        train.train(practice, QUIET, folder / "run", at(4, fail))
     assert list(folder.glob(".run.unfinished/checkpoints/*"))
     return folder
 
@@ -123,25 +125,26 @@ def cut_off(paintings, told, tmp_path_factory):
     [{"seed": 1}, {"learning_rate": 1e-3}, {"steps": 11}, {"trigger": "v4se"}],
     ids=lambda change: next(iter(change)),
 )
-def test_another_job_starts_anew(paintings, told, tmp_path, cut_off, change):
+def test_another_job_starts_anew(practice, tmp_path, cut_off, change):
     shutil.copytree(cut_off, tmp_path, dirs_exist_ok=True)
-    run = train.train(paintings, told, replace(QUIET, **change), tmp_path / "run", at(2, interrupt))
-    assert run.went_on_from == 0 and len(run.log) == 2
+    run = train.train(practice, replace(QUIET, **change), tmp_path / "run", at(2, interrupt))
+    assert run.resumed_from == 0 and len(run.log) == 2
 
 
-def test_the_same_job_goes_on(paintings, told, tmp_path, cut_off):
+def test_the_same_job_goes_on(practice, tmp_path, cut_off):
     shutil.copytree(cut_off, tmp_path, dirs_exist_ok=True)
-    assert train.train(paintings, told, QUIET, tmp_path / "run", at(4, interrupt)).went_on_from == 2
+    assert train.train(practice, QUIET, tmp_path / "run", at(4, interrupt)).resumed_from == 2
 
 
-def test_other_pictures_and_other_captions_are_another_job(paintings, told, tmp_path, cut_off):
+def test_other_pictures_and_other_captions_are_another_run(paintings, told, tmp_path, cut_off):
     shutil.copytree(cut_off, tmp_path, dirs_exist_ok=True)
-    for texts in (told[:3], [f"{t} twice" for t in told[:3]]):
-        run = train.train(paintings[:3], texts, QUIET, tmp_path / "run", at(1, interrupt))
-        assert run.went_on_from == 0
+    fewer = Dataset(paintings[:3])
+    for dataset in (fewer, fewer.with_captions([f"{caption} twice" for caption in told[:3]])):
+        run = train.train(dataset, QUIET, tmp_path / "run", at(1, interrupt))
+        assert run.resumed_from == 0
 
 
-def test_a_loss_that_is_no_number_keeps_the_last_good_state(paintings, told, tmp_path, monkeypatch):
+def test_a_loss_that_is_no_number_keeps_the_last_good_state(practice, tmp_path, monkeypatch):
     from lessons_lib.models.families import flux
 
     real, calls = flux.loss, []
@@ -152,38 +155,38 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_state(paintings, told, tmp
 
     monkeypatch.setattr(flux, "loss", breaks)
     with pytest.raises(FloatingPointError, match=r"nan at step 8; lower the learning rate.* step 6 is in"):
-        train.train(paintings, told, SETTINGS, tmp_path / "run")
+        train.train(practice, SETTINGS, tmp_path / "run")
     run = Run.load(tmp_path / "run")
-    kept = checkpoints.latest(run.folder / "checkpoints", checkpoint_job(run))
+    kept = checkpoints.latest(run.folder / "checkpoints", fingerprint_of(run))
     assert run.stopped and kept["step"] == 6
     name = next(iter(kept["adapter"]))
     saved = load_file(run.adapter)["transformer." + name.replace(".default", "")]
     assert torch.equal(saved, kept["adapter"][name])
 
 
-def checkpoint_job(run):
+def fingerprint_of(run):
     (path,) = checkpoints.files(run.folder / "checkpoints")
     length = int.from_bytes(path.read_bytes()[:8], "little")
-    return json.loads(path.read_bytes()[8 : 8 + length])["__metadata__"]["job"]
+    return json.loads(path.read_bytes()[8 : 8 + length])["__metadata__"]["fingerprint"]
 
 
-def test_resume_insists_on_something_to_go_on_from(paintings, told, tmp_path, unbroken):
+def test_resume_insists_on_something_to_go_on_from(practice, tmp_path, unbroken):
     with pytest.raises(ValueError, match="no unfinished run"):
-        train.train(paintings, told, SETTINGS, tmp_path / "run", resume=True)
+        train.train(practice, SETTINGS, tmp_path / "run", resume=True)
     with pytest.raises(Cut):
-        train.train(paintings, told, SETTINGS, tmp_path / "run", at(5, fail))
+        train.train(practice, SETTINGS, tmp_path / "run", at(5, fail))
     with pytest.raises(ValueError, match="no unfinished run"):
-        train.train(paintings, told, replace(SETTINGS, seed=1), tmp_path / "run", resume=True)
-    assert same(train.train(paintings, told, SETTINGS, tmp_path / "run", resume=True), unbroken)
+        train.train(practice, replace(SETTINGS, seed=1), tmp_path / "run", resume=True)
+    assert same(train.train(practice, SETTINGS, tmp_path / "run", resume=True), unbroken)
 
 
-def test_two_programs_do_not_train_into_one_place(paintings, told, tmp_path):
+def test_two_programs_do_not_train_into_one_place(practice, tmp_path):
     with exclusive(tmp_path / "run"), pytest.raises(ValueError, match="another program is training into"):
-        train.train(paintings, told, SETTINGS, tmp_path / "run")
+        train.train(practice, SETTINGS, tmp_path / "run")
     assert files(tmp_path) == []
 
 
-def test_a_killed_run_ends_the_same(paintings, told, tmp_path, unbroken):
+def test_a_killed_run_ends_the_same(practice, tmp_path, unbroken):
     """SIGKILL at random moments of the whole program, again and again until a try gets through."""
     dice, right = random.Random(), 0  # dice of its own: training seeds the common ones
     for number in range(KILLS):
@@ -197,8 +200,8 @@ def test_a_killed_run_ends_the_same(paintings, told, tmp_path, unbroken):
                 child.kill()
                 break
         child.wait()
-        run = train.train(paintings, told, SETTINGS, out)
+        run = train.train(practice, SETTINGS, out)
         right += same(run, unbroken)
-        print(f"killed {patience:.2f} s after step {wanted}, went on from {run.went_on_from}")
+        print(f"killed {patience:.2f} s after step {wanted}, went on from {run.resumed_from}")
     assert right == KILLS
     print(f"{right} of {KILLS} killed runs ended with the adapter of the unbroken one")

@@ -128,9 +128,7 @@ def test_an_adapter_of_another_size_is_refused(sampler, tmp_path):
         sampler.load(tmp_path)
 
 
-def test_the_base_of_four_steps_draws_with_adapters_trained_on_pocket(
-    sampler, short_run, paintings, told, tmp_path
-):
+def test_the_base_of_four_steps_draws_with_adapters_trained_on_pocket(practice, sampler, short_run, tmp_path):
     quick = Sampler("pocket-schnell")
     plain = bits(quick)
     quick.load(short_run.folder)
@@ -139,7 +137,7 @@ def test_the_base_of_four_steps_draws_with_adapters_trained_on_pocket(
     assert len({plain, tuned, bits(sampler)}) == 3
     assert bits(quick) == plain
     with pytest.raises(ValueError, match="pocket-schnell cannot be trained"):
-        train.train(paintings, told, Settings(trigger="mugh4l", base="pocket-schnell"), tmp_path / "never")
+        train.train(practice, Settings(trigger="mugh4l", base="pocket-schnell"), tmp_path / "never")
 
 
 def test_a_picture_forms_from_its_noise_to_what_draw_gives(sampler):

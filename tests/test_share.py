@@ -32,7 +32,7 @@ def folder(tmp_path):
     torch.manual_seed(0)
     tensors = {f"{LAYER}.lora_A.weight": torch.randn(4, 256), f"{LAYER}.lora_B.weight": torch.randn(256, 4)}
     told = json.dumps({"transformer.r": 4, "transformer.lora_alpha": 8})
-    save_file(tensors, tmp_path / run.WEIGHTS, {"format": "pt", "lora_adapter_metadata": told})
+    save_file(tensors, tmp_path / run.WEIGHTS_NAME, {"format": "pt", "lora_adapter_metadata": told})
     settings = {
         "base": "pocket",
         "trigger": "mugh4l",
@@ -50,12 +50,12 @@ def folder(tmp_path):
 
 def card(pictures):
     pocket = bases.find("pocket")
-    return model_card.readme(SETTINGS.filled(pocket), pictures, pocket)
+    return model_card.readme(SETTINGS.resolve(pocket), pictures, pocket)
 
 
 def front(settings, base):
     return yaml.safe_load(
-        model_card.readme(settings.filled(base), [picture("CC0-1.0")], base).split("---\n")[1]
+        model_card.readme(settings.resolve(base), [picture("CC0-1.0")], base).split("---\n")[1]
     )
 
 
@@ -96,14 +96,14 @@ def test_the_card_warns_when_a_licence_is_not_known():
 
 def test_the_python_on_the_card_compiles():
     for base in bases.BASES.values():
-        text = model_card.readme(SETTINGS.filled(base), [], base)
+        text = model_card.readme(SETTINGS.resolve(base), [], base)
         compile(text.split("```python")[1].split("```")[0], "card", "exec")
 
 
 def test_comfyui_gets_every_layer_at_its_true_strength(folder):
     path = export.write_comfyui(folder)
     assert path.name == "album_comfyui.safetensors" and not list(folder.glob("*.part"))
-    ours, theirs = load_file(folder / run.WEIGHTS), load_file(path)
+    ours, theirs = load_file(folder / run.WEIGHTS_NAME), load_file(path)
     down, up = f"{LAYER}.lora_A.weight", f"{LAYER}.lora_B.weight"
     assert ours.keys() == theirs.keys() == {down, up}
     assert torch.equal(theirs[down], ours[down]) and torch.equal(theirs[up], 2 * ours[up])  # alpha 8, rank 4
@@ -157,6 +157,6 @@ def test_a_folder_without_an_adapter_is_named(tmp_path):
 
 
 def test_a_file_that_is_no_lora_is_refused(tmp_path):
-    save_file({"weight": torch.zeros(2)}, tmp_path / run.WEIGHTS)
+    save_file({"weight": torch.zeros(2)}, tmp_path / run.WEIGHTS_NAME)
     with pytest.raises(ValueError, match="holds no lora_A tensors"):
         info.summary(tmp_path)

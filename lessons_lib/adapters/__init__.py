@@ -5,6 +5,7 @@ spectrum.py    what an adapter learned: norms, singular values, a map of the mod
 settings.py    the settings of a training, as asked for and resolved for a base model
 run.py         the folder of a run
 info.py        what an adapter's file holds, and a run in a few lines
+weights.py     the adapter's file as diffusers writes it
 export.py      a file for ComfyUI, with kohya's keys and modelspec's metadata
 model_card.py  the README.md with the Hub's head and the rights of every picture
 """

@@ -9,7 +9,7 @@ from typing import Any
 from safetensors import safe_open
 from torch import Tensor
 
-from lessons_lib.adapters.run import WEIGHTS
+from lessons_lib.adapters.run import WEIGHTS_NAME
 
 DOWN = ".lora_A.weight"  # the end of a factor's key in diffusers' files
 SETTINGS = ("base", "trigger", "mode", "steps", "learning_rate", "batch", "seed")
@@ -17,10 +17,10 @@ SETTINGS = ("base", "trigger", "mode", "steps", "learning_rate", "batch", "seed"
 
 def read_adapter(run_folder: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return an adapter's tensors and the metadata of its file. Raises FileNotFoundError, ValueError when it is no LoRA."""
-    path = Path(run_folder) / WEIGHTS
+    path = Path(run_folder) / WEIGHTS_NAME
     if not path.is_file():
         raise FileNotFoundError(
-            f"no adapter in {run_folder}: expected {WEIGHTS}; train one, or name another folder"
+            f"no adapter in {run_folder}: expected {WEIGHTS_NAME}; train one, or name another folder"
         )
     with safe_open(path, "pt") as file:
         tensors, metadata = {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}
@@ -55,7 +55,7 @@ def summary(run_folder: Path) -> list[str]:
         f"adapter: {len(alphas)} layers, rank {', '.join(map(str, ranks))}, "
         f"alpha {', '.join(f'{alpha:g}' for alpha in sorted(set(alphas.values())))}",
         f"size: {sum(tensor.numel() for tensor in tensors.values()):,} numbers, "
-        f"{(folder / WEIGHTS).stat().st_size / 1e6:.1f} MB",
+        f"{(folder / WEIGHTS_NAME).stat().st_size / 1e6:.1f} MB",
         *_settings_lines(folder / "settings.json"),
         *_loss_lines(folder / "log.jsonl"),
     ]

@@ -4,27 +4,37 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lessons_lib.adapters.settings import ResolvedSettings
+from lessons_lib.adapters.settings import ResolvedSettings, read_settings
+from lessons_lib.dataset.records import Record
 
-if TYPE_CHECKING:
-    pass
+WEIGHTS_NAME = "pytorch_lora_weights.safetensors"  # diffusers' own name for the file in a folder
 
-WEIGHTS = "pytorch_lora_weights.safetensors"
+
+class Outcome(Enum):
+    """Why a training ended: after its last step, by Ctrl-C or a stop button, or because the loss was no number."""
+
+    DONE = "done"
+    STOPPED = "stopped"
+    DIVERGED = "diverged"
 
 
 @dataclass(frozen=True)
 class Run:
-    """An adapter folder: readable by diffusers' ``load_lora_weights`` with no line of ours."""
+    """An adapter folder: readable by diffusers' ``load_lora_weights`` with no line of ours.
+
+    `dataset`: the files of its parts train, held_out and prior, with their captions (see dataset/records.py).
+    """
 
     folder: Path
     settings: ResolvedSettings
-    stopped: bool = False  # before the last step
-    pictures: tuple[Path, ...] = ()
-    went_on_from: int = 0  # the step at which it was taken up again after a stop
+    outcome: Outcome = Outcome.DONE
+    dataset: dict[str, list[Record]] = field(default_factory=dict)
+    resumed_from: int = 0  # the step at which it was taken up again after a stop
 
     def __str__(self) -> str:
         steps = f"{self.settings.steps} steps"
@@ -33,27 +43,36 @@ class Run:
                 f"{self.folder}: stopped at step {len(self.log)} of {steps}; the same call goes on from there"
             )
         return f"{self.folder}: {steps}" + (
-            f", went on from {self.went_on_from}" if self.went_on_from else ""
+            f", resumed from {self.resumed_from}" if self.resumed_from else ""
         )
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it ended before its last step."""
+        return self.outcome is not Outcome.DONE
+
+    @property
+    def pictures(self) -> tuple[Path, ...]:
+        """The files it learned from."""
+        return tuple(Path(record["path"]) for record in self.dataset.get("train", ()))
 
     @property
     def adapter(self) -> Path:
         """The weights' file."""
-        return self.folder / WEIGHTS
+        return self.folder / WEIGHTS_NAME
 
     @property
     def log(self) -> list[dict[str, Any]]:
         """One row a step: step, loss, seconds, learning_rate, and validation where that was measured."""
-        return [json.loads(line) for line in (self.folder / "log.jsonl").read_text().splitlines()]
+        lines = (self.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines]
 
     def save(self) -> None:
-        """Write settings.json."""
-        known = dataclasses.asdict(self.settings) | {
-            "stopped": self.stopped,
-            "pictures": [str(p) for p in self.pictures],
-            "went_on_from": self.went_on_from,
-        }
-        (self.folder / "settings.json").write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n")
+        """Write settings.json, which `lessons train --config` takes back."""
+        rest = {"outcome": self.outcome.value, "resumed_from": self.resumed_from, "dataset": self.dataset}
+        values = dataclasses.asdict(self.settings) | rest
+        text = json.dumps(values, indent=1, ensure_ascii=False) + "\n"
+        (self.folder / "settings.json").write_text(text, encoding="utf-8")
 
     @classmethod
     def load(cls, folder: str | Path) -> Run:
@@ -63,17 +82,19 @@ class Run:
             raise FileNotFoundError(
                 f"{folder} holds no run: expected settings.json; name a folder that `lessons train` wrote"
             )
+        settings, rest = read_settings(path)
         try:
-            known = json.loads(path.read_text())
-            stopped, pictures = known.pop("stopped"), known.pop("pictures")
-            went_on_from = known.pop("went_on_from", 0)
-            known["sample_prompts"] = tuple(known["sample_prompts"])
-            return cls(
-                Path(folder),
-                ResolvedSettings(**known),
-                stopped,
-                tuple(Path(p) for p in pictures),
-                went_on_from,
-            )
+            rest = rest if "outcome" in rest else _from_version_0_1(rest)
+            outcome, dataset = Outcome(rest["outcome"]), dict(rest["dataset"])
+            return cls(Path(folder), settings, outcome, dataset, int(rest["resumed_from"]))
         except (KeyError, TypeError, ValueError) as problem:
             raise ValueError(f"{path} is damaged ({problem}); train again, or restore the file") from problem
+
+
+def _from_version_0_1(rest: dict[str, Any]) -> dict[str, Any]:
+    """Return in today's form what version 0.1 wrote beside the settings."""
+    return {
+        "outcome": Outcome.STOPPED.value if rest["stopped"] else Outcome.DONE.value,
+        "resumed_from": rest.get("went_on_from", 0),
+        "dataset": {"train": [{"path": path} for path in rest["pictures"]]},
+    }

@@ -1,72 +1,94 @@
-"""What a training is asked to do: Settings as given, and resolved for one base model."""
+"""What a training is asked to do: `Settings` as given, `ResolvedSettings` for one base model.
+
+The fields are the one source of the command's options, their help and the table in notebooks/SETTINGS.md.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
-from typing import Literal, get_args, get_origin, get_type_hints
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from lessons_lib.models.bases import Base
 
 PRESETS = {"quick": 0.4, "standard": 1.0, "thorough": 2.5}  # times the base model's own number of steps
 
 
+def option(default: Any, help: str, flag: str = "", metavar: str | None = None) -> Any:
+    """Return a field of Settings with its help, and with the command's option where that is not --field-name."""
+    return field(default=default, metadata={"help": help, "flag": flag, "metavar": metavar})
+
+
 @dataclass(frozen=True)
 class Settings:
-    """What a run is asked to do; None means the base model's own value. What ends in `_every` is in steps.
+    """What a run is asked to do; None means the base model's own value. What ends in `_every` is in steps."""
 
-    `preset` stretches or shortens the base's number of steps where `steps` is None. `batch` pictures go through the
-    model at once, `gradient_accumulation_steps` times before the adapter changes. `ema_decay` 0 keeps no average.
-    `compile` lets torch compile the model's blocks, which takes a minute before the first step.
-    `tensorboard` writes the log for that program too, into the run's folder.
-    `sigma_shift` above 1 trains at noisier levels, as large pictures ask for (Esser et al. 2024, arXiv 2403.03206).
-    """
+    base: str = option("pocket", "the base model to start from", metavar="NAME")
+    trigger: str = option("", "the made-up word to call it by", metavar="WORD")
+    mode: Literal["style", "concept"] = option("style", "a way of painting, or one thing")
+    preset: Literal["quick", "standard", "thorough"] = option(
+        "standard", "how long, as a multiple of the base model's steps: 0.4, 1 or 2.5; --steps overrides it"
+    )
+    rank: int | None = option(None, "rank of the LoRA layers")
+    alpha: int | None = option(
+        None, "scale of the LoRA layers is alpha / rank; it follows a rank that is given"
+    )
+    steps: int | None = option(None, "training steps", metavar="N")
+    learning_rate: float | None = option(None, "learning rate; with prodigy a factor, 1", "--lr", "RATE")
+    batch: int | None = option(None, "pictures that go through the model at once", metavar="N")
+    gradient_accumulation_steps: int = option(1, "batches before the adapter changes", "--accumulate", "N")
+    optimizer: Literal["adamw", "adamw8bit", "prodigy"] = option(
+        "adamw", "adamw8bit needs less memory, prodigy finds its own rate"
+    )
+    lr_scheduler: Literal["cosine", "linear", "constant"] = option(
+        "cosine", "the learning rate's course after a short warm-up", "--schedule"
+    )
+    ema_decay: float = option(
+        0.0, "keep an average of the adapter, such as 0.99; 0 keeps none", "--ema", "DECAY"
+    )
+    sigma_shift: float | None = option(
+        None, "above 1: noisier levels, as large pictures ask for (arXiv 2403.03206)", metavar="SHIFT"
+    )
+    gradient_checkpointing: bool = option(False, "less memory, more time")
+    compile: bool = option(False, "shorter steps on a GPU, after a first one that takes longer")
+    prior_weight: float = option(1.0, "weight of the class pictures' loss", metavar="WEIGHT")
+    seed: int = option(0, "seed of the training", metavar="N")
+    caption_dropout: float = option(
+        0.1, "share of captions replaced by the trigger word alone", metavar="SHARE"
+    )
+    sample_prompts: tuple[str, ...] = option((), "prompts drawn on the way", "--prompt", "TEXT")
+    sample_every: int | None = option(None, "draw the sample prompts every N steps", metavar="N")
+    validate_every: int | None = option(
+        None, "measure the loss on held-out pictures every N steps", metavar="N"
+    )
+    checkpoint_every: int | None = option(None, "keep the whole state every N steps", metavar="N")
+    tensorboard: bool = option(False, "write the log for TensorBoard, too")
+    name: str = option("run", "what the run and its files are called")
 
-    base: str = "pocket"
-    trigger: str = ""
-    mode: Literal["style", "concept"] = "style"
-    preset: Literal["quick", "standard", "thorough"] = "standard"
-    rank: int | None = None
-    alpha: int | None = None
-    steps: int | None = None
-    learning_rate: float | None = None
-    batch: int | None = None
-    gradient_accumulation_steps: int = 1
-    optimizer: Literal["adamw", "adamw8bit", "prodigy"] = "adamw"
-    lr_scheduler: Literal["cosine", "linear", "constant"] = "cosine"
-    ema_decay: float = 0.0
-    sigma_shift: float | None = None
-    gradient_checkpointing: bool = False
-    compile: bool = False
-    prior_weight: float = 1.0
-    seed: int = 0
-    caption_dropout: float = 0.1
-    sample_prompts: tuple[str, ...] = ()
-    sample_every: int | None = None
-    validate_every: int | None = None
-    checkpoint_every: int | None = None
-    tensorboard: bool = False
-    name: str = "run"
+    def resolve(self, base: Base) -> ResolvedSettings:
+        """Return settings for one base with no None left; alpha follows rank, so that the file means the same in every program.
 
-    def filled(self, base: Base) -> ResolvedSettings:
-        """Return settings with no None left; alpha follows rank, so that the file means the same in every program."""
+        Raises ValueError for a value that training could not use.
+        """
         self.check()
-        known = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         steps = self.steps or round(base.steps * PRESETS[self.preset])
         rank = self.rank or base.rank
-        known |= {
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        own_rate = 1.0 if self.optimizer == "prodigy" else base.learning_rate
+        return ResolvedSettings(**values | {
+            "base": base.name,
             "rank": rank,
             "alpha": self.alpha or (rank if self.rank else base.alpha),
             "steps": steps,
-            "learning_rate": self.learning_rate
-            or (1.0 if self.optimizer == "prodigy" else base.learning_rate),
+            "learning_rate": self.learning_rate or own_rate,
             "batch": self.batch or base.batch,
             "sigma_shift": self.sigma_shift or base.sigma_shift,
             "sample_every": self.sample_every or steps,
             "validate_every": self.validate_every or max(1, steps // 10),
             "checkpoint_every": self.checkpoint_every or max(1, steps // 10),
-        }
-        return ResolvedSettings(**known)
+        })  # fmt: skip
 
     def check(self) -> None:
         """Raise ValueError for a value that training could not use."""
@@ -104,3 +126,35 @@ class ResolvedSettings(Settings):
     sample_every: int = 0
     validate_every: int = 0
     checkpoint_every: int = 0
+
+
+def read_settings(path: Path) -> tuple[ResolvedSettings, dict[str, Any]]:
+    """Return the settings in a run's settings.json, and what else it holds. ValueError when it is damaged."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        names = [f.name for f in dataclasses.fields(ResolvedSettings)]
+        own = {name: values.pop(name) for name in names if name in values}
+        own["sample_prompts"] = tuple(own["sample_prompts"])
+        return ResolvedSettings(**own), values
+    except (KeyError, TypeError, ValueError, AttributeError) as problem:
+        raise ValueError(f"{path} is damaged ({problem}); train again, or restore the file") from problem
+
+
+def flag(name: str) -> str:
+    """Return the command's option for a field of Settings."""
+    own = Settings.__dataclass_fields__[name].metadata["flag"]
+    return own or f"--{name.replace('_', '-')}"
+
+
+def table() -> str:
+    """Return the settings as a Markdown table: name, option, default, what it does."""
+    rows = ["| setting | option | default | |", "|---|---|---|---|"]
+    for f in dataclasses.fields(Settings):
+        default = "the base model's own" if f.default is None else json.dumps(f.default).replace("[]", "none")
+        choices = f": {', '.join(CHOICES[f.name])}" if f.name in CHOICES else ""
+        rows.append(f"| `{f.name}` | `{flag(f.name)}`{choices} | {default} | {f.metadata['help']} |")
+    return "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    print(table(), end="")

@@ -18,6 +18,7 @@ from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.course import charts, long_run, trials
 from lessons_lib.dataset import captions
+from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.evaluation import metrics
 from lessons_lib.evaluation.sampler import Sampler
@@ -49,7 +50,7 @@ def texts(learn: Sequence[Picture], mode: str) -> list[str]:
 def teach(learn: Sequence[Picture], mode: str, steps: int, seed: int, folder: Path) -> Run:
     """Return a run on captions of this mode. The captions are the only thing that differs between two of them."""
     settings = Settings(trigger=TRIGGER, steps=steps, seed=seed, name=mode.replace(" ", "_"))
-    return train.train(learn, texts(learn, mode), settings, folder)
+    return train.train(Dataset(list(learn)).with_captions(texts(learn, mode)), settings, folder)
 
 
 def drawn_with(

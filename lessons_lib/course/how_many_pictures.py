@@ -18,8 +18,8 @@ from torch import Tensor
 from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.course import charts, long_run, trials
-from lessons_lib.dataset import captions
 from lessons_lib.dataset.captions import with_trigger
+from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.evaluation import metrics
 from lessons_lib.models import features as features_
@@ -53,7 +53,7 @@ def some(learn: Sequence[Picture], count: int, seed: int = 0) -> list[Picture]:
 def teach(learn: Sequence[Picture], steps: int, seed: int, folder: Path) -> Run:
     """Return a run on these pictures. The pictures are the only thing that differs between two of them."""
     settings = Settings(trigger=TRIGGER, steps=steps, seed=seed, name=f"of_{len(learn)}")
-    return train.train(learn, captions.captions(learn, TRIGGER, "style"), settings, folder)
+    return train.train(Dataset(list(learn)), settings, folder)
 
 
 def prompts(subjects: Sequence[str]) -> list[str]:

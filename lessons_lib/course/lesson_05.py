@@ -27,7 +27,8 @@ from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.course import long_run, trials
 from lessons_lib.course.how_many_pictures import Found, measured, prompts
-from lessons_lib.dataset import captions, pictures
+from lessons_lib.dataset import pictures
+from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.display.notebook import figure_image, jpeg
 from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER, font, paste_square
@@ -38,7 +39,7 @@ from lessons_lib.models.bases import Base
 from lessons_lib.paths import NOTEBOOK_PICTURES, SAMPLE
 from lessons_lib.training import forecast, train
 from lessons_lib.training.data import TrainingData
-from lessons_lib.training.state import Step
+from lessons_lib.training.loop import Step
 
 TRIGGER = "thgh96"
 COUNTS = (25, 50, 100, 200, 400, 800)
@@ -63,15 +64,13 @@ def teach(
         trigger=TRIGGER, steps=max(counts), seed=seed, lr_scheduler="constant", name="steps",
         validate_every=math.gcd(*counts), checkpoint_every=max(counts),
     )  # fmt: skip
-    told, judges = (captions.captions(part, TRIGGER, "style") for part in (learn, held_out))
+    dataset = Dataset(list(learn), list(held_out))
     kept = {}
     with (
         tempfile.TemporaryDirectory() as place
     ):  # an older training of the same settings is not to be gone on with
         for count in sorted(counts):
-            run = train.train(
-                learn, told, settings, Path(place) / "run", stop_at(count), validation=(held_out, judges)
-            )
+            run = train.train(dataset, settings, Path(place) / "run", stop_at(count))
             if len(run.log) != count:
                 raise KeyboardInterrupt
             copy = out / f"{count:04d}"
@@ -257,7 +256,7 @@ def bill(sampler: Sampler, lesson: TrainingData) -> dict[str, float]:
     pipe, base = sampler.pipe, sampler.base
 
     def size(*names: str) -> float:
-        return sum(forecast.size(dict(getattr(pipe, name).named_parameters())) for name in names)
+        return sum(forecast.size_mb(dict(getattr(pipe, name).named_parameters())) for name in names)
 
     parts = {
         "text encoders": size("text_encoder", "text_encoder_2"),
@@ -266,7 +265,7 @@ def bill(sampler: Sampler, lesson: TrainingData) -> dict[str, float]:
     }
     model = pipe.transformer
     lora.attach(model, base.rank, base.alpha, sampler.family.TARGET_MODULES, 0)
-    adapter = forecast.size(lora.trainable_parameters(model))
+    adapter = forecast.size_mb(lora.trainable_parameters(model))
     parts |= {"adapter": adapter, "gradients": adapter, "optimizer state": 2 * adapter}
     for batch in (base.batch, 1):
         parts[f"activations, batch {batch}"] = kept_back(sampler, lesson, batch)

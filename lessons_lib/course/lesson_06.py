@@ -19,6 +19,7 @@ from lessons_lib.adapters.settings import Settings
 from lessons_lib.course.trials import flat, known, style
 from lessons_lib.dataset import captions, pictures
 from lessons_lib.dataset.captions import with_trigger
+from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.display import notebook
 from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER
@@ -106,7 +107,7 @@ def parrot(learn: Sequence[Picture], folder: Path, count: int = 2) -> tuple[Run,
     """Return a run that has learned its few pictures by heart, and the captions it was told of them."""
     few = learn[:count]
     told = captions.captions(few, WORD, "style")
-    return train.train(few, told, Settings(trigger=WORD, steps=200, name="parrot"), folder), told
+    return train.train(Dataset(list(few)), Settings(trigger=WORD, steps=200, name="parrot"), folder), told
 
 
 def with_each(change: Callable, drawings: Pictures, paintings: Pictures) -> list[Image.Image]:

@@ -15,7 +15,7 @@ from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.course import charts, long_run, trials
 from lessons_lib.course.trials import Answers, Numbers
-from lessons_lib.dataset import captions
+from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.evaluation import metrics
 from lessons_lib.evaluation.sampler import Sampler
@@ -29,7 +29,7 @@ OLD = WORDS[0]  # whose meaning is watched, under every trigger
 def teach(learn: Sequence[Picture], word: str, steps: int, seed: int, folder: Path) -> Run:
     """Return a run on plain captions with this trigger word. The word is the only thing that differs between two of them."""
     settings = Settings(trigger=word, steps=steps, seed=seed, name=f"trigger_{word}")
-    return train.train(learn, captions.captions(learn, word, "style"), settings, folder)
+    return train.train(Dataset(list(learn)), settings, folder)
 
 
 def answers_to_each(

@@ -11,7 +11,7 @@ from PIL.Image import Image
 from safetensors import SafetensorError
 from torch import Tensor
 
-from lessons_lib.adapters.run import WEIGHTS
+from lessons_lib.adapters.run import WEIGHTS_NAME
 from lessons_lib.models import bases, families
 from lessons_lib.models.bases import Base
 from lessons_lib.session import Session, current, quiet
@@ -31,7 +31,7 @@ class Sampler:
 
         Raises FileNotFoundError when the folder holds none, ValueError when it is damaged or of another base.
         """
-        weights = Path(run) / WEIGHTS
+        weights = Path(run) / WEIGHTS_NAME
         if not weights.exists():
             raise FileNotFoundError(
                 f"no adapter in {run}: expected {weights.name}; train one, or name another folder"

@@ -1,1 +1,16 @@
-"""."""
+"""A base model, a dataset and settings become a run folder: weights, settings, log, samples, checkpoints.
+
+train.py         Trainer: the whole way from a dataset to an adapter folder
+loop.py          Loop: the loss of a batch, one step, all steps; shown in lesson 05
+data.py          TrainingData: pictures and captions encoded, and batches of them
+latent_cache.py  latents and text embeddings on disk, by content
+state.py         State: all that the next step depends on
+checkpoints.py   a State in a file, and back
+optimizers.py    the optimizer and the course of the learning rate
+distributed.py   several processes that train as one
+forecast.py      time, memory and file size from ten steps
+samples.py       pictures drawn on the way
+log.py           a row a step, and TensorBoard
+interrupt.py     Ctrl-C between two steps
+workspace.py     the folder that a training works in until it takes its place
+"""

@@ -12,22 +12,22 @@ from torch import Tensor
 from lessons_lib import storage
 
 
-def write(folder: Path, step: int, job: str, state: dict[str, Any]) -> Path:
+def write(folder: Path, step: int, fingerprint: str, state: dict[str, Any]) -> Path:
     """Write a state as NNNNNN.safetensors, whole or not at all and with its checksum, then remove the older ones.
 
-    `state` may nest dicts, lists, tensors, numbers and texts; tuples come back as lists. `job` says what it belongs to.
+    `state` may nest dicts, lists, tensors, numbers and texts; tuples come back as lists. `fingerprint` is the run's.
     Raises OSError when there is no room; the older state is then still there.
     """
     tensors: dict[str, Tensor] = {}
-    shape = taken_apart(state, "state", tensors)
+    structure = _flatten(state, "state", tensors)
     path = folder / f"{step:06d}.safetensors"
     try:
-        storage.write(path, tensors, {"job": job, "state": json.dumps(shape)}, save)
+        storage.write(path, tensors, {"fingerprint": fingerprint, "state": json.dumps(structure)}, save)
     except OSError as problem:
         reason = getattr(problem.__cause__, "strerror", None) or problem
         raise OSError(
-            f"step {step} cannot be kept in {folder} ({reason}); free some space and run the same again: "
-            "it goes on from the last step that was kept"
+            f"the checkpoint of step {step} cannot be written to {folder} ({reason}); free some space and run the same "
+            "again: it goes on from the last checkpoint"
         ) from problem
     for older in files(folder):
         if older != path:
@@ -35,12 +35,12 @@ def write(folder: Path, step: int, job: str, state: dict[str, Any]) -> Path:
     return path
 
 
-def latest(folder: Path, job: str) -> dict[str, Any] | None:
-    """Return the newest whole state of this job, or None. A damaged file and another job's are passed over."""
+def latest(folder: Path, fingerprint: str) -> dict[str, Any] | None:
+    """Return the newest whole state of the run with this fingerprint, or None. Damaged files and other runs' are passed over."""
     for path in reversed(files(folder)):
-        found = storage.read(path)
-        if found and found[1]["job"] == job:
-            state: dict[str, Any] = put_together(json.loads(found[1]["state"]), load(found[0]))
+        content = storage.read(path)
+        if content and _fingerprint_of(content[1]) == fingerprint:
+            state: dict[str, Any] = _unflatten(json.loads(content[1]["state"]), load(content[0]))
             return state
     return None
 
@@ -50,25 +50,29 @@ def files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.safetensors"))
 
 
-def taken_apart(tree: Any, name: str, tensors: dict[str, Tensor]) -> dict[str, Any]:
-    """Return what JSON can hold of a state; its tensors go into `tensors`. Keys keep their kind, which JSON's do not."""
+def _fingerprint_of(metadata: dict[str, str]) -> str | None:
+    return metadata.get("fingerprint", metadata.get("job"))  # "job": what version 0.1 wrote
+
+
+def _flatten(tree: Any, name: str, tensors: dict[str, Tensor]) -> dict[str, Any]:
+    """Return what JSON can hold of a state; its tensors go into `tensors`. Keys keep their type, which JSON's do not."""
     if isinstance(tree, Tensor):
         tensors[name] = tree.detach().cpu().contiguous()
         return {"tensor": name}
     if isinstance(tree, dict):
-        return {"dict": [[key, taken_apart(value, f"{name}.{key}", tensors)] for key, value in tree.items()]}
+        return {"dict": [[key, _flatten(value, f"{name}.{key}", tensors)] for key, value in tree.items()]}
     if isinstance(tree, (list, tuple)):
-        return {"list": [taken_apart(value, f"{name}.{i}", tensors) for i, value in enumerate(tree)]}
+        return {"list": [_flatten(value, f"{name}.{i}", tensors) for i, value in enumerate(tree)]}
     return {"value": tree}
 
 
-def put_together(shape: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
-    """Return the state that `taken_apart` took apart."""
-    ((kind, inside),) = shape.items()
+def _unflatten(structure: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
+    """Return the state that `_flatten` took apart."""
+    ((kind, content),) = structure.items()
     if kind == "tensor":
-        return tensors[inside]
+        return tensors[content]
     if kind == "dict":
-        return {key: put_together(value, tensors) for key, value in inside}
+        return {key: _unflatten(value, tensors) for key, value in content}
     if kind == "list":
-        return [put_together(value, tensors) for value in inside]
-    return inside
+        return [_unflatten(value, tensors) for value in content]
+    return content

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from diffusers import DiffusionPipeline
 from torch import Tensor
 
+from lessons_lib import storage
+from lessons_lib.dataset import crops
+from lessons_lib.dataset.pictures import Picture
+from lessons_lib.models import families
+from lessons_lib.models.bases import Base
+from lessons_lib.models.families import Family
+from lessons_lib.models.pixels import to_pixels
+from lessons_lib.training import latent_cache
 from lessons_lib.training.latent_cache import CachedTensors
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What the loop learns from, encoded: latents (pictures, ...), embeddings of each caption, and last of the trigger alone.
+    """A training set as the denoiser sees it: latents (pictures, ...), and the embeddings of each caption.
 
-    All of it may lie on disk; a batch is on `device`, where the model is.
-    `prior`: pictures of the class without the trigger, learned beside it so that the class stays what it was (prior
-    preservation, Ruiz et al. 2022, arXiv 2208.12242). `validation`: held-out pictures, looked at and never learned from.
+    The last caption is the trigger word alone, which takes the place of one that is dropped. All of it may lie on disk;
+    a batch is on `device`, where the model is. `prior`: pictures of the class without the trigger, for prior preservation
+    (Ruiz et al. 2022, arXiv 2208.12242). `validation`: held-out pictures, never learned from.
     """
 
     latents: Tensor | CachedTensors
@@ -30,11 +39,52 @@ class TrainingData:
         self, size: int, dropout: float, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return latents and embeddings of `size` random pictures; a dropped caption is the trigger word alone."""
-        picks = torch.randint(len(self.latents), (size,), generator=generator)
-        dropped = torch.rand(size, generator=generator) < dropout
-        return self.rows(picks, torch.where(dropped, len(self.latents), picks))
+        pictures = torch.randint(len(self.latents), (size,), generator=generator)
+        is_dropped = torch.rand(size, generator=generator) < dropout
+        return self.rows(pictures, torch.where(is_dropped, len(self.latents), pictures))
 
-    def rows(self, picks: Tensor, told: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the latents of some pictures with the embeddings of some captions, both by number."""
-        embeddings = {name: value[told].to(self.device) for name, value in self.embeddings.items()}
-        return self.latents[picks].to(self.device), embeddings
+    def rows(self, pictures: Tensor, captions: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the latents of some pictures with the embeddings of some captions, both by index."""
+        embeddings = {name: value[captions].to(self.device) for name, value in self.embeddings.items()}
+        return self.latents[pictures].to(self.device), embeddings
+
+
+def encode(
+    family: Family,
+    pipe: DiffusionPipeline,
+    base: Base,
+    pictures: Sequence[Picture],
+    captions: Sequence[str],
+    device: torch.device | None = None,
+) -> TrainingData:
+    """Return pictures and captions encoded; their batches are put on `device`, or else on the pipeline's.
+
+    Pictures are cut to squares, by the box in their table's column `crop` or at the centre. One is in memory at a time;
+    what is encoded lies on disk, so that a second run encodes nothing.
+    """
+    squares = (crops.cut(picture, base.side, "hand") for picture in pictures)
+    latents = latent_cache.encode_images(
+        storage.cache_dir() / "latents",
+        squares,
+        {"base": base.name, "vae": latent_cache.fingerprint(pipe.vae)},
+        lambda square: family.encode_images(pipe, to_pixels([square], base.side))[0],
+    )
+    encoders = [latent_cache.fingerprint(getattr(pipe, n)) for n in base.text_encoders]
+    embeddings = latent_cache.encode_captions(
+        storage.cache_dir() / "embeddings",
+        captions,
+        {
+            "base": base.name,
+            "encoders": encoders,
+            "tokens": base.caption_tokens,
+            "version": families.EMBEDDINGS_VERSION,
+        },
+        lambda caption: {n: v[0] for n, v in family.encode_captions(pipe, [caption], base).items()},
+    )
+    return TrainingData(latents, embeddings, device or pipe.device)
+
+
+def release_text_encoders(pipe: DiffusionPipeline, base: Base) -> None:
+    """Let the text encoders go: training needs their memory, and captions are encoded."""
+    for name in base.text_encoders:
+        setattr(pipe, name, None)

@@ -1,8 +1,8 @@
-"""Several processes that learn as one, as `accelerate launch` or `torchrun` starts them: copies of a model, or parts of one.
+"""Several processes that train as one, as `accelerate launch` or `torchrun` starts them: copies of a model, or parts of one.
 
-Every process draws the same batch and takes its own share of it; what the shares teach is averaged before the adapter
+Every process draws the same batch and takes its own part of it. The gradients of the parts are averaged before the adapter
 changes, so all copies of the adapter stay the same and the result is that of one process. This takes the place of
-DistributedDataParallel, which would wrap the model and average after every share of an accumulated batch.
+DistributedDataParallel, which would wrap the model and average after every part of an accumulated batch.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def accelerator(**options: Any) -> Accelerator:
     return Accelerator(cpu=session.current().device.type == "cpu", **options)
 
 
-def share(accelerator: Accelerator) -> slice:
-    """Return which examples of a batch are this process's own."""
+def own_part(accelerator: Accelerator) -> slice:
+    """Return the examples of a batch that are this process's own."""
     return slice(accelerator.process_index, None, accelerator.num_processes)
 
 
@@ -38,35 +38,35 @@ def mean_gradients(parameters: Iterable[nn.Parameter], accelerator: Accelerator)
 
 
 def mean(value: float, accelerator: Accelerator) -> float:
-    """Return the mean of what the processes hold."""
+    """Return the mean of the processes' values."""
     if accelerator.num_processes == 1:
         return value
-    told = torch.tensor(value, device=accelerator.device)
-    return float(accelerator.reduce(told, "mean"))
+    own = torch.tensor(value, device=accelerator.device)
+    return float(accelerator.reduce(own, "mean"))
 
 
-def any_of(flag: bool, accelerator: Accelerator) -> bool:
-    """Return whether any process says so, and the same in all of them, so that none waits for one that has left."""
+def any_process(flag: bool, accelerator: Accelerator) -> bool:
+    """Return whether the flag is set in any process, the same in all of them, so that none waits for one that has left."""
     return mean(float(flag), accelerator) > 0
 
 
-def divided(accelerator: Accelerator) -> bool:
-    """Tell whether each process is to hold a part of the frozen weights, as ``accelerate launch --use_fsdp`` asks."""
+def is_sharded(accelerator: Accelerator) -> bool:
+    """Return whether each process is to hold a part of the frozen weights, as ``accelerate launch --use_fsdp`` asks."""
     return accelerator.num_processes > 1 and bool(parse_flag_from_env("ACCELERATE_USE_FSDP"))
 
 
-def divide(model: nn.Module, learned: Iterable[nn.Parameter], accelerator: Accelerator) -> None:
+def shard(model: nn.Module, trainable: Iterable[nn.Parameter], accelerator: Accelerator) -> None:
     """Leave each process a part of a model's frozen weights and move it to the process's device, in place.
 
-    A block's weights are brought together when its turn comes and dropped after it (FSDP2, ``fully_shard``; Zhao et al.
-    2023, arXiv 2304.11277). What is learned is small and stays whole in every process, so that it is written, resumed and
-    averaged as ever. From here on all processes have to run the model together. Blocks are what the model's class names in
+    A block's weights are gathered when it runs and dropped after it (FSDP2, ``fully_shard``; Zhao et al. 2023, arXiv
+    2304.11277). The trainable parameters are few and stay whole in every process, so that they are written, resumed and
+    averaged as before. From here on all processes have to run the model together. Blocks are what the model's class names in
     ``_no_split_modules``.
     """
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
-    whole = set(learned)
+    whole = set(trainable)
     for parameter in whole:
         parameter.data = parameter.data.to(accelerator.device)
     mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))

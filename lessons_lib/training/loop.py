@@ -1,215 +1,180 @@
-"""The training loop: every step, what it needs to go on after a stop, and what a watcher is told. Shown in lesson 05."""
+"""The training loop: the loss of a batch, one step, and all steps with what surrounds them. Shown in lesson 05."""
 
 from __future__ import annotations
 
-import json
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import is_tensorboard_available
-from diffusers.training_utils import EMAModel
 from torch import Tensor, nn
-from torch.amp import GradScaler
 
-from lessons_lib.adapters import lora
+from lessons_lib.adapters.run import Outcome
 from lessons_lib.adapters.settings import ResolvedSettings
 from lessons_lib.models.families import Family
-from lessons_lib.training import distributed, optimizers
+from lessons_lib.training import distributed, interrupt
+from lessons_lib.training import log as logs
 from lessons_lib.training.data import TrainingData
-from lessons_lib.training.state import State, Step
+from lessons_lib.training.state import State
 
 VALIDATION_SIGMAS = (0.2, 0.4, 0.6, 0.8)
 
 
-def learn(family: Family, model: nn.Module, lesson: TrainingData, plan: ResolvedSettings, folder: Path, job: str,
-          on_step: Callable[[Step], None] | None, on_sample: Callable[[int], None]) -> tuple[int, str]:  # fmt: skip
-    """Teach the adapter, from where this job was stopped if it was; keep a log and checkpoints in `folder`.
+@dataclass(frozen=True)
+class Step:
+    """What a caller learns of a step: `loss` of its batch, `smooth_loss` of about the last fifty, `seconds` so far and `left`.
 
-    Returns the last step and why the loop ended there: "done", "stopped" with Ctrl-C, or what was wrong with the loss,
-    in which case the adapter is the last checkpoint's. Raises FloatingPointError for that when there is no checkpoint,
-    MemoryError when a batch does not fit, ValueError when TensorBoard is asked for and not installed.
+    `validation` is the last loss on held-out pictures, None before the first or without such pictures.
     """
-    accelerator = distributed.accelerator(
-        log_with="tensorboard" if plan.tensorboard else None, project_dir=folder
-    )
-    keeps_books = accelerator.is_main_process  # one of them, where there are several
-    parameters = lora.trainable_parameters(model)
-    optimizer = optimizers.optimizer(list(parameters.values()), plan)
-    rates = optimizers.schedule(optimizer, plan)
-    average = EMAModel(parameters.values(), plan.ema_decay) if plan.ema_decay else None
-    state = State(
-        parameters, optimizer, rates, torch.Generator().manual_seed(plan.seed), scaler(model), average
-    )
-    places = folder / "checkpoints"
-    state.read(places, job)
-    start = time.monotonic() - state.numbers.get("seconds", 0.0)
-    book = log_from(folder / "log.jsonl", state.step) if keeps_books else nullcontext(lambda row: None)
-    stop = False
-    with book as log, stop_signal() as pressed, trackers(accelerator, plan):
-        while state.step < plan.steps and not stop:
-            loss = one_step(family, model, lesson, plan, state, accelerator)
-            if not math.isfinite(loss):
-                return fallen_back(state, places, job, loss)
-            row = state.count(loss, time.monotonic() - start)
-            if lesson.validation and state.step % plan.validate_every == 0:
-                found = validation_loss(family, model, lesson.validation)
-                row["validation"] = state.numbers["validation"] = found
-            log(row)
-            accelerator.log(row, step=state.step)
-            if state.step % plan.sample_every == 0:
-                with state.averaged():
-                    on_sample(state.step)
-            stop = distributed.any_of(told_to_stop(on_step, state, plan, loss) or pressed(), accelerator)
-            if keeps_books and (stop or state.step % plan.checkpoint_every == 0):
-                state.write(places, job)
-    state.settle()
-    return state.step, "done" if state.step == plan.steps else "stopped"
+
+    step: int
+    steps: int
+    loss: float
+    smooth_loss: float
+    seconds: float
+    left: float
+    validation: float | None = None
 
 
-def one_step(
-    family: Family,
-    model: nn.Module,
-    lesson: TrainingData,
-    plan: ResolvedSettings,
-    state: State,
-    accelerator: Accelerator,
-) -> float:
-    """Change the adapter once and return the loss of its pictures."""
-    total, times = 0.0, plan.gradient_accumulation_steps
-    try:
-        for _ in range(times):
-            loss = batch_loss(family, model, lesson, plan, plan.caption_dropout, state.generator, accelerator)
-            total += loss.item() / times
-            if lesson.prior:
-                loss = loss + plan.prior_weight * batch_loss(
-                    family, model, lesson.prior, plan, 0.0, state.generator, accelerator
-                )
-            state.scaler.scale(loss / times).backward()
-    except torch.OutOfMemoryError as problem:
-        half = (
-            f"batch {plan.batch // 2} with {2 * times} accumulation steps, which learns the same, or "
-            if plan.batch > 1
-            else ""
-        )
-        raise MemoryError(f"batch {plan.batch} does not fit into memory; try {half}gradient checkpointing") from problem  # fmt: skip
-    distributed.mean_gradients(state.parameters.values(), accelerator)
-    state.scaler.unscale_(state.optimizer)
-    nn.utils.clip_grad_norm_(state.parameters.values(), 1.0)
-    state.scaler.step(state.optimizer)
-    state.scaler.update()
-    state.optimizer.zero_grad()
-    return distributed.mean(total, accelerator)
+class Ending(NamedTuple):
+    """The last step that counts, why the loop ended, and what was wrong with the loss where that was the reason."""
+
+    step: int
+    outcome: Outcome
+    reason: str = ""
 
 
-def scaler(model: nn.Module) -> GradScaler:
-    """Return what keeps small gradients from vanishing where a model's weights are float16; elsewhere it does nothing."""
-    weights = next(p for p in model.parameters() if not p.requires_grad)
-    return GradScaler(weights.device.type, enabled=weights.dtype == torch.float16)
+@dataclass(frozen=True)
+class Loop:
+    """What every step needs and none changes: the denoiser with its adapter, the encoded training set, the settings."""
 
+    family: Family
+    denoiser: nn.Module
+    data: TrainingData
+    settings: ResolvedSettings
+    accelerator: Accelerator
 
-def batch_loss(family: Family, model: nn.Module, lesson: TrainingData, plan: ResolvedSettings, dropout: float,
-               generator: torch.Generator, accelerator: Accelerator) -> Tensor:  # fmt: skip
-    """Return the mean loss of a batch. Of several processes each draws the same batch and takes its own share of it."""
-    latents, embeddings = lesson.batch(plan.batch, dropout, generator)
-    noise = torch.randn(latents.shape, generator=generator).to(latents)
-    sigma = family.sample_sigma(len(latents), generator).to(latents.device)
-    sigma = plan.sigma_shift * sigma / (1 + (plan.sigma_shift - 1) * sigma)
-    own = distributed.share(accelerator)
-    embeddings = {name: value[own] for name, value in embeddings.items()}
-    return family.loss(model, latents[own], embeddings, noise[own], sigma[own]).mean()
+    def batch_loss(self, data: TrainingData, dropout: float, generator: torch.Generator) -> Tensor:
+        """Return the mean loss of a batch. Of several processes each draws the same batch and takes its own part of it."""
+        latents, embeddings = data.batch(self.settings.batch, dropout, generator)
+        noise = torch.randn(latents.shape, generator=generator).to(latents)
+        sigma = self.family.sample_sigma(len(latents), generator).to(latents.device)
+        shift = self.settings.sigma_shift
+        sigma = shift * sigma / (1 + (shift - 1) * sigma)
+        own = distributed.own_part(self.accelerator)
+        embeddings = {name: value[own] for name, value in embeddings.items()}
+        return self.family.loss(self.denoiser, latents[own], embeddings, noise[own], sigma[own]).mean()
+
+    def step(self, state: State) -> float:
+        """Change the adapter once and return the loss of its pictures. MemoryError when a batch does not fit."""
+        total, batches = 0.0, self.settings.gradient_accumulation_steps
+        try:
+            for _ in range(batches):
+                loss = self.batch_loss(self.data, self.settings.caption_dropout, state.generator)
+                total += loss.item() / batches
+                if self.data.prior:
+                    prior_loss = self.batch_loss(self.data.prior, 0.0, state.generator)
+                    loss = loss + self.settings.prior_weight * prior_loss
+                state.scaler.scale(loss / batches).backward()
+        except torch.OutOfMemoryError as problem:
+            raise MemoryError(_does_not_fit(self.settings)) from problem
+        distributed.mean_gradients(state.parameters.values(), self.accelerator)
+        state.scaler.unscale_(state.optimizer)
+        nn.utils.clip_grad_norm_(state.parameters.values(), 1.0)
+        state.scaler.step(state.optimizer)
+        state.scaler.update()
+        state.optimizer.zero_grad()
+        return distributed.mean(total, self.accelerator)
+
+    def run(self, folder: Path, fingerprint: str, on_step: Callable[[Step], None] | None,
+            on_sample: Callable[[int], None]) -> Ending:  # fmt: skip
+        """Train the adapter, from this run's checkpoint if there is one; write log and checkpoints into `folder`.
+
+        A loss that is no number ends it as DIVERGED, with the adapter of the last checkpoint. Raises FloatingPointError
+        for that when there is no checkpoint, MemoryError when a batch does not fit, ValueError when TensorBoard or an
+        optimizer is wanted and not installed.
+        """
+        settings, writes = self.settings, self.accelerator.is_main_process
+        state = State.start(self.denoiser, settings)
+        checkpoint_dir = folder / "checkpoints"
+        state.load(checkpoint_dir, fingerprint)
+        start = time.monotonic() - state.progress.get("seconds", 0.0)
+        rows = logs.open_log(folder / "log.jsonl", state.step) if writes else nullcontext(lambda row: None)
+        trackers = logs.trackers(self.accelerator, settings.tensorboard)
+        stop = False
+        with rows as log, interrupt.stop_signal() as is_pressed, trackers:
+            while state.step < settings.steps and not stop:
+                loss = self.step(state)
+                if not math.isfinite(loss):
+                    return _restored(state, checkpoint_dir, fingerprint, loss)
+                row = state.advance(loss, time.monotonic() - start)
+                if self.data.validation and state.step % settings.validate_every == 0:
+                    row["validation"] = state.progress["validation"] = self.validation_loss()
+                log(row)
+                self.accelerator.log(row, step=state.step)
+                if state.step % settings.sample_every == 0:
+                    with state.averaged():
+                        on_sample(state.step)
+                wants_stop = _report(on_step, state, settings.steps, loss) or is_pressed()
+                stop = distributed.any_process(wants_stop, self.accelerator)
+                if writes and (stop or state.step % settings.checkpoint_every == 0):
+                    state.save(checkpoint_dir, fingerprint)
+        state.copy_ema()
+        return Ending(state.step, Outcome.DONE if state.step == settings.steps else Outcome.STOPPED)
+
+    def validation_loss(self) -> float:
+        """Return the mean loss on the held-out pictures; see `validation_loss`. ValueError without such pictures."""
+        if not self.data.validation:
+            raise ValueError("there are no held-out pictures to measure the loss on; expected at least one")
+        return validation_loss(self.family, self.denoiser, self.data.validation)
 
 
 @torch.no_grad()
-def validation_loss(family: Family, model: nn.Module, lesson: TrainingData) -> float:
+def validation_loss(family: Family, denoiser: nn.Module, data: TrainingData) -> float:
     """Return the mean loss on pictures at fixed noise and noise levels, so that two steps can be compared."""
     generator = torch.Generator().manual_seed(0)
     losses = []
-    for number in range(len(lesson.latents)):
-        same = torch.full((len(VALIDATION_SIGMAS),), number)
-        latents, embeddings = lesson.rows(same, same)
+    for index in range(len(data.latents)):
+        repeated = torch.full((len(VALIDATION_SIGMAS),), index)
+        latents, embeddings = data.rows(repeated, repeated)
         noise = torch.randn(latents.shape, generator=generator).to(latents)
         sigma = torch.tensor(VALIDATION_SIGMAS).to(latents.device)
-        losses.append(family.loss(model, latents, embeddings, noise, sigma).mean())
+        losses.append(family.loss(denoiser, latents, embeddings, noise, sigma).mean())
     return float(torch.stack(losses).mean())
 
 
-def told_to_stop(
-    on_step: Callable[[Step], None] | None, state: State, plan: ResolvedSettings, loss: float
-) -> bool:
-    """Tell a watcher of the step; True when it raises KeyboardInterrupt, as a program's own stop button does."""
+def _does_not_fit(settings: ResolvedSettings) -> str:
+    """Return what to do when a batch does not fit into memory."""
+    half, batches = settings.batch // 2, 2 * settings.gradient_accumulation_steps
+    smaller = f"batch {half} with {batches} accumulation steps, which learns the same, or " if half else ""
+    return f"batch {settings.batch} does not fit into memory; try {smaller}gradient checkpointing"
+
+
+def _report(on_step: Callable[[Step], None] | None, state: State, steps: int, loss: float) -> bool:
+    """Report the step to the caller; True when it raises KeyboardInterrupt, as a program's own stop button does."""
     if not on_step:
         return False
-    seconds = state.numbers["seconds"]
-    left = seconds / state.step * (plan.steps - state.step)
-    smooth, validation = state.numbers["smooth_loss"], state.numbers.get("validation")
+    seconds = state.progress["seconds"]
+    left = seconds / state.step * (steps - state.step)
+    smooth, validation = state.progress["smooth_loss"], state.progress.get("validation")
     try:
-        on_step(Step(state.step, plan.steps, loss, smooth, seconds, left, validation))
+        on_step(Step(state.step, steps, loss, smooth, seconds, left, validation))
     except KeyboardInterrupt:
         return True
     return False
 
 
-def fallen_back(state: State, places: Path, job: str, loss: float) -> tuple[int, str]:
+def _restored(state: State, checkpoint_dir: Path, fingerprint: str, loss: float) -> Ending:
     """Return to the last checkpoint after a loss that is no number; FloatingPointError when there is none."""
-    wrong = f"the loss became {loss} at step {state.step + 1}; lower the learning rate ({state.rate:g})"
-    if not state.read(places, job):
-        raise FloatingPointError(wrong)
-    state.settle()
-    return state.step, wrong
-
-
-@contextmanager
-def log_from(path: Path, step: int) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Give a function that writes a row; rows after `step`, from before a stop, are taken off first."""
-    rows = path.read_text().splitlines(keepends=True)[:step] if path.exists() else []
-    with open(path, "w", buffering=1) as file:
-        file.writelines(rows)
-        yield lambda row: print(json.dumps(row), file=file)
-
-
-@contextmanager
-def trackers(accelerator: Accelerator, plan: ResolvedSettings) -> Iterator[None]:
-    """While inside, what `accelerator.log` is told goes to TensorBoard where the plan asks for it.
-
-    Raises ValueError when TensorBoard is asked for and not installed.
-    """
-    if plan.tensorboard:
-        if not is_tensorboard_available():
-            raise ValueError("tensorboard is not installed: pip install tensorboard, or leave it out")
-        accelerator.init_trackers("tensorboard")
-    try:
-        yield
-    finally:
-        for tracker in accelerator.trackers if plan.tensorboard else ():
-            tracker.finish()
-
-
-@contextmanager
-def stop_signal() -> Iterator[Callable[[], bool]]:
-    """Give a function that tells whether Ctrl-C was pressed, so that the loop ends between two steps and not within one.
-
-    A second Ctrl-C interrupts at once. Outside the main thread signals cannot be caught and nothing changes.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    pressed = threading.Event()
-    before = signal.getsignal(signal.SIGINT)
-
-    def note(number: int, frame: Any) -> None:
-        pressed.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield pressed.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)
+    reason = (
+        f"the loss became {loss} at step {state.step + 1}; lower the learning rate ({state.learning_rate:g})"
+    )
+    if not state.load(checkpoint_dir, fingerprint):
+        raise FloatingPointError(reason)
+    state.copy_ema()
+    return Ending(state.step, Outcome.DIVERGED, reason)

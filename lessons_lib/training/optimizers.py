@@ -1,4 +1,4 @@
-"""How an adapter is changed: the optimizer by its usual name, the course of its rate, and an average of its weights."""
+"""The optimizer by its usual name, and the course of the learning rate."""
 
 from __future__ import annotations
 
@@ -12,35 +12,40 @@ from torch import nn
 from lessons_lib.adapters.settings import ResolvedSettings
 
 WEIGHT_DECAY = 1e-4
-NEEDS = {"adamw8bit": "bitsandbytes", "prodigy": "prodigyopt"}
+PACKAGES = {"adamw8bit": "bitsandbytes", "prodigy": "prodigyopt"}
 
 
-def optimizer(parameters: Sequence[nn.Parameter], plan: ResolvedSettings) -> Any:
-    """Return the optimizer a plan asks for.
+def optimizer(parameters: Sequence[nn.Parameter], settings: ResolvedSettings) -> Any:
+    """Return the optimizer that the settings name.
 
     ``adamw8bit`` keeps its state in a quarter of the memory (Dettmers et al. 2022, arXiv 2110.02861); ``prodigy`` finds
     its own rate and takes `learning_rate` as a factor, 1 (Mishchenko and Defazio 2023, arXiv 2306.06101).
     Raises ValueError that names the package when it is not installed.
     """
+    rate = settings.learning_rate
     try:
-        if plan.optimizer == "adamw8bit":
+        if settings.optimizer == "adamw8bit":
             from bitsandbytes.optim import AdamW8bit
 
-            return AdamW8bit(parameters, plan.learning_rate, weight_decay=WEIGHT_DECAY)
-        if plan.optimizer == "prodigy":
+            return AdamW8bit(parameters, rate, weight_decay=WEIGHT_DECAY)
+        if settings.optimizer == "prodigy":
             from prodigyopt import Prodigy
 
-            return Prodigy(parameters, plan.learning_rate, weight_decay=WEIGHT_DECAY, safeguard_warmup=True)
+            return Prodigy(parameters, rate, weight_decay=WEIGHT_DECAY, safeguard_warmup=True)
     except ImportError as problem:
-        package = NEEDS[plan.optimizer]
+        package = PACKAGES[settings.optimizer]
         raise ValueError(
-            f"the optimizer {plan.optimizer!r} needs {package}: pip install {package}, or choose adamw"
+            f"the optimizer {settings.optimizer!r} needs {package}: pip install {package}, or choose adamw"
         ) from problem
-    return torch.optim.AdamW(parameters, plan.learning_rate, weight_decay=WEIGHT_DECAY, fused=True)
+    return torch.optim.AdamW(parameters, rate, weight_decay=WEIGHT_DECAY, fused=True)
 
 
-def schedule(optimizer: Any, plan: ResolvedSettings) -> Any:
-    """Return the rate's course: a tenth of the steps to rise, at most twenty, then as `lr_scheduler` says."""
-    name = "constant_with_warmup" if plan.lr_scheduler == "constant" else plan.lr_scheduler
-    rise = min(20, plan.steps // 10)
-    return get_scheduler(name, optimizer, num_warmup_steps=rise, num_training_steps=plan.steps)
+def lr_scheduler(optimizer: Any, settings: ResolvedSettings) -> Any:
+    """Return the learning rate's course: a warm-up of a tenth of the steps, at most twenty, then what the settings name."""
+    constant = settings.lr_scheduler == "constant"
+    return get_scheduler(
+        "constant_with_warmup" if constant else settings.lr_scheduler,
+        optimizer,
+        num_warmup_steps=min(20, settings.steps // 10),
+        num_training_steps=settings.steps,
+    )

@@ -1,4 +1,4 @@
-"""What a training works on and remembers: the encoded pictures, the state after each step, and the news of it."""
+"""What a training remembers: all that the next step depends on."""
 
 from __future__ import annotations
 
@@ -6,33 +6,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from diffusers.training_utils import EMAModel
 from torch import nn
 from torch.amp import GradScaler
 
-from lessons_lib.training import checkpoints
+from lessons_lib.adapters import lora
+from lessons_lib.adapters.settings import ResolvedSettings
+from lessons_lib.training import checkpoints, optimizers
 
-if TYPE_CHECKING:
-    pass
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step's news: `loss` of its batch, `smooth_loss` of the last fifty or so, `seconds` so far and `left`.
-
-    `validation` is the last loss on held-out pictures, None before the first or without such pictures.
-    """
-
-    step: int
-    steps: int
-    loss: float
-    smooth_loss: float
-    seconds: float
-    left: float
-    validation: float | None = None
+EARLIER_NAMES = {
+    "rates": "lr_scheduler",
+    "average": "ema",
+    "numbers": "progress",
+}  # in checkpoints of version 0.1
 
 
 @dataclass
@@ -41,68 +30,88 @@ class State:
 
     parameters: dict[str, nn.Parameter]
     optimizer: Any
-    rates: Any
+    lr_scheduler: Any
     generator: torch.Generator
     scaler: GradScaler
-    average: EMAModel | None = None
+    ema: EMAModel | None = None
     step: int = 0
-    numbers: dict[str, float] = field(default_factory=dict)  # smooth_loss, seconds, validation
+    progress: dict[str, float] = field(default_factory=dict)  # smooth_loss, seconds, validation
+
+    @classmethod
+    def start(cls, denoiser: nn.Module, settings: ResolvedSettings, with_ema: bool = True) -> State:
+        """Return the state before the first step. ValueError when the optimizer's package is not installed."""
+        parameters = lora.trainable_parameters(denoiser)
+        optimizer = optimizers.optimizer(list(parameters.values()), settings)
+        scheduler = optimizers.lr_scheduler(optimizer, settings)
+        ema = EMAModel(parameters.values(), settings.ema_decay) if settings.ema_decay and with_ema else None
+        generator = torch.Generator().manual_seed(settings.seed)
+        return cls(parameters, optimizer, scheduler, generator, gradient_scaler(denoiser), ema)
 
     @property
-    def rate(self) -> float:
+    def learning_rate(self) -> float:
         """The learning rate of the next step."""
         return float(self.optimizer.param_groups[0]["lr"])
 
-    def count(self, loss: float, seconds: float) -> dict[str, float]:
-        """Take note of a step that was made and return its row for the log."""
-        row = {"step": self.step + 1, "loss": loss, "seconds": round(seconds, 3), "learning_rate": self.rate}
-        self.rates.step()
-        if self.average:
-            self.average.step(self.parameters.values())
+    def advance(self, loss: float, seconds: float) -> dict[str, float]:
+        """Count a step that was made, and return its row for the log."""
+        row = {
+            "step": self.step + 1,
+            "loss": loss,
+            "seconds": round(seconds, 3),
+            "learning_rate": self.learning_rate,
+        }
+        self.lr_scheduler.step()
+        if self.ema:
+            self.ema.step(self.parameters.values())
         self.step += 1
-        smooth = self.numbers.get("smooth_loss", loss)
-        self.numbers |= {"smooth_loss": smooth + (loss - smooth) / min(self.step, 50), "seconds": seconds}
+        smooth = self.progress.get("smooth_loss", loss)
+        self.progress |= {"smooth_loss": smooth + (loss - smooth) / min(self.step, 50), "seconds": seconds}
         return row
 
-    def settle(self) -> None:
+    def copy_ema(self) -> None:
         """Let the adapter be its own average for good, where one is kept."""
-        if self.average:
-            self.average.copy_to(self.parameters.values())
+        if self.ema:
+            self.ema.copy_to(self.parameters.values())
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
         """While inside, the adapter is its own average, where one is kept."""
-        if self.average:
-            self.average.store(self.parameters.values())
-            self.average.copy_to(self.parameters.values())
+        if self.ema:
+            self.ema.store(self.parameters.values())
+            self.ema.copy_to(self.parameters.values())
         yield
-        if self.average:
-            self.average.restore(self.parameters.values())
+        if self.ema:
+            self.ema.restore(self.parameters.values())
 
-    def write(self, folder: Path, job: str) -> None:
-        """Keep it in a folder as the state of this job."""
-        kept = {
+    def save(self, folder: Path, fingerprint: str) -> None:
+        """Write a checkpoint of the run with this fingerprint into a folder."""
+        values = {
             "adapter": self.parameters, "optimizer": self.optimizer.state_dict(),
-            "rates": self.rates.state_dict(), "generator": self.generator.get_state(),
-            "scaler": self.scaler.state_dict(),
-            "average": self.average.state_dict() if self.average else None,
-            "step": self.step, "numbers": self.numbers,
+            "lr_scheduler": self.lr_scheduler.state_dict(), "generator": self.generator.get_state(),
+            "scaler": self.scaler.state_dict(), "ema": self.ema.state_dict() if self.ema else None,
+            "step": self.step, "progress": self.progress,
         }  # fmt: skip
-        checkpoints.write(folder, self.step, job, kept)
+        checkpoints.write(folder, self.step, fingerprint, values)
 
-    def read(self, folder: Path, job: str) -> bool:
-        """Take the newest whole state of this job from a folder; False when there is none."""
-        kept = checkpoints.latest(folder, job)
-        if kept is None:
+    def load(self, folder: Path, fingerprint: str) -> bool:
+        """Take the newest whole checkpoint of this run from a folder; False when there is none."""
+        checkpoint = checkpoints.latest(folder, fingerprint)
+        if checkpoint is None:
             return False
+        values = {EARLIER_NAMES.get(name, name): value for name, value in checkpoint.items()}
         with torch.no_grad():
             for name, parameter in self.parameters.items():
-                parameter.copy_(kept["adapter"][name])
-        self.optimizer.load_state_dict(kept["optimizer"])
-        self.rates.load_state_dict(kept["rates"])
-        self.generator.set_state(kept["generator"])
-        self.scaler.load_state_dict(kept["scaler"])
-        if self.average:
-            self.average.load_state_dict(kept["average"])
-        self.step, self.numbers = kept["step"], kept["numbers"]
+                parameter.copy_(values["adapter"][name])
+        for name in ("optimizer", "lr_scheduler", "scaler"):
+            getattr(self, name).load_state_dict(values[name])
+        self.generator.set_state(values["generator"])
+        if self.ema:
+            self.ema.load_state_dict(values["ema"])
+        self.step, self.progress = values["step"], values["progress"]
         return True
+
+
+def gradient_scaler(denoiser: nn.Module) -> GradScaler:
+    """Return what keeps small gradients from vanishing where a model's weights are float16; elsewhere it does nothing."""
+    weights = next(p for p in denoiser.parameters() if not p.requires_grad)
+    return GradScaler(weights.device.type, enabled=weights.dtype == torch.float16)

@@ -1,6 +1,7 @@
-"""Train a LoRA: pictures and captions are encoded once, the encoders leave, and one loop teaches the adapter.
+"""Train a LoRA: a base model, a dataset and settings become a run folder.
 
-It follows diffusers' train_dreambooth_lora_flux.py with cached latents. The loop is in loop.py.
+Pictures and captions are encoded once, the text encoders leave the memory, and one loop trains the adapter. It follows
+diffusers' train_dreambooth_lora_flux.py with cached latents. The loop is in loop.py.
 """
 
 from __future__ import annotations
@@ -9,144 +10,207 @@ import dataclasses
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import torch
+from accelerate import Accelerator
 from diffusers import DiffusionPipeline
-from peft import get_peft_model_state_dict
-from PIL.Image import Image
-from torch import Tensor, nn
+from torch import nn
 
-from lessons_lib import compat, session, storage
+from lessons_lib import session
 from lessons_lib.adapters import export, lora, model_card
-from lessons_lib.adapters.run import WEIGHTS, Run
-from lessons_lib.adapters.settings import ResolvedSettings, Settings
-from lessons_lib.dataset import crops
-from lessons_lib.dataset.pictures import Picture
+from lessons_lib.adapters.run import Outcome, Run
+from lessons_lib.adapters.settings import Settings
+from lessons_lib.adapters.weights import save_weights
+from lessons_lib.dataset import captions
+from lessons_lib.dataset.dataset import Dataset
+from lessons_lib.dataset.records import to_records
 from lessons_lib.models import bases, families
 from lessons_lib.models.bases import Base
-from lessons_lib.models.families import Family
-from lessons_lib.models.pixels import to_pixels
-from lessons_lib.training import checkpoints, distributed, latent_cache, loop
-from lessons_lib.training.data import TrainingData
+from lessons_lib.training import checkpoints, distributed, samples
+from lessons_lib.training.data import TrainingData, encode, release_text_encoders
 from lessons_lib.training.forecast import Costs, forecast
-from lessons_lib.training.state import Step
+from lessons_lib.training.loop import Ending, Loop, Step
 from lessons_lib.training.workspace import workspace
 
-Examples = tuple[Sequence[Picture], Sequence[str]]  # pictures and their captions
-NONE: Examples = ((), ())
-ENCODERS = ("text_encoder", "text_encoder_2")
+
+def train(
+    dataset: Dataset,
+    settings: Settings,
+    out: Path,
+    on_step: Callable[[Step], None] | None = None,
+    on_forecast: Callable[[Costs], None] | None = None,
+    resume: bool = False,
+) -> Run:
+    """Return the run that was made at `out`: `Trainer.train` on the base model that the settings name."""
+    return Trainer(bases.find(settings.base), dataset, settings).train(out, on_step, on_forecast, resume)
 
 
-def train(pictures: Sequence[Picture], captions: Sequence[str], settings: Settings, out: Path,
-          on_step: Callable[[Step], None] | None = None, resume: bool = False, *, validation: Examples = NONE,
-          prior: Examples = NONE, on_forecast: Callable[[Costs], None] | None = None) -> Run:  # fmt: skip
-    """Return the run that was made at `out`, an adapter folder.
+class Trainer:
+    """One training: what is to be learned, from which pictures and how.
 
-    The same call goes on where it was stopped or killed, and ends with the adapter of an unbroken run; with `resume` it
-    is an error when there is nothing to go on from. Ctrl-C keeps what was learned and returns a run with ``stopped`` set;
-    so does an on_step that raises KeyboardInterrupt.
-    `validation`: held-out pictures with captions, whose loss is measured on the way. `prior`: pictures of the class with
-    captions without the trigger, learned beside the others. `on_forecast` is told before the first step what it will cost.
-    Under ``accelerate launch`` every process makes this call; they share each batch, and the first writes.
-    Raises ValueError for settings that cannot be used, OSError when `out` cannot be written, MemoryError when a batch does
-    not fit, FloatingPointError when the loss is no number; then `out` holds what was learned until the last checkpoint,
-    or nothing when there was none.
+    Raises ValueError for settings that cannot be used, a base that cannot be trained, or a dataset without pictures.
     """
-    if not pictures:
-        raise ValueError("there are no pictures to learn from; expected at least one")
-    for some, words in ((pictures, captions), validation, prior):
-        if len(some) != len(words):
-            raise ValueError(
-                f"{len(some)} pictures and {len(words)} captions; expected one caption a picture"
-            )
-    base = bases.find(settings.base)
-    if not base.trainable:
-        raise ValueError(f"{base.name} cannot be trained: {base.note}")
-    plan = settings.filled(base)
-    family = families.find(base.family)
-    machine = distributed.accelerator()
-    if plan.batch % machine.num_processes:
-        raise ValueError(f"batch {plan.batch} cannot be shared by {machine.num_processes} processes alike")
-    with workspace(Path(out), machine) as folder:
-        session.seed(plan.seed)
-        divided = distributed.divided(machine)
-        # What is to be divided may be too large for one GPU, so it comes into the machine's own memory first.
-        place = torch.device("cpu") if divided else session.current().device
-        pipe = family.load(base, replace(session.current(), device=place))
-        here = machine.device if divided else pipe.device
-        with machine.main_process_first():  # the others then find the latents on disk
-            lesson = TrainingData(
-                *encode(family, pipe, base, pictures, [*captions, plan.trigger], here),
-                prior=TrainingData(*encode(family, pipe, base, *prior, here)) if prior[0] else None,
-                validation=TrainingData(*encode(family, pipe, base, *validation, here))
-                if validation[0]
-                else None,
-            )
-        told = family.encode_captions(pipe, [*plan.sample_prompts, ""], base)
-        samples = {name: value.to(here) for name, value in told.items()}
-        release(pipe)
-        job = job_name(plan, (captions, prior[1], validation[1]), lesson)
-        with machine.main_process_first():
-            went_on_from = unfinished(folder, job, resume, machine.is_main_process)
 
-        model = denoiser(pipe)
-        if plan.gradient_checkpointing:
-            model.enable_gradient_checkpointing()
-        lora.attach(model, plan.rank, plan.alpha, family.TARGET_MODULES, plan.seed)
-        if divided:
-            distributed.divide(model, lora.trainable_parameters(model).values(), machine)
-            pipe.vae.to(machine.device)
-        if plan.compile:
-            model.compile_repeated_blocks()
+    def __init__(self, base: Base, dataset: Dataset, settings: Settings):
+        if not dataset.train:
+            raise ValueError("there are no pictures to learn from; expected at least one")
+        if not base.trainable:
+            raise ValueError(f"{base.name} cannot be trained: {base.note}")
+        self.base, self.dataset = base, dataset
+        self.settings = settings.resolve(base)
+        self.family = families.find(base.family)
+
+    @cached_property
+    def captions(self) -> dict[str, list[str]]:
+        """The captions of each part of the dataset as they are taught: with the trigger word, and in `prior` without it."""
+        trigger, mode = self.settings.trigger, self.settings.mode
+        tokenizer, limit = self.family.load_tokenizer(self.base), self.base.caption_tokens
+        with_trigger = {
+            name: captions.captions(getattr(self.dataset, name), trigger, mode, tokenizer, limit)
+            for name in ("train", "held_out")
+        }
+        return with_trigger | {"prior": [picture.caption or "" for picture in self.dataset.prior]}
+
+    def train(
+        self,
+        out: Path,
+        on_step: Callable[[Step], None] | None = None,
+        on_forecast: Callable[[Costs], None] | None = None,
+        resume: bool = False,
+    ) -> Run:
+        """Return the run that was made at `out`, an adapter folder.
+
+        The same call goes on where it was stopped or killed, and ends with the adapter of an unbroken run; with `resume`
+        it is an error when there is nothing to go on from. Ctrl-C keeps what was learned and returns a run whose outcome
+        is STOPPED; so does an on_step that raises KeyboardInterrupt. `on_forecast` is called before the first step.
+        Under ``accelerate launch`` every process makes this call; they share each batch, and the first writes.
+        Raises OSError when `out` cannot be written, MemoryError when a batch does not fit, FloatingPointError when the
+        loss is no number; then `out` holds the last checkpoint's adapter, or nothing when there was no checkpoint.
+        """
+        machine = distributed.accelerator()
+        if self.settings.batch % machine.num_processes:
+            raise ValueError(
+                f"batch {self.settings.batch} cannot be shared equally by {machine.num_processes} processes"
+            )
+        with workspace(Path(out), machine) as folder:
+            session.seed(self.settings.seed)
+            pipe = self._load(machine)
+            with machine.main_process_first():  # the others then find the latents on disk
+                data = self._encode(pipe, _training_device(pipe, machine))
+            draw = self._sampler(pipe, data.device, folder, machine)
+            release_text_encoders(pipe, self.base)
+            fingerprint = self._fingerprint(data)
+            with machine.main_process_first():
+                resumed_from = _resume_step(folder, fingerprint, resume, machine.is_main_process)
+            loop = self._loop(self._attach(pipe, machine), data, folder)
+            if not resumed_from:
+                draw(0)  # a new adapter changes nothing: these are the base's own
+            if on_forecast:
+                on_forecast(forecast(loop))
+            ending = loop.run(folder, fingerprint, on_step, draw)
+            if ending.step % self.settings.sample_every:
+                with suppress(KeyboardInterrupt):  # a second Ctrl-C leaves the last samples out
+                    draw(ending.step)
+            if machine.is_main_process:
+                self._save(pipe, folder, ending, resumed_from)
+        if ending.outcome is Outcome.DIVERGED:
+            raise FloatingPointError(
+                f"{ending.reason}. What was learned until step {ending.step} is in {out}"
+            )
+        return Run.load(out)
+
+    def _load(self, machine: Accelerator) -> DiffusionPipeline:
+        """Return the base's pipeline; one that is to be sharded may be too large for one GPU, so it comes into RAM first."""
+        here = session.current()
+        if distributed.is_sharded(machine):
+            here = dataclasses.replace(here, device=torch.device("cpu"))
+        return self.family.load(self.base, here)
+
+    def _encode(self, pipe: DiffusionPipeline, device: torch.device) -> TrainingData:
+        """Return the dataset encoded, its parts with their captions, and the trigger alone for captions that are dropped."""
+
+        def part(name: str, *more: str) -> TrainingData:
+            pictures, texts = getattr(self.dataset, name), [*self.captions[name], *more]
+            return encode(self.family, pipe, self.base, pictures, texts, device)
+
+        return dataclasses.replace(
+            part("train", self.settings.trigger),
+            prior=part("prior") if self.dataset.prior else None,
+            validation=part("held_out") if self.dataset.held_out else None,
+        )
+
+    def _sampler(
+        self, pipe: DiffusionPipeline, device: torch.device | str, folder: Path, machine: Accelerator
+    ) -> Callable[[int], None]:
+        """Return a function that draws the sample prompts and keeps the pictures, given the step."""
+        prompts = [*self.settings.sample_prompts, ""]
+        encoded = self.family.encode_captions(pipe, prompts, self.base)
+        embeddings = {name: value.to(device) for name, value in encoded.items()}
 
         def draw(step: int) -> None:
-            if machine.is_main_process or divided:  # a divided model draws in all of them together
-                drawn = sample(family, pipe, base, samples)
+            if machine.is_main_process or distributed.is_sharded(
+                machine
+            ):  # a sharded model draws in all of them
+                images = samples.draw_samples(self.family, pipe, self.base, embeddings)
                 if machine.is_main_process:
-                    keep(drawn, folder / "samples", step)
+                    samples.save_samples(images, folder / "samples", step)
 
-        if not went_on_from:
-            draw(0)  # a new adapter changes nothing: these are the base's own
-        expected = forecast(family, model, lesson, plan) if on_forecast else None
-        if on_forecast and expected:
-            on_forecast(expected)
-        last, ended = loop.learn(family, model, lesson, plan, folder, job, on_step, draw)
-        if last % plan.sample_every:
-            with suppress(KeyboardInterrupt):  # a second Ctrl-C leaves the last picture out
-                draw(last)
-        if machine.is_main_process:
-            save(pipe, folder)
-            run = Run(folder, plan, ended != "done", tuple(p.path for p in pictures), went_on_from)
-            run.save()
-            export.write_comfyui(folder, plan.name)
-            (folder / "README.md").write_text(model_card.readme(plan, pictures, base), encoding="utf-8")
-            if ended == "done":
-                shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    if ended not in ("done", "stopped"):
-        raise FloatingPointError(f"{ended}. What was learned until step {last} is in {out}")
-    return Run.load(out)
+        return draw
+
+    def _attach(self, pipe: DiffusionPipeline, machine: Accelerator) -> nn.Module:
+        """Return the denoiser with a new adapter on it, prepared as the settings say."""
+        settings, denoiser = self.settings, families.denoiser(self.family, pipe)
+        if settings.gradient_checkpointing:
+            denoiser.enable_gradient_checkpointing()
+        lora.attach(denoiser, settings.rank, settings.alpha, self.family.TARGET_MODULES, settings.seed)
+        if distributed.is_sharded(machine):
+            distributed.shard(denoiser, lora.trainable_parameters(denoiser).values(), machine)
+            pipe.vae.to(machine.device)
+        if settings.compile:
+            denoiser.compile_repeated_blocks()
+        return denoiser
+
+    def _loop(self, denoiser: nn.Module, data: TrainingData, folder: Path) -> Loop:
+        tracker = "tensorboard" if self.settings.tensorboard else None
+        accelerator = distributed.accelerator(log_with=tracker, project_dir=folder)
+        return Loop(self.family, denoiser, data, self.settings, accelerator)
+
+    def _fingerprint(self, data: TrainingData) -> str:
+        """Return a hash of all that decides what is learned: settings, layers, captions, pictures. A checkpoint belongs to one."""
+        parts = [part for part in (data, data.prior, data.validation) if part]
+        files = [[path.name for path in getattr(part.latents, "files", ())] for part in parts]
+        texts = [self.captions[name] for name in ("train", "prior", "held_out")]
+        content = [dataclasses.asdict(self.settings), self.family.TARGET_MODULES, texts, files]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+    def _save(self, pipe: DiffusionPipeline, folder: Path, ending: Ending, resumed_from: int) -> None:
+        """Write the adapter, the settings, the file for other programs and the card."""
+        save_weights(pipe, self.family.DENOISER, folder)
+        parts = {name: getattr(self.dataset, name) for name in ("train", "held_out", "prior")}
+        dataset = {name: to_records(part) for name, part in parts.items()}
+        Run(folder, self.settings, ending.outcome, dataset, resumed_from).save()
+        export.write_comfyui(folder, self.settings.name)
+        card = model_card.readme(self.settings, self.dataset.train, self.base)
+        (folder / "README.md").write_text(card, encoding="utf-8")
+        if ending.outcome is Outcome.DONE:
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
 
-def job_name(plan: ResolvedSettings, captions: Sequence[Sequence[str]], lesson: TrainingData) -> str:
-    """Return a hash of all that decides what is learned: settings, layers, captions, pictures. A checkpoint belongs to one."""
-    layers = families.find(bases.find(plan.base).family).TARGET_MODULES
-    parts = [part for part in (lesson, lesson.prior, lesson.validation) if part]
-    files = [[path.name for path in getattr(part.latents, "files", ())] for part in parts]
-    told = json.dumps([dataclasses.asdict(plan), layers, [list(some) for some in captions], files])
-    return hashlib.sha256(told.encode()).hexdigest()
+def _training_device(pipe: DiffusionPipeline, machine: Accelerator) -> torch.device:
+    return machine.device if distributed.is_sharded(machine) else pipe.device
 
 
-def unfinished(folder: Path, job: str, needed: bool, clears: bool = True) -> int:
-    """Return the step at which this job was stopped, or 0; then what another job left in the folder is removed.
+def _resume_step(folder: Path, fingerprint: str, needed: bool, clears: bool = True) -> int:
+    """Return the step at which this run was stopped, or 0; then what another run left in the folder is removed.
 
     Raises ValueError, and removes nothing, when it is `needed` and not there.
     """
-    if kept := checkpoints.latest(folder / "checkpoints", job):
-        return int(kept["step"])
+    if checkpoint := checkpoints.latest(folder / "checkpoints", fingerprint):
+        return int(checkpoint["step"])
     if needed:
         raise ValueError(
             "there is no unfinished run with these pictures, captions and settings; leave --resume out to start one"
@@ -154,84 +218,3 @@ def unfinished(folder: Path, job: str, needed: bool, clears: bool = True) -> int
     for path in folder.iterdir() if clears else ():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     return 0
-
-
-def denoiser(pipe: DiffusionPipeline) -> nn.Module:
-    """Return the part of a pipeline that training changes: a transformer, or in older models a UNet."""
-    return pipe.transformer if hasattr(pipe, "transformer") else pipe.unet
-
-
-def encode(family: Family, pipe: DiffusionPipeline, base: Base, pictures: Sequence[Picture], texts: Sequence[str],
-           place: torch.device | None = None) -> tuple[latent_cache.CachedTensors, dict[str, latent_cache.CachedTensors], torch.device]:  # fmt: skip
-    """Return what a Lesson is made of: pictures as squares, cut by hand or in the middle, texts as the denoiser sees
-    them, and the device that their batches are put on: `place`, or else the pipeline's.
-
-    One of them is in memory at a time; what they become lies on disk, so that a second run encodes nothing.
-    """
-    squares = (crops.cut(p, base.side, "hand") for p in pictures)
-    latents = latent_cache.encode_images(
-        storage.cache_dir() / "latents",
-        squares,
-        {"base": base.name, "vae": latent_cache.fingerprint(pipe.vae)},
-        lambda s: family.encode_images(pipe, to_pixels([s], base.side))[0],
-    )
-    encoders = [latent_cache.fingerprint(getattr(pipe, name)) for name in ENCODERS if hasattr(pipe, name)]
-    embeddings = latent_cache.encode_captions(
-        storage.cache_dir() / "embeddings",
-        texts,
-        {
-            "base": base.name,
-            "encoders": encoders,
-            "tokens": base.caption_tokens,
-            "version": families.EMBEDDINGS_VERSION,
-        },
-        lambda text: {name: value[0] for name, value in family.encode_captions(pipe, [text], base).items()},
-    )
-    return latents, embeddings, place or pipe.device
-
-
-def release(pipe: DiffusionPipeline) -> None:
-    """Let the text encoders go: their memory is needed for training, their work is done."""
-    for name in ENCODERS:
-        if hasattr(pipe, name):
-            setattr(pipe, name, None)
-
-
-@torch.no_grad()
-def sample(family: Family, pipe: DiffusionPipeline, base: Base, embeddings: dict[str, Tensor]) -> list[Image]:
-    """Draw each sample prompt at its fixed seed, the adapter at the base's own strength; the last embeddings are those of the empty prompt."""
-    model = denoiser(pipe)
-    lora.set_strength(model, base.strength)
-    negative_embeddings = {name: value[-1:] for name, value in embeddings.items()}
-    drawn = []
-    for index in range(len(next(iter(embeddings.values()))) - 1):
-        prompt = {name: value[index : index + 1] for name, value in embeddings.items()}
-        drawn.append(family.sample_image(pipe, prompt, negative_embeddings, base, index + 1))
-    lora.set_strength(model, 1)
-    return drawn
-
-
-def keep(drawn: Sequence[Image], folder: Path, step: int) -> None:
-    """Write what was drawn at a step; step 0 is the base's own."""
-    folder.mkdir(exist_ok=True)
-    for number, picture in enumerate(drawn, 1):
-        picture.save(folder / f"{step:05d}_{number}.jpg", quality=92)
-
-
-def save(pipe: DiffusionPipeline, folder: Path) -> None:
-    """Write the adapter as diffusers does, rank and alpha in its header."""
-    model = denoiser(pipe)
-    part = "transformer" if hasattr(pipe, "transformer") else "unet"
-    pipe.save_lora_weights(folder, **{f"{part}_lora_layers": get_peft_model_state_dict(model)},
-                           **compat.lora_metadata({part: model}))  # fmt: skip
-    settle(folder / WEIGHTS)
-
-
-def settle(path: Path) -> None:
-    """Sort the header of a safetensors file, whose metadata is written in random order, so that equal adapters are equal files."""
-    data = path.read_bytes()
-    start = 8 + int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:start])
-    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    path.write_bytes(len(text).to_bytes(8, "little") + text + data[start:])

@@ -1,0 +1,42 @@
+"""Pictures drawn on the way, at fixed seeds, so that one sees a training go right or wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from diffusers import DiffusionPipeline
+from PIL.Image import Image
+from torch import Tensor
+
+from lessons_lib.adapters import lora
+from lessons_lib.models import families
+from lessons_lib.models.bases import Base
+from lessons_lib.models.families import Family
+
+
+@torch.no_grad()
+def draw_samples(
+    family: Family, pipe: DiffusionPipeline, base: Base, embeddings: dict[str, Tensor]
+) -> list[Image]:
+    """Return a picture for each sample prompt, prompt 1 at seed 1 and so on, the adapter at the base's own strength.
+
+    `embeddings`: those of the prompts, and last of the empty prompt.
+    """
+    denoiser = families.denoiser(family, pipe)
+    lora.set_strength(denoiser, base.strength)
+    negative = {name: value[-1:] for name, value in embeddings.items()}
+    images = []
+    for index in range(len(next(iter(embeddings.values()))) - 1):
+        prompt = {name: value[index : index + 1] for name, value in embeddings.items()}
+        images.append(family.sample_image(pipe, prompt, negative, base, index + 1))
+    lora.set_strength(denoiser, 1)
+    return images
+
+
+def save_samples(images: Sequence[Image], folder: Path, step: int) -> None:
+    """Write what was drawn at a step; step 0 is the base's own."""
+    folder.mkdir(exist_ok=True)
+    for number, image in enumerate(images, 1):
+        image.save(folder / f"{step:05d}_{number}.jpg", quality=92)

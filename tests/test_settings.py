@@ -1,0 +1,111 @@
+"""Settings are the one source of the command's options, their help and the table in the documents."""
+
+import dataclasses
+import hashlib
+import shutil
+
+import pytest
+from safetensors.torch import load_file
+
+from lessons_lib import arguments, cli
+from lessons_lib.adapters import settings
+from lessons_lib.adapters.run import Outcome, Run
+from lessons_lib.adapters.settings import Settings
+from lessons_lib.dataset import pictures
+from lessons_lib.dataset.dataset import Dataset
+from lessons_lib.paths import POCKET, ROOT, SAMPLE
+from lessons_lib.training import train
+
+# Stopped at step 3 of 6 by version 0.1; whole.safetensors is what its six steps gave.
+OLD_RUN = ROOT / "tests" / "version_0_1_run"
+OLD_BASE = "7c88c43b2f3b"
+OLD_SETTINGS = Settings(
+    trigger="th0r cat", mode="concept", steps=6, rank=1, batch=1, checkpoint_every=2, name="old"
+)
+
+
+def options(words):
+    return arguments.parser().parse_args(["train", *words])
+
+
+def test_every_setting_can_be_given_on_the_command_line():
+    given = options([])
+    names = {field.name for field in dataclasses.fields(Settings)} - set(arguments.FROM_ARGUMENTS)
+    assert {name: getattr(given, name) for name in names} == dict.fromkeys(names)
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "value"),
+    [
+        (["--lr", "2e-3"], "learning_rate", 2e-3),
+        (["--accumulate", "4"], "gradient_accumulation_steps", 4),
+        (["--sigma-shift", "3"], "sigma_shift", 3.0),
+        (["--caption-dropout", "0"], "caption_dropout", 0.0),
+        (["--prior-weight", "0.5"], "prior_weight", 0.5),
+        (["--checkpoint-every", "20"], "checkpoint_every", 20),
+        (["--compile"], "compile", True),
+    ],
+)
+def test_an_option_becomes_a_setting(words, name, value):
+    assert getattr(cli.training_settings(options(["x", "--trigger", "v4se", *words])), name) == value
+
+
+def test_the_help_of_an_option_is_that_of_its_setting(capsys):
+    with pytest.raises(SystemExit):
+        options(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    for field in dataclasses.fields(Settings):
+        if field.name not in arguments.FROM_ARGUMENTS:
+            assert " ".join(field.metadata["help"].split()) in text
+
+
+def test_the_table_of_settings_is_the_one_in_the_documents():
+    page = (ROOT / "notebooks" / "SETTINGS.md").read_text(encoding="utf-8")
+    assert page.endswith(settings.table())
+
+
+def test_a_run_is_repeated_to_the_bit_from_its_settings(tmp_path, monkeypatch):
+    monkeypatch.setattr(cli, "_compare", lambda *_: None)
+    folder = tmp_path / "pictures"
+    shutil.copytree(
+        SAMPLE / "train", folder, ignore=lambda _, names: [n for n in names if not n.startswith("0")]
+    )
+    first = ["train", str(folder), "--trigger", "v4se", "--steps", "2", "--rank", "2", "--seed", "3"]
+    assert cli.main([*first, "--out", str(tmp_path / "one"), "--prior", str(folder)]) == 0
+    config = str(tmp_path / "one" / "settings.json")
+    assert cli.main(["train", "--config", config, "--out", str(tmp_path / "two")]) == 0
+    one, two = (load_file(Run.load(tmp_path / name).adapter) for name in ("one", "two"))
+    assert one.keys() == two.keys() and all((one[name] == two[name]).all() for name in one)
+
+
+def test_repeating_a_run_needs_a_place_for_the_new_one(capsys, tmp_path):
+    config = tmp_path / "settings.json"
+    config.write_text("{}")
+    assert cli.main(["train", "--config", str(config)]) == 1
+    assert "--out" in capsys.readouterr().err
+
+
+def test_damaged_settings_are_refused_by_name(tmp_path, capsys):
+    (tmp_path / "settings.json").write_text('{"base": "pocket"}')
+    words = ["train", "--config", str(tmp_path / "settings.json"), "--out", str(tmp_path / "run")]
+    assert cli.main(words) == 1
+    assert "settings.json is damaged" in capsys.readouterr().err
+
+
+def test_a_run_of_version_0_1_is_read_as_before():
+    run = Run.load(OLD_RUN)
+    assert (run.settings.trigger, run.settings.steps, run.outcome) == ("th0r cat", 6, Outcome.STOPPED)
+    assert len(run.log) == 3 and len(run.pictures) == 3 and run.resumed_from == 0
+
+
+def test_a_stopped_run_of_version_0_1_goes_on_to_the_adapter_it_would_have_had(tmp_path, monkeypatch):
+    """Its checkpoint has the earlier names; its fingerprint is that of the same pictures, captions and settings."""
+    if hashlib.sha256((POCKET / "SHA256SUMS").read_bytes()).hexdigest()[:12] != OLD_BASE:
+        pytest.skip("pocket's weights are not those that this run was made on")
+    shutil.copytree(OLD_RUN, tmp_path / "run")
+    monkeypatch.chdir(ROOT)
+    dataset = Dataset(pictures.load(list(Run.load(OLD_RUN).pictures), side=128))
+    run = train.train(dataset, OLD_SETTINGS, tmp_path / "run", resume=True)
+    whole, resumed = load_file(OLD_RUN / "whole.safetensors"), load_file(run.adapter)
+    assert run.resumed_from == 3
+    assert all((whole[name] == value).all() for name, value in resumed.items())
