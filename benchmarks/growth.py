@@ -148,12 +148,10 @@ def page(costs: dict[str, list[Cost]]) -> str:
         "# How the cost grows",
         "",
         f"Written by `python -m benchmarks.growth`; not edited by hand. {date.today().isoformat()}; "
-        f"{processor()}; "
-        f"Python {platform.python_version()}, torch {torch.__version__}.",
+        f"{processor()}; Python {platform.python_version()}, torch {torch.__version__}.",
         "",
-        f"One setting is changed at a time, the others stay at {usual}. *ms a step* is the median; "
-        f"the first {FIRST} steps are left out. Memory is the peak of the whole process, in which pictures "
-        "and "
+        f"One setting is changed at a time, the others stay at {usual}. *ms a step* is the median; the "
+        f"first {FIRST} steps are left out. Memory is the peak of the whole process, in which pictures and "
         "captions were encoded too.",
         "",
         "![time and memory against each setting](growth.jpg)",

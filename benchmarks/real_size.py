@@ -202,35 +202,21 @@ def page(record: dict[str, Any]) -> str:
             f"{recorded.source(record)}.",
             "",
             "**The weights are random**: architectures, sizes and code are the real ones, the pictures they "
-            "draw "
-            "are noise. "
-            "That tells what a step costs and nothing about what is learned.",
+            "draw are noise. That tells what a step costs and nothing about what is learned.",
             "",
             f"Rank 16, batch 1, bfloat16, {' or '.join(counts)} steps, of which the first {FIRST} are not "
-            "timed; "
-            "*s a step* "
-            f"is the median of the others. {', '.join(LARGE)}: with gradient checkpointing, in ours and in "
-            "the "
-            "script. "
-            "*Memory* is the most that the GPU had in use from loading to the last step, encoding of "
-            "captions "
-            "and pictures "
-            "included: what has to fit. diffusers' scripts for SD 1.5 and SDXL encode each picture anew at "
-            "every "
-            "step; the "
-            "others, and ours, encode once. *s a picture*: one, drawn with the base's own number of steps "
-            f"({inference_steps}). *Compiled*: with `compile=True`, whose first step takes longer. *Attention*: "
-            "which "
-            "kernels of "
-            "PyTorch's. cuDNN's ended the training of FLUX.1 with an illegal memory access, in ours and in "
-            "the "
-            "script, so "
-            "neither uses them any more.",
+            f"timed; *s a step* is the median of the others. {', '.join(LARGE)}: with gradient "
+            "checkpointing, in ours and in the script. *Memory* is the most that the GPU had in use from "
+            "loading to the last step, encoding of captions and pictures included: what has to fit. "
+            "diffusers' scripts for SD 1.5 and SDXL encode each picture anew at every step; the others, and "
+            "ours, encode once. *s a picture*: one, drawn with the base's own number of steps "
+            f"({inference_steps}). *Compiled*: with `compile=True`, whose first step takes longer. "
+            "*Attention*: which kernels of PyTorch's. cuDNN's ended the training of FLUX.1 with an illegal "
+            "memory access, in ours and in the script, so neither uses them any more.",
             *(("", record["result"]["note"]) if "note" in record["result"] else ()),
             "",
             "| base | billion parameters | px | program | s a step | beside ours | memory, GB | s a picture "
-            "| "
-            "attention |",
+            "| attention |",
             "|---|---|---|---|---|---|---|---|---|",
             *(cost_row(row, own_steps.get(row["base"])) for row in rows),
             "",

@@ -217,28 +217,22 @@ def page(traces: dict[str, Trace], losses: dict[str, float], least_time: float, 
             "# How fast the trainer is",
             "",
             f"Written by `python -m benchmarks.speed`; not edited by hand. {date.today().isoformat()}; "
-            f"{processor()}; "
-            f"{versions}.",
+            f"{processor()}; {versions}.",
             "",
             f"All train pocket on the same {BASE.side} px squares and captions: rank {BASE.rank}, batch "
-            f"{BASE.batch}, "
-            f"rate {BASE.learning_rate:g} falling as a cosine, {steps} steps, float32, the same layers. *ms "
-            "a step* is "
-            f"the median, the first {FIRST} left out. *Of the floor's rate* sets it beside "
-            f"{least_time * 1000:.0f} ms, "
-            f"the time of a step's matrix products alone ({operations / 1e9:.1f} billion operations), each "
-            "shape "
-            "measured in this run. *Memory* is the process's peak. *Fixed loss* is the adapter's at the same "
-            "noise for "
-            f"all, on the pictures it learned from; the base's is {losses['base']:.4f}.",
+            f"{BASE.batch}, rate {BASE.learning_rate:g} falling as a cosine, {steps} steps, float32, the "
+            f"same layers. *ms a step* is the median, the first {FIRST} left out. *Of the floor's rate* "
+            f"sets it beside {least_time * 1000:.0f} ms, the time of a step's matrix products alone "
+            f"({operations / 1e9:.1f} billion operations), each shape measured in this run. *Memory* is the "
+            "process's peak. *Fixed loss* is the adapter's at the same noise for all, on the pictures it "
+            f"learned from; the base's is {losses['base']:.4f}.",
             "",
             "| | ms a step | times ours | of the floor's rate | memory, GB | fixed loss | beside ours |",
             "|---|---|---|---|---|---|---|",
             *(trace_row(name, trace, ours, losses, least_time) for name, trace in traces.items()),
             "",
             "The mean loss of each quarter of the steps. Every program draws its own noise, so that curves "
-            "agree in the "
-            "mean and not step by step.",
+            "agree in the mean and not step by step.",
             "",
             f"| steps | {' | '.join(traces)} |",
             "|---" * (len(traces) + 1) + "|",

@@ -13,7 +13,7 @@ def merged(weight: torch.Tensor, down: torch.Tensor, up: torch.Tensor, alpha: fl
     return weight + up @ down * (alpha / len(down))
 
 
-# Exercise 3: how many sums of the first sizes are still below the share, and one more.
+# Exercise 3: the number of cumulative sums that are still below the share, plus one.
 def rank_needed(sizes: torch.Tensor, share: float) -> int:
     sums = sizes.square().cumsum(0)
     return int((sums < share * sums[-1]).sum()) + 1

@@ -6,19 +6,20 @@ from collections.abc import Callable
 from torch import Tensor
 
 
-# Exercise 1: mix, ask, and hold the answer beside noise less painting; the mean leaves one number an example.
+# Exercise 1: the prediction for the noisy latents against noise minus latents; one mean for each example.
 def flow_loss(
     model: Callable[[Tensor, Tensor], Tensor], latents: Tensor, noise: Tensor, sigma: Tensor
 ) -> Tensor:
-    spread = sigma.view(-1, 1, 1, 1)
-    answer = model((1 - spread) * latents + spread * noise, sigma)
-    return (answer - (noise - latents)).square().mean((1, 2, 3))
+    sigmas = sigma.view(-1, 1, 1, 1)
+    noisy_latents = (1 - sigmas) * latents + sigmas * noise
+    velocity = model(noisy_latents, sigma)
+    return (velocity - (noise - latents)).square().mean((1, 2, 3))
 
 
-# Exercise 2: a step shows batch x accumulation pictures; the last one may be only partly needed.
+# Exercise 2: a step uses batch x accumulation pictures; the last step may need only a part of them.
 def steps_needed(pictures: int, looks: int, batch: int, accumulation: int) -> int:
     return math.ceil(pictures * looks / (batch * accumulation))
 
 
-# Exercise 3: from 400 steps on the style gains nothing more, and from 800 on the prompt goes and copies come.
+# Exercise 3: after 400 steps the style gains nothing more; after 800 prompts are ignored and copies appear.
 my_stop = 400

@@ -1,16 +1,18 @@
-"""Lesson 06: what came out on the machine that made the lesson. Yours may differ a little."""
+"""Lesson 06: what came out on the machine that ran the lesson. Yours may differ a little."""
 
 from PIL import Image
 
 
-# Exercise 1: a fifth of a painting, laid over the drawing like a ghost, is worth more than all that was learned. So the
-# middles can be deceived as well. (Where nobody pastes and nobody blends, they still tell more than the whole.)
-def my_fraud(drawing, painting):
+# Exercise 1: a fifth of a painting, blended into the drawing, raises the measure more than all that was
+# learned. So the measure of the centres can be deceived as well. Where nothing is pasted or blended, it still
+# tells more than the whole.
+def my_fraud(drawing: Image.Image, painting: Image.Image) -> Image.Image:
     return Image.blend(drawing.convert("RGB"), painting.convert("RGB"), 0.2)
 
 
-# Exercise 2: with 9 of 12 a coin is as one-sided in 15 % of such tests, with 10 in 4 %.
+# Exercise 2: chance alone is as one-sided as 9 of 12 in 15 % of such tests, as 10 of 12 in 4 %.
 my_needed = 10
 
-# Exercise 3: b was chosen, c asks a loss what it cannot know, and of six answers five are a coin's doing in 22 % of such tests.
+# Exercise 3: b was picked by hand, c asks of a loss what it cannot say, and chance alone gives five of six in
+# 22 % of such tests.
 my_claims = "ad"
