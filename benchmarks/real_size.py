@@ -199,7 +199,7 @@ def page(record: dict[str, Any]) -> str:
             "# What a step costs at the real size",
             "",
             "Written by `python -m benchmarks.real_size` from notebooks/recorded/real_size.json: "
-            f"{recorded.source(record)}.",
+            f"{recorded.provenance(record)}.",
             "",
             "**The weights are random**: architectures, sizes and code are the real ones, the pictures they "
             "draw are noise. That tells what a step costs and nothing about what is learned.",
@@ -273,8 +273,8 @@ def main() -> None:
     for name in o.bases:
         for row in measure(name, o):
             rows.append(row)
-            recorded.keep("real_size", {"rows": rows}, o.recorded)
-    text = page(recorded.find("real_size", o.recorded))
+            recorded.save("real_size", {"rows": rows}, o.recorded)
+    text = page(recorded.load("real_size", o.recorded))
     (o.out / "REAL_SIZE.md").write_text(text, encoding="utf-8")
     print(text)
 

@@ -6,15 +6,18 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from course_fakes import FakeSampler, unit_rows, use_fake_features
 from drawings import discs, stripes
 from PIL import Image
 from safetensors.torch import save_file
 
 from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
+from lessons_lib.course import long_run, recorded, trials
 from lessons_lib.dataset import captions, pictures
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.dataset.pictures import Picture
@@ -76,3 +79,36 @@ def concepts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     forget()
     yield path
     forget()
+
+
+@pytest.fixture
+def quick_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put random features in place of the network's in the modules of the lessons."""
+    use_fake_features(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def held_out_features() -> torch.Tensor:
+    """Return features of six paintings that do not exist, (6, 1280)."""
+    return unit_rows(torch.randn(6, 1280, generator=torch.Generator().manual_seed(0)))
+
+
+@pytest.fixture
+def small_long_run(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    paintings: list[Picture],
+    held_out_features: torch.Tensor,
+    quick_features: None,
+) -> dict[str, Any]:
+    """Put a fake sampler, four paintings and one subject in place of a long run's own; return what it records by name."""
+    run = long_run.LongRun(
+        FakeSampler(), Dataset(paintings, paintings[:2]), held_out_features, held_out_features
+    )
+    results: dict[str, Any] = {}
+    monkeypatch.setattr(long_run, "prepare", lambda: run)
+    monkeypatch.setattr(long_run, "WORK_DIR", tmp_path)
+    monkeypatch.setattr(recorded, "save", lambda name, result: results.update({name: result}))
+    monkeypatch.setattr(trials, "SUBJECTS", ("a horse",))
+    monkeypatch.setattr(trials, "SEEDS", (1,))
+    return results

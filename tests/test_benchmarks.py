@@ -80,7 +80,7 @@ def test_a_blank_denoiser_has_as_many_parameters_as_its_maker_says(name):
 
 
 def test_the_table_of_real_sizes_is_what_was_recorded():
-    record = recorded.find("real_size")
+    record = recorded.load("real_size")
     assert (real_size.HERE / "REAL_SIZE.md").read_text() == real_size.page(record)
     assert {row["base"] for row in record["result"]["rows"]} == set(real_size.SCRIPTS) == set(blank.NAMES)
 

@@ -208,7 +208,7 @@ def test_the_answer_to_lesson_01_is_accepted_by_its_own_cell(monkeypatch, capsys
     """Run the cells that the exercise needs, with the answer in the place of None."""
     monkeypatch.chdir(FOLDER)
     code = [cell.source for cell in cells(LESSONS[1], "code")]
-    needed = [next(c for c in code if start in c) for start in ("BASE = ", "PROMPT = ", "def mixed")]
+    needed = [next(c for c in code if start in c) for start in ("BASE = ", "PROMPT = ", "def add_noise")]
     other = next(line for c in code for line in c.splitlines() if line.startswith("OTHER = "))
     answer = re.search(r"^my_sigma = .*", (FOLDER / "solutions" / f"{LESSONS[1].stem}.py").read_text(), re.M)
     exercise = next(c for c in code if "my_sigma: float" in c)

@@ -1,1 +1,19 @@
-"""Questions that a lesson asks in short and a long run answers: one module each, used by both."""
+"""What the lessons bring along: their experiments, charts and exercise checkers. A module's name says which lesson it is for.
+
+checks               what the exercise checkers of all lessons share
+trials               samples with and without the trigger, scored one number a picture; a sentence that compares two sets
+charts               scores of several groups between a floor and a ceiling, as a picture
+recorded             results of long runs: saved with date, device and versions, and loaded again
+long_run             what runs for minutes: a table of trials that resumes, and the command line of the modules below
+lesson_02            how many pictures are enough; a folder of bad pictures
+lesson_02_exercises  a box for a crop, eight pictures that differ, licences
+lesson_03_captions   what a caption should say
+lesson_03_trigger    whether a real word makes a good trigger
+lesson_04            a painting as a matrix of low rank; the checkers of its exercises
+lesson_05            how many steps are enough
+lesson_05_figures    charts of a sweep and of a loss, and the drawing of a training step
+lesson_05_memory     what a training holds in memory, part by part
+lesson_05_exercises  the loss, the steps of an epoch, where to stop
+lesson_06            selected samples, frauds, strengths, copies: how far a before and after can be trusted
+lesson_06_exercises  a fraud, a coin, claims
+"""

@@ -1,8 +1,9 @@
-"""A picture of measured groups: every value a dot, their mean with its interval, between a floor and a ceiling."""
+"""Charts of the lessons: the empty chart that all of them start from, and groups of scores between a floor and a ceiling."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from IPython.display import Image as Shown
@@ -15,35 +16,50 @@ from lessons_lib.evaluation import metrics
 COLOURS = (ACCENT, INK, MUTED)
 
 
-def levels(
-    groups: Mapping[str, Mapping[str, Sequence[float]]], floor: float, ceiling: float, measured: str
+def new_chart(width: float, height: float, dpi: int) -> tuple[Figure, Any]:
+    """Return an empty figure of so many inches in the course's colours, and its axes without the upper and right line."""
+    figure = Figure(figsize=(width, height), dpi=dpi, facecolor=PAPER, layout="constrained")
+    axes = figure.add_subplot(facecolor=PAPER)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def mark_level(axes: Any, name: str, value: float, size: float = 9, place: float = 0.995) -> None:
+    """Draw a dashed line at a value with its name above the right end."""
+    axes.axhline(value, color=MUTED, linewidth=1, linestyle="--")
+    axes.annotate(name, (place, value), xycoords=("axes fraction", "data"), ha="right", va="bottom", color=MUTED,
+                  fontsize=size)  # fmt: skip
+
+
+def interval_chart(
+    groups: Mapping[str, Mapping[str, Sequence[float]]], floor: float, ceiling: float, measure: str
 ) -> Shown:
     """Return a JPEG: a place on the x axis for each group, in it a colour for each series, the same in all groups.
 
-    Bars are 95 % intervals of the mean (`metrics.bootstrap_interval`). Raises ValueError unless all groups have the same series.
+    A small dot is a value, a large one the mean, a bar the 95 % interval of the mean (`metrics.bootstrap_interval`).
+    Raises ValueError unless all groups have the same series.
     """
     names = [tuple(series) for series in groups.values()]
     if not names or set(names) != {names[0]} or len(names[0]) > len(COLOURS):
         raise ValueError(
             f"series are {names}; expected the same ones, at most {len(COLOURS)}, in every group"
         )
-    figure = Figure(figsize=(7.2, 3.4), dpi=92, facecolor=PAPER, layout="constrained")
-    axes = figure.add_subplot(facecolor=PAPER)
-    for value, name in ((floor, "the base"), (ceiling, "training paintings")):
-        axes.axhline(value, color=MUTED, linewidth=1, linestyle="--")
-        axes.annotate(name, (0.995, value), xycoords=("axes fraction", "data"), ha="right", va="bottom",
-                      color=MUTED, fontsize=9)  # fmt: skip
+    figure, axes = new_chart(7.2, 3.4, 92)
+    mark_level(axes, "the base", floor)
+    mark_level(axes, "training paintings", ceiling)
     for place, series in enumerate(groups.values()):
         for index, (name, values) in enumerate(series.items()):
             x = place + 0.3 * (index - (len(series) - 1) / 2)
-            low, high = metrics.bootstrap_interval(values)
-            spread = x + np.linspace(-0.05, 0.05, len(values))
-            axes.plot(spread, values, ".", color=LINE, markersize=4, zorder=1)
-            axes.plot([x, x], [low, high], color=COLOURS[index], linewidth=3, zorder=2)
-            axes.plot(x, np.mean(values), "o", color=COLOURS[index], markersize=8, zorder=3,
-                      label="" if place else name)  # fmt: skip
+            _plot_interval(axes, x, values, COLOURS[index], label="" if place else name)
     axes.set_xticks(range(len(groups)), list(groups))
-    axes.set(ylabel=measured, xlim=(-0.5, len(groups) - 0.1))  # room for the names of the lines
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.set(ylabel=measure, xlim=(-0.5, len(groups) - 0.1))  # room for the names of the lines
     figure.legend(frameon=False, ncols=len(names[0]), loc="outside upper left", fontsize=9)
     return figure_image(figure)
+
+
+def _plot_interval(axes: Any, x: float, values: Sequence[float], colour: str, label: str) -> None:
+    """Plot values as dots around x, the interval of their mean as a bar and the mean as a large dot."""
+    spread = x + np.linspace(-0.05, 0.05, len(values))
+    axes.plot(spread, values, ".", color=LINE, markersize=4, zorder=1)
+    axes.plot([x, x], metrics.bootstrap_interval(values), color=colour, linewidth=3, zorder=2)
+    axes.plot(x, np.mean(values), "o", color=colour, markersize=8, zorder=3, label=label)

@@ -1,10 +1,14 @@
-"""A long run: the base, the practice paintings and a table of trials that goes on where it was stopped."""
+"""A long run: the pocket base, the practice paintings, a table of trials that resumes, and the command line that starts it.
+
+The modules of the lessons are run as `python -m lessons_lib.course.lesson_02 record` (or `picture`).
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -13,80 +17,96 @@ from typing import Any
 from torch import Tensor
 
 from lessons_lib.course import recorded
-from lessons_lib.course.trials import SUBJECTS, Answers
-from lessons_lib.dataset import pictures
-from lessons_lib.dataset.pictures import Picture
+from lessons_lib.course.trials import SUBJECTS, TriggerSamples
+from lessons_lib.dataset import dataset
+from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.evaluation import metrics
 from lessons_lib.evaluation.sampler import Sampler
-from lessons_lib.models import bases, features
+from lessons_lib.models.features import image_features
 from lessons_lib.paths import EXPERIMENTS, SAMPLE, in_course
 from lessons_lib.training import latent_cache
 
-WORK = EXPERIMENTS
+WORK_DIR = EXPERIMENTS
 STEPS, TRAINING_SEEDS = 150, (0, 1)
 Row = dict[str, Any]
+Trial = Callable[[str, int], Row]  # from a variant's name and a training seed to a row of scores
 
 
 @dataclass(frozen=True)
-class Bench:
-    """What every trial of a long run shares. `taught` and `held_out` are features of paintings, (n, 1280)."""
+class LongRun:
+    """What all trials of a long run share. The features are those of the dataset's paintings, (n, 1280)."""
 
     sampler: Sampler
-    learn: list[Picture]
-    taught: Tensor
-    held_out: Tensor
+    dataset: Dataset
+    train_features: Tensor
+    held_out_features: Tensor
 
-    def table(self, question: str, names: Sequence[str], trial: Callable[[str, int], Row]) -> list[Row]:
-        """Return trial(name, seed) for every name and training seed. Rows of another base, its settings too, are made again."""
-        base, family = self.sampler.base, self.sampler.family
-        told = f"{latent_cache.fingerprint(self.sampler.pipe.transformer)} {base} {family.TARGET_MODULES}"
-        same = sha256(told.encode()).hexdigest()[:12]
+    def run_trials(self, question: str, variants: Sequence[str], trial: Trial) -> list[Row]:
+        """Return trial(variant, seed) for every variant and training seed; a run that was stopped resumes.
+
+        Rows of another base, or of the same base with other settings, are not used again.
+        """
+        weights = latent_cache.fingerprint(self.sampler.pipe.transformer)
+        identity = f"{weights} {self.sampler.base} {self.sampler.family.TARGET_MODULES}"
+        key = f"{STEPS} steps, {sha256(identity.encode()).hexdigest()[:12]}"
         trials = [
-            (f"{name}, seed {seed}, {STEPS} steps, {same}", (name, seed))
+            (f"{variant}, training seed {seed}, {key}", (variant, seed))
             for seed in TRAINING_SEEDS
-            for name in names
+            for variant in variants
         ]
-        return rows(WORK / f"{question}.json", trials, trial)
+        return resume_trials(WORK_DIR / f"{question}.json", trials, trial)
 
-    def record(self, question: str, table: list[Row], plain: Answers, **more: Any) -> Path:
-        """Keep a table with its floor, the base without a trigger, and its ceiling, the training paintings."""
-        floor = metrics.style_match(plain.unsaid_features, self.held_out)
-        ceiling = metrics.style_match(self.taught, self.held_out)
-        told = {"steps": STEPS, "subjects": list(SUBJECTS), "floor": round(floor, 4)}
-        return recorded.keep(question, told | more | {"ceiling": round(ceiling, 4), "rows": table})
-
-
-def bench() -> Bench:
-    """Return the pocket base and the practice paintings, ready."""
-    base = bases.find("pocket")
-    found = pictures.load(in_course(SAMPLE), side=base.side)
-    learn = pictures.for_training(found)
-    taught, held_out = (
-        features.image_features([p.image for p in part]) for part in (learn, pictures.held_out(found))
-    )
-    return Bench(Sampler(base), learn, taught, held_out)
+    def record(self, question: str, rows: list[Row], base_samples: TriggerSamples, **more: Any) -> Path:
+        """Save rows with their floor, the base's samples without a trigger, and their ceiling, the training paintings."""
+        floor = metrics.style_match(base_samples.features_without, self.held_out_features)
+        ceiling = metrics.style_match(self.train_features, self.held_out_features)
+        result = {"steps": STEPS, "subjects": list(SUBJECTS), "floor": round(floor, 4)}
+        return recorded.save(question, result | more | {"ceiling": round(ceiling, 4), "rows": rows})
 
 
-def rows(
-    path: Path, trials: Iterable[tuple[str, tuple[str, int]]], trial: Callable[[str, int], Row]
-) -> list[Row]:
-    """Return trial(*given) for each (name, given), in order; those whose name `path` holds already are not run again.
+def prepare() -> LongRun:
+    """Return the pocket base and the practice paintings, ready for trials."""
+    sampler = Sampler("pocket")
+    paintings = dataset.read(in_course(SAMPLE), side=sampler.base.side)
+    features = [image_features([p.image for p in split]) for split in (paintings.train, paintings.held_out)]
+    return LongRun(sampler, paintings, *features)
 
-    The file is written after each trial, so that a run that was stopped goes on where it was. Progress goes to stderr.
+
+def resume_trials(path: Path, trials: Iterable[tuple[str, tuple[str, int]]], trial: Trial) -> list[Row]:
+    """Return trial(*arguments) for each (name, arguments), in order; names that `path` holds already are not run again.
+
+    The file is written after each trial, so that a run that was stopped resumes. Progress goes to stderr.
     Raises ValueError when the file is damaged.
     """
     try:
-        done: dict[str, Row] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        rows: dict[str, Row] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     except ValueError as problem:
         raise ValueError(f"{path} is damaged ({problem}); remove it, and the trials run again") from problem
-    found = []
-    for name, given in trials:
-        print(f"{name}: {'done before' if name in done else 'running'}", file=sys.stderr, flush=True)
-        if name not in done:
-            done[name] = trial(*given)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(".part")
-            part.write_text(json.dumps(done), encoding="utf-8")
-            part.replace(path)
-        found.append(done[name])
-    return found
+    names = []
+    for name, arguments in trials:
+        print(f"{name}: {'done before' if name in rows else 'running'}", file=sys.stderr, flush=True)
+        if name not in rows:
+            rows[name] = trial(*arguments)
+            _write(path, rows)
+        names.append(name)
+    return [rows[name] for name in names]
+
+
+def _write(path: Path, rows: dict[str, Row]) -> None:
+    """Write the rows as JSON so that a program that is killed leaves the old file or the new one, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(rows), encoding="utf-8")
+    part.replace(path)
+
+
+def command_line(
+    lesson: str, makers: Mapping[str, Callable[[], None]], arguments: Sequence[str] | None = None
+) -> None:
+    """Make what the command line names: "record", a long run for the lesson, or "picture", its opening picture."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m lessons_lib.course.{lesson}", formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.epilog = "\n".join(f"{name}: {maker.__doc__}" for name, maker in makers.items())
+    parser.add_argument("what", choices=makers)
+    makers[parser.parse_args(arguments).what]()

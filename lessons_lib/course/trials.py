@@ -1,9 +1,9 @@
-"""One trial: what a set of captions taught, seen with the trigger word and without it, in one number a picture."""
+"""One trial: samples with and without the trigger word, scored one number a picture. Shared by lessons 02 to 06."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,143 +13,182 @@ from torch import Tensor
 from lessons_lib.dataset.captions import with_trigger
 from lessons_lib.evaluation import metrics
 from lessons_lib.evaluation.sampler import Sampler
-from lessons_lib.models import features as features_
+from lessons_lib.models.features import concept_in, concepts, image_features
 
+TRIGGER = "thgh96"  # a word that means nothing to the base
 SUBJECTS = ("an elephant", "a horse", "a castle", "a house", "a boat")
 SEEDS = (1, 2)
-Values = list[float]
+Scores = list[float]
 
 
 @dataclass(frozen=True)
-class Answers:
-    """Pictures of the same prompts and seeds, flat, prompt by prompt: with the trigger word said and unsaid."""
+class TriggerSamples:
+    """Samples of the same subjects and seeds with the trigger in the prompt and without it, in one list, prompt by prompt.
 
-    said: list[Image.Image]
-    unsaid: list[Image.Image]
-    said_features: Tensor
-    unsaid_features: Tensor
+    The features are those of the samples, (n, 1280).
+    """
+
+    with_trigger: list[Image.Image]
+    without_trigger: list[Image.Image]
+    features_with: Tensor
+    features_without: Tensor
 
 
 @dataclass(frozen=True)
-class Numbers:
-    """One value a picture, in the order of `Answers`.
+class TriggerScores:
+    """One value a sample, in the order of `TriggerSamples`.
 
-    `style_with`, `style_without`: likeness to the held-out paintings with the trigger said and unsaid. `moved_with`,
-    `moved_without`: 1 - cosine to the base's picture of the same words and seed, 0 = not moved. `prompt`: how far up
-    the list the asked thing stands with the trigger said, 1 = first, -1 = last.
+    `style_*`: mean likeness to the held-out paintings. `distance_*`: 1 - cosine to the base's sample of the same prompt
+    and seed, 0 = the same. `prompt_rank`: how far up the list of concepts the subject stands when the trigger is in the
+    prompt, 1 = first, -1 = last.
     """
 
-    style_with: Values
-    style_without: Values
-    moved_with: Values
-    moved_without: Values
-    prompt: Values
+    style_with: Scores
+    style_without: Scores
+    distance_with: Scores
+    distance_without: Scores
+    prompt_rank: Scores
 
 
-def answers(
-    sampler: Sampler, subjects: Sequence[str], trigger: str, seeds: Sequence[int], like: Answers | None = None
-) -> Answers:
-    """Return what the sampler makes of each subject with the trigger and without it, with whatever adapter it has on.
+@dataclass(frozen=True)
+class SampleScores:
+    """One value a sample: likeness to the held-out paintings, rank of the subject among all concepts (1 = first, -1 = last),
+    and likeness to the nearest training painting (1 = a copy)."""
 
-    `like`: answers of the same sampler to another trigger, whose pictures without one need not be drawn again.
+    style: Scores
+    prompt_rank: Scores
+    nearest: Scores
+
+
+def trigger_prompts(subjects: Sequence[str]) -> list[str]:
+    """Return one prompt a subject, the course's trigger behind it."""
+    return [with_trigger(subject, TRIGGER) for subject in subjects]
+
+
+def quick_samples(sampler: Sampler, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image]:
+    """Return samples in one list, prompt by prompt, drawn in half of the base's usual steps, which halves the time."""
+    return flatten(sampler.sample(prompts, seeds, steps=max(1, sampler.base.num_inference_steps // 2)))
+
+
+def trigger_samples(
+    sampler: Sampler,
+    subjects: Sequence[str],
+    trigger: str,
+    seeds: Sequence[int],
+    shared: TriggerSamples | None = None,
+) -> TriggerSamples:
+    """Return samples of each subject with the trigger and without it, with whatever adapter the sampler has loaded.
+
+    `shared`: samples of the same sampler with another trigger; those without a trigger are taken over, not drawn again.
     """
-    said = drawn(sampler, [with_trigger(subject, trigger) for subject in subjects], seeds)
-    unsaid = like.unsaid if like else drawn(sampler, subjects, seeds)
-    return Answers(
-        said,
-        unsaid,
-        features_.image_features(said),
-        like.unsaid_features if like else features_.image_features(unsaid),
+    images = quick_samples(sampler, [with_trigger(subject, trigger) for subject in subjects], seeds)
+    features = image_features(images)
+    if shared:
+        return TriggerSamples(images, shared.without_trigger, features, shared.features_without)
+    plain = quick_samples(sampler, subjects, seeds)
+    return TriggerSamples(images, plain, features, image_features(plain))
+
+
+def trigger_scores(
+    base: TriggerSamples, tuned: TriggerSamples, subjects: Sequence[str], held_out_features: Tensor
+) -> TriggerScores:
+    """Return the scores of a tuned model's samples beside the base's; held_out_features: (n, 1280).
+
+    Raises ValueError for a subject that pocket-flux has no concept for.
+    """
+    return TriggerScores(
+        style_scores(tuned.features_with, held_out_features),
+        style_scores(tuned.features_without, held_out_features),
+        distances(base.features_with, tuned.features_with),
+        distances(base.features_without, tuned.features_without),
+        metrics.prompt_ranks(tuned.features_with, _concept_of_each(subjects, len(tuned.with_trigger))),
     )
 
 
-def drawn(sampler: Sampler, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image]:
-    """Return pictures in one list, prompt by prompt, drawn in half the base's usual steps: half the time, for all alike."""
-    return flat(sampler.sample(prompts, seeds, steps=max(1, sampler.base.num_inference_steps // 2)))
-
-
-def numbers(base: Answers, tuned: Answers, subjects: Sequence[str], held_out: Tensor) -> Numbers:
-    """Return what changed from the base's answers to the tuned model's; `held_out` are features of paintings.
-
-    Raises ValueError for a subject that pocket-flux has no name for.
-    """
-    each = len(tuned.said) // len(subjects)
-    wanted = [known(subject) for subject in subjects for _ in range(each)]
-    return Numbers(
-        style(tuned.said_features, held_out),
-        style(tuned.unsaid_features, held_out),
-        moved(base.said_features, tuned.said_features),
-        moved(base.unsaid_features, tuned.unsaid_features),
-        metrics.prompt_ranks(tuned.said_features, wanted),
+def sample_scores(
+    images: Sequence[Image.Image], subjects: Sequence[str], train_features: Tensor, held_out_features: Tensor
+) -> SampleScores:
+    """Return the scores of samples that follow one another subject by subject; features of paintings are (n, 1280)."""
+    features = image_features(list(images))
+    return SampleScores(
+        style_scores(features, held_out_features),
+        metrics.prompt_ranks(features, _concept_of_each(subjects, len(images))),
+        nearest_scores(features, train_features),
     )
 
 
-def known(subject: str) -> str:
-    """Return the concept a subject names. Raises ValueError when it names none that can be recognised."""
-    name = features_.concept_in(subject, features_.concepts()[0])
-    if name is None:
+def _concept_of_each(subjects: Sequence[str], count: int) -> list[str]:
+    """Return the concept of each of `count` samples, which follow one another subject by subject."""
+    return [concept_of(subject) for subject in subjects for _ in range(count // len(subjects))]
+
+
+def concept_of(subject: str) -> str:
+    """Return the concept that a subject names. Raises ValueError when it names none of those pocket-flux was trained on."""
+    concept = concept_in(subject, concepts()[0])
+    if concept is None:
         raise ValueError(
-            f"{subject!r} names nothing that pocket was taught; see pocket/concepts.txt for what was"
+            f"{subject!r} names no concept that pocket was trained on; see pocket/concepts.txt for the list"
         )
-    return name
+    return concept
 
 
-def style(features: Tensor, held_out: Tensor) -> Values:
-    """Return each picture's mean likeness to the held-out paintings."""
-    return rounded((features @ held_out.T).mean(1))
+def style_scores(features: Tensor, held_out_features: Tensor) -> Scores:
+    """Return each sample's mean likeness (cosine) to the held-out paintings."""
+    return _rounded((features @ held_out_features.T).mean(1))
 
 
-def moved(before: Tensor, after: Tensor) -> Values:
-    """Return how far each picture lies from the one before it, 1 - cosine."""
-    return rounded(1 - (before * after).sum(1))
+def nearest_scores(features: Tensor, train_features: Tensor) -> Scores:
+    """Return each picture's likeness (cosine) to the training painting that is nearest to it."""
+    return _rounded((features @ train_features.T).amax(1))
 
 
-def rounded(values: Tensor) -> Values:
-    """Return numbers that are the same whenever they are written down and read again."""
+def distances(before: Tensor, after: Tensor) -> Scores:
+    """Return 1 - cosine between the features of each picture before and after, (n, 1280) both."""
+    return _rounded(1 - (before * after).sum(1))
+
+
+def _rounded(values: Tensor) -> Scores:
+    """Return values to four decimals, so that they are the same after they were written to JSON and read again."""
     return [round(value, 4) for value in values.tolist()]
 
 
-def flat(rows: Sequence[Sequence[Image.Image]]) -> list[Image.Image]:
+def flatten(rows: Sequence[Sequence[Image.Image]]) -> list[Image.Image]:
+    """Return the pictures of all rows in one list, row by row."""
     return [image for row in rows for image in row]
 
 
 def verdict(
-    what: str, first: str, second: str, a: Sequence[Values], b: Sequence[Values], figures: bool = True
+    measure: str, first: str, second: str, a: Sequence[Scores], b: Sequence[Scores], *, figures: bool = True
 ) -> str:
-    """Return a sentence that says whether `first` is higher than `second`, or that the pictures cannot tell.
+    """Return a sentence that says whether `first` is higher than `second`, or that the samples show no difference.
 
-    `a` and `b` hold one list a training run, one value a drawing, in the same order. Higher or lower is said only when
-    the 95 % interval of the paired differences leaves zero out, also as printed, and every run agrees on the side.
+    `a` and `b` hold one list a training run, one value a sample, in the same order. Higher or lower is said only when
+    the 95 % interval of the paired differences leaves zero out, also as printed, and every run agrees on the sign.
     `figures=False` leaves the numbers out, for results that differ in the last digit between machines.
     """
-    gaps = [np.subtract(x, y) for x, y in zip(a, b, strict=True)]
-    every = np.concatenate(gaps)
+    differences = [np.subtract(x, y) for x, y in zip(a, b, strict=True)]
+    every = np.concatenate(differences)
     low, high = (round(end, 3) for end in metrics.bootstrap_interval(every.tolist()))
-    sides = {bool(gap.mean() > 0) for gap in gaps}
-    if (low > 0 or high < 0) and len(sides) == 1:
+    signs = {bool(run.mean() > 0) for run in differences}
+    if (low > 0 or high < 0) and len(signs) == 1:
         near, far = sorted((abs(low), abs(high)))
         by = f" by {abs(every.mean()):.3f} ({near:.3f} to {far:.3f})" if figures else ""
-        return f"{what}: {first} is {'higher' if low > 0 else 'lower'} than {second}{by}"
+        return f"{measure}: {first} is {'higher' if low > 0 else 'lower'} than {second}{by}"
     span = f" ({low:+.3f} to {high:+.3f})" if figures else ""
-    return f"{what}: {len(every)} drawings show no difference between {first} and {second}{span}"
+    return f"{measure}: {len(every)} drawings show no difference between {first} and {second}{span}"
 
 
-def row(named: dict[str, Any], found: Numbers, **more: Any) -> dict[str, Any]:
-    """Return a trial's row: what it is called by, its numbers, and what else was measured."""
-    return named | asdict(found) | more
+def column(rows: Sequence[Mapping[str, Any]], key: str, **where: Any) -> list[Scores]:
+    """Return one list of values a training run, from the rows that match, as in ``column(rows, "style", count=4)``.
 
-
-def column(table: Sequence[dict[str, Any]], key: str, **where: Any) -> list[Values]:
-    """Return one list of values a training run, from the rows that have these names, as in ``word="tom"``.
-
-    Raises ValueError when no row has them.
+    Raises ValueError when no row matches.
     """
-    found = [line[key] for line in table if all(line[k] == v for k, v in where.items())]
-    if not found:
+    matches = [row[key] for row in rows if all(row[name] == value for name, value in where.items())]
+    if not matches:
         raise ValueError(f"no row with {where}; expected one a training run. Record the long run again")
-    return found
+    return matches
 
 
-def mean(values: Sequence[Values]) -> float:
-    """Return the mean over all pictures of all training runs."""
-    return float(np.mean(values))
+def mean_score(runs: Sequence[Scores]) -> float:
+    """Return the mean over all samples of all training runs."""
+    return float(np.mean(runs))

@@ -3,13 +3,13 @@
 import torch
 
 
-# Exercise 1: down is rank x inside, up is outside x rank.
-def numbers(inside: int, outside: int, rank: int) -> int:
-    return rank * (inside + outside)
+# Exercise 1: down is rank x in, up is out x rank.
+def lora_parameters(in_features: int, out_features: int, rank: int) -> int:
+    return rank * (in_features + out_features)
 
 
 # Exercise 2: the change is up @ down, scaled by alpha / rank; the rank is the number of rows of down.
-def merged(weight: torch.Tensor, down: torch.Tensor, up: torch.Tensor, alpha: float) -> torch.Tensor:
+def merge(weight: torch.Tensor, down: torch.Tensor, up: torch.Tensor, alpha: float) -> torch.Tensor:
     return weight + up @ down * (alpha / len(down))
 
 

@@ -17,8 +17,8 @@ def flow_loss(
 
 
 # Exercise 2: a step uses batch x accumulation pictures; the last step may need only a part of them.
-def steps_needed(pictures: int, looks: int, batch: int, accumulation: int) -> int:
-    return math.ceil(pictures * looks / (batch * accumulation))
+def steps_needed(pictures: int, epochs: int, batch: int, accumulation: int) -> int:
+    return math.ceil(pictures * epochs / (batch * accumulation))
 
 
 # Exercise 3: after 400 steps the style gains nothing more; after 800 prompts are ignored and copies appear.

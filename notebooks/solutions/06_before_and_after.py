@@ -3,11 +3,11 @@
 from PIL import Image
 
 
-# Exercise 1: a fifth of a painting, blended into the drawing, raises the measure more than all that was
+# Exercise 1: a fifth of a painting, blended into the sample, raises the measure more than all that was
 # learned. So the measure of the centres can be deceived as well. Where nothing is pasted or blended, it still
 # tells more than the whole.
-def my_fraud(drawing: Image.Image, painting: Image.Image) -> Image.Image:
-    return Image.blend(drawing.convert("RGB"), painting.convert("RGB"), 0.2)
+def my_fraud(sample: Image.Image, painting: Image.Image) -> Image.Image:
+    return Image.blend(sample.convert("RGB"), painting.convert("RGB"), 0.2)
 
 
 # Exercise 2: chance alone is as one-sided as 9 of 12 in 15 % of such tests, as 10 of 12 in 4 %.

@@ -1,0 +1,144 @@
+"""Lesson 02's exercises: a box for a crop, eight pictures that differ, licences; and a painting with a ruler to read off."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import numpy as np
+from IPython.display import Image as Shown
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_hint, not_yet
+from lessons_lib.dataset import crops
+from lessons_lib.dataset.crops import Box
+from lessons_lib.dataset.pictures import Picture
+from lessons_lib.display import notebook
+from lessons_lib.display.theme import INK, font
+from lessons_lib.evaluation import metrics
+
+# Exercise 1: the king at his window with all his men, who fill SUBJECT_BOX to within TOLERANCE px.
+WINDOW = "09_king_at_window.jpg"
+SUBJECT_BOX: Box = (68, 280, 527, 750)
+TOLERANCE, LONGEST_SIDE = 6, 550
+
+
+def with_ruler(picture: Picture, step: int = 100) -> Image.Image:
+    """Return a picture with a numbered line every `step` px of its file, and its centre square in yellow."""
+    page = picture.image.convert("RGB").resize(picture.size)
+    pen, (width, height) = ImageDraw.Draw(page), page.size
+    for x in range(step, width, step):
+        _ruler_line(pen, (x, 0, x, height), (x, 6), str(x), "ma")
+    for y in range(step, height, step):
+        _ruler_line(pen, (0, y, width, y), (6, y), str(y), "lm")
+    side = min(width, height)
+    x, y = (width - side) // 2, (height - side) // 2
+    pen.rectangle((x, y, x + side - 1, y + side - 1), outline="yellow", width=8)
+    return page
+
+
+def _ruler_line(pen: ImageDraw.ImageDraw, line: Box, place: tuple[int, int], text: str, anchor: str) -> None:
+    pen.line(line, fill="white")
+    pen.text(place, text, fill=INK, font=font(26), anchor=anchor, stroke_width=2, stroke_fill="white")
+
+
+def check_box(box: Box | None, picture: Picture) -> str:
+    """Return what to say of a learner's box, in px of the file, round the king and his men."""
+    if box is None:
+        return NOT_ATTEMPTED
+    try:
+        crops.by_hand(picture, box, 64)
+    except (ValueError, TypeError):
+        width, height = picture.size
+        return not_yet(f"four numbers, left < right up to {width}, top < bottom up to {height}")
+    left, top, right, bottom = box
+    is_cut = {
+        "the plume on the king's turban": top > SUBJECT_BOX[1] + TOLERANCE,
+        "the feet in the front row": bottom < SUBJECT_BOX[3] - TOLERANCE,
+        "the man on the left": left > SUBJECT_BOX[0] + TOLERANCE,
+        "the man on the right": right < SUBJECT_BOX[2] - TOLERANCE,
+    }
+    parts = ", ".join(part for part, cut in is_cut.items() if cut)
+    side = max(right - left, bottom - top)
+    mistakes = [
+        (bool(parts), f"the box cuts {parts}"),
+        (side > LONGEST_SIDE,
+         f"all are in it, but its longer side is {side} px; below {LONGEST_SIDE} px they come out larger"),
+    ]  # fmt: skip
+    return first_hint(mistakes) or (
+        f'{RIGHT}; in the column crop of metadata.csv: "{left} {top} {right} {bottom}"'
+    )
+
+
+def box_preview(box: Box | None, picture: Picture, side: int = 192) -> Shown | None:
+    """Return the centre square beside the square round the box, or None where there is no box that fits."""
+    try:
+        crop = crops.by_hand(picture, box, side) if box else None
+    except (ValueError, TypeError):
+        return None
+    if crop is None:
+        return None
+    return notebook.image_grid([crops.cut(picture, side), crop], ["centre", "by hand"], side=side)
+
+
+# Exercise 2: eight pictures that differ.
+EIGHT, DRAWS = 8, 200
+
+
+def random_diversities(features: Tensor) -> list[float]:
+    """Return the diversity of random choices of eight pictures; features: those of all pictures, (n, 1280)."""
+    rng = random.Random(0)
+    return [metrics.diversity(features[rng.sample(range(len(features)), EIGHT)]) for _ in range(DRAWS)]
+
+
+def check_eight(numbers: Sequence[int] | None, features: Tensor) -> str:
+    """Return what to say of the numbers of eight pictures; features: those of all pictures, (n, 1280)."""
+    if numbers is None:
+        return NOT_ATTEMPTED
+    repeated = sorted({number for number in numbers if list(numbers).count(number) > 1})
+    last = len(features) - 1
+    mistakes = [
+        (bool(repeated), f"{', '.join(map(str, repeated))} stands there more than once"),
+        (len(numbers) != EIGHT, f"{len(numbers)} numbers; choose eight"),
+        (not all(0 <= number <= last for number in numbers), f"the numbers go from 0 to {last}"),
+    ]
+    return first_hint(mistakes) or _judge_diversity(numbers, features)
+
+
+def _judge_diversity(numbers: Sequence[int], features: Tensor) -> str:
+    """Return whether eight different pictures differ more than half of all random choices do."""
+    rows = features[list(numbers)]
+    diversity, others = metrics.diversity(rows), random_diversities(features)
+    if diversity <= np.median(others):
+        place = int(metrics.pairwise_similarity(rows).nan_to_num(-1).argmax())
+        first, second = sorted((numbers[place // EIGHT], numbers[place % EIGHT]))
+        return not_yet(f"half of all random eights differ more; {first} and {second} are your most alike two")
+    share = np.mean(np.array(others, np.float32) < diversity)
+    return f"{RIGHT}: they differ more than {share:.0%} of {DRAWS} random eights"
+
+
+# Exercise 3: which pictures to leave out of a set whose adapter anybody may use for anything.
+RECORDS = {
+    "A": 'licence "CC0-1.0 (live record: isPublicDomain true)", source: a museum',
+    "B": 'licence "CC BY-NC 4.0", source: a photographer\'s page',
+    "C": "no licence, source: found by an image search",
+    "D": 'licence "mine", source: drawn by yourself',
+    "E": 'licence "CC BY 4.0", source: a painter, who is named',
+}
+
+
+def check_left_out(letters: str | None) -> str:
+    """Return what to say of the letters of the records to leave out, such as "AB"."""
+    if letters is None:
+        return NOT_ATTEMPTED
+    left_out = {letter for letter in letters.upper() if letter.isalpha()}
+    mistakes = [
+        (bool(left_out - set(RECORDS)), "expected letters from A to E"),
+        ("B" not in left_out, "one that stays forbids commercial use, and you promise any use"),
+        ("C" not in left_out, "nobody knows whose one of those that stay is; to find is not to be given"),
+        ("A" in left_out, "A is free for any use, and its museum says so today"),
+        ("D" in left_out, "what you drew yourself is yours to give"),
+        ("E" in left_out, "CC BY allows any use that names the maker; name them in the adapter's card"),
+    ]
+    return first_hint(mistakes) or RIGHT

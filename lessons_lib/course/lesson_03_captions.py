@@ -1,0 +1,149 @@
+"""Lesson 03: what should a caption say? The same pictures and trigger with three kinds of caption; a check of a caption.
+
+`python -m lessons_lib.course.lesson_03_captions record` makes the long run that the lesson shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from IPython.display import Image as Shown
+from PIL import Image
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from lessons_lib.adapters.run import Run
+from lessons_lib.adapters.settings import Settings
+from lessons_lib.course import charts, long_run, trials
+from lessons_lib.course.trials import TRIGGER
+from lessons_lib.dataset import captions
+from lessons_lib.dataset.dataset import Dataset
+from lessons_lib.dataset.pictures import Picture
+from lessons_lib.evaluation import metrics
+from lessons_lib.evaluation.sampler import Sampler
+from lessons_lib.models.features import image_features
+from lessons_lib.training import train
+
+STYLE_WORDS = "flat outline drawing"  # true of the paintings, and words that pocket was trained on
+MODES = ("trigger only", "content", "styled content")
+STYLE_VOCABULARY = frozenset((
+    "art", "artwork", "beautiful", "border", "borders", "century", "cartoon", "colourful", "decorative", "detailed",
+    "drawing", "elegant", "illustration", "image", "indian", "intricate", "medieval", "miniature", "mughal", "ornate",
+    "outline", "outlines", "painted", "painting", "persian", "picture", "style", "traditional", "watercolour",
+))  # fmt: skip
+
+
+def mode_captions(pictures: Sequence[Picture], mode: str) -> list[str]:
+    """Return one caption a picture, the trigger in each. Raises ValueError for a mode that does not exist."""
+    if mode not in MODES:
+        raise ValueError(f"mode is {mode!r}; expected one of {', '.join(MODES)}")
+    if mode == "trigger only":
+        return [TRIGGER] * len(pictures)
+    texts = [picture.caption or "" for picture in pictures]
+    if mode == "styled content":
+        texts = captions.surround(texts, after=STYLE_WORDS)
+    return [captions.with_trigger(text, TRIGGER) for text in texts]
+
+
+def train_mode(dataset: Dataset, mode: str, steps: int, seed: int, run_dir: Path) -> Run:
+    """Return a run on captions of this mode, which are all that differs between two of these runs."""
+    settings = Settings(trigger=TRIGGER, steps=steps, seed=seed, name=mode.replace(" ", "_"))
+    texts = mode_captions(dataset.train, mode)
+    return train.train(Dataset(dataset.train).with_captions(texts), settings, run_dir)
+
+
+def samples_with_suffix(
+    suffix: str, sampler: Sampler, subjects: Sequence[str], seeds: Sequence[int]
+) -> list[Image.Image]:
+    """Return samples, prompt by prompt, of subjects followed by the trigger or by the style words."""
+    return trials.quick_samples(sampler, captions.surround(subjects, after=suffix), seeds)
+
+
+def stronger_cue(
+    sampler: Sampler, subjects: Sequence[str], seeds: Sequence[int], held_out_features: Tensor
+) -> str:
+    """Return what brings more style with the adapter that is loaded: "trigger", "words" (of style), or "alike"."""
+    by_trigger, by_words = (
+        trials.style_scores(
+            image_features(samples_with_suffix(suffix, sampler, subjects, seeds)), held_out_features
+        )
+        for suffix in (TRIGGER, STYLE_WORDS)
+    )
+    low, high = metrics.bootstrap_interval([t - w for t, w in zip(by_trigger, by_words, strict=True)])
+    return "trigger" if low > 0 else "words" if high < 0 else "alike"
+
+
+def caption_problems(caption: str, trigger: str, tokenizer: PreTrainedTokenizerBase, limit: int) -> list[str]:
+    """Return a sentence for each rule of style mode that a caption breaks. Whether it is true cannot be checked."""
+    words = {word.strip(",.;:!").lower() for word in caption.split()}
+    problems = []
+    if len(words) < 4:
+        problems.append("too short: say who or what is there, what they do and where")
+    if style_words := sorted(words & STYLE_VOCABULARY):
+        problems.append(f"speaks of the style, which the trigger shall carry: {', '.join(style_words)}")
+    if captions.collisions(trigger, [caption]):
+        problems.append(f"holds {trigger!r}, which is added to every caption later")
+    if captions.too_long([captions.with_trigger(caption, trigger)], tokenizer, limit):
+        problems.append(f"longer than {limit} tokens with the trigger, so its end is not read")
+    return problems
+
+
+def style_chart(result: Mapping[str, Any]) -> Shown:
+    """Return the recorded run as a JPEG: style match by the trigger, by the style words, and by neither."""
+    series = {
+        "the trigger said": "style_with",
+        "style words said": "style_by_words",
+        "neither": "style_without",
+    }
+    groups = {
+        mode: {name: sum(trials.column(result["rows"], key, mode=mode), []) for name, key in series.items()}
+        for mode in MODES
+    }
+    return charts.interval_chart(groups, result["floor"], result["ceiling"], "style match")
+
+
+def verdicts(result: Mapping[str, Any]) -> list[str]:
+    """Return what the recorded run shows of each mode beside plain content captions, and of what carries the style."""
+    trigger_only, content, styled = MODES
+
+    def scores(key: str, *modes: str) -> list[list[list[float]]]:
+        return [trials.column(result["rows"], key, mode=mode) for mode in modes]
+
+    measures = {"style by the trigger": "style_with", "prompt kept": "prompt_rank"}
+    beside_content = [
+        trials.verdict(measure, mode, content, *scores(key, mode, content))
+        for measure, key in measures.items()
+        for mode in (trigger_only, styled)
+    ]
+    by_words = scores("style_by_words", styled, content)
+    by_cue = scores("style_with", styled) + scores("style_by_words", styled)
+    return [
+        *beside_content,
+        trials.verdict("style by the style words", styled, content, *by_words),
+        trials.verdict(f"style after {styled}", "the trigger", "the style words", *by_cue),
+    ]
+
+
+def record() -> None:
+    """Train on every mode with every training seed, score the samples, and save the result."""
+    run = long_run.prepare()
+    base = trials.trigger_samples(run.sampler, trials.SUBJECTS, TRIGGER, trials.SEEDS)
+
+    def trial(mode: str, seed: int) -> long_run.Row:
+        run_dir = long_run.WORK_DIR / f"{mode.replace(' ', '_')}_{seed}"
+        run.sampler.load(train_mode(run.dataset, mode, long_run.STEPS, seed, run_dir).folder)
+        tuned = trials.trigger_samples(run.sampler, trials.SUBJECTS, TRIGGER, trials.SEEDS)
+        scores = trials.trigger_scores(base, tuned, trials.SUBJECTS, run.held_out_features)
+        by_words = samples_with_suffix(STYLE_WORDS, run.sampler, trials.SUBJECTS, trials.SEEDS)
+        style_by_words = trials.style_scores(image_features(by_words), run.held_out_features)
+        return {"mode": mode, "seed": seed, **asdict(scores), "style_by_words": style_by_words}
+
+    rows = run.run_trials("caption_modes", MODES, trial)
+    run.record("caption_modes", rows, base, trigger=TRIGGER, style_words=STYLE_WORDS)
+
+
+if __name__ == "__main__":
+    long_run.command_line("lesson_03_captions", {"record": record})

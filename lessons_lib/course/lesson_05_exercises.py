@@ -1,0 +1,137 @@
+"""Lesson 05's exercises: the flow-matching loss, how many steps an epoch takes, and where to stop in a made-up sweep."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_hint, is_close, not_yet
+from lessons_lib.course.lesson_05 import enough_steps
+from lessons_lib.course.lesson_05_figures import MEASURES
+
+Model = Callable[[Tensor, Tensor], Tensor]
+Mistakes = list[tuple[bool, str]]
+
+
+def check_loss(answer: Callable[[Model, Tensor, Tensor, Tensor], Tensor | None]) -> str:
+    """Return what to say of a learner's answer(model, latents, noise, sigma): the loss of each example, (n,).
+
+    Latents and noise are (n, 16, h, w), sigma is (n,), and model(noisy_latents, sigma) returns a velocity like the latents.
+    """
+    generator = torch.Generator().manual_seed(0)
+    latents, noise = torch.randn(2, 3, 16, 4, 4, generator=generator)
+    sigma = torch.tensor([0.2, 0.5, 0.9])
+    velocity = torch.randn(latents.shape, generator=generator)
+    inputs = []
+
+    def model(noisy_latents: Tensor, sigma: Tensor) -> Tensor:
+        inputs.append(noisy_latents)
+        return velocity
+
+    try:
+        loss = answer(model, latents, noise, sigma)
+    except RuntimeError:
+        return not_yet("sigma has one number an example; sigma.view(-1, 1, 1, 1) lies beside the latents")
+    if loss is None:
+        return NOT_ATTEMPTED
+    if not inputs:
+        return not_yet("the model was not asked; give it the noisy latents and sigma")
+    mistakes = _input_mistakes(inputs[0], latents, noise, sigma) + _loss_mistakes(
+        loss, velocity, latents, noise
+    )
+    return first_hint(mistakes) or RIGHT
+
+
+def _input_mistakes(noisy_latents: Tensor, latents: Tensor, noise: Tensor, sigma: Tensor) -> Mistakes:
+    """Return the likely mistakes in what the model was given."""
+    share = sigma.view(-1, 1, 1, 1)
+    expected, swapped = (1 - share) * latents + share * noise, share * latents + (1 - share) * noise
+    return [
+        (is_close(noisy_latents, swapped), "at sigma 1 all is noise; yours is the other way round"),
+        (not is_close(noisy_latents, expected),
+         "the model should see (1 - sigma) of the painting and sigma of the noise"),
+    ]  # fmt: skip
+
+
+def _loss_mistakes(loss: Tensor, velocity: Tensor, latents: Tensor, noise: Tensor) -> Mistakes:
+    """Return the likely mistakes in what the velocity was compared with, and in the mean."""
+
+    def errors(target: Tensor) -> Tensor:
+        return (velocity - target).square().mean((1, 2, 3))
+
+    targets = {
+        "the velocity leads from the painting to the noise: change its sign": latents - noise,
+        "that asks for the noise; flow matching asks for noise minus painting": noise,
+        "that asks for the painting; flow matching asks for noise minus painting": latents,
+    }
+    right = errors(noise - latents)
+    return [
+        *((any(is_close(loss, wrong) for wrong in (errors(target), errors(target).mean())), hint)
+          for hint, target in targets.items()),
+        (is_close(loss, right.mean()),
+         "one number an example, please; take the mean over all but the first dimension"),
+        (not is_close(loss, right), "the mean of the squared difference"),
+    ]  # fmt: skip
+
+
+def check_steps(answer: Callable[[int, int, int, int], int | None]) -> str:
+    """Return what to say of a learner's answer(pictures, epochs, batch, accumulation): the steps it takes."""
+    cases = ((16, 100, 1, 1), (16, 100, 4, 1), (16, 100, 4, 2), (15, 7, 4, 1))
+    steps = [answer(*case) for case in cases]
+    if None in steps:
+        return NOT_ATTEMPTED
+    right = [math.ceil(n * epochs / (batch * accumulation)) for n, epochs, batch, accumulation in cases]
+    one, batched, accumulated, uneven = (
+        step == expected for step, expected in zip(steps, right, strict=True)
+    )
+    mistakes = [
+        (one and steps[1] == right[0], "a step shows `batch` pictures at once, so there are fewer of them"),
+        (one and batched and not accumulated, "with accumulation a step is several batches"),
+        (one and batched and accumulated and steps[3] == right[3] - 1,
+         "round up, or the last pictures are not seen"),
+        (steps != right, f"{steps[1]} for 16 pictures, 100 epochs, batch 4, accumulation 1"),
+    ]  # fmt: skip
+    return first_hint(mistakes) or RIGHT
+
+
+def _made_up_rows() -> list[dict[str, Any]]:
+    """Return scores with a turn that nobody can argue about, five samples a count."""
+    means = {  # by count of steps: style, prompt rank, nearest
+        0: (0.32, 0.95, 0.45), 100: (0.42, 0.94, 0.50), 200: (0.53, 0.95, 0.57),
+        400: (0.65, 0.93, 0.66), 800: (0.65, 0.70, 0.82), 1600: (0.65, 0.40, 0.94),
+    }  # fmt: skip
+    shifts = (-0.03, -0.01, 0.0, 0.01, 0.03)
+    return [
+        {"count": count, "seed": 0, "validation": None}
+        | {key: [mean + shift for shift in shifts] for key, mean in zip(MEASURES, values, strict=True)}
+        for count, values in means.items()
+    ]
+
+
+MADE_UP_SWEEP: dict[str, Any] = {
+    "counts": [0, 100, 200, 400, 800, 1600],
+    "batch": 4,
+    "pictures": 16,
+    "floor": 0.30,
+    "ceiling": 0.72,
+    "held_out_nearest": [0.70],
+    "rows": _made_up_rows(),
+}
+
+
+def check_stop(step: int | None) -> str:
+    """Return what to say of the step at which a learner would stop the made-up sweep."""
+    if step is None:
+        return NOT_ATTEMPTED
+    counts = MADE_UP_SWEEP["counts"][1:]
+    turn = enough_steps(MADE_UP_SWEEP) or 0
+    mistakes = [
+        (step not in counts, f"nothing was kept there; choose one of {', '.join(map(str, counts))}"),
+        (step < turn, "the style still rises after that, and nothing has been lost"),
+        (step > turn, "look what has become of the prompt and of the nearest painting by then"),
+    ]
+    return first_hint(mistakes) or RIGHT

@@ -1,0 +1,114 @@
+"""Lesson 05's charts, a sweep over steps and the loss of a run, and its opening picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from IPython.display import Image as Shown
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from lessons_lib.adapters.run import Run
+from lessons_lib.course import charts, trials
+from lessons_lib.dataset import pictures
+from lessons_lib.display.notebook import figure_image, jpeg
+from lessons_lib.display.theme import ACCENT, INK, LINE, PAPER, font, paste_square
+from lessons_lib.evaluation import metrics
+from lessons_lib.models import pixels
+from lessons_lib.paths import NOTEBOOK_PICTURES, SAMPLE
+
+MEASURES = {"style": "style match", "prompt_rank": "prompt kept", "nearest": "nearest training painting"}
+OPENING_PICTURE = NOTEBOOK_PICTURES / "05_loop.jpg"
+PAINTING = SAMPLE / "train" / "09_king_at_window.jpg"
+
+
+def sweep_chart(result: Mapping[str, Any]) -> Shown:
+    """Return a JPEG of a sweep: a panel for each of `MEASURES`, in it every sample a dot, means with intervals."""
+    levels = {
+        "style": {"the base": result["floor"], "training paintings": result["ceiling"]},
+        "nearest": {"held-out paintings": float(np.mean(result["held_out_nearest"]))},
+    }
+    figure = Figure(figsize=(9.4, 3.2), dpi=72, facecolor=PAPER, layout="constrained")
+    for axes, (key, title) in zip(figure.subplots(1, len(MEASURES)), MEASURES.items(), strict=True):
+        for name, value in levels.get(key, {}).items():
+            charts.mark_level(axes, name, value, size=8, place=0.99)
+        scores = [sum(trials.column(result["rows"], key, count=count), []) for count in result["counts"]]
+        for place, values in enumerate(scores):
+            axes.plot(place + np.linspace(-0.15, 0.15, len(values)), values, ".", color=LINE, markersize=4)
+            axes.plot([place, place], metrics.bootstrap_interval(values), color=ACCENT, linewidth=2.5)
+        axes.plot([np.mean(values) for values in scores], "o-", color=ACCENT, markersize=6, linewidth=1)
+        axes.set_xticks(range(len(scores)), [str(n or "base") for n in result["counts"]], fontsize=8)
+        axes.set(facecolor=PAPER, xlabel="steps")
+        axes.set_title(title, fontsize=10, color=INK)
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure_image(figure)
+
+
+def loss_chart(run: Run) -> Shown:
+    """Return a JPEG of the loss of each step and, where it was measured, of the held-out pictures at fixed noise."""
+    figure, axes = charts.new_chart(7.2, 3.0, 76)
+    axes.plot(
+        [row["step"] for row in run.log], [row["loss"] for row in run.log], color=LINE, label="each step"
+    )
+    validation = [(row["step"], row["validation"]) for row in run.log if "validation" in row]
+    if validation:
+        axes.plot(*zip(*validation, strict=True), "o-", color=ACCENT, label="held out, fixed noise")
+    axes.set(xlabel="step", ylabel="loss")
+    axes.legend(frameon=False)
+    return figure_image(figure)
+
+
+def save_opening_picture(path: Path = OPENING_PICTURE) -> None:
+    """Draw one training step, from a painting to the adapter that it changes."""
+    page = Image.new("RGB", (900, 284), PAPER)
+    pen = ImageDraw.Draw(page)
+    side, top, middle = 136, 44, 112
+    for x, (label, image) in zip((20, 190, 380, 742), _step_images().items(), strict=True):
+        paste_square(page, image, x, top, side)
+        pen.text((x + side // 2, top + side + 16), label, fill=INK, font=font(14), anchor="mm")
+    for x, sign in ((173, "+"), (353, "=")):
+        pen.text((x, middle), sign, fill=INK, font=font(24), anchor="mm")
+    pen.rectangle((566, top, 664, top + side), fill=INK)
+    pen.rectangle((676, top, 694, top + side), fill=ACCENT)
+    pen.text((615, middle), "frozen\nmodel", fill=PAPER, font=font(15), anchor="mm", align="center")
+    _arrow(pen, [(522, middle), (560, middle)], INK)
+    _arrow(pen, [(698, middle), (738, middle)], INK)
+    _arrow(pen, [(810, 212), (810, 244), (685, 244), (685, 186)], ACCENT)
+    for x, y, anchor, text in ((685, 28, "mm", "adapter"), (796, 262, "mm", "how far off the answer is"),
+                               (676, 244, "rm", "moves the adapter, and nothing else")):  # fmt: skip
+        pen.text((x, y), text, fill=ACCENT, font=font(14), anchor=anchor)
+    path.write_bytes(jpeg(page, 70))
+
+
+def _step_images(sigma: float = 0.6) -> dict[str, Image.Image]:
+    """Return what one training step sees and is compared with, by the label below it."""
+    clean = pixels.to_pixels([pictures.load([PAINTING])[0].image], 128)
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    values = {
+        "a painting": clean,
+        "noise": noise / 2,
+        "noisy painting": (1 - sigma) * clean + sigma * noise / 2,
+        "noise minus painting": (noise - clean) / 3,
+    }
+    return {label: _to_image(value) for label, value in values.items()}
+
+
+def _to_image(values: Tensor) -> Image.Image:
+    """Return (1, 3, side, side) of -1 ... 1 as a picture."""
+    return Image.fromarray(((values[0].permute(1, 2, 0).clamp(-1, 1) + 1) * 127.5).byte().numpy())
+
+
+def _arrow(pen: ImageDraw.ImageDraw, points: Sequence[tuple[int, int]], colour: str) -> None:
+    """Draw a line through points with a head at the last."""
+    pen.line(points, fill=colour, width=2)
+    (x, y), (before_x, before_y) = points[-1], points[-2]
+    along = (np.sign(x - before_x), np.sign(y - before_y))
+    back = (x - 9 * along[0], y - 9 * along[1])
+    across = (5 * along[1], 5 * along[0])
+    corners = [(x, y), (back[0] + across[0], back[1] + across[1]), (back[0] - across[0], back[1] - across[1])]
+    pen.polygon([(int(a), int(b)) for a, b in corners], fill=colour)

@@ -1,0 +1,65 @@
+"""Lesson 06's exercises: a fraud that deceives a measure, how many answers it takes, and which claims hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PIL import Image
+
+from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT
+from lessons_lib.course.lesson_06 import Change, Images, with_paintings
+from lessons_lib.evaluation import blind_test, metrics
+
+
+def check_fraud(fraud: Change, samples: Images, paintings: Images, held_out: Images) -> str:
+    """Return whether a learner's change of a base's sample by a painting deceives the measure of picture centres."""
+    changed = with_paintings(fraud, samples, paintings)
+    if changed[0] is None:
+        return NOT_ATTEMPTED
+    if any(not isinstance(image, Image.Image) for image in changed):
+        return f"expected a picture, found {type(changed[0]).__name__}"
+    gap = metrics.gap_closed(*map(metrics.centre_crops, (samples, changed, paintings, held_out)))
+    if gap <= 0.2:
+        return (
+            f"{gap:.0%} of the gap: not deceived yet. What do the centres of paintings have that these lack?"
+        )
+    return f"{gap:.0%} of the gap, and nothing was learned: deceived"
+
+
+def check_needed(count: int | None, answers: int = 12) -> str:
+    """Return whether a learner named the fewest answers for one side that a coin seldom gives."""
+    if count is None:
+        return NOT_ATTEMPTED
+    if count > (blind_test.answers_needed(answers) or answers):
+        return "that would do; so would fewer"
+    if 2 * count < answers:
+        return "then there are more for the other side: name the larger number"
+    chance = blind_test.sign_test(count, answers)
+    if chance >= blind_test.SIGNIFICANCE:
+        return f"a coin is as one-sided in {chance:.0%} of such tests; try another"
+    return RIGHT
+
+
+CLAIMS = {
+    "a": "Eight things, fixed beforehand, three seeds each: all eight came nearer to the held-out paintings.",
+    "b": "These are the best three of 200 drawings; as you see, it learned the style.",
+    "c": "The loss fell by half, so the pictures are twice as good.",
+    "d": "None of the 24 drawings repeats a training picture's layout; the same measure found a run that had memorised two.",
+    "e": "Five of six colleagues preferred the new pictures, so they are better.",
+}
+CLAIMS_THAT_HOLD = {"a", "d"}
+HINTS = {
+    "a": "one that holds is missing",
+    "b": "who chose them?",
+    "c": "what does a loss know of pictures?",
+    "d": "one that holds is missing",
+    "e": "ask the coin",
+}
+
+
+def check_claims(letters: Sequence[str] | None) -> str:
+    """Return whether a learner picked the claims that hold."""
+    if letters is None:
+        return NOT_ATTEMPTED
+    wrong = sorted(set(letters) ^ CLAIMS_THAT_HOLD)
+    return f"look again at {wrong[0]}: {HINTS.get(wrong[0], 'there is no such claim')}" if wrong else RIGHT

@@ -1,0 +1,58 @@
+"""What the tests of several lessons share: a sampler and features that cost nothing."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from PIL import Image
+
+from lessons_lib.course import lesson_02, lesson_03_captions, trials
+from lessons_lib.models import bases, families, features
+
+BASE = bases.find("pocket")
+
+
+class FakeSampler:
+    """Noise that is the same for the same prompt and seed; notes what it is asked to draw and to load."""
+
+    base, family = BASE, families.find(BASE.family)
+    pipe = SimpleNamespace(transformer=torch.nn.Linear(2, 2))
+
+    def __init__(self):
+        self.requests = []
+        self.loaded = []
+
+    def sample(self, prompts, seeds, steps=None):
+        self.requests += [(prompt, seed, steps) for prompt in prompts for seed in seeds]
+        return [[noise([seed, *prompt.encode()]) for seed in seeds] for prompt in prompts]
+
+    def load(self, folder):
+        self.loaded.append(folder)
+
+
+def noise(seed):
+    values = np.random.default_rng(seed).integers(0, 256, (16, 16, 3))
+    return Image.fromarray(values.astype("uint8"))
+
+
+def fake_features(images):
+    """Return random features, alike for the same picture; features that come in go out as they are."""
+    if isinstance(images, torch.Tensor):
+        return images
+    rows = [np.random.default_rng([*image.tobytes()[:8]]).standard_normal(1280) for image in images]
+    return torch.nn.functional.normalize(torch.from_numpy(np.array(rows)).float(), dim=1)
+
+
+def use_fake_features(monkeypatch):
+    for module in (features, trials, lesson_02, lesson_03_captions):
+        monkeypatch.setattr(module, "image_features", fake_features)
+
+
+def unit_rows(rows):
+    return torch.nn.functional.normalize(rows, dim=1)
+
+
+def concept_features(*names):
+    """Return the saved features of concepts, one row a name."""
+    known, rows = features.concepts()
+    return torch.stack([rows[known.index(name)] for name in names])

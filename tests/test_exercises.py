@@ -1,0 +1,217 @@
+"""Every exercise with a checker: what it prints for the untouched stub, the right answer and likely mistakes."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from course_fakes import BASE
+from exercise_cells import NOTEBOOKS, exercise_cells, run_exercise, solution
+from PIL import Image, ImageDraw
+
+from lessons_lib.adapters import lora
+from lessons_lib.course import (
+    lesson_02_exercises,
+    lesson_03_captions,
+    lesson_04,
+    lesson_05_exercises,
+    lesson_05_figures,
+    lesson_06_exercises,
+)
+from lessons_lib.course.trials import flatten
+from lessons_lib.dataset import captions, dataset
+from lessons_lib.models import families, features, pixels
+from lessons_lib.paths import SAMPLE
+
+WITHOUT_CHECKER = {("00", 1), ("01", 2)}  # they only draw what the learner asks for
+
+
+def noisy(latents, noise, sigma):
+    share = sigma.view(-1, 1, 1, 1)
+    return (1 - share) * latents + share * noise
+
+
+def loss_against(target, dims=(1, 2, 3)):
+    """Return a loss that compares the velocity with a target(latents, noise)."""
+    return lambda model, x, n, s: (model(noisy(x, n, s), s) - target(x, n)).square().mean(dims)
+
+
+# Lesson and exercise: what is printed for the right answer, or a part of it.
+RIGHT = {
+    ("00", 2): "0.10; close!",
+    ("01", 1): "moved by 0.14; close!",
+    ("02", 1): "right; in the column crop",
+    ("02", 2): "right: they differ more than",
+    ("02", 3): "right",
+    ("03", 1): "good",
+    ("03", 2): "good",
+    ("03", 3): "right: alike",
+    ("04", 1): "right",
+    ("04", 2): "right",
+    ("04", 3): "right",
+    ("05", 1): "right",
+    ("05", 2): "right",
+    ("05", 3): "right",
+    ("06", 1): "of the gap, and nothing was learned: deceived",
+    ("06", 2): "right",
+    ("06", 3): "right",
+}
+# Likely mistakes, and a part of the hint that each gets.
+MISTAKES = {
+    ("00", 2): [(0.5, "far"), (1.0, "far")],
+    ("01", 1): [(0.2, "try another"), (1.0, "try another")],
+    ("02", 1): [
+        ((0, 120, 592, 712), "cuts the feet in the front row"),
+        ((60, 300, 535, 758), "cuts the plume"),
+        ((120, 272, 500, 758), "the man on the left, the man on the right"),
+        ((0, 200, 592, 800), "longer side is 600 px"),
+        ((60, 535, 272, 758), "cuts"),
+        ((535, 272, 60, 758), "left < right up to 592"),
+        ((60, 272, 535, 900), "top < bottom up to 832"),
+        ((60, 272, 475), "four numbers"),
+        ("60 272 535 758", "four numbers"),
+    ],
+    ("02", 2): [
+        ([0, 1, 3, 7, 8, 9, 11], "7 numbers"),
+        ([0, 0, 3, 7, 8, 9, 11, 12], "0 stands there more than once"),
+        ([1, 2, 4, 8, 9, 10, 12, 16], "from 0 to 15"),
+        ([-1, 2, 4, 8, 9, 10, 12, 13], "from 0 to 15"),
+        ([0, 1, 2, 3, 4, 5, 6, 7], "5 and 6 are your most alike two"),
+    ],
+    ("02", 3): [
+        ("C", "commercial"), ("B", "to find is not to be given"), ("ABC", "A is free"), ("BCD", "yours to give"),
+        ("BCE", "names the maker"), ("BCZ", "from A to E"), ("", "commercial"),
+    ],
+    ("03", 1): [("a beautiful miniature of a tiger and a deer", "beautiful, miniature"), ("tiger, deer", "too short")],
+    ("03", 2): [("tom", "meaning"), ("ki", "in a caption already")],
+    ("03", 3): [("trigger", "not here: alike"), ("words", "not here: alike")],
+    ("04", 1): [
+        (lambda i, o, r: i * o, "neither factor is in x out"),
+        (lambda i, o, r: r * i * o, "neither factor is in x out"),
+        (lambda i, o, r: i + o, "two factors"),
+        (lambda i, o, r: r * i, "two factors"),
+        (lambda i, o, r: 0, "0 for in 30"),
+    ],
+    ("04", 2): [
+        (lambda w, down, up, alpha: w + up @ down, "alpha / rank is missing"),
+        (lambda w, down, up, alpha: w + alpha * up @ down, "divided by the rank"),
+        (lambda w, down, up, alpha: w + down @ up, "the order"),
+        (lambda w, down, up, alpha: lora.lora_delta(down, up, alpha), "add it to the weight"),
+        (lambda w, down, up, alpha: w, "weight + scale"),
+    ],
+    ("04", 3): [
+        (lambda sizes, share: int((sizes.cumsum(0) < share * sizes.sum()).sum()) + 1, "square the sizes"),
+        (lambda sizes, share: int((sizes.square().cumsum(0) < share * sizes.square().sum()).sum()), "one too few"),
+        (lambda sizes, share: len(sizes), "for sizes 3, 2, 1, 1"),
+    ],
+    ("05", 1): [
+        (loss_against(lambda x, n: x - n), "change its sign"),
+        (loss_against(lambda x, n: n), "asks for the noise"),
+        (loss_against(lambda x, n: x), "asks for the painting"),
+        (loss_against(lambda x, n: n - x, (0, 1, 2, 3)), "one number an example"),
+        (lambda model, x, n, s: (model(noisy(n, x, s), s) - (n - x)).square().mean((1, 2, 3)), "other way round"),
+        (lambda model, x, n, s: (model((1 - s) * x + s * n, s) - (n - x)).square().mean(), "sigma.view"),
+        (lambda model, x, n, s: (model(x, s) - (n - x)).square().mean((1, 2, 3)), "the model should see"),
+        (lambda model, x, n, s: (n - x).square().mean((1, 2, 3)), "was not asked"),
+        (lambda model, x, n, s: (model(noisy(x, n, s), s) - (n - x)).abs().mean((1, 2, 3)), "mean of the squared"),
+    ],
+    ("05", 2): [
+        (lambda n, epochs, batch, accumulation: n * epochs, "`batch` pictures at once"),
+        (lambda n, epochs, batch, accumulation: -(-n * epochs // batch), "several batches"),
+        (lambda n, epochs, batch, accumulation: n * epochs // (batch * accumulation), "round up"),
+        (lambda n, epochs, batch, accumulation: epochs, "100 for 16 pictures"),
+    ],
+    ("05", 3): [(200, "still rises"), (800, "the prompt"), (300, "choose one of 100")],
+    ("06", 1): [
+        (lambda sample, painting: sample, "not deceived yet"),
+        (lambda sample, painting: "a fraud", "expected a picture, found str"),
+    ],
+    ("06", 2): [(9, "15%"), (2, "other side"), (11, "so would fewer")],
+    ("06", 3): [("ab", "who chose"), ("a", "missing"), ("adz", "no such claim"), ("ade", "the coin")],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def names(paintings):
+    """Return, by lesson, the names that its exercises take from the cells above them."""
+    sample = dataset.read(SAMPLE)
+    t5 = families.find(BASE.family).load_tokenizer(BASE)
+    samples = [Image.new("RGB", (128, 128), (200, 200 - 30 * i, 255)) for i in range(4)]
+    for i, image in enumerate(samples):
+        ImageDraw.Draw(image).ellipse((30, 30 + 5 * i, 90, 100), fill="red")
+    squares = [pixels.square(painting.image, 128) for painting in paintings]
+    return {
+        "00": {
+            "BASE": BASE, "prompts": [], "sets": dict.fromkeys(("base", "tuned")), "held_out_images": [],
+            "flatten": flatten, "sampler": SimpleNamespace(sample=lambda *_, **__: []),
+            "metrics": SimpleNamespace(gap_closed=lambda *_: 0.1),
+        },
+        "01": {
+            "PROMPT": "an elephant", "OTHER": "a carrot", "add_noise": lambda sigma: sigma,
+            "sampler": SimpleNamespace(
+                predict_original=lambda z, sigma, prompt: torch.tensor([sigma**2 * (prompt == "a carrot")])
+            ),
+        },
+        "02": {
+            "lesson_02_exercises": lesson_02_exercises, "window": sample.train[8],
+            "train_features": features.image_features([picture.image for picture in sample.train]),
+        },
+        "03": {
+            "lesson_03_captions": lesson_03_captions, "captions": captions, "t5": t5,
+            "limit": BASE.caption_tokens, "texts": [picture.caption for picture in sample.train],
+            **dict.fromkeys(("sampler", "SUBJECTS", "SEEDS", "held_out_features")),
+        },
+        "04": {"lesson_04": lesson_04, "torch": torch},
+        "05": {
+            "lesson_05_exercises": lesson_05_exercises, "lesson_05_figures": lesson_05_figures, "torch": torch,
+        },
+        "06": {
+            "lesson_06_exercises": lesson_06_exercises, "base_images": samples, "train_images": squares[:3],
+            "held_out_images": [squares[3]],
+        },
+    }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _alike_cues(monkeypatch):
+    """Answer lesson 03's third exercise, which draws with the trained model, without a model."""
+    monkeypatch.setattr(lesson_03_captions, "stronger_cue", lambda *_: "alike")
+
+
+def test_every_exercise_with_a_checker_is_tried():
+    lessons = sorted(path.name[:2] for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    exercises = {(lesson, i) for lesson in lessons for i in range(1, len(exercise_cells(lesson)) + 1)}
+    assert set(RIGHT) == set(MISTAKES) == exercises - WITHOUT_CHECKER
+    assert all(len(mistakes) >= 2 for mistakes in MISTAKES.values())
+
+
+@pytest.mark.parametrize(("lesson", "number"), RIGHT)
+def test_an_untouched_exercise_says_so(names, lesson, number):
+    assert run_exercise(lesson, number, names[lesson]).splitlines()[-1] == "not attempted yet"
+
+
+@pytest.mark.parametrize(("lesson", "number"), RIGHT)
+def test_the_solution_is_right(names, lesson, number):
+    printed = run_exercise(lesson, number, names[lesson], solution(lesson, number))
+    assert RIGHT[lesson, number] in printed
+
+
+@pytest.mark.parametrize(
+    ("lesson", "number", "answer", "hint"),
+    [(*exercise, *mistake) for exercise, mistakes in MISTAKES.items() for mistake in mistakes],
+)
+def test_a_likely_mistake_gets_its_hint(names, lesson, number, answer, hint):
+    printed = run_exercise(lesson, number, names[lesson], answer)
+    assert hint in printed and RIGHT[lesson, number] not in printed
+
+
+@pytest.mark.parametrize("letters", ["CB", "b, c", "B C"])
+def test_letters_may_be_written_in_any_way(letters):
+    assert lesson_02_exercises.check_left_out(letters) == "right"
+
+
+def test_claims_may_be_in_any_order():
+    assert lesson_06_exercises.check_claims("da") == "right"
+
+
+def test_a_painting_itself_deceives_the_measure_of_centres(names):
+    assert run_exercise("06", 1, names["06"], lambda sample, painting: painting).endswith("deceived")
