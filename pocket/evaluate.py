@@ -147,19 +147,16 @@ def through_vae(pipe: FluxPipeline, pictures: np.ndarray) -> list[Image.Image]:
     return pipe.image_processor.postprocess(decoded)
 
 
-def judged(
-    judge: Judge, images: list[Image.Image], prompts: list[scenes.Scene], label: str
-) -> dict[str, dict[str, int]]:
-    """Return one column of a table for each judge."""
-    return {f"{label}, by {name}": judge(images, prompts, name) for name in JUDGES}
-
-
 def compare_with_painted(
     pipe: FluxPipeline, images: list[Image.Image], prompts: list[scenes.Scene], judge: Judge
 ) -> dict[str, dict[str, int]]:
-    """Return the columns of the drawn pictures and of the corpus's own."""
+    """Return a column for the drawn pictures and one for the corpus's own, by each network."""
     painted = paint_through_vae(pipe, prompts)
-    return judged(judge, images, prompts, "drawn") | judged(judge, painted, prompts, "painted")
+    columns = {}
+    for network in JUDGES:
+        columns[f"drawn, by {network}"] = judge(images, prompts, network)
+        columns[f"painted, by {network}"] = judge(painted, prompts, network)
+    return columns
 
 
 def clip_facts(prompts: list[scenes.Scene], images: list[Image.Image]) -> dict[str, str]:
@@ -252,7 +249,8 @@ def evaluate(
         facts["one picture with pocket-schnell, 4 steps, s"] = seconds(schnell, 1, unguided, steps=4)
         four_step_images = draw_scenes(schnell, single, unguided, steps=4)
         save_sheet(four_step_images, "evaluation_schnell.jpg")
-        one_thing |= judged(judge_single, four_step_images, single, "in four steps")
+        for network in JUDGES:
+            one_thing[f"in four steps, by {network}"] = judge_single(four_step_images, single, network)
     if CLIP.exists():
         facts |= clip_facts(single, single_images)
     facts |= {"guidance scale": guidance.scale, "true CFG scale": guidance.true_cfg}
