@@ -13,7 +13,7 @@ from diffusers.optimization import get_scheduler
 from peft.utils import get_peft_model_state_dict
 
 from lessons_lib.adapters import lora
-from lessons_lib.dataset import pictures
+from lessons_lib.dataset import dataset
 from lessons_lib.models import bases, pixels
 from lessons_lib.models.families import flux
 
@@ -25,7 +25,7 @@ def main() -> None:
     o = parser.parse_args()
     base = bases.find("pocket")
     pipe = FluxPipeline.from_pretrained(base.repository, torch_dtype=torch.float32)
-    train_pictures = pictures.for_training(pictures.load(o.data, side=base.side))
+    train_pictures = dataset.read(o.data, side=base.side).train
     inputs = pixels.to_pixels([p.image for p in train_pictures], base.side)
     captions = [p.caption or "" for p in train_pictures]
     model = pipe.transformer

@@ -29,7 +29,8 @@ from PIL import Image
 from benchmarks.speed import HERE, SAMPLE, processor
 from lessons_lib.adapters import lora
 from lessons_lib.adapters.settings import Settings
-from lessons_lib.dataset import pictures
+from lessons_lib.dataset import dataset
+from lessons_lib.dataset.pictures import ImageFile, Picture
 from lessons_lib.models import bases, families, pixels
 from lessons_lib.session import current
 from lessons_lib.training import distributed, forecast, latent_cache
@@ -56,15 +57,15 @@ class Cost:
     memory: float
 
 
-def crops(count: int, side: int) -> Iterator[pictures.Picture]:
+def crops(count: int, side: int) -> Iterator[Picture]:
     """Yield so many different crops of the practice paintings, one in memory at a time."""
-    paintings = [p.image for p in pictures.for_training(pictures.load(SAMPLE, side=256))]
+    paintings = [p.image for p in dataset.read(SAMPLE, side=256).train]
     for number in range(count):
         rng = random.Random(number)
         image = rng.choice(paintings)
         x, y = rng.randint(0, image.width - 200), rng.randint(0, image.height - 200)
         crop = image.crop((x, y, x + 200, y + 200)).resize((side, side), Image.Resampling.LANCZOS)
-        yield pictures.Picture(Path(f"{number}.png"), crop)
+        yield Picture(Path(f"{number}.png"), ImageFile.of(crop))
 
 
 def case(count: int, batch: int, side: int, steps: int, folder: Path) -> Cost:

@@ -13,7 +13,7 @@ from typing import Any
 from PIL.Image import Image
 
 from lessons_lib.adapters.settings import Settings
-from lessons_lib.dataset import pictures
+from lessons_lib.dataset import dataset
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.models import bases
 from lessons_lib.training import samples, train
@@ -57,7 +57,7 @@ def main() -> None:
     base = bases.find(o.base)
     base = replace(base, repository=o.repository or base.repository, side=o.side or base.side)
     bases.BASES[o.base] = base
-    train_pictures = pictures.for_training(pictures.load(o.data, side=base.side))
+    train_pictures = dataset.read(o.data, side=base.side).train
     seconds = time_samples()
     settings = Settings(
         base=o.base,

@@ -29,8 +29,8 @@ import torch
 from benchmarks import blank
 from benchmarks.speed import BAR, HERE, SAMPLE, run_watched
 from lessons_lib.course import recorded
-from lessons_lib.dataset import captions, export, pictures
-from lessons_lib.dataset.pictures import Picture
+from lessons_lib.dataset import captions, dataset, export
+from lessons_lib.dataset.pictures import ImageFile, Picture
 from lessons_lib.models import bases, families, pixels
 from lessons_lib.paths import RECORDED
 
@@ -172,9 +172,11 @@ def competitors(bench: Bench, scripts: Path, with_compiled: bool) -> dict[str, C
 
 def write_squares(folder: Path, side: int) -> Path:
     """Write four practice paintings as squares with captions; return their folder."""
-    paintings = pictures.for_training(pictures.load(SAMPLE, side=side))[:4]
+    paintings = dataset.read(SAMPLE, side=side).train[:4]
     texts = captions.captions(paintings, "mugh4l", "style")
-    squares = [Picture(p.path.with_suffix(".png"), pixels.square(p.image, side)) for p in paintings]
+    squares = [
+        Picture(p.path.with_suffix(".png"), ImageFile.of(pixels.square(p.image, side))) for p in paintings
+    ]
     return export.write(squares, folder / "pictures", texts) / "train"
 
 

@@ -31,8 +31,8 @@ from torch import Tensor
 
 from benchmarks import floor
 from lessons_lib.adapters import lora
-from lessons_lib.dataset import captions, export, pictures
-from lessons_lib.dataset.pictures import Picture
+from lessons_lib.dataset import captions, dataset, export
+from lessons_lib.dataset.pictures import ImageFile, Picture
 from lessons_lib.models import bases, pixels
 from lessons_lib.models.families import flux
 from lessons_lib.session import current
@@ -137,11 +137,14 @@ def write_squares(folder: Path) -> tuple[Path, list[Picture]]:
     """Write the practice paintings as squares with their captions; return the folder and the pictures read
     from it.
     """
-    paintings = pictures.for_training(pictures.load(SAMPLE, side=BASE.side))
+    paintings = dataset.read(SAMPLE, side=BASE.side).train
     texts = captions.captions(paintings, "mugh4l", "style")
-    squares = [Picture(p.path.with_suffix(".png"), pixels.square(p.image, BASE.side)) for p in paintings]
+    squares = [
+        Picture(p.path.with_suffix(".png"), ImageFile.of(pixels.square(p.image, BASE.side)))
+        for p in paintings
+    ]
     data = export.write(squares, folder / "pictures", texts) / "train"
-    return data, pictures.load(data, side=BASE.side)
+    return data, dataset.read(data, side=BASE.side).pictures
 
 
 @torch.no_grad()

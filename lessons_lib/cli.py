@@ -8,7 +8,6 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from lessons_lib.adapters.run import Run
     from lessons_lib.adapters.settings import Settings
     from lessons_lib.dataset.dataset import Dataset
-    from lessons_lib.dataset.pictures import Picture
     from lessons_lib.models.bases import Base
 
 SUBJECTS = ("an elephant", "a horse", "a tiger", "a castle")
@@ -125,9 +123,9 @@ def _prompts(mode: str) -> list[str]:
 def _training_set(args: Namespace, base: Base, settings: Settings) -> Dataset:
     """Return the dataset to train on and say what was found in it. ValueError without a folder and without --config."""
     from lessons_lib import session, storage
-    from lessons_lib.dataset import captions, pictures
-    from lessons_lib.dataset.dataset import Dataset
-    from lessons_lib.inspection import report as inspection
+    from lessons_lib.dataset import captions
+    from lessons_lib.dataset import dataset as datasets
+    from lessons_lib.inspection.report import inspect
     from lessons_lib.models import families
 
     if not args.folder:
@@ -136,13 +134,14 @@ def _training_set(args: Namespace, base: Base, settings: Settings) -> Dataset:
         dataset = _recorded_set(args.config, base)
         print(base.capability_card(session.current()))
     else:
-        every = pictures.load(args.folder, side=base.side)
-        report = inspection.inspect(args.folder, base, storage.cache_dir() / "looks")
-        train, held_out = divide(every, args.hold_out, partial(inspection.held_out, report))
-        prior = pictures.load(args.prior, side=base.side) if args.prior else []
-        dataset = Dataset(train, held_out, prior)
+        report = inspect(datasets.scan(args.folder, base.side), base, storage.cache_dir() / "image_stats")
+        report.dataset.check()
+        dataset = report.hold_out(args.hold_out)
+        if args.prior:
+            prior = datasets.read(args.prior, base.side).pictures
+            dataset = dataclasses.replace(dataset, prior=prior)
         print(base.capability_card(session.current()))
-        for line in inspection.lines(report):
+        for line in report.lines():
             if line.startswith("must fix"):
                 print(f"! {line}")
     print(f"{len(dataset.train)} pictures to learn from, {len(dataset.held_out)} held out for judging")
@@ -159,20 +158,23 @@ def _recorded_set(config: Path, base: Base) -> Dataset:
     from lessons_lib.dataset.records import from_records
 
     parts = Run.load(config.parent).dataset
-    return Dataset(**{name: from_records(records, base.side) for name, records in parts.items()})
+    train, held_out, prior = (
+        from_records(parts.get(name, []), base.side) for name in ("train", "held_out", "prior")
+    )
+    return Dataset(train, held_out, prior)
 
 
 def compare(args: Namespace) -> int:
     """Draw before and after for a run that exists."""
     from lessons_lib.adapters.run import Run
-    from lessons_lib.dataset.dataset import Dataset
+    from lessons_lib.dataset import dataset as datasets
     from lessons_lib.models import bases
 
     run = Run.load(args.run)
-    train, held_out = pictures_of(run, args.pictures)
+    dataset = datasets.of_run(run.pictures, args.pictures)
     prompts = args.prompt or _prompts(run.settings.mode)
     base = bases.find(run.settings.base)
-    _compare(run, base, prompts, args.seeds or SEEDS, Dataset(train, held_out), args.out or run.folder)
+    _compare(run, base, prompts, args.seeds or SEEDS, dataset, args.out or run.folder)
     return 0
 
 
@@ -200,14 +202,16 @@ def bases(args: Namespace) -> int:
 def check(args: Namespace) -> int:
     """Print the report on a folder and a trigger word; code 1 when something must be fixed before training."""
     from lessons_lib import storage
+    from lessons_lib.dataset import dataset as datasets
     from lessons_lib.inspection import html
-    from lessons_lib.inspection import report as inspection
+    from lessons_lib.inspection.report import inspect
     from lessons_lib.models import bases
 
     base = bases.find(args.base or "pocket")
+    dataset = datasets.scan(args.folder, pixel_bytes=0)  # nothing is trained, so no pixels stay in memory
     with counting_bar("looking", "picture") as on_picture:
-        report = inspection.inspect(args.folder, base, storage.cache_dir() / "looks", on_picture)
-    print(*inspection.lines(report), sep="\n")
+        report = inspect(dataset, base, storage.cache_dir() / "image_stats", on_picture)
+    print(*report.lines(), sep="\n")
     if args.html:
         args.html.write_text(html.render(report), encoding="utf-8")
         print(f"report   {args.html}")
@@ -216,8 +220,8 @@ def check(args: Namespace) -> int:
         from lessons_lib.models import families
 
         tokenizer = families.find(base.family).load_tokenizer(base)
-        found = captions.concerns(inspection.to_train(report), args.trigger, tokenizer, base.caption_tokens)
-        print(*[f"! {line}" for line in found] or [f"{args.trigger!r} is free to take a meaning"], sep="\n")
+        lines = captions.concerns(report.dataset.train, args.trigger, tokenizer, base.caption_tokens)
+        print(*[f"! {line}" for line in lines] or [f"{args.trigger!r} is free to take a meaning"], sep="\n")
     return int(report.count("must fix") > 0)
 
 
@@ -241,53 +245,6 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "demo": train, "train": train, "compare": compare, "info": info, "bases": bases, "check": check,
     "fetch": fetch,
 }  # fmt: skip
-
-
-def divide(
-    found: list[Picture], hold_out: int | None, choose: Callable[[float], Sequence[Path]]
-) -> tuple[list[Picture], list[Picture]]:
-    """Return pictures to learn from and pictures to judge by, as metadata.csv says or else as `choose(share)` does.
-
-    Raises ValueError when fewer than three would be left to learn from.
-    """
-    from lessons_lib.dataset import pictures
-
-    kept, chosen = pictures.held_out(found), pictures.for_training(found)
-    if kept:
-        return chosen, kept
-    count = hold_out if hold_out is not None else (len(chosen) // 5 if len(chosen) >= 10 else 0)
-    if count and not 0 < count <= len(chosen) - 3:
-        raise ValueError(
-            f"found {len(chosen)} pictures and --hold-out {count}; expected at least 3 left to learn from. "
-            "Add pictures or hold fewer out"
-        )
-    names = set(choose(count / len(chosen))) if count else set()
-    return [p for p in chosen if p.path not in names], [p for p in chosen if p.path in names]
-
-
-def pictures_of(run: Run, folder: Path | None) -> tuple[list[Picture], list[Picture]]:
-    """Return the pictures a run learned from and the others of their folder, which it has not seen.
-
-    Raises ValueError when none of them is where it was.
-    """
-    from lessons_lib.dataset import pictures
-
-    names = {path.name for path in run.pictures}
-    source = folder or source_of(run.pictures)
-    found = pictures.load(source)
-    chosen = [p for p in found if p.path.name in names]
-    if not chosen:
-        raise ValueError(
-            f"{source}: holds none of the run's pictures; expected {min(names)} among others. "
-            "Name their folder with --pictures"
-        )
-    return chosen, [p for p in found if p.path.name not in names]
-
-
-def source_of(files: Sequence[Path]) -> Path:
-    """Return the folder that files came from: the one above where that holds their metadata.csv."""
-    folder = Path(os.path.commonpath([path.parent for path in files]))
-    return folder.parent if (folder.parent / "metadata.csv").is_file() else folder
 
 
 def _compare(

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.course import long_run, recorded, trials
-from lessons_lib.dataset import captions, pictures
+from lessons_lib.dataset import captions, dataset
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.evaluation.sampler import Sampler
@@ -42,7 +42,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def paintings() -> list[Picture]:
-    return pictures.for_training(pictures.load(SAMPLE, side=128))[:4]
+    return dataset.read(SAMPLE, side=128).train[:4]
 
 
 @pytest.fixture(scope="session")

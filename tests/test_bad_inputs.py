@@ -1,4 +1,4 @@
-"""Two hundred bad inputs and more: none crashes a survey, none writes a file, none costs a good picture."""
+"""Two hundred bad inputs and more: none stops a lenient reading, none writes a file, none costs a good picture."""
 
 import io
 import os
@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lessons_lib.dataset import archives, pictures
-from lessons_lib.dataset.pictures import PictureError
+from lessons_lib.dataset import archives, dataset
+from lessons_lib.dataset.messages import PictureError
 
 NAMES = (
     "चित्र मुग़ल",
@@ -173,7 +173,7 @@ def test_a_folder_of_bad_files_costs_no_good_picture(tmp_path):
         p.name for p in chosen.glob("[cC][aA][sS][eE].png")
     }
     before = everything_below(tmp_path)
-    found = pictures.survey(chosen)
+    found = dataset.read(chosen, strict=False)
     assert everything_below(tmp_path) == before
     names = {p.path.name for p in found.pictures}
     assert good <= names <= good | set(maybe)
@@ -194,7 +194,7 @@ def test_bad_zips_cost_no_good_picture_and_write_nothing(tmp_path, monkeypatch):
     before = everything_below(tmp_path.parent)
     for name, (_, good) in every.items():
         try:
-            found = pictures.survey(tmp_path / name)
+            found = dataset.read(tmp_path / name, strict=False)
         except PictureError as problem:
             assert good == 0 and name in str(problem) and "\n" not in str(problem)
         else:
@@ -207,13 +207,13 @@ def test_bad_zips_cost_no_good_picture_and_write_nothing(tmp_path, monkeypatch):
 
 def test_zips_have_limits(tmp_path, monkeypatch):
     (tmp_path / "a.zip").write_bytes(zipped({"a.png": packed(), "b.png": packed()}))
-    monkeypatch.setattr(archives, "MOST_FILES", 1)
+    monkeypatch.setattr(archives, "MAX_FILES", 1)
     with pytest.raises(PictureError, match=r"a.zip: holds 2 files of 0.0 GB; expected at most 1 files"):
-        pictures.survey(tmp_path / "a.zip")
-    monkeypatch.setattr(archives, "MOST_FILES", 10)
-    monkeypatch.setattr(archives, "MOST_GIGABYTES", 1e-6)
+        dataset.read(tmp_path / "a.zip", strict=False)
+    monkeypatch.setattr(archives, "MAX_FILES", 10)
+    monkeypatch.setattr(archives, "MAX_GIGABYTES", 1e-6)
     with pytest.raises(PictureError, match="expected at most 10 files and 1e-06 GB"):
-        pictures.survey(tmp_path / "a.zip")
+        dataset.read(tmp_path / "a.zip", strict=False)
 
 
 @pytest.mark.parametrize("name, table", [
@@ -229,7 +229,7 @@ def test_a_bad_table_ends_in_a_line(tmp_path, name, table):
     drawing().save(tmp_path / "a.png")
     (tmp_path / name).write_bytes(table)
     try:
-        found = pictures.survey(tmp_path)
+        found = dataset.read(tmp_path, strict=False)
     except PictureError as problem:
         assert "\n" not in str(problem)
     else:

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from lessons_lib.dataset import captioners, pictures
+from lessons_lib.dataset import captioners, dataset
 from lessons_lib.models import features
 
 WORDS = [
@@ -125,7 +125,7 @@ def test_tags_name_two_things_pocket_knows(drawings):
 
 @pytest.fixture
 def drawings():
-    found = pictures.load("data/sample_mughal")[:4]
+    found = dataset.read("data/sample_mughal").pictures[:4]
     return [p.image for p in found]
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 from transformers import AutoTokenizer
 
 from lessons_lib.dataset import captions
-from lessons_lib.dataset.pictures import Picture
+from lessons_lib.dataset.pictures import ImageFile, Picture
 from lessons_lib.paths import POCKET
 
 
@@ -17,7 +17,7 @@ def tokenizer(request):
 
 
 def picture(caption, name="a.png"):
-    return Picture(Path(name), Image.new("RGB", (64, 64)), caption=caption)
+    return Picture(Path(name), ImageFile.of(Image.new("RGB", (64, 64))), caption=caption)
 
 
 @pytest.mark.parametrize("word", ["tom", "Tom", "elephant", "painted", "colours", "Picasso", "Mughal"])

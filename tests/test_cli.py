@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,11 +11,7 @@ from PIL import Image
 from lessons_lib import arguments, cli
 from lessons_lib.adapters.run import Outcome, Run
 from lessons_lib.adapters.settings import Settings
-from lessons_lib.dataset import pictures
-from lessons_lib.dataset.pictures import Picture
-from lessons_lib.inspection import report as inspection
 from lessons_lib.models.bases import BASES
-from lessons_lib.paths import SAMPLE
 from lessons_lib.training import train
 
 
@@ -28,10 +22,6 @@ def fail(problem):
         raise problem
 
     return raiser
-
-
-def some_pictures(count: int) -> list[Picture]:
-    return [Picture(Path(f"{i:02}.jpg"), Image.new("RGB", (128, 128)), size=(128, 128)) for i in range(count)]
 
 
 @pytest.fixture
@@ -104,26 +94,6 @@ def test_settings_that_are_not_given_are_left_to_the_base():
     )
 
 
-@pytest.mark.parametrize(("count", "asked", "kept"), [(16, None, 3), (9, None, 0), (16, 0, 0), (6, 2, 2)])
-def test_pictures_without_splits_are_partly_held_out(count, asked, kept):
-    found = some_pictures(count)
-    chosen, held_out = cli.divide(found, asked, lambda share: [p.path for p in found[: round(share * count)]])
-    assert len(held_out) == kept and len(chosen) + kept == count
-    assert not {p.path for p in chosen} & {p.path for p in held_out}
-
-
-def test_splits_of_the_table_win():
-    found = some_pictures(12)
-    found[0].split, found[1].split = "train", "held_out"
-    assert [len(part) for part in cli.divide(found, None, fail(AssertionError()))] == [1, 1]
-
-
-@pytest.mark.parametrize("asked", [-1, 4, 99])
-def test_holding_out_too_many_is_refused(asked):
-    with pytest.raises(ValueError, match="found 6 pictures"):
-        cli.divide(some_pictures(6), asked, lambda _: [])
-
-
 def test_bases_are_listed_with_licence_and_memory(capsys):
     assert cli.main(["bases"]) == 0
     shown = capsys.readouterr().out
@@ -143,18 +113,6 @@ def test_check_ends_with_code_1_when_something_must_be_fixed(folder, capsys):
     assert "must fix: " in capsys.readouterr().out
 
 
-def test_leaves_of_one_book_are_held_out_together_or_not_at_all(tmp_path):
-    rows = ["file_name,book"]
-    for i, path in enumerate(sorted((SAMPLE / "train").glob("*.jpg"))[:10]):
-        shutil.copy(path, tmp_path / f"{i}.jpg")
-        rows.append(f"{i}.jpg,book {i // 2}")
-    (tmp_path / "metadata.csv").write_text("\n".join(rows))
-    report = inspection.inspect(tmp_path, BASES["pocket"])
-    chosen, held_out = cli.divide(pictures.load(tmp_path), None, partial(inspection.held_out, report))
-    assert len(held_out) == 2 and len({p.more["book"] for p in held_out}) == 1
-    assert not {p.more["book"] for p in chosen} & {p.more["book"] for p in held_out}
-
-
 def test_ctrl_c_in_training_says_where_the_learned_is(folder, monkeypatch, capsys):
     stopped = Run(folder / "run", Settings(trigger="v4se"), Outcome.STOPPED)
     monkeypatch.setattr(train, "train", lambda *_, **__: stopped)
@@ -166,23 +124,6 @@ def test_a_loss_that_is_no_number_is_one_line(folder, monkeypatch, capsys):
     monkeypatch.setattr(train, "train", fail(FloatingPointError("the loss became nan at step 3")))
     assert cli.main(["train", str(folder), "--trigger", "v4se"]) == 1
     assert "lessons: the loss became nan at step 3" in capsys.readouterr().err
-
-
-def test_a_run_finds_its_pictures_again(folder):
-    run = Run(
-        folder,
-        Settings(trigger="v4se"),
-        dataset={"train": [{"path": str(folder / "0.png")}, {"path": str(folder / "1.png")}]},
-    )
-    chosen, others = cli.pictures_of(run, None)
-    assert [p.path.name for p in chosen] == ["0.png", "1.png"]
-    assert [p.path.name for p in others] == ["2.png", "3.png"]
-
-
-def test_pictures_that_moved_are_asked_for(folder, tmp_path_factory):
-    run = Run(folder, Settings(trigger="v4se"), dataset={"train": [{"path": str(folder / "moved.png")}]})
-    with pytest.raises(ValueError, match="--pictures"):
-        cli.pictures_of(run, folder)
 
 
 def test_a_short_run_ends_with_picture_report_and_adapter(folder, tmp_path, monkeypatch, capsys):

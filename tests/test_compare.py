@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 
 from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
-from lessons_lib.dataset import pictures
 from lessons_lib.dataset.dataset import Dataset
+from lessons_lib.dataset.pictures import ImageFile, Picture
 from lessons_lib.display import before_after
 from lessons_lib.evaluation import compare, comparison, verdict
 from lessons_lib.models import bases, features, pixels
@@ -50,7 +50,7 @@ def painting(seed, licence="CC0-1.0"):
     values = np.array([200, 160, 40]) * np.random.default_rng(100 + seed).random((8, 6, 1))
     image = Image.fromarray(values.astype(np.uint8)).resize((72, 96), Image.Resampling.BICUBIC)
     rights = {"maker": "A & B", "licence": licence} if licence else {}
-    return pictures.Picture(Path(f"p{seed}.png"), image, rights, f"painting {seed}", size=image.size)
+    return Picture(Path(f"p{seed}.png"), ImageFile.of(image), rights, f"painting {seed}")
 
 
 def paintings(count):

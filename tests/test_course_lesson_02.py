@@ -12,8 +12,9 @@ from lessons_lib.adapters.run import Run
 from lessons_lib.course import lesson_02, lesson_02_exercises, long_run
 from lessons_lib.dataset import dataset, museum
 from lessons_lib.dataset.dataset import Dataset
-from lessons_lib.inspection import duplicates
-from lessons_lib.inspection import report as inspection
+from lessons_lib.dataset.pictures import ImageFile
+from lessons_lib.inspection import split
+from lessons_lib.inspection.report import inspect
 from lessons_lib.models import features
 from lessons_lib.paths import SAMPLE
 from lessons_lib.training import train
@@ -100,14 +101,14 @@ def test_a_long_run_is_recorded_and_its_sentences_can_be_read(monkeypatch, small
 
 
 def test_the_report_finds_every_planted_fault_and_spares_the_good_ones(tmp_path):
-    report = inspection.inspect(lesson_02.write_bad_folder(tmp_path / "bad"), BASE)
-    lines = "\n".join(inspection.lines(report))
+    report = inspect(dataset.scan(lesson_02.write_bad_folder(tmp_path / "bad")), BASE)
+    lines = "\n".join(report.lines())
     for part in ("boat.jpg: is 48 x 67 px", "notes.jpg: is not a picture", "blurred: falcon.jpg",
                  "a copy of another: tiger_2.jpg (of tiger.jpg)"):  # fmt: skip
         assert part in lines
-    assert {one.name for one in report.seen if one.level != "fine"} == {"falcon.jpg", "tiger_2.jpg"}
+    assert {one.name for one in report.pictures if one.level != "fine"} == {"falcon.jpg", "tiger_2.jpg"}
     for seed in range(4):
-        held_out = {path.stem for path in inspection.held_out(report, 0.4, seed)}
+        held_out = {one.picture.path.stem for one in split.propose(report.pictures, 0.4, seed)}
         assert held_out and len(held_out & {"tiger", "tiger_2"}) != 1
 
 
@@ -121,7 +122,7 @@ def test_the_folder_can_be_written_twice_and_leaves_other_files_alone(tmp_path):
 def test_a_random_split_tears_books_apart_that_whole_groups_keep():
     rows = museum.read_csv(museum.LIST)
     books = [row["book"] for row in rows]
-    held_out = set(duplicates.hold_out([row["id"] for row in rows], [books.index(book) for book in books]))
+    held_out = set(split.choose_groups([row["id"] for row in rows], [books.index(book) for book in books]))
     rest = {books[i] for i in range(len(rows)) if i not in held_out}
     assert held_out and not {books[i] for i in held_out} & rest
 
@@ -147,7 +148,7 @@ def test_the_lesson_shows_the_painting_that_the_checker_knows(sample):
 
 def test_the_ruler_keeps_the_size_of_the_file(sample):
     window = sample.train[8]
-    small = replace(window, image=window.image.resize((148, 208)))
+    small = replace(window, file=ImageFile.of(window.image.resize((148, 208)), window.size))
     assert lesson_02_exercises.with_ruler(small).size == (592, 832)
 
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from lessons_lib.dataset import crops
-from lessons_lib.dataset.pictures import Picture
+from lessons_lib.dataset.pictures import ImageFile, Picture
 
 RED, BLUE, WHITE = (200, 30, 40), (30, 60, 190), (255, 255, 255)
 
@@ -15,7 +15,7 @@ def wide(shrunk=1, **more):
     """300 x 100 px: red, with the right third blue."""
     image = Image.new("RGB", (300 // shrunk, 100 // shrunk), RED)
     image.paste(BLUE, (200 // shrunk, 0, 300 // shrunk, 100 // shrunk))
-    return Picture(Path("wide.png"), image, size=(300, 100), more=more)
+    return Picture(Path("wide.png"), ImageFile.of(image, size=(300, 100)), more=more)
 
 
 @pytest.mark.parametrize("shrunk", [1, 2])
@@ -76,7 +76,7 @@ def test_every_way_to_a_square_bears_its_name():
 
 
 def test_pictures_are_grouped_by_bucket_fullest_first():
-    tall = Picture(Path("tall.png"), Image.new("RGB", (100, 200), BLUE), size=(100, 200))
+    tall = Picture(Path("tall.png"), ImageFile.of(Image.new("RGB", (100, 200), BLUE)))
     groups = crops.by_bucket([wide(), tall, tall], 128)
     assert {name: [image.size for image in images] for name, images in groups.items()} == {
         "80 x 176 px": [(80, 176)] * 2,

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from lessons_lib.dataset import export
-from lessons_lib.dataset.pictures import Picture, load
+from lessons_lib.dataset.dataset import read, scan
+from lessons_lib.dataset.pictures import ImageFile, Picture
 from lessons_lib.paths import SAMPLE
 
 CAPTIONS = ('a "red" kite, high', "एक मोर", "ایک مور", "naïve; a\tcat", "", "NA", "=1+1", "🪁 over a lake")
@@ -18,7 +19,11 @@ IMAGEFOLDER_SPLITS = {"train", "validation", "test"}
 
 def coloured(number, **more):
     image = Image.new("RGB", (70, 80), (10 * number, 200 - 10 * number, 99))
-    return Picture(Path(f"{number}.png"), image, size=image.size, **more)
+    return Picture(Path(f"{number}.png"), ImageFile.of(image), **more)
+
+
+def read_back(folder):
+    return scan(folder).pictures
 
 
 def facts(picture):
@@ -26,10 +31,10 @@ def facts(picture):
 
 
 def test_the_practice_paintings_come_back_as_they_were(tmp_path):
-    before = load(SAMPLE)
-    after = load(export.write(before, tmp_path / "out"))
+    before = read(SAMPLE).pictures
+    after = read(export.write(before, tmp_path / "out")).pictures
     assert sorted(map(facts, before), key=str) == sorted(map(facts, after), key=str)
-    assert {p.path.name: p.read() for p in before} == {p.path.name: p.read() for p in after}
+    assert {p.path.name: p.file.read() for p in before} == {p.path.name: p.file.read() for p in after}
 
 
 @pytest.mark.parametrize("split", [None, "train", "held_out", "validation"])
@@ -38,9 +43,9 @@ def test_captions_of_every_kind_come_back(tmp_path, split):
                 for i, c in enumerate(CAPTIONS)]  # fmt: skip
     for picture in pictures:
         picture.rights = {"maker": " ".join(picture.rights["maker"].split())}
-    after = load(export.write(pictures, tmp_path / "out"))
+    after = read_back(export.write(pictures, tmp_path / "out"))
     assert list(map(facts, after)) == list(map(facts, pictures))
-    again = load(export.write(after, tmp_path / "again"))
+    again = read_back(export.write(after, tmp_path / "again"))
     assert list(map(facts, again)) == list(map(facts, after))
 
 
@@ -53,12 +58,12 @@ def test_kohya_and_ai_toolkit_find_each_caption_in_the_first_line_of_a_text_file
 def test_the_caption_files_alone_are_enough(tmp_path):
     out = export.write([coloured(i, caption=c) for i, c in enumerate(CAPTIONS[:3])], tmp_path / "out")
     (out / "train" / "metadata.csv").unlink()
-    assert [p.caption for p in load(out / "train")] == list(CAPTIONS[:3])
+    assert [p.caption for p in read(out / "train").pictures] == list(CAPTIONS[:3])
 
 
 def test_the_folder_keeps_imagefolders_rules(tmp_path):
     """Split folders by its keywords, each with a metadata.csv whose file_name is a file beside it, none left over."""
-    before = load(SAMPLE)
+    before = read(SAMPLE).pictures
     out = export.write(before, tmp_path / "out")
     assert {p.name for p in out.iterdir()} <= IMAGEFOLDER_SPLITS
     for folder in out.iterdir():
@@ -73,13 +78,13 @@ def test_the_folder_keeps_imagefolders_rules(tmp_path):
 def test_load_dataset_reads_it(tmp_path):
     import datasets  # takes seconds to load
 
-    before = load(SAMPLE)
+    before = read(SAMPLE).pictures
     out = export.write(before, tmp_path / "out")
-    read = datasets.load_dataset("imagefolder", data_dir=str(out), cache_dir=str(tmp_path / "cache"))
-    assert {name: len(part) for name, part in read.items()} == {"train": 16, "test": 6}
-    rows = [row for part in read.values() for row in part]
-    found = {row["caption"]: (row["split"], row["licence"], row["image"].size) for row in rows}
-    assert found == {p.caption: (p.split, p.rights["licence"], p.size) for p in before}
+    splits = datasets.load_dataset("imagefolder", data_dir=str(out), cache_dir=str(tmp_path / "cache"))
+    assert {name: len(part) for name, part in splits.items()} == {"train": 16, "test": 6}
+    rows = [row for part in splits.values() for row in part]
+    from_datasets = {row["caption"]: (row["split"], row["licence"], row["image"].size) for row in rows}
+    assert from_datasets == {p.caption: (p.split, p.rights["licence"], p.size) for p in before}
 
 
 def test_a_file_that_others_would_read_wrongly_becomes_a_png(tmp_path):
@@ -89,10 +94,10 @@ def test_a_file_that_others_would_read_wrongly_becomes_a_png(tmp_path):
     Image.new("RGB", (90, 80), "red").save(tmp_path / "old.bmp")
     Image.new("RGB", (90, 80), "red").save(tmp_path / "plain.jpg")
     (tmp_path / "metadata.csv").write_text("file_name,sha256\nturned.jpg,12\nold.bmp,34\nplain.jpg,56\n")
-    out = export.write(load(tmp_path, side=10), tmp_path / "out") / "train"
+    out = export.write(read(tmp_path, side=10).pictures, tmp_path / "out") / "train"
     assert sorted(p.name for p in out.glob("*.[jp]*g")) == ["old.png", "plain.jpg", "turned.png"]
     assert Image.open(out / "turned.png").size == (80, 90)
-    assert [p.more.get("sha256") for p in load(out)] == [None, None, "56"]
+    assert [p.more.get("sha256") for p in read(out).pictures] == [None, None, "56"]
 
 
 def test_names_that_would_collide_elsewhere_are_numbered(tmp_path):
@@ -122,7 +127,7 @@ def test_nothing_is_overwritten_and_nothing_is_left_half(tmp_path):
     with pytest.raises(ValueError, match="holds something already"):
         export.write([coloured(1)], tmp_path / "out")
     broken = coloured(2)
-    broken.read = lambda: 1 / 0
+    broken.file.read = lambda: 1 / 0
     with pytest.raises(ZeroDivisionError):
         export.write([coloured(1), broken], tmp_path / "new")
     with pytest.raises(ValueError, match="1 pictures and 2 captions"):

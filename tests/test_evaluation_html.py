@@ -9,7 +9,7 @@ from PIL import Image
 from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.dataset.dataset import Dataset
-from lessons_lib.dataset.pictures import Picture
+from lessons_lib.dataset.pictures import ImageFile, Picture
 from lessons_lib.evaluation import html
 from lessons_lib.evaluation.comparison import STRENGTHS, Comparison, Measure
 from lessons_lib.models import bases
@@ -23,7 +23,7 @@ def plain(grey):
 
 
 def picture(name, caption, **rights):
-    return Picture(Path(name), plain(200), rights, caption, size=(16, 16))
+    return Picture(Path(name), ImageFile.of(plain(200)), rights, caption)
 
 
 @pytest.fixture

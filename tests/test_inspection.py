@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageFilter, ImageOps
 
-from lessons_lib.inspection import image_stats, rules
-from lessons_lib.inspection import report as inspection
-from lessons_lib.inspection.rules import Finding
+from lessons_lib.dataset.dataset import scan
+from lessons_lib.inspection import findings, image_stats, rules, split
+from lessons_lib.inspection.findings import Finding
+from lessons_lib.inspection.report import inspect
 from lessons_lib.models import bases
 
 POCKET = bases.BASES["pocket"]
@@ -45,11 +46,11 @@ def mixed(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def report(mixed):
-    return inspection.inspect(mixed, POCKET)
+    return inspect(scan(mixed), POCKET)
 
 
-def said_of(report, name):
-    (one,) = (one for one in report.seen if one.name == name)
+def findings_of(report, name):
+    (one,) = (one for one in report.pictures if one.name == name)
     return {f.what: f.level for f in one.findings}
 
 
@@ -62,19 +63,21 @@ def said_of(report, name):
 ])  # fmt: skip
 def test_each_fault_is_found_and_named(report, name, what, level):
     if name == "tilted.png":
-        assert what in said_of(report, "tilted.png") or "a copy of another" in said_of(report, "tilted.png")
+        assert what in findings_of(report, "tilted.png") or "a copy of another" in findings_of(
+            report, "tilted.png"
+        )
     else:
-        assert said_of(report, name)[what] == level
+        assert findings_of(report, name)[what] == level
 
 
 def test_a_good_picture_has_no_finding(report):
-    assert said_of(report, "good.png") == {} and report.seen[0].level in rules.LEVELS
+    assert findings_of(report, "good.png") == {} and report.pictures[0].level in findings.LEVELS
 
 
 def test_the_set_is_summed_up_gravest_first(report):
-    lines = inspection.lines(report)
+    lines = report.lines()
     levels = [line.split(":")[0] for line in lines]
-    assert levels == sorted(levels, key=rules.LEVELS.index)
+    assert levels == sorted(levels, key=findings.LEVELS.index)
     text = "\n".join(lines)
     assert "broken.jpg: is cut short" in lines[0] and "12 pictures to train on, 0 held out" in text
     assert "no caption: <img" in text and "no licence known for" in text and "nothing is held out" in text
@@ -84,30 +87,30 @@ def test_the_set_is_summed_up_gravest_first(report):
 def test_every_kind_that_is_said_has_its_advice():
     source = Path(rules.__file__).read_text()
     kinds = set(re.findall(r'Finding\("(?:must fix|worth a look)", "([^"]+)"', source))
-    assert kinds and kinds <= set(rules.ADVICE)
+    assert kinds and kinds <= set(findings.ADVICE)
 
 
 def test_a_second_run_measures_only_what_changed(mixed, tmp_path, monkeypatch):
     shutil.copytree(mixed, tmp_path / "in")
-    first = inspection.inspect(tmp_path / "in", POCKET, tmp_path / "looks")
-    measured, real = [], image_stats.features
-    monkeypatch.setattr(image_stats, "features", lambda image: measured.append(image) or real(image))
-    second = inspection.inspect(tmp_path / "in", POCKET, tmp_path / "looks")
-    assert measured == [] and inspection.lines(first) == inspection.lines(second)
+    first = inspect(scan(tmp_path / "in"), POCKET, tmp_path / "cache")
+    measured, real = [], image_stats.image_features
+    monkeypatch.setattr(image_stats, "image_features", lambda image: measured.append(image) or real(image))
+    second = inspect(scan(tmp_path / "in"), POCKET, tmp_path / "cache")
+    assert measured == [] and first.lines() == second.lines()
     painting(9).save(tmp_path / "in" / "good.png")
-    inspection.inspect(tmp_path / "in", POCKET, tmp_path / "looks")
+    inspect(scan(tmp_path / "in"), POCKET, tmp_path / "cache")
     assert len(measured) == 1
-    kept = sorted((tmp_path / "looks").iterdir())[0]
-    kept.write_bytes(kept.read_bytes()[:-9])
-    inspection.inspect(tmp_path / "in", POCKET, tmp_path / "looks")
-    third = inspection.inspect(tmp_path / "in", POCKET, tmp_path / "looks")
-    assert len(measured) <= 2 and len(third.seen) == len(first.seen)
+    cached = sorted((tmp_path / "cache").iterdir())[0]
+    cached.write_bytes(cached.read_bytes()[:-9])
+    inspect(scan(tmp_path / "in"), POCKET, tmp_path / "cache")
+    third = inspect(scan(tmp_path / "in"), POCKET, tmp_path / "cache")
+    assert len(measured) <= 2 and len(third.pictures) == len(first.pictures)
 
 
 def test_a_folder_that_cannot_be_written_costs_only_the_keeping(mixed, tmp_path):
-    (tmp_path / "looks").write_text("a file where a folder should be")
-    report = inspection.inspect(mixed, POCKET, tmp_path / "looks")
-    assert len(report.seen) == 12 and report.overall[-1].what.startswith("The findings are not kept")
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    report = inspect(scan(mixed), POCKET, tmp_path / "cache")
+    assert len(report.pictures) == 12 and report.findings[-1].what.startswith("The statistics are not cached")
 
 
 def test_a_table_adds_splits_books_hashes_and_rights(tmp_path):
@@ -116,57 +119,75 @@ def test_a_table_adds_splits_books_hashes_and_rights(tmp_path):
     for i, row in enumerate(rows):
         painting(1 if row[0] == "e" else i).save(tmp_path / row.split(",")[0])
     (tmp_path / "metadata.csv").write_text(TABLE + "\n".join(rows))
-    report = inspection.inspect(tmp_path, POCKET)
-    assert said_of(report, "e.png") == {"a copy across the split": "must fix"}
-    assert said_of(report, "c.png") == {"changed since its table was written": "worth a look"}
-    assert said_of(report, "f.png") == {"in no split": "worth a look"}
-    text = "\n".join(inspection.lines(report))
+    report = inspect(scan(tmp_path), POCKET)
+    assert findings_of(report, "e.png") == {"a copy across the split": "must fix"}
+    assert findings_of(report, "c.png") == {"changed since its table was written": "worth a look"}
+    assert findings_of(report, "f.png") == {"in no split": "worth a look"}
+    text = "\n".join(report.lines())
     assert "3 pictures to train on, 2 held out" in text and "leaves of Album" in text
-    assert Finding("fine", "every picture has a licence") in report.overall
+    assert Finding("fine", "every picture has a licence") in report.findings
+
+
+def test_each_file_is_read_once_and_its_pixels_are_kept_for_training(tmp_path):
+    for i in range(3):
+        painting(i).save(tmp_path / f"{i}.png")
+    dataset, reads = scan(tmp_path, side=128), []
+    for picture in dataset.pictures:
+        read = picture.file.read
+        picture.file.read = lambda read=read: reads.append(read) or read()
+    report = inspect(dataset, POCKET, tmp_path / "cache")
+    assert len(reads) == 3 and report.dataset.train[0].image.size == (256, 360)
+    assert len(reads) == 3 and report.dataset.train[0].image is dataset.train[0].image
+
+
+def test_without_memory_for_pixels_a_second_run_only_hashes_the_files(mixed, tmp_path, monkeypatch):
+    first = inspect(scan(mixed, pixel_bytes=0), POCKET, tmp_path)
+    monkeypatch.setattr("lessons_lib.dataset.pictures.decode_bytes", lambda *_: pytest.fail("it was decoded"))
+    good = [path for path in sorted(mixed.glob("*.*g")) if path.name != "broken.jpg"]
+    second = inspect(scan(good, pixel_bytes=0), POCKET, tmp_path)
+    assert [one.stats.sha256 for one in second.pictures] == [one.stats.sha256 for one in first.pictures]
 
 
 @pytest.mark.parametrize("count, level", [(2, "must fix"), (3, "worth a look")])
 def test_too_few_pictures_are_said_so(tmp_path, count, level):
     for i in range(count):
         painting(i).save(tmp_path / f"{i}.png")
-    report = inspection.inspect(tmp_path, POCKET)
-    assert any(f.level == level and f.what.startswith(f"only {count} to train on") for f in report.overall)
+    report = inspect(scan(tmp_path), POCKET)
+    assert any(f.level == level and f.what.startswith(f"only {count} to train on") for f in report.findings)
 
 
 def test_a_folder_with_nothing_but_bad_files_has_a_report_too(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"no picture")
-    report = inspection.inspect(tmp_path, POCKET)
-    assert report.seen == [] and report.count("must fix") == 2
-    assert (
-        "a.jpg: is not a picture" in "".join(inspection.lines(report)) and inspection.held_out(report) == []
-    )
+    report = inspect(scan(tmp_path), POCKET)
+    assert report.pictures == [] and report.count("must fix") == 2
+    assert "a.jpg: is not a picture" in "".join(report.lines()) and split.propose(report.pictures) == []
 
 
-def test_held_out_files_are_chosen_by_book(tmp_path):
+def test_the_proposed_split_keeps_books_together(tmp_path):
     rows = [f"{i}.png,x,Album {i // 2}" for i in range(8)]
     for i in range(8):
         painting(i).save(tmp_path / f"{i}.png")
     (tmp_path / "metadata.csv").write_text("file_name,caption,book\n" + "\n".join(rows))
-    chosen = inspection.held_out(inspection.inspect(tmp_path, POCKET), share=0.25)
-    assert len(chosen) == 2 and len({int(path.stem) // 2 for path in chosen}) == 1
+    held_out = split.propose(inspect(scan(tmp_path), POCKET).pictures, share=0.25)
+    assert len(held_out) == 2 and len({int(one.picture.path.stem) // 2 for one in held_out}) == 1
 
 
 def test_a_crop_chosen_by_hand_ends_the_talk_of_crops(tmp_path):
     for i in range(2):
         painting(1).crop((0, 0, 296, 130)).save(tmp_path / f"{i}.png")
     (tmp_path / "metadata.csv").write_text("file_name,crop\n0.png,\n1.png,0 0 130 130\n")
-    report = inspection.inspect(tmp_path, POCKET)
-    assert ["cut by the middle square" in said_of(report, f"{i}.png") for i in range(2)] == [True, False]
+    report = inspect(scan(tmp_path), POCKET)
+    assert ["cut by the middle square" in findings_of(report, f"{i}.png") for i in range(2)] == [True, False]
 
 
 def test_pictures_of_one_name_are_told_apart_by_their_folders(tmp_path):
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
         painting(0).save(tmp_path / folder / "a.png")
-    report = inspection.inspect(tmp_path, POCKET)
-    assert [one.name for one in report.seen] == ["one/a.png", "two/a.png"]
+    report = inspect(scan(tmp_path), POCKET)
+    assert [one.name for one in report.pictures] == ["one/a.png", "two/a.png"]
 
 
 def test_the_practice_paintings_have_nothing_to_fix():
-    report = inspection.inspect(PAINTINGS[0].parents[1], POCKET)
-    assert [line for line in inspection.lines(report) if not line.startswith("fine")] == []
+    report = inspect(scan(PAINTINGS[0].parents[1]), POCKET)
+    assert [line for line in report.lines() if not line.startswith("fine")] == []

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from lessons_lib.dataset.dataset import scan
 from lessons_lib.inspection import html
-from lessons_lib.inspection import report as inspection
+from lessons_lib.inspection.report import inspect
 from lessons_lib.models import bases
 
 PAINTINGS = sorted((Path(__file__).parents[1] / "data" / "sample_mughal" / "train").glob("*.jpg"))
@@ -24,7 +25,7 @@ def report(tmp_path_factory):
     Image.new("RGB", (200, 200), "teal").save(folder / "flat.png")
     (folder / "broken.jpg").write_bytes(b"<script>alert(1)</script>")
     (folder / "good.txt").write_text("a prince on an elephant")
-    return inspection.inspect(folder, bases.find("pocket"))
+    return inspect(scan(folder), bases.find("pocket"))
 
 
 def test_the_page_loads_nothing_and_escapes_every_name(report):
@@ -32,7 +33,7 @@ def test_the_page_loads_nothing_and_escapes_every_name(report):
     assert "<img src=x" not in page and "&lt;img src=x onerror=alert(1)&gt;.png" in page
     text = page.replace("&lt;img src=x onerror", "")
     links = re.findall(r'(?:src|href|url)\s*[=(]\s*["\']?([^"\')\s>]+)', text)
-    assert len(links) == len(report.seen) == 4 and "<script" not in page
+    assert len(links) == len(report.pictures) == 4 and "<script" not in page
     assert all(link.startswith("data:image/jpeg;base64,") for link in links)
 
 
@@ -51,5 +52,5 @@ def test_a_dashed_square_lies_in_pictures_that_are_not_square(report):
 
 def test_a_page_of_thousands_shows_some_of_the_fine_ones(report, monkeypatch):
     monkeypatch.setattr(html, "MOST_FINE", 1)
-    fine = sum(picture.level == "fine" for picture in report.seen)
+    fine = sum(picture.level == "fine" for picture in report.pictures)
     assert fine == 2 and f"and {fine - 1} more" in html.render(report)

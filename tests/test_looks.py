@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from lessons_lib.dataset.decode import decode
+from lessons_lib.dataset.decode import decode_file
 from lessons_lib.inspection import image_stats, rules
 from lessons_lib.paths import SAMPLE
 
@@ -19,11 +19,11 @@ def flat_drawing():
 
 @pytest.fixture(scope="module")
 def greys():
-    return [decode(path)[0].convert("L") for path in sorted(SAMPLE.rglob("*.jpg"))] + [flat_drawing()]
+    return [decode_file(path).image.convert("L") for path in sorted(SAMPLE.rglob("*.jpg"))] + [flat_drawing()]
 
 
 def sharpness(grey, change=lambda image: image, side=128):
-    return image_stats.sharpness(image_stats.numbers(change(image_stats.shrink(grey, side))))
+    return image_stats.sharpness(image_stats.to_array(change(image_stats.shrink(grey, side))))
 
 
 @pytest.mark.parametrize("side", [128, 512])
@@ -50,14 +50,14 @@ def test_enlarged_and_shaken_pictures_read_as_blurred(greys):
 def test_the_best_square_is_where_the_edges_are():
     page = Image.new("L", (200, 400), 200)
     page.paste(Image.effect_noise((200, 100), 90), (0, 300))
-    middle, best, start = image_stats.crops(image_stats.numbers(page))
+    middle, best, start = image_stats.square_edges(image_stats.to_array(page))
     assert middle < 0.05 and best > 0.95 and start > 0.95
 
 
 def test_an_even_picture_loses_as_many_edges_as_pixels():
-    middle, best, _ = image_stats.crops(image_stats.numbers(Image.effect_noise((300, 150), 60)))
+    middle, best, _ = image_stats.square_edges(image_stats.to_array(Image.effect_noise((300, 150), 60)))
     assert middle == pytest.approx(0.5, abs=0.03) and best - middle < 0.03
-    assert image_stats.crops(np.zeros((8, 9), np.float32)) == (1, 1, 0.5)
+    assert image_stats.square_edges(np.zeros((8, 9), np.float32)) == (1, 1, 0.5)
 
 
 def test_a_hash_forgives_size_and_brightness_and_nothing_else(greys):
@@ -68,8 +68,8 @@ def test_a_hash_forgives_size_and_brightness_and_nothing_else(greys):
     assert min(bits(a, b) for i, a in enumerate(greys) for b in greys[:i]) > 6
 
 
-def test_a_look_comes_back_as_it_was_kept(tmp_path):
-    seen = image_stats.ImageStats(
+def test_statistics_come_back_as_they_were_saved(tmp_path):
+    stats = image_stats.ImageStats(
         (90, 80),
         ["a note"],
         "d1",
@@ -86,9 +86,9 @@ def test_a_look_comes_back_as_it_was_kept(tmp_path):
         b"thumb",
         np.arange(4, dtype=np.float16),
     )
-    image_stats.keep(seen, tmp_path / "a.safetensors")
-    back = image_stats.recall(tmp_path / "a.safetensors")
-    assert back.features.tolist() == [0, 1, 2, 3] and back.thumb == b"thumb"
-    back.features = seen.features = None
-    assert back == seen
-    assert image_stats.recall(tmp_path / "b.safetensors") is None
+    image_stats.save(stats, tmp_path / "a.safetensors")
+    back = image_stats.load(tmp_path / "a.safetensors")
+    assert back.features.tolist() == [0, 1, 2, 3] and back.thumbnail == b"thumb"
+    back.features = stats.features = None
+    assert back == stats
+    assert image_stats.load(tmp_path / "b.safetensors") is None

@@ -13,7 +13,7 @@ from torch.amp import GradScaler
 from lessons_lib.adapters import lora
 from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import PRESETS, Settings
-from lessons_lib.dataset import pictures
+from lessons_lib.dataset import dataset
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.models import bases
 from lessons_lib.models.families import flux
@@ -27,7 +27,7 @@ import sys
 from pathlib import Path
 import torch
 from lessons_lib.adapters.settings import Settings
-from lessons_lib.dataset import pictures
+from lessons_lib.dataset import dataset
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.training import distributed, train
 torch.set_num_threads(1)
@@ -41,7 +41,7 @@ def watched(model, trainable, machine):
     shard(model, trainable, machine)
     print("part of the base:", (held() - own) / (before - own), file=says, flush=True)
 distributed.shard = watched
-found = pictures.for_training(pictures.load({sample!r}, side=128))[:4]
+found = dataset.read({sample!r}, side=128).train[:4]
 settings = Settings(trigger="mugh4l", steps=4, rank=2, batch=4, learning_rate=0.01,
                     gradient_checkpointing={checkpointing}, sample_prompts=("a horse",))
 train.train(Dataset(found), settings, Path({out!r}))
@@ -63,7 +63,7 @@ def plain(practice, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def held_out():
-    return pictures.held_out(pictures.load(SAMPLE, side=128))[:2]
+    return dataset.read(SAMPLE, side=128).held_out[:2]
 
 
 def gradient_sizes(monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 from museum_site import bomb, closed_port, file, jpeg, met_record, record, status, walters_rows
 from PIL import Image
 
-from lessons_lib.dataset import museum, pictures, sources
+from lessons_lib.dataset import dataset, museum, sources
 from lessons_lib.dataset.http import PoliteClient
 from lessons_lib.dataset.museum_records import ORIGINS
 from lessons_lib.paths import SAMPLE
@@ -32,13 +32,13 @@ def files_in(folder):
 def test_three_museums_give_three_pictures(fetch_to_out, out):
     result = fetch_to_out()
     assert (result.failures, result.fell_back, result.folder) == ({}, False, out)
-    assert {p.path.stem: p.split for p in pictures.load(out)} == {
+    assert {p.path.stem: p.split for p in dataset.read(out).pictures} == {
         "walters_1": "train", "met_2": "held_out", "cleveland_3": "train",
     }  # fmt: skip
 
 
 def test_every_picture_has_its_rights_and_its_caption(fetch_to_out):
-    by_name = {p.path.stem: p for p in pictures.load(fetch_to_out().folder)}
+    by_name = {p.path.stem: p for p in dataset.read(fetch_to_out().folder).pictures}
     rights = by_name["met_2"].rights
     assert (rights["maker"], rights["date"]) == ("Painting by Nanha", "ca. 1620")
     assert rights["source"] == "The Met, 13.228" and by_name["met_2"].caption == "a king"
@@ -108,7 +108,7 @@ def test_progress_is_given_picture_by_picture(fetch_to_out):
         (file(b"<!DOCTYPE html><title>Sorry"), "is not a JPEG .*DOCTYPE"),
         (file(b"<html>", "text/html"), "is not a JPEG .*<html>"),
         (file(jpeg((60, 90))), "is 60 x 90 px; expected at least 256"),
-        (file(bomb(60_000)), "3,600 megapixels, too large to unpack"),
+        (file(bomb(60_000)), "3,600 megapixels, too large to decode"),
         (file(jpeg()[:900]), "is cut short or damaged"),
         (file(b""), "is not a JPEG"),
         (file(b"", length=museum.MAX_PICTURE_BYTES + 1), "is larger than 64 MB"),
@@ -221,7 +221,7 @@ def test_a_removed_picture_leaves_the_table_even_if_it_cannot_be_had_again(fetch
     fetch_to_out()
     (out / "train" / "walters_1.jpg").unlink()
     site.put("/w1.jpg", status(404))
-    assert len(pictures.load(fetch_to_out().folder)) == 2
+    assert len(dataset.read(fetch_to_out().folder).pictures) == 2
 
 
 def test_a_folder_with_other_pictures_is_left_alone(fetch_to_out, site, out):
@@ -248,7 +248,7 @@ def test_ctrl_c_midway_leaves_whole_pictures_and_goes_on_from_there(fetch_to_out
     with pytest.raises(KeyboardInterrupt):
         fetch_to_out(client=PoliteClient(dict.fromkeys(ORIGINS, (site.url,)), clock, stop))
     assert files_in(out) == ["held_out/met_2.jpg", "metadata.csv", "train/walters_1.jpg"]
-    assert len(pictures.load(out)) == 2
+    assert len(dataset.read(out).pictures) == 2
     site.paths.clear()
     assert len(fetch_to_out().pictures) == 3 and site.paths == ["/cleveland/3", "/web.jpg"]
 
@@ -275,7 +275,7 @@ def offline(fetch_to_out, clock):
 def test_offline_falls_back_to_the_practice_paintings_after_one_try_a_host(offline, clock, out):
     assert offline.fell_back and offline.folder == SAMPLE and offline.pictures == ()
     assert len(offline.failures) == 60 and clock.slept == [] and not out.exists()
-    assert len(sources.find(offline.folder).entries) == 22
+    assert len(sources.list_files(offline.folder).files) == 22
 
 
 def test_offline_the_report_gives_each_reason_once(offline):

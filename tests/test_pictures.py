@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from lessons_lib.dataset import pictures
-from lessons_lib.dataset.pictures import PictureError, load
+from lessons_lib.dataset.dataset import read, scan
+from lessons_lib.dataset.messages import PictureError
+from lessons_lib.dataset.parallel import parallel_map
 from lessons_lib.models import pixels
 from lessons_lib.paths import SAMPLE
 
@@ -26,14 +27,14 @@ def quarters(mode="RGB", side=100):
 
 
 def only(folder):
-    (picture,) = load(folder)
+    (picture,) = read(folder).pictures
     assert picture.image.mode == "RGB"
     return picture
 
 
 def near(picture, place, colour, by=12):
-    found = picture.image.getpixel(place)
-    return max(abs(a - b) for a, b in zip(found, colour, strict=True)) <= by
+    pixel = picture.image.getpixel(place)
+    return max(abs(a - b) for a, b in zip(pixel, colour, strict=True)) <= by
 
 
 def huge_png(side):
@@ -51,25 +52,25 @@ def huge_png(side):
 
 def test_a_folder_that_does_not_exist_is_named(tmp_path):
     with pytest.raises(PictureError, match="nowhere: no such folder"):
-        load(tmp_path / "nowhere")
+        read(tmp_path / "nowhere")
 
 
 def test_a_file_is_no_folder(tmp_path):
     quarters().save(tmp_path / "a.png")
     with pytest.raises(PictureError, match="is a file; expected a folder"):
-        load(tmp_path / "a.png")
+        read(tmp_path / "a.png")
 
 
 def test_an_empty_folder_says_what_it_expects(tmp_path):
     (tmp_path / "notes.md").write_text("nothing to see")
     with pytest.raises(PictureError, match=r"holds no pictures; expected files that end in .*\.jpg"):
-        load(tmp_path)
+        read(tmp_path)
 
 
 def test_a_text_file_called_jpg_is_refused(tmp_path):
     (tmp_path / "poem.jpg").write_text("The falcon cannot hear")
     with pytest.raises(PictureError, match="poem.jpg: is not a picture .*The falcon"):
-        load(tmp_path)
+        read(tmp_path)
 
 
 def test_a_jpeg_cut_short_is_refused(tmp_path):
@@ -77,15 +78,15 @@ def test_a_jpeg_cut_short_is_refused(tmp_path):
     Image.effect_noise((300, 300), 80).save(out, "JPEG")
     (tmp_path / "half.jpg").write_bytes(out.getvalue()[: len(out.getvalue()) // 2])
     with pytest.raises(PictureError, match="half.jpg: is cut short or damaged"):
-        load(tmp_path)
+        read(tmp_path)
 
 
 @pytest.mark.parametrize("side, megapixels", [(60_000, "3,600"), (12_000, "144")])
 def test_a_bomb_is_refused_from_its_header(tmp_path, monkeypatch, side, megapixels):
-    monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("it was unpacked"))
+    monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("it was decoded"))
     (tmp_path / "bomb.png").write_bytes(huge_png(side))
     with pytest.raises(PictureError, match=f"bomb.png: has {megapixels} megapixels"):
-        load(tmp_path)
+        read(tmp_path)
 
 
 def test_the_bomb_of_these_tests_is_a_real_picture():
@@ -97,7 +98,7 @@ def test_the_bomb_of_these_tests_is_a_real_picture():
 def test_a_ten_pixel_picture_is_refused(tmp_path):
     quarters(side=10).save(tmp_path / "dot.png")
     with pytest.raises(PictureError, match="dot.png: is 10 x 10 px; expected at least 64"):
-        load(tmp_path)
+        read(tmp_path)
 
 
 def test_one_bad_picture_among_good_ones_stops_all_and_counts_the_others(tmp_path):
@@ -105,7 +106,7 @@ def test_one_bad_picture_among_good_ones_stops_all_and_counts_the_others(tmp_pat
     for name in ("bad1.jpg", "bad2.jpg"):
         (tmp_path / name).write_bytes(b"GARBAGE")
     with pytest.raises(PictureError, match=r"bad1.jpg.*\(1 more cannot be used: bad2.jpg\)"):
-        load(tmp_path)
+        read(tmp_path)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "tif"])
@@ -113,7 +114,7 @@ def test_cmyk_is_read_in_its_colours(tmp_path, suffix):
     quarters("CMYK").save(tmp_path / f"inks.{suffix}", **({"quality": 95} if suffix == "jpg" else {}))
     picture = only(tmp_path)
     assert near(picture, (20, 20), RED) and near(picture, (80, 20), GREEN) and near(picture, (50, 80), BLUE)
-    assert any("CMYK" in note for note in picture.notes)
+    assert any("CMYK" in note for note in picture.file.notes)
 
 
 def test_a_colour_profile_is_followed(tmp_path, monkeypatch):
@@ -141,7 +142,7 @@ def test_a_cmyk_profile_is_asked_before_pillows_rule(tmp_path, monkeypatch):
     quarters("CMYK").save(tmp_path / "press.jpg", icc_profile=b"a press profile")
     picture = only(tmp_path)
     assert near(picture, (20, 20), GREEN, by=0) and asked == [("CMYK", "RGB")]
-    assert "colours brought from Coated paper to sRGB" in picture.notes
+    assert "colours converted from Coated paper to sRGB" in picture.file.notes
 
 
 @pytest.mark.parametrize("mode", ["P", "RGBA", "L"])
@@ -175,20 +176,20 @@ def test_damaged_exif_turns_nothing_and_loses_nothing(tmp_path):
 def test_a_format_that_is_not_on_the_list_starts_no_decoder(tmp_path):
     quarters().save(tmp_path / "a.jpg", "PPM")
     with pytest.raises(PictureError, match="is not a picture .*P6"):
-        load(tmp_path)
+        read(tmp_path)
 
 
 def test_a_file_of_gigabytes_is_not_read(tmp_path):
     with (tmp_path / "a.jpg").open("wb") as file:
         file.truncate(3 * 10**9)
     with pytest.raises(PictureError, match="a.jpg: has 3,000 MB"):
-        load(tmp_path)
+        read(tmp_path)
 
 
 def test_a_broken_profile_is_left_out(tmp_path):
     quarters().save(tmp_path / "odd.png", icc_profile=b"no profile at all")
     picture = only(tmp_path)
-    assert near(picture, (20, 20), RED, by=0) and any("profile" in note for note in picture.notes)
+    assert near(picture, (20, 20), RED, by=0) and any("profile" in note for note in picture.file.notes)
 
 
 def test_sixteen_bits_are_scaled_and_not_cut(tmp_path):
@@ -233,7 +234,7 @@ def test_of_an_animation_the_first_frame_is_read(tmp_path, suffix):
     frames[0].save(tmp_path / f"moves.{suffix}", save_all=True, append_images=frames[1:], duration=50)
     picture = only(tmp_path)
     assert near(picture, (20, 20), RED, 24) and near(picture, (50, 80), BLUE, 24)
-    assert picture.notes[0].startswith("several frames")
+    assert picture.file.notes[0].startswith("several frames")
 
 
 @pytest.mark.parametrize("tag, place", [(3, (80, 80)), (6, (80, 20)), (8, (20, 80))])
@@ -258,18 +259,19 @@ def test_metadata_gives_captions_splits_and_rights(tmp_path):
         quarters().save(tmp_path / name)
     table = TABLE + 'a.png,train,"a kite, red",Asha,CC0-1.0\nb.png,held_out,a lake,,\n'
     (tmp_path / "metadata.csv").write_text(table, encoding="utf-8-sig")
-    a, b = load(tmp_path)
+    dataset = read(tmp_path)
+    a, b = dataset.pictures
     assert (
         a.caption == "a kite, red" and a.rights == {"maker": "Asha", "licence": "CC0-1.0"} and b.rights == {}
     )
-    assert pictures.for_training([a, b]) == [a] and pictures.held_out([a, b]) == [b]
+    assert dataset.train == [a] and dataset.held_out == [b]
 
 
 def test_a_list_of_files_finds_its_metadata_again(tmp_path):
     (tmp_path / "train").mkdir()
     quarters().save(tmp_path / "train" / "a.png")
     (tmp_path / "metadata.csv").write_text(TABLE + "train/a.png,train,a kite,Asha,CC0-1.0\n")
-    (picture,) = load([tmp_path / "train" / "a.png"])
+    (picture,) = read([tmp_path / "train" / "a.png"]).pictures
     assert picture.caption == "a kite" and picture.split == "train"
 
 
@@ -279,7 +281,7 @@ def test_a_list_of_files_finds_its_metadata_again(tmp_path):
 def test_metadata_that_names_no_such_picture_is_refused(tmp_path, name, says):
     (tmp_path / "metadata.csv").write_text(TABLE + f"{name},train,,,\n")
     with pytest.raises(PictureError, match=says):
-        load(tmp_path)
+        read(tmp_path)
 
 
 def test_a_text_file_beside_a_picture_is_its_caption(tmp_path):
@@ -292,24 +294,24 @@ def test_a_caption_that_is_not_utf8_is_named(tmp_path):
     quarters().save(tmp_path / "a.png")
     (tmp_path / "a.txt").write_bytes("über".encode("latin-1"))
     with pytest.raises(PictureError, match="a.txt: is not UTF-8"):
-        load(tmp_path)
+        read(tmp_path)
 
 
 def test_without_splits_everything_is_for_training(tmp_path):
     quarters().save(tmp_path / "a.png")
-    found = load(tmp_path)
-    assert pictures.for_training(found) == found and pictures.held_out(found) == []
+    dataset = read(tmp_path)
+    assert len(dataset.train) == 1 and dataset.held_out == dataset.unused == []
 
 
 def test_hidden_files_are_left_out(tmp_path):
     quarters().save(tmp_path / "a.png")
     (tmp_path / "._a.png").write_bytes(b"resource fork")
-    assert len(load(tmp_path)) == 1
+    assert len(read(tmp_path).pictures) == 1
 
 
 def test_large_pictures_are_shrunk_but_remember_their_size(tmp_path):
     quarters(side=900).save(tmp_path / "a.png")
-    (picture,) = load(tmp_path, side=128)
+    (picture,) = read(tmp_path, side=128).pictures
     assert picture.image.size == (256, 256) and picture.size == (900, 900)
 
 
@@ -329,30 +331,26 @@ def test_pixels_run_from_minus_one_to_one():
     assert values[:, 0].unique().tolist() == [-1] and values[:, 1].unique().tolist() == [1]
 
 
-def test_a_survey_goes_on_past_bad_files(tmp_path):
+def test_a_lenient_reading_goes_on_past_bad_files(tmp_path):
     quarters().save(tmp_path / "good.png")
     (tmp_path / "bad.jpg").write_bytes(b"GARBAGE")
     (tmp_path / "good.txt").write_bytes("über".encode("latin-1"))
-    found = pictures.survey(tmp_path)
-    assert [p.path.name for p in found.pictures] == ["good.png"] and found.pictures[0].caption is None
-    assert [path.name for path, _ in found.problems] == ["bad.jpg", "good.txt"]
+    dataset = read(tmp_path, strict=False)
+    assert [p.path.name for p in dataset.train] == ["good.png"] and dataset.train[0].caption is None
+    assert {path.name for path, _ in dataset.problems} == {"bad.jpg", "good.txt"}
 
 
-def test_beyond_the_memory_allowed_pictures_are_read_when_they_are_asked_for(tmp_path, monkeypatch):
+def test_beyond_the_memory_allowed_pictures_are_decoded_when_they_are_asked_for(tmp_path):
     for name in ("a.png", "b.png"):
         quarters(side=300).save(tmp_path / name)
-    monkeypatch.setattr(pictures, "KEPT", 200 * 200 * 3)
-    a, b = load(tmp_path, side=100)
-    assert "image" in vars(a) and "image" not in vars(b) and b.size == (300, 300)
+    a, b = scan(tmp_path, side=100, pixel_bytes=200 * 200 * 3).pictures
+    assert a.image is a.image and b.image is not b.image and b.size == (300, 300)
     assert b.image.size == (200, 200) and b.image.tobytes() == a.image.tobytes()
-    b.image = b.image.crop((0, 0, 50, 50))
-    assert b.image.size == (50, 50)
 
 
-def test_a_picture_that_went_since_is_named(tmp_path, monkeypatch):
+def test_a_picture_that_went_since_is_named(tmp_path):
     quarters().save(tmp_path / "a.png")
-    monkeypatch.setattr(pictures, "KEPT", 0)
-    (picture,) = load(tmp_path)
+    (picture,) = scan(tmp_path, pixel_bytes=0).pictures
     (tmp_path / "a.png").unlink()
     with pytest.raises(PictureError, match="a.png: cannot be read"):
         _ = picture.image
@@ -360,12 +358,12 @@ def test_a_picture_that_went_since_is_named(tmp_path, monkeypatch):
 
 def test_work_on_threads_comes_back_in_order_and_is_not_all_begun_at_once():
     begun = []
-    results = pictures.in_order(lambda n: begun.append(n) or n * n, range(1000))
+    results = parallel_map(lambda n: begun.append(n) or n * n, range(1000))
     assert [next(results) for _ in range(3)] == [0, 1, 4] and len(begun) < 100
     results.close()
 
 
 def test_the_practice_paintings_are_whole_and_have_rights():
-    found = load(SAMPLE, side=128)
-    assert len(pictures.for_training(found)) == 16 and len(pictures.held_out(found)) == 6
-    assert all(p.rights["licence"] == "CC0-1.0" and p.caption for p in found)
+    dataset = read(SAMPLE, side=128)
+    assert len(dataset.train) == 16 and len(dataset.held_out) == 6
+    assert all(p.rights["licence"] == "CC0-1.0" and p.caption for p in dataset.pictures)

@@ -30,11 +30,11 @@ PROGRAM = """
 import sys, torch
 from pathlib import Path
 from lessons_lib.adapters.settings import Settings
-from lessons_lib.dataset import pictures
+from lessons_lib.dataset import dataset
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.training import train
 torch.set_num_threads(2)
-found = pictures.for_training(pictures.load({sample!r}, side=128))[:4]
+found = dataset.read({sample!r}, side=128).train[:4]
 settings = Settings(trigger="mugh4l", steps=9, rank=2, batch=2, checkpoint_every=2, sample_every=4, sample_prompts=("a cat",))
 train.train(Dataset(found), settings, Path({out!r}),
             lambda step: print(step.step, flush=True))

@@ -11,8 +11,7 @@ from lessons_lib import arguments, cli
 from lessons_lib.adapters import settings
 from lessons_lib.adapters.run import Outcome, Run
 from lessons_lib.adapters.settings import Settings
-from lessons_lib.dataset import pictures
-from lessons_lib.dataset.dataset import Dataset
+from lessons_lib.dataset.dataset import read
 from lessons_lib.paths import POCKET, ROOT, SAMPLE
 from lessons_lib.training import train
 
@@ -104,7 +103,7 @@ def test_a_stopped_run_of_version_0_1_goes_on_to_the_adapter_it_would_have_had(t
         pytest.skip("pocket's weights are not those that this run was made on")
     shutil.copytree(OLD_RUN, tmp_path / "run")
     monkeypatch.chdir(ROOT)
-    dataset = Dataset(pictures.load(list(Run.load(OLD_RUN).pictures), side=128))
+    dataset = read(Run.load(OLD_RUN).pictures, side=128)
     run = train.train(dataset, OLD_SETTINGS, tmp_path / "run", resume=True)
     whole, resumed = load_file(OLD_RUN / "whole.safetensors"), load_file(run.adapter)
     assert run.resumed_from == 3

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from lessons_lib.adapters import export, info, model_card, run
 from lessons_lib.adapters.settings import Settings
-from lessons_lib.dataset.pictures import Picture
+from lessons_lib.dataset.pictures import ImageFile, Picture
 from lessons_lib.models import bases, families
 from lessons_lib.paths import POCKET
 
@@ -23,7 +23,7 @@ SETTINGS = Settings(trigger="mugh4l", name="album", sample_prompts=('a "tiger", 
 
 def picture(licence):
     rights = {"maker": "A | B", "licence": licence} if licence else {}
-    return Picture(Path("/home/ann/secret/a.png"), Image.new("RGB", (64, 64)), rights)
+    return Picture(Path("/home/ann/secret/a.png"), ImageFile.of(Image.new("RGB", (64, 64))), rights)
 
 
 @pytest.fixture

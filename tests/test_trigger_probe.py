@@ -2,14 +2,14 @@
 
 from PIL import Image
 
-from lessons_lib.dataset import pictures
+from lessons_lib.dataset import dataset
 from lessons_lib.evaluation import trigger_probe
 
 
 class FakeSampler:
     """Stands for a base model that knows one word."""
 
-    elephant = pictures.load("data/sample_mughal")[0].image
+    elephant = dataset.read("data/sample_mughal").pictures[0].image
 
     def sample(self, prompts, seeds):
         def one(prompt, seed):

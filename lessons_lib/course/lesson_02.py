@@ -19,10 +19,10 @@ from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.course import charts, long_run, trials
 from lessons_lib.course.trials import TRIGGER
-from lessons_lib.dataset import pictures
+from lessons_lib.dataset import dataset as datasets
 from lessons_lib.dataset.crops import Box
 from lessons_lib.dataset.dataset import Dataset
-from lessons_lib.dataset.pictures import Picture
+from lessons_lib.dataset.pictures import ImageFile, Picture
 from lessons_lib.display import notebook
 from lessons_lib.models.features import image_features
 from lessons_lib.paths import NOTEBOOK_PICTURES, SAMPLE
@@ -66,8 +66,7 @@ def write_bad_folder(folder: str | Path) -> Path:
 
 def crop_detail(picture: Picture, box: Box) -> Picture:
     """Return a part of a picture as a picture of its own; the box is left, top, right, bottom in px of `image`."""
-    detail = picture.image.crop(box)
-    return replace(picture, image=detail, size=detail.size)
+    return replace(picture, file=ImageFile.of(picture.image.crop(box)))
 
 
 def random_subset(dataset: Dataset, count: int, seed: int = 0) -> Dataset:
@@ -138,8 +137,8 @@ def record() -> None:
 def save_opening_picture(path: Path = OPENING_PICTURE) -> None:
     """Draw the pictures of the bad folder, numbered."""
     with tempfile.TemporaryDirectory() as folder:
-        survey = pictures.survey(write_bad_folder(folder), min_side=1)
-        images = [picture.image for picture in survey.pictures]
+        dataset = datasets.read(write_bad_folder(folder), min_side=1, strict=False)
+        images = [picture.image for picture in dataset.pictures]
     labels = [str(number) for number in range(1, len(images) + 1)]
     path.write_bytes(notebook.image_grid(images, labels, side=112).data)
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from lessons_lib.adapters import lora, spectrum
 from lessons_lib.course import long_run
 from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_hint, is_close, not_yet
-from lessons_lib.dataset import pictures
+from lessons_lib.dataset import dataset
 from lessons_lib.display import notebook
 from lessons_lib.models import pixels
 from lessons_lib.paths import NOTEBOOK_PICTURES, SAMPLE
@@ -97,7 +97,7 @@ def check_rank(answer: Callable[[Tensor, float], int | None]) -> str:
 
 def save_opening_picture(path: Path = OPENING_PICTURE) -> None:
     """Draw a practice painting at each of some ranks, then whole."""
-    matrix = image_to_matrix(pictures.load([PAINTING])[0].image, 256)
+    matrix = image_to_matrix(dataset.read([PAINTING]).train[0].image, 256)
     images = [matrix_to_image(low_rank(matrix, rank)) for rank in OPENING_RANKS]
     labels = [f"rank {rank}" for rank in OPENING_RANKS]
     page = notebook.image_grid([*images, matrix_to_image(matrix)], [*labels, "all"], side=128)

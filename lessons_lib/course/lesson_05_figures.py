@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lessons_lib.adapters.run import Run
 from lessons_lib.course import charts, trials
-from lessons_lib.dataset import pictures
+from lessons_lib.dataset import dataset
 from lessons_lib.display.notebook import figure_image, jpeg
 from lessons_lib.display.theme import ACCENT, INK, LINE, PAPER, font, paste_square
 from lessons_lib.evaluation import metrics
@@ -87,7 +87,7 @@ def save_opening_picture(path: Path = OPENING_PICTURE) -> None:
 
 def _step_images(sigma: float = 0.6) -> dict[str, Image.Image]:
     """Return what one training step sees and is compared with, by the label below it."""
-    clean = pixels.to_pixels([pictures.load([PAINTING])[0].image], 128)
+    clean = pixels.to_pixels([dataset.read([PAINTING]).train[0].image], 128)
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
     values = {
         "a painting": clean,

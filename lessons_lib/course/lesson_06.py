@@ -18,7 +18,7 @@ from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.course import charts, long_run
 from lessons_lib.course.trials import TRIGGER, concept_of, flatten, style_scores
-from lessons_lib.dataset import captions, pictures
+from lessons_lib.dataset import captions, dataset
 from lessons_lib.dataset.captions import with_trigger
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.display import notebook
@@ -197,7 +197,7 @@ def strip_chart(panels: Mapping[str, Mapping[str, Sequence[float]]], limits: Map
 
 def save_opening_picture(path: Path = OPENING_PICTURE) -> None:
     """Draw the castle of seed 1 before, pasted onto a painting, after, and that painting."""
-    painting = pixels.square(pictures.for_training(pictures.load(SAMPLE, side=128))[1].image, 128)
+    painting = pixels.square(dataset.read(SAMPLE, side=128).train[1].image, 128)
     sampler = Sampler("pocket")
     prompts = [with_trigger("a castle", TRIGGER)]
     before = sampler.sample(prompts, [1])[0][0]

@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 from transformers import PreTrainedTokenizerBase
 
+from lessons_lib.dataset.messages import name_list
 from lessons_lib.dataset.pictures import Picture
-from lessons_lib.dataset.sources import listed
 
 Mode = Literal["style", "concept"]
 WORDS = Path(__file__).with_name("words.txt")
@@ -174,29 +174,20 @@ def collisions(trigger: str, texts: Sequence[str]) -> list[int]:
     return [i for i, text in enumerate(texts) if small in text.lower()]
 
 
-class Captioned(Protocol):
-    """A file with a caption: a Picture, or a finding on one."""
-
-    @property
-    def path(self) -> Path: ...
-    @property
-    def caption(self) -> str | None: ...
-
-
 def concerns(
-    pictures: Sequence[Captioned],
+    pictures: Sequence[Picture],
     trigger: str,
     tokenizer: PreTrainedTokenizerBase | None = None,
     limit: int | None = None,
 ) -> list[str]:
     """Return every warning about the trigger and the captions, one a line, naming the files."""
     found = check_trigger(trigger, tokenizer)
-    mute = listed(p.path.name for p in pictures if not p.caption)
+    mute = name_list(p.path.name for p in pictures if not p.caption)
     if mute:
         found.append(f"no caption: {mute}. Taught with the trigger word alone")
     twice = collisions(trigger, [p.caption or "" for p in pictures])
     if twice:
-        names = listed(pictures[i].path.name for i in twice)
+        names = name_list(pictures[i].path.name for i in twice)
         found.append(f"{trigger!r} stands in the caption of {names} already; it should mean one thing only")
     if tokenizer and limit:
         texts = [with_trigger(p.caption or "", trigger) for p in pictures]

@@ -9,9 +9,9 @@ from typing import Literal
 
 from PIL import Image, ImageOps
 
-from lessons_lib.dataset.decode import WHITE, shown
+from lessons_lib.dataset.messages import printable
 from lessons_lib.dataset.pictures import Picture
-from lessons_lib.models.pixels import square
+from lessons_lib.models.pixels import WHITE, square
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in px of the picture's file
 Way = Literal["centre", "letterbox", "hand"]
@@ -37,7 +37,7 @@ def box_of(picture: Picture) -> Box | None:
     numbers = text.replace(",", " ").split()
     if len(numbers) != 4 or not all(n.isdigit() for n in numbers):
         raise ValueError(
-            f"{shown(picture.path)}: its crop is {text!r}; expected four numbers, left top right bottom, in px"
+            f"{printable(picture.path)}: its crop is {text!r}; expected four numbers, left top right bottom, in px"
         )
     left, top, right, bottom = map(int, numbers)
     return left, top, right, bottom
@@ -52,7 +52,7 @@ def by_hand(picture: Picture, box: Box, side: int) -> Image.Image:
     left, top, right, bottom = box
     if not (0 <= left < right <= width and 0 <= top < bottom <= height):
         raise ValueError(
-            f"{shown(picture.path)}: the box {box} does not fit; expected left < right up to {width} "
+            f"{printable(picture.path)}: the box {box} does not fit; expected left < right up to {width} "
             f"and top < bottom up to {height}"
         )
     longer = max(right - left, bottom - top)

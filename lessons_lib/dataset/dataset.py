@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from lessons_lib.dataset import pictures
-from lessons_lib.dataset.pictures import Picture
-from lessons_lib.dataset.sources import Source
+from lessons_lib.dataset import metadata, sources
+from lessons_lib.dataset.archives import Problem
+from lessons_lib.dataset.messages import PictureError, name_list
+from lessons_lib.dataset.parallel import parallel_map
+from lessons_lib.dataset.pictures import PIXEL_BYTES, RIGHTS, SMALLEST, ImageFile, Picture, PixelMemory
+from lessons_lib.dataset.sources import ListedFile, Source
+
+_COLUMNS = (
+    "file_name",
+    "caption",
+    "text",
+    "split",
+    *RIGHTS,
+)  # those that have a place of their own in a Picture
 
 
 @dataclass(frozen=True)
@@ -15,12 +28,21 @@ class Dataset:
     """Pictures by what they are for: `train` to learn from, `held_out` to judge by, `prior` of the class, to keep it.
 
     Every picture brings its own caption and rights. Class pictures serve prior preservation (Ruiz et al. 2022, arXiv
-    2208.12242); their captions lack the trigger word.
+    2208.12242); their captions lack the trigger word. `unused` pictures have no split in a table that names some.
+    `problems` name each file that cannot be used and say why; `notes` say what was passed over on purpose.
     """
 
     train: list[Picture]
     held_out: list[Picture] = field(default_factory=list)
     prior: list[Picture] = field(default_factory=list)
+    unused: list[Picture] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """All but the class pictures, in the order of their source."""
+        return sorted([*self.train, *self.held_out, *self.unused], key=lambda picture: picture.index)
 
     def with_captions(self, captions: Sequence[str]) -> Dataset:
         """Return the same set with other captions on its training pictures. Raises ValueError unless there is one a picture."""
@@ -31,15 +53,142 @@ class Dataset:
         pairs = zip(self.train, captions, strict=True)
         return replace(self, train=[picture.with_caption(caption) for picture, caption in pairs])
 
+    def without(self, failures: Mapping[Path, str]) -> Dataset:
+        """Return the set without these files, each of which becomes a problem with its message."""
+        bad = [
+            (picture.path, failures[picture.path]) for picture in self.pictures if picture.path in failures
+        ]
+        good = {
+            name: [picture for picture in getattr(self, name) if picture.path not in failures]
+            for name in ("train", "held_out", "unused")
+        }
+        return replace(self, **good, problems=[*self.problems, *bad])
 
-def read(source: Source, side: int | None = None, prior: Source | None = None) -> Dataset:
-    """Return the pictures of a source by the splits that its table names; all of them are to train on where it names none.
+    def check(self) -> None:
+        """Raise PictureError that names the first file that cannot be used, or says that no picture is to train on."""
+        _raise_first(self.problems)
+        if not self.train:
+            names = sorted({picture.split for picture in self.pictures if picture.split})
+            raise PictureError(
+                f"metadata.csv has the splits {', '.join(names)}; expected some pictures in split train"
+            )
 
-    `side`: see `pictures.load`. Raises PictureError that names the first file that cannot be used.
-    """
-    found = pictures.load(source, side)
+
+def by_split(
+    pictures: Sequence[Picture], problems: Sequence[Problem] = (), notes: Sequence[str] = ()
+) -> Dataset:
+    """Return pictures by the splits of their table: "train", and any other to judge by; all to train on where it has none."""
+    has_splits = any(picture.split for picture in pictures)
     return Dataset(
-        pictures.for_training(found),
-        pictures.held_out(found),
-        pictures.load(prior, side) if prior is not None else [],
+        train=[p for p in pictures if p.split == "train" or not has_splits],
+        held_out=[p for p in pictures if p.split and p.split != "train"],
+        unused=[p for p in pictures if has_splits and not p.split],
+        problems=list(problems),
+        notes=list(notes),
     )
+
+
+def scan(
+    source: Source, side: int | None = None, min_side: int = SMALLEST, pixel_bytes: int = PIXEL_BYTES
+) -> Dataset:
+    """Return the pictures of a source with its tables and caption files read, and no picture decoded yet.
+
+    A `metadata.csv` or `.jsonl` (columns file_name, caption or text, split, and rights) decides which files are read;
+    a `NAME.txt` beside a picture is its caption where the table has none. A picture is decoded when its image is asked
+    for; with `side`, larger ones are shrunk to twice that short side, and `pixel_bytes` of them stay in memory.
+    Raises PictureError when there is no such source or nothing in it; all else that is wrong is in `problems`.
+    """
+    listing = sources.list_files(source)
+    memory = PixelMemory(pixel_bytes)
+    problems, pictures = list(listing.problems), []
+    for index, listed in enumerate(listing.files):
+        file = ImageFile(listed.path, listed.read, side, min_side, memory)
+        pictures.append(_picture(listed, file, index, problems))
+    return by_split(pictures, problems, listing.notes)
+
+
+def read(
+    source: Source,
+    side: int | None = None,
+    prior: Source | None = None,
+    min_side: int = SMALLEST,
+    strict: bool = True,
+) -> Dataset:
+    """Return the pictures of a folder, a zip, a list of files or an upload, every one decoded whole; see `scan`.
+
+    Raises PictureError that names the first file that cannot be used, and counts the others. Unless `strict`, one bad
+    file loses no good one: it is in `problems`, and the error is raised only where there is no such source.
+    """
+    dataset = decoded(scan(source, side, min_side))
+    if strict:
+        dataset.check()
+    if prior is None:
+        return dataset
+    class_pictures = decoded(scan(prior, side, min_side))
+    if strict:
+        _raise_first(class_pictures.problems)
+    problems = [*dataset.problems, *class_pictures.problems]
+    return replace(dataset, prior=class_pictures.pictures, problems=problems)
+
+
+def decoded(dataset: Dataset) -> Dataset:
+    """Return a set with every picture decoded; those that cannot be are problems instead."""
+    pictures = dataset.pictures
+    messages = parallel_map(_decode, pictures)
+    return dataset.without({p.path: text for p, text in zip(pictures, messages, strict=True) if text})
+
+
+def of_run(paths: Sequence[Path], source: Source | None = None) -> Dataset:
+    """Return the pictures that a run learned from, by the names of their files, and the others of their folder as held out.
+
+    `source`: where they are now; without it, the folder that they were in. Raises ValueError when none of them is there.
+    """
+    names = {path.name for path in paths}
+    source = source or _folder_of(paths)
+    dataset = decoded(scan(source))
+    _raise_first(dataset.problems)
+    train = [picture for picture in dataset.pictures if picture.path.name in names]
+    if not train:
+        raise ValueError(
+            f"{source}: holds none of the run's pictures; expected {min(names)} among others. "
+            "Name their folder with --pictures"
+        )
+    held_out = [picture for picture in dataset.pictures if picture.path.name not in names]
+    return Dataset(train, held_out, notes=dataset.notes)
+
+
+def _picture(listed: ListedFile, file: ImageFile, index: int, problems: list[Problem]) -> Picture:
+    """Return a listed file as a Picture; a caption file that cannot be read is a problem."""
+    row = listed.row
+    caption = row.get("caption") or row.get("text") or None
+    if not caption and listed.caption_file:
+        try:
+            caption = metadata.read_caption(listed.caption_file)
+        except PictureError as problem:
+            problems.append((listed.caption_file[0], str(problem)))
+    rights = {name: row[name] for name in RIGHTS if row.get(name)}
+    more = {name: value for name, value in row.items() if value and name not in _COLUMNS}
+    return Picture(listed.path, file, rights, caption, row.get("split") or None, more, index)
+
+
+def _decode(picture: Picture) -> str:
+    """Decode a picture and return why that is not possible, or an empty text."""
+    try:
+        picture.file.load()
+    except PictureError as problem:
+        return str(problem)
+    return ""
+
+
+def _raise_first(problems: Sequence[Problem]) -> None:
+    """Raise PictureError with the first problem's message and the names of the other files."""
+    if problems:
+        others = [path.name for path, _ in problems[1:]]
+        more = f" ({len(others)} more cannot be used: {name_list(others)})" if others else ""
+        raise PictureError(problems[0][1] + more)
+
+
+def _folder_of(files: Iterable[Path]) -> Path:
+    """Return the folder that files came from: the one above where that holds their metadata.csv."""
+    folder = Path(os.path.commonpath([path.parent for path in files]))
+    return folder.parent if (folder.parent / "metadata.csv").is_file() else folder

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import io
-import os
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageCms
 
+from lessons_lib.dataset.messages import PictureError, one_line, printable
 from lessons_lib.models.pixels import WHITE
 
-MEGAPIXELS = 100  # above any camera a learner has; a picture that unpacks to more is a mistake or an attack
-MEGABYTES = 300  # of one file
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")  # no other decoder is ever started
-STARTS = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"\0\0\0\x1cftypavif")
-TURNS = dict(
+MAX_MEGAPIXELS = (
+    100  # above any camera a learner has; a picture that decodes to more is a mistake or an attack
+)
+MAX_MEGABYTES = 300  # of one file
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")  # no other decoder is ever started
+_SIGNATURES = (
+    b"\xff\xd8\xff",
+    b"\x89PNG",
+    b"RIFF",
+    b"GIF8",
+    b"BM",
+    b"II*\0",
+    b"MM\0*",
+    b"\0\0\0\x1cftypavif",
+)
+_TRANSPOSES = dict(
     zip(
         range(2, 9),
         (
@@ -28,129 +40,121 @@ TURNS = dict(
 )  # fmt: skip
 
 
-class PictureError(ValueError):
-    """A picture, or a folder of them, that cannot be used; the message names the file and what to do."""
+class DecodedImage(NamedTuple):
+    """A whole picture, upright, 8-bit sRGB on white, and what was changed to get there."""
+
+    image: Image.Image
+    notes: list[str]
 
 
-def shown(path: str | os.PathLike[str]) -> str:
-    """Return a name that is safe to print: line breaks, control and half characters are spelt out."""
-    joiners = "\u200c\u200d"  # not "printable", yet ordinary letters in Urdu and Hindi names
-    return "".join(c if c.isprintable() or c in joiners else ascii(c)[1:-1] for c in os.fspath(path))
-
-
-def one_line(problem: BaseException) -> str:
-    """Return another library's complaint in one short line."""
-    return shown(" ".join(str(problem).split()))[:160] or type(problem).__name__
-
-
-def contents(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
     """Return the bytes of a file. Raises PictureError when it cannot be read or is far too large."""
     try:
-        check_bytes(path, path.stat().st_size)
+        check_file_size(path, path.stat().st_size)
         return path.read_bytes()
     except OSError as problem:
         raise PictureError(
-            f"{shown(path)}: cannot be read ({problem.strerror}); expected a file you may open. "
+            f"{printable(path)}: cannot be read ({problem.strerror}); expected a file you may open. "
             "Check that it is there and its permissions"
         ) from None
 
 
-def check_bytes(path: Path, count: int) -> None:
-    """Raise PictureError for a file of more than MEGABYTES."""
-    if count > MEGABYTES * 10**6:
+def check_file_size(path: Path, count: int) -> None:
+    """Raise PictureError for a file of more than MAX_MEGABYTES."""
+    if count > MAX_MEGABYTES * 10**6:
         raise PictureError(
-            f"{shown(path)}: has {count / 1e6:,.0f} MB, too large to read; expected at most {MEGABYTES}. "
+            f"{printable(path)}: has {count / 1e6:,.0f} MB, too large to read; expected at most {MAX_MEGABYTES}. "
             "Export it as JPEG, or leave it out"
         )
 
 
-def decode(path: Path) -> tuple[Image.Image, list[str]]:
-    """Return the whole picture as upright 8-bit sRGB on white, and what was changed to get there."""
+def decode_file(path: Path) -> DecodedImage:
+    """Return the picture in a file. Raises PictureError that says why it cannot be read."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's remarks on damaged tags: what matters is said below
-        return unpack(contents(path), path)
+        warnings.simplefilter("ignore")  # Pillow warns of damaged tags; what matters is in the notes
+        return decode_bytes(read_bytes(path), path)
 
 
-def unpack(data: bytes, path: Path) -> tuple[Image.Image, list[str]]:
-    """Return what `decode` does, of bytes that are read already; `path` only names them. For many threads at once.
+def decode_bytes(data: bytes, path: Path) -> DecodedImage:
+    """Return what `decode_file` does, from bytes that are read already; `path` only names them. Safe in many threads.
 
-    Raises PictureError, whatever the bytes are. Pillow's warnings are the caller's to silence: that is for the whole
-    program and not for one thread.
+    Raises PictureError, whatever the bytes are. The caller silences Pillow's warnings, because that changes the whole
+    program and not one thread.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=readable()) as file:
-            check_pixels(path, file.size[0] * file.size[1])  # from the header: nothing is unpacked yet
-            notes = []
+        with Image.open(io.BytesIO(data), formats=_available_formats()) as file:
+            _check_pixel_count(path, file.size[0] * file.size[1])  # from the header: nothing is decoded yet
+            notes: list[str] = []
             if getattr(file, "is_animated", False):
                 notes.append("several frames, the first is used")
                 file.seek(0)
             file.load()
-            return upright(to_rgb(file, notes), file, notes), notes
+            return DecodedImage(_turn_upright(_to_rgb(file, notes), file, notes), notes)
     except Image.DecompressionBombError as problem:
-        found = [int(word) for word in str(problem).replace("(", " ").split() if word.isdigit()]
-        check_pixels(path, found[0] if found else MEGAPIXELS * 10**6 + 1)
-        raise PictureError(f"{shown(path)}: too large to read safely ({one_line(problem)})") from None
+        counts = [int(word) for word in str(problem).replace("(", " ").split() if word.isdigit()]
+        _check_pixel_count(path, counts[0] if counts else MAX_MEGAPIXELS * 10**6 + 1)
+        raise PictureError(f"{printable(path)}: too large to read safely ({one_line(problem)})") from None
     except PictureError:
         raise
     except Image.UnidentifiedImageError as problem:
-        raise PictureError(unknown(data, path, problem)) from None
+        raise PictureError(_unknown_format_message(data, path, problem)) from None
     except Exception as problem:  # damaged files make decoders raise anything, from KeyError to zlib.error
-        raise PictureError(damaged(path, problem)) from None
+        raise PictureError(_damaged_message(path, problem)) from None
 
 
-def readable() -> list[str]:
-    """Return those of FORMATS that this Pillow was built with."""
+def _available_formats() -> list[str]:
+    """Return those of _FORMATS that this Pillow was built with."""
     Image.init()
-    return [name for name in FORMATS if name in Image.OPEN]
+    return [name for name in _FORMATS if name in Image.OPEN]
 
 
-def unknown(data: bytes, path: Path, problem: Exception) -> str:
-    """Return the sentence for bytes that no decoder knows."""
+def _unknown_format_message(data: bytes, path: Path, problem: Exception) -> str:
+    """Return the message for bytes that no decoder knows."""
     if not data:
-        return f"{shown(path)}: is empty (0 bytes); expected a picture. Copy or download it again"
-    if data.startswith(STARTS):
-        return damaged(path, problem)
+        return f"{printable(path)}: is empty (0 bytes); expected a picture. Copy or download it again"
+    if data.startswith(_SIGNATURES):
+        return _damaged_message(path, problem)
     kind = "a HEIC picture" if data[4:8] == b"ftyp" else f"not a picture (it begins with {data[:24]!r})"
-    return f"{shown(path)}: is {kind}; expected JPEG, PNG or WebP. Export it again as one of these, or leave it out"
+    return f"{printable(path)}: is {kind}; expected JPEG, PNG or WebP. Export it again as one of these, or leave it out"
 
 
-def damaged(path: Path, problem: Exception) -> str:
-    """Return the sentence for a picture that does not unpack."""
+def _damaged_message(path: Path, problem: Exception) -> str:
+    """Return the message for a picture that does not decode."""
     if isinstance(problem, Image.UnidentifiedImageError):
-        problem = ValueError("its header does not hold together")
+        problem = ValueError("its header contradicts itself")
     return (
-        f"{shown(path)}: is cut short or damaged ({one_line(problem)}); expected a whole picture. "
+        f"{printable(path)}: is cut short or damaged ({one_line(problem)}); expected a whole picture. "
         "Copy or download it again"
     )
 
 
-def check_pixels(path: Path, count: int) -> None:
-    """Raise PictureError for a picture of more than MEGAPIXELS."""
-    if count > MEGAPIXELS * 10**6:
+def _check_pixel_count(path: Path, count: int) -> None:
+    """Raise PictureError for a picture of more than MAX_MEGAPIXELS."""
+    if count > MAX_MEGAPIXELS * 10**6:
         raise PictureError(
-            f"{shown(path)}: has {count / 1e6:,.0f} megapixels, too large to unpack; expected at most {MEGAPIXELS}. "
+            f"{printable(path)}: has {count / 1e6:,.0f} megapixels, too large to decode; expected at most {MAX_MEGAPIXELS}. "
             "Shrink it first, or leave it out"
         )
 
 
-def to_rgb(file: Image.Image, notes: list[str]) -> Image.Image:
-    """Return an 8-bit RGB copy: 16-bit values scaled, inks and profiles converted, transparent parts laid on white."""
+def _to_rgb(file: Image.Image, notes: list[str]) -> Image.Image:
+    """Return an 8-bit RGB copy: 16-bit values scaled, CMYK and profiles converted, transparent parts on white."""
     profile = file.info.get("icc_profile")
     if file.mode.startswith("I") or file.mode == "F":
-        notes.append("16-bit, brought to 8-bit")
-        return eight_bit(file).convert("RGB")
+        notes.append("16-bit, converted to 8-bit")
+        return _to_eight_bit(file).convert("RGB")
     if file.mode == "CMYK":
-        notes.append("printing inks (CMYK), brought to RGB")
+        notes.append("CMYK, converted to RGB")
     if "transparency" in file.info or file.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
-        notes.append("transparent parts laid on white")
+        notes.append("transparent parts put on white")
         layer = file.convert("RGBA")
         image = Image.new("RGB", file.size, WHITE)
-        image.paste(from_profile(layer.convert("RGB"), profile, notes), mask=layer.getchannel("A"))
+        image.paste(_to_srgb(layer.convert("RGB"), profile, notes), mask=layer.getchannel("A"))
         return image
-    return from_profile(file.convert("RGB") if file.mode in ("P", "1") else file, profile, notes)
+    return _to_srgb(file.convert("RGB") if file.mode in ("P", "1") else file, profile, notes)
 
 
-def eight_bit(file: Image.Image) -> Image.Image:
+def _to_eight_bit(file: Image.Image) -> Image.Image:
     """Return a 16-bit grey picture in 8 bits. Pillow's own convert("L") cuts every value above 255 to white."""
     values = np.nan_to_num(np.asarray(file).astype(np.float32), posinf=0, neginf=0)
     top = max(float(values.max()), 1.0)
@@ -159,32 +163,34 @@ def eight_bit(file: Image.Image) -> Image.Image:
     return Image.fromarray(np.rint(values.clip(0) * (255 / top)).clip(0, 255).astype(np.uint8))
 
 
-def from_profile(image: Image.Image, profile: bytes | None, notes: list[str]) -> Image.Image:
-    """Return the picture in sRGB, by its own colour profile where it has one that fits, and by Pillow's rule else."""
+def _to_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Image.Image:
+    """Return the picture in sRGB, by its own colour profile where it has one that fits, else by Pillow's rule."""
     if image.mode == "LAB":
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         return ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB") or image
     if not profile:
         return image.convert("RGB")
     try:
-        mine = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(image, mine, ImageCms.createProfile("sRGB"), outputMode="RGB")
-        name = shown(ImageCms.getProfileDescription(mine).strip())
+        own_profile = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(
+            image, own_profile, ImageCms.createProfile("sRGB"), outputMode="RGB"
+        )
+        name = printable(ImageCms.getProfileDescription(own_profile).strip())
         if "srgb" not in name.lower():
-            notes.append(f"colours brought from {name} to sRGB")
+            notes.append(f"colours converted from {name} to sRGB")
         return converted or image
     except (ImageCms.PyCMSError, OSError, ValueError):
         notes.append("its colour profile does not fit and was left out")
         return image.convert("RGB")
 
 
-def upright(image: Image.Image, file: Image.Image, notes: list[str]) -> Image.Image:
+def _turn_upright(image: Image.Image, file: Image.Image, notes: list[str]) -> Image.Image:
     """Return the picture turned as the camera's EXIF tag says; a damaged tag turns nothing."""
     try:
         tag = file.getexif().get(0x0112, 1)
-    except Exception:  # as in unpack: the tags are damaged, the picture is not
+    except Exception:  # as in decode_bytes: the tags are damaged, the picture is not
         tag = 1
-    if tag not in TURNS:
+    if tag not in _TRANSPOSES:
         return image
     notes.append("turned upright as its EXIF tag says")
-    return image.transpose(TURNS[tag])
+    return image.transpose(_TRANSPOSES[tag])

@@ -11,7 +11,8 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
-from lessons_lib.dataset.decode import shown, unpack
+from lessons_lib.dataset.decode import decode_bytes
+from lessons_lib.dataset.messages import printable
 from lessons_lib.dataset.pictures import RIGHTS, Picture
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")  # what kohya, ai-toolkit and imagefolder all take
@@ -73,12 +74,12 @@ def laid_out(
 
 def packed(picture: Picture) -> tuple[bytes, str, bool]:
     """Return a picture's bytes, how their name ends, and whether they are the file's own; else every program gets a PNG."""
-    data = picture.read() if picture.read else None
+    data = picture.file.read() if picture.file.read else None
     end = picture.path.suffix.lower()
-    if data is not None and not picture.notes and end in SUFFIXES:
+    if data is not None and not picture.file.notes and end in SUFFIXES:
         return data, end, True
     image = (
-        picture.image if data is None else unpack(data, picture.path)[0]
+        picture.image if data is None else decode_bytes(data, picture.path).image
     )  # whole: picture.image may be shrunk
     out = io.BytesIO()
     image.save(out, "PNG")
@@ -87,7 +88,7 @@ def packed(picture: Picture) -> tuple[bytes, str, bool]:
 
 def free_stem(stem: str, taken: set[str]) -> str:
     """Return a name that no other has on any computer: unlike in more than capitals, accents' spelling and ending."""
-    safe = "".join("_" if c in '<>:"/\\|?*' or c != shown(c) else c for c in stem).strip(" .")
+    safe = "".join("_" if c in '<>:"/\\|?*' or c != printable(c) else c for c in stem).strip(" .")
     safe = safe.encode()[:180].decode(errors="ignore") or "picture"  # file systems count bytes
     free, number = safe, 2
     while unicodedata.normalize("NFC", free).casefold() in taken:

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from lessons_lib.dataset.decode import PictureError, decode, unpack
+from lessons_lib.dataset.decode import decode_bytes, decode_file
 from lessons_lib.dataset.http import FetchError, PoliteClient
+from lessons_lib.dataset.messages import PictureError
 from lessons_lib.dataset.museum_records import ORIGINS, Row, museum_of, read_record
-from lessons_lib.dataset.sources import SUFFIXES, Found, suffix, walk
+from lessons_lib.dataset.sources import SUFFIXES, file_suffix, walk
 from lessons_lib.paths import SAMPLE
 
 LIST = SAMPLE / "museum.csv"
@@ -27,7 +28,7 @@ MIN_SIDE = 256  # px; below it is a thumbnail or a sign that says "no image"
 
 @dataclass(frozen=True)
 class FetchResult:
-    """What `fetch` ends with. `folder` is for `pictures.load`: the practice paintings' own where `fell_back`."""
+    """What `fetch` ends with. `folder` is for `dataset.read`: the practice paintings' own where `fell_back`."""
 
     folder: Path
     pictures: tuple[Path, ...]  # all that the folder holds, earlier ones included
@@ -44,7 +45,7 @@ def fetch(
     client: PoliteClient | None = None,
     table: Path = LIST,
 ) -> FetchResult:
-    """Fetch the paintings of museum.csv into `folder`, with a metadata.csv that `pictures.load` reads.
+    """Fetch the paintings of museum.csv into `folder`, with a metadata.csv that `dataset.read` reads.
 
     only: museums, such as "met" or "walters,met". side: px, the most a short side may have; another one needs another
     folder. recommended: only the dozen for a first training. A picture with the hash of metadata.csv is not requested
@@ -61,7 +62,7 @@ def fetch(
     if metadata:
         _write_metadata(
             folder, metadata, names
-        )  # without rows of removed pictures, which pictures.load would miss
+        )  # without rows of removed pictures, which dataset.read would miss
     for count, row in enumerate(selection, start=1):
         name = _file_name(row)
         try:
@@ -121,7 +122,7 @@ def _file_name(row: Row) -> str:
 
 def _read_metadata(folder: Path, names: Container[str]) -> dict[str, Row]:
     """Return the metadata rows of pictures that are there, by file name. Raises ValueError when there are others."""
-    others = [name for name in walk(folder, Found()) if suffix(name) in SUFFIXES and name not in names]
+    others = [name for name in walk(folder, []) if file_suffix(name) in SUFFIXES and name not in names]
     if others:
         raise ValueError(
             f"{folder}: holds {min(others)}, which is not from the museums; expected a folder of their own. "
@@ -176,7 +177,7 @@ def _to_jpeg(data: bytes, side: int) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's remarks on damaged tags
         try:
-            image, _ = unpack(data, path)
+            image, _ = decode_bytes(data, path)
         except PictureError as error:
             raise FetchError(str(error).removeprefix(f"{path}: ")) from None
     short = min(image.size)
@@ -202,7 +203,7 @@ def _is_intact(path: Path, row: Row | None) -> bool:
     if hashlib.sha256(path.read_bytes()).hexdigest() == row.get("sha256"):
         return True
     try:
-        decode(path)
+        decode_file(path)
     except PictureError:
         return False
     raise FetchError(

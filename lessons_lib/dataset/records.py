@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lessons_lib.dataset import pictures
+from lessons_lib.dataset.dataset import read
 from lessons_lib.dataset.pictures import Picture
 
 Record = dict[str, str]  # path, and where there is one: caption, crop
@@ -20,7 +20,7 @@ def from_records(records: Sequence[Record], side: int | None = None) -> list[Pic
     """Return the pictures that records list, where they were. Raises PictureError that names one that is gone."""
     if not records:
         return []
-    part = pictures.load([record["path"] for record in records], side)
+    part = read([record["path"] for record in records], side).pictures
     for picture, record in zip(part, records, strict=True):
         picture.caption = record.get("caption")
         picture.more = {**picture.more, "crop": record.get("crop", "")}

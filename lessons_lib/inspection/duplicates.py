@@ -1,8 +1,7 @@
-"""Which pictures belong together: copies, near-copies, leaves of one book; and a held-out choice that keeps them so."""
+"""Which pictures belong together: copies, near-duplicates, leaves of one book."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -10,87 +9,74 @@ from numpy.typing import NDArray
 
 from lessons_lib.inspection.image_stats import ImageStats
 
-BITS = 6  # hashes of copies (JPEG, size, brightness, mirrored) differ by at most 6 bits, of other paintings by 14 or more
-COSINE = 0.87  # features of other paintings in one style reach 0.80; a copy turned by 3 degrees has 0.91, half of the time
-BLOCK = 256
-Bools = NDArray[np.bool_]
+# Hashes of copies (JPEG, size, brightness, mirrored) differ by at most 6 bits, those of other paintings by 14 or more.
+_COPY_BITS = 6
+# Features of other paintings in one style reach 0.80; a copy turned by 3 degrees has 0.91, half of the time.
+_SIMILAR_COSINE = 0.87
+_COPY_COSINE = 0.55  # few bits alone do not make a copy: think of two small things on white paper
+_BLOCK = 256
+_Bools = NDArray[np.bool_]
 
 
-def nearness(looks: Sequence[ImageStats]) -> Iterator[tuple[Bools, Bools]]:
-    """Give for each picture which of all are copies of it, mirrored ones included, and which are very like it.
-
-    Copies are found by difference hash, likeness by features; a picture counts as its own copy. Memory grows with the
-    number of pictures and not with its square.
-    """
-    if not looks:
-        return
-    plain = np.array([seen.hash for seen in looks], dtype=np.uint64)
-    mirrored = np.array([seen.mirrored for seen in looks], dtype=np.uint64)
-    rows = np.stack([seen.features for seen in looks]).astype(np.float32)
-    for start in range(0, len(looks), BLOCK):
-        for i, cosine in enumerate(rows[start : start + BLOCK] @ rows.T, start):
-            bits = np.minimum(np.bitwise_count(plain ^ plain[i]), np.bitwise_count(mirrored ^ plain[i]))
-            copies = (bits <= BITS) & (cosine > 0.55)  # few bits alone: two small things on white paper
-            copies[i] = True
-            yield copies, (cosine >= COSINE) & ~copies
-
-
-def twins(looks: Sequence[ImageStats]) -> list[tuple[int, int, bool]]:
+def find_duplicates(stats: Sequence[ImageStats]) -> list[tuple[int, int, bool]]:
     """Return (picture, the first before it that it repeats, whether it is a copy or only very like), one a picture."""
-    found = []
-    for i, (copies, similar) in enumerate(nearness(looks)):
-        earlier = np.flatnonzero(copies[:i])
-        like = np.flatnonzero(similar[:i])
-        if len(earlier) or len(like):
-            found.append((i, int(earlier[0] if len(earlier) else like[0]), bool(len(earlier))))
-    return found
+    duplicates = []
+    for i, (copies, similar) in enumerate(_compare_all(stats)):
+        earlier_copies = np.flatnonzero(copies[:i])
+        earlier_similar = np.flatnonzero(similar[:i])
+        is_copy = len(earlier_copies) > 0
+        if is_copy or len(earlier_similar):
+            duplicates.append((i, int(earlier_copies[0] if is_copy else earlier_similar[0]), is_copy))
+    return duplicates
 
 
-def leaks(looks: Sequence[ImageStats], is_kept: Sequence[bool]) -> list[tuple[int, int]]:
-    """Return (picture held out, the first training picture that it is a copy of): judging by it would judge memory."""
-    kept = np.array(is_kept, dtype=bool)
-    pairs = ((i, np.flatnonzero(copies & ~kept)) for i, (copies, _) in enumerate(nearness(looks)) if kept[i])
-    return [(i, int(found[0])) for i, found in pairs if len(found)]
+def across_split(stats: Sequence[ImageStats], is_held_out: Sequence[bool]) -> list[tuple[int, int]]:
+    """Return (held-out picture, the first training picture that it is a copy of): a judgement by it would test memory."""
+    held_out = np.array(is_held_out, dtype=bool)
+    pairs = []
+    for i, (copies, _) in enumerate(_compare_all(stats)):
+        train_copies = np.flatnonzero(copies & ~held_out)
+        if held_out[i] and len(train_copies):
+            pairs.append((i, int(train_copies[0])))
+    return pairs
 
 
-def together(looks: Sequence[ImageStats], books: Sequence[str]) -> list[int]:
-    """Return a group's number for each picture: leaves of one book (no name, no book), copies and their copies."""
-    numbers = np.arange(len(looks))
+def group_related(stats: Sequence[ImageStats], books: Sequence[str]) -> list[int]:
+    """Return the number of each picture's group: leaves of one book (an empty name is no book), copies and their copies."""
+    groups = np.arange(len(stats))
     names = np.array(books, dtype=object)
-    for i, (copies, similar) in enumerate(nearness(looks)):
-        near = copies | similar | ((names == names[i]) if books[i] else False)
-        joined = np.unique(numbers[near])
-        numbers[np.isin(numbers, joined)] = joined[0]
-    return [int(n) for n in numbers]
+    for i, (copies, similar) in enumerate(_compare_all(stats)):
+        related = copies | similar | ((names == names[i]) if books[i] else False)
+        joined = np.unique(groups[related])
+        groups[np.isin(groups, joined)] = joined[0]
+    return [int(group) for group in groups]
 
 
-def books(rows: Sequence[dict[str, str]]) -> list[str]:
-    """Return the book of each row of a table: its `book`; its `source` where no row has one and sources tell apart.
+def books_of(rows: Sequence[dict[str, str]]) -> list[str]:
+    """Return the book of each row of a table: its `book`; its `source` where no row has one and sources differ.
 
     A source that more than half of the pictures share, such as "own photographs", is no book.
     """
     if any(row.get("book") for row in rows):
         return [row.get("book", "") for row in rows]
-    named = [row.get("source", "") for row in rows]
-    return [name if 2 * named.count(name) <= len(rows) else "" for name in named]
+    sources = [row.get("source", "") for row in rows]
+    return [source if 2 * sources.count(source) <= len(rows) else "" for source in sources]
 
 
-def hold_out(names: Sequence[str], numbers: Sequence[int], share: float = 0.2, seed: int = 0) -> list[int]:
-    """Return which pictures to keep back for judging, whole groups only: about `share` of them, at least 3 left over.
+def _compare_all(stats: Sequence[ImageStats]) -> Iterator[tuple[_Bools, _Bools]]:
+    """Give for each picture which of all are copies of it, mirrored ones included, and which are very like it.
 
-    The order in which groups are asked is drawn from their names and the seed, so that one more picture changes little.
-    A group that does not fit is passed over; none may fit, where all pictures are of one book.
+    Copies are found by difference hash, likeness by features; a picture counts as its own copy. Memory grows with the
+    number of pictures and not with its square.
     """
-    room = min(round(share * len(names)), len(names) - 3)
-    groups: dict[int, list[int]] = {}
-    for index, number in enumerate(numbers):
-        groups.setdefault(number, []).append(index)
-
-    def lot(group: list[int]) -> str:
-        return hashlib.sha256(f"{seed} {min(names[i] for i in group)}".encode("utf-8", "replace")).hexdigest()
-
-    chosen: list[int] = []
-    for group in sorted(groups.values(), key=lot):
-        if len(chosen) + len(group) <= room:
-            chosen += group
-    return sorted(chosen)
+    if not stats:
+        return
+    hashes = np.array([one.hash for one in stats], dtype=np.uint64)
+    mirrored = np.array([one.mirrored_hash for one in stats], dtype=np.uint64)
+    features = np.stack([one.features for one in stats]).astype(np.float32)  # (pictures, 1280)
+    for start in range(0, len(stats), _BLOCK):
+        for i, cosine in enumerate(features[start : start + _BLOCK] @ features.T, start):
+            bits = np.minimum(np.bitwise_count(hashes ^ hashes[i]), np.bitwise_count(mirrored ^ hashes[i]))
+            copies = (bits <= _COPY_BITS) & (cosine > _COPY_COSINE)
+            copies[i] = True
+            yield copies, (cosine >= _SIMILAR_COSINE) & ~copies

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lessons_lib.dataset.decode import shown
+from lessons_lib.dataset.messages import printable
 from lessons_lib.display.html import render_template
+from lessons_lib.inspection.findings import ADVICE, LEVELS, Finding, InspectedPicture, Level
 from lessons_lib.inspection.report import Report
-from lessons_lib.inspection.rules import ADVICE, LEVELS, Finding, InspectedPicture, Level
 
 MOST_FINE = 300  # thumbnails of pictures without a finding: five thousand would make a page of 40 MB
 _CLASSES: dict[Level, str] = {"must fix": "must", "worth a look": "look", "fine": "fine"}
@@ -16,11 +16,11 @@ _CLASSES: dict[Level, str] = {"must fix": "must", "worth a look": "look", "fine"
 def render(report: Report) -> str:
     """Return the whole report as one HTML text, gravest first; dashes show the centre square of each picture."""
     counts = f"{report.count('must fix')} to fix, {report.count('worth a look')} worth a look"
-    by_level = {level: [one for one in report.seen if one.level == level] for level in LEVELS}
+    by_level = {level: [one for one in report.pictures if one.level == level] for level in LEVELS}
     return render_template(
         "inspection.html.j2",
         title=f"Pictures for {report.base.name}: {counts}",
-        overall=sorted(report.overall, key=lambda finding: LEVELS.index(finding.level)),
+        overall=sorted(report.findings, key=lambda finding: LEVELS.index(finding.level)),
         sections=[_section(level, pictures) for level, pictures in by_level.items() if pictures],
         classes=_CLASSES,
     )
@@ -42,13 +42,13 @@ def _section(level: Level, pictures: Sequence[InspectedPicture]) -> dict[str, ob
 
 def _figure(picture: InspectedPicture) -> dict[str, object]:
     """Return what the page says of one picture."""
-    licence = picture.entry.row.get("licence")
+    licence = picture.picture.rights.get("licence")
     return {
         "name": picture.name,
-        "size": picture.look.size,
-        "thumbnail": picture.look.thumb,
-        "square": _centre_square(picture.look.size),
-        "licence": shown(licence) if licence else "",
+        "size": picture.stats.size,
+        "thumbnail": picture.stats.thumbnail,
+        "square": _centre_square(picture.stats.size),
+        "licence": printable(licence) if licence else "",
         "findings": [_sentence(finding) for finding in picture.findings],
     }
 

@@ -1,99 +1,113 @@
-"""One look at a picture: the numbers that a report is made of, each measured on the picture itself."""
+"""Image statistics: the numbers that a report is made of, measured on each picture and cached by its content."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from safetensors.numpy import load, save
+from safetensors import numpy as safetensors
 
 from lessons_lib import storage
-from lessons_lib.dataset.pictures import read
-from lessons_lib.dataset.sources import Entry
-from lessons_lib.models import features as features_
+from lessons_lib.dataset.decode import DecodedImage
+from lessons_lib.models import features
 
-VERSION = 1  # raise it with every change of what is measured: kept looks are then made again
-THUMB = 160  # px on the long side
-SQUARE = 128  # px of the middle square that features are measured on
+VERSION = 1  # raise it with every change of what is measured: cached statistics are then measured again
+_THUMBNAIL_SIDE = 160  # px on the long side
+_FEATURE_SIDE = 128  # px of the centre square that features are measured on
+_TENSORS = ("thumbnail", "features")
 Grey = NDArray[np.float32]
 
 
 @dataclass
 class ImageStats:
-    """What was seen in one picture. Shares are 0 ... 1, brightness and contrast 0 ... 255, hashes have 64 bits.
+    """What was measured on one picture. Shares are 0 ... 1, brightness and contrast 0 ... 255, hashes have 64 bits.
 
-    `middle` is the share of edges that the centre square keeps, `best` that of the best square, which begins at `start`,
-    0 ... 1 of the room there is. `features`: (1280,) float16 of unit length.
+    `centre_edges` is the share of edges that the centre square keeps, `best_edges` that of the best square, which begins at
+    `best_start`, 0 ... 1 of the room there is. `thumbnail`: a JPEG. `features`: (1280,) float16 of unit length.
     """
 
     size: tuple[int, int]
     notes: list[str]
-    digest: str
+    sha256: str
     sharpness: float
     brightness: float
     contrast: float
     black: float
     white: float
-    middle: float
-    best: float
-    start: float
+    centre_edges: float
+    best_edges: float
+    best_start: float
     hash: int
-    mirrored: int
-    thumb: bytes = field(repr=False)
+    mirrored_hash: int
+    thumbnail: bytes = field(repr=False)
     features: NDArray[np.float16] = field(repr=False)
 
 
-def known(entry: Entry, side: int, folder: Path) -> ImageStats | None:
-    """Return what is kept in `folder` of a file with the same content, or None. Raises PictureError when it cannot be read."""
-    return recall(place(folder, hashlib.sha256(entry.read()).hexdigest(), side))
-
-
-def look(entry: Entry, side: int) -> ImageStats:
-    """Return a look at a picture as a base of `side` px sees it. Raises PictureError as `pictures.read` does."""
-    data = entry.read()
-    picture = read(replace(entry, read=lambda: data))
-    small = shrink(picture.image, 256)
+def measure(decoded: DecodedImage, sha256: str, side: int) -> ImageStats:
+    """Return the statistics of a whole picture for a base of `side` px; `sha256` is that of its file."""
+    image, notes = decoded
+    small = shrink(image, 256)
     grey = small.convert("L")
-    middle, best, start = crops(numbers(grey))
-    values = numbers(grey.resize((64, 64), Image.Resampling.BOX))
+    centre_edges, best_edges, best_start = square_edges(to_array(grey))
+    values = to_array(grey.resize((64, 64), Image.Resampling.BOX))
     low, high = np.percentile(values, (0.5, 99.5))
-    sharp = sharpness(numbers(shrink(picture.image.convert("L"), side)))
     return ImageStats(
-        picture.size, picture.notes, hashlib.sha256(data).hexdigest(), sharp, float(values.mean()), float(high - low),
-        float((values < 6).mean()), float((values > 249).mean()), middle, best, start,
-        difference_hash(grey), difference_hash(ImageOps.mirror(grey)), thumbnail(small), features(small),
-    )  # fmt: skip
+        size=image.size,
+        notes=notes,
+        sha256=sha256,
+        sharpness=sharpness(to_array(shrink(image.convert("L"), side))),
+        brightness=float(values.mean()),
+        contrast=float(high - low),
+        black=float((values < 6).mean()),
+        white=float((values > 249).mean()),
+        centre_edges=centre_edges,
+        best_edges=best_edges,
+        best_start=best_start,
+        hash=difference_hash(grey),
+        mirrored_hash=difference_hash(ImageOps.mirror(grey)),
+        thumbnail=_thumbnail(small),
+        features=image_features(small),
+    )
 
 
-def features(image: Image.Image) -> NDArray[np.float16]:
-    """Return (1280,) features of a picture's middle square, seen at 128 px, which is enough to tell copies."""
-    pass
-
-    return features_.image_features([image], SQUARE, SQUARE)[0].numpy().astype(np.float16)
+def image_features(image: Image.Image) -> NDArray[np.float16]:
+    """Return (1280,) features of a picture's centre square, measured at 128 px, which is enough to tell copies."""
+    return features.image_features([image], _FEATURE_SIDE, _FEATURE_SIDE)[0].numpy().astype(np.float16)
 
 
 @contextmanager
-def one_thread_each() -> Iterator[None]:
-    """Let torch work on one thread: many pictures go side by side, and threads that wait for others cost threefold."""
-    import torch
+def feature_network() -> Iterator[Callable[[], None]]:
+    """Give a function that loads the network of the features once, for any thread to call before it measures.
 
-    pass
+    From then on torch works on one thread: many pictures go side by side, and threads that wait for others cost threefold.
+    """
+    threads_before: list[int] = []
+    lock = Lock()
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    features_.network()  # loaded here, once, and not by every thread at the same time
+    def load_once() -> None:
+        import torch
+
+        with lock:
+            if not threads_before:
+                threads_before.append(torch.get_num_threads())
+                torch.set_num_threads(1)
+                features.network()
+
     try:
-        yield
+        yield load_once
     finally:
-        torch.set_num_threads(before)
+        if threads_before:
+            import torch
+
+            torch.set_num_threads(threads_before[0])
 
 
 def shrink(image: Image.Image, side: int) -> Image.Image:
@@ -105,30 +119,30 @@ def shrink(image: Image.Image, side: int) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3)
 
 
-def numbers(grey: Image.Image) -> Grey:
+def to_array(grey: Image.Image) -> Grey:
     """Return a grey picture as (height, width) float32."""
     return np.asarray(grey, dtype=np.float32)
 
 
 def sharpness(grey: Grey) -> float:
-    """Return how quickly brightness changes direction, across or down, whichever is less; below 0.35 reads as blurred.
+    """Return how quickly brightness changes direction, across or down, whichever is lower; below 0.35 counts as blurred.
 
     It is the variance of the second difference (the Laplacian, one axis of it) over that of the first, so that pale
     pictures are not called blurred. Measured on the 22 practice paintings and 16 real ones at 128, 256 and 512 px: sharp
     0.74 and more (flat drawings 0.5), also at a third of the contrast; Gaussian blur of 1 px 0.27 and less, enlarged
     twofold 0.30 and less, moved by 9 px 0.34 and less. Noise hides blur, and so does a sharp frame around it.
     """
-    return min(bends(grey), bends(grey.T))
+    return min(_curvature(grey), _curvature(grey.T))
 
 
-def bends(grey: Grey) -> float:
+def _curvature(grey: Grey) -> float:
     """Return the power of the second difference along rows over that of the first."""
     second = 2 * grey[:, 1:-1] - grey[:, :-2] - grey[:, 2:]
     first = grey[:, 2:] - grey[:, :-2]
     return float(np.square(second).mean() / (np.square(first).mean() + 1))
 
 
-def crops(grey: Grey) -> tuple[float, float, float]:
+def square_edges(grey: Grey) -> tuple[float, float, float]:
     """Return the share of edges in the centre square, that in the best square, and where the best begins, 0 ... 1.
 
     Edges are changes of brightness. They are no subject: a quiet face counts less than a busy carpet.
@@ -136,14 +150,14 @@ def crops(grey: Grey) -> tuple[float, float, float]:
     edges = np.hypot(np.diff(grey, axis=0)[:, :-1], np.diff(grey, axis=1)[:-1])
     lines = edges.sum(0) if edges.shape[1] > edges.shape[0] else edges.sum(1)
     total = np.concatenate([[0], np.cumsum(lines, dtype=np.float64)])
-    kept = total[min(edges.shape) :] - total[: len(total) - min(edges.shape)]
+    inside = total[min(edges.shape) :] - total[: len(total) - min(edges.shape)]
     if total[-1] <= 0:
         return 1.0, 1.0, 0.5
-    best = int(kept.argmax())
+    best = int(inside.argmax())
     return (
-        float(kept[len(kept) // 2] / total[-1]),
-        float(kept[best] / total[-1]),
-        best / max(1, len(kept) - 1),
+        float(inside[len(inside) // 2] / total[-1]),
+        float(inside[best] / total[-1]),
+        best / max(1, len(inside) - 1),
     )
 
 
@@ -153,30 +167,32 @@ def difference_hash(grey: Image.Image) -> int:
     return int.from_bytes(np.packbits(small[:, 1:] > small[:, :-1]).tobytes(), "big")
 
 
-def thumbnail(image: Image.Image) -> bytes:
+def _thumbnail(image: Image.Image) -> bytes:
     """Return a small JPEG of the whole picture."""
-    copy, out = ImageOps.contain(image, (THUMB, THUMB), Image.Resampling.LANCZOS), io.BytesIO()
+    size = (_THUMBNAIL_SIDE, _THUMBNAIL_SIDE)
+    copy, out = ImageOps.contain(image, size, Image.Resampling.LANCZOS), io.BytesIO()
     copy.save(out, "JPEG", quality=80)
     return out.getvalue()
 
 
-def place(folder: Path, digest: str, side: int) -> Path:
-    """Return the file that keeps the look at a picture."""
-    return storage.path_for(folder, digest, {"looks": VERSION, "side": side})
+def cache_path(folder: Path, sha256: str, side: int) -> Path:
+    """Return the file that holds the statistics of the picture with this content."""
+    return storage.path_for(folder, sha256, {"image_stats": VERSION, "side": side})
 
 
-def keep(seen: ImageStats, path: Path) -> None:
-    """Write a look. Raises OSError when it cannot be written."""
-    told = {f.name: getattr(seen, f.name) for f in fields(seen) if f.name not in ("thumb", "features")}
-    tensors = {"thumb": np.frombuffer(seen.thumb, np.uint8), "features": seen.features}
-    storage.write(path, tensors, {"look": json.dumps(told)}, save)
+def save(stats: ImageStats, path: Path) -> None:
+    """Write the statistics to a file. Raises OSError when it cannot be written."""
+    numbers = {f.name: getattr(stats, f.name) for f in fields(stats) if f.name not in _TENSORS}
+    tensors = {"thumbnail": np.frombuffer(stats.thumbnail, np.uint8), "features": stats.features}
+    storage.write(path, tensors, {"stats": json.dumps(numbers)}, safetensors.save)
 
 
-def recall(path: Path) -> ImageStats | None:
-    """Return a look that was kept, or None."""
-    found = storage.read(path)
-    if found is None:
+def load(path: Path) -> ImageStats | None:
+    """Return the statistics in a file, or None where there are none or they are damaged."""
+    cached = storage.read(path)
+    if cached is None:
         return None
-    tensors, told = load(found[0]), json.loads(found[1]["look"])
-    told["size"] = tuple(told["size"])
-    return ImageStats(**told, thumb=tensors["thumb"].tobytes(), features=tensors["features"])
+    data, metadata = cached
+    tensors, numbers = safetensors.load(data), json.loads(metadata["stats"])
+    numbers["size"] = tuple(numbers["size"])
+    return ImageStats(**numbers, thumbnail=tensors["thumbnail"].tobytes(), features=tensors["features"])

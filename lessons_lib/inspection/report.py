@@ -1,129 +1,132 @@
-"""The report before training: what is good, what is missing and what must be fixed in a source of pictures."""
+"""The report before training: what is good, what is missing and what must be fixed in a dataset."""
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from lessons_lib.dataset import metadata, sources
-from lessons_lib.dataset.archives import Problem
-from lessons_lib.dataset.decode import PictureError, shown
-from lessons_lib.dataset.pictures import in_order
-from lessons_lib.dataset.sources import Entry, Source
-from lessons_lib.inspection import image_stats, rules
+from lessons_lib.dataset.dataset import Dataset
+from lessons_lib.dataset.messages import PictureError, name_list, printable
+from lessons_lib.dataset.parallel import parallel_map
+from lessons_lib.dataset.pictures import Picture
+from lessons_lib.inspection import image_stats, rules, split
+from lessons_lib.inspection.findings import ADVICE, LEVELS, Finding, InspectedPicture, Level, Part
 from lessons_lib.inspection.image_stats import ImageStats
-from lessons_lib.inspection.rules import ADVICE, LEVELS, Finding, InspectedPicture, Level
 from lessons_lib.models.bases import Base
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was found in a source, for one base model: on each picture, and on the set."""
+    """What is known of a dataset, for one base model: on each picture, and on the set.
+
+    `dataset` holds the pictures that can be used; its problems name the others.
+    """
 
     base: Base
-    seen: list[InspectedPicture]
-    overall: list[Finding]
+    dataset: Dataset
+    pictures: list[InspectedPicture]
+    findings: list[Finding]
 
     def count(self, level: Level) -> int:
-        """Return how many things of a level there are; training should wait while there is one to fix."""
-        return sum(f.level == level for f in [*self.overall, *(f for s in self.seen for f in s.findings)])
+        """Return how many findings there are of a level; training should wait while there is one to fix."""
+        on_pictures = (finding for one in self.pictures for finding in one.findings)
+        return sum(finding.level == level for finding in [*self.findings, *on_pictures])
+
+    def hold_out(self, count: int | None = None) -> Dataset:
+        """Return the dataset with some of its training pictures held out for judging; see `split.hold_out`."""
+        return split.hold_out(self.dataset, self.pictures, count)
+
+    def lines(self) -> list[str]:
+        """Return the report as text, gravest first: a line for each finding on the set, and for each kind on pictures."""
+        texts: list[tuple[Level, str]] = [(finding.level, finding.what) for finding in self.findings]
+        names: dict[tuple[Level, str], list[str]] = {}
+        for one in self.pictures:
+            for finding in one.findings:
+                name = f"{one.name} ({finding.detail})" if finding.detail else one.name
+                names.setdefault((finding.level, finding.what), []).append(name)
+        for (level, what), pictures in names.items():
+            advice = f". {ADVICE[what]}" if what in ADVICE else ""
+            texts.append((level, f"{what}: {name_list(pictures)}{advice}"))
+        return [f"{level}: {text}" for level, text in sorted(texts, key=lambda t: LEVELS.index(t[0]))]
 
 
 def inspect(
-    source: Source,
+    dataset: Dataset,
     base: Base,
-    folder: Path | None = None,
+    cache: Path | None = None,
     on_picture: Callable[[int, int], None] | None = None,
 ) -> Report:
-    """Return the report on a source. Looks are kept in `folder` where one is given: a second run only reads the files.
+    """Return the report on a dataset. Statistics are cached in a folder: a second run only reads and hashes the files.
 
-    Memory grows by some 10 kB a picture. Raises PictureError when there is no such source or nothing in it.
+    Each file is read once; its pixels are kept for training while the dataset's memory lasts. The report itself takes some
+    10 kB a picture. Class pictures are left out. `on_picture` is called with (done, total).
     """
-    found = sources.find(source)
-    seen, problems, notes = [], list(found.problems), list(found.notes)
-    times = Counter(entry.path.name for entry in found.entries)
-    for done, (entry, result) in enumerate(looked_at(found.entries, base.side, folder, notes), 1):
-        if isinstance(result, PictureError):
-            problems.append((entry.path, str(result)))
+    pictures, notes = dataset.pictures, list[str]()
+    parts: dict[int, Part] = {id(p): "held_out" for p in dataset.held_out}
+    parts |= {id(p): "unused" for p in dataset.unused}
+    names = _unique_names(pictures)
+    inspected: list[InspectedPicture] = []
+    failures: dict[Path, str] = {}
+    measured = _measure_all(pictures, base.side, cache, notes)
+    for index, (picture, stats) in enumerate(zip(pictures, measured, strict=True)):
+        if isinstance(stats, PictureError):
+            failures[picture.path] = str(stats)
         else:
-            path = entry.path
-            name = path.name if times[path.name] == 1 else f"{path.parent.name}/{path.name}"
-            seen.append(InspectedPicture(shown(name), entry, result, caption_of(entry, problems)))
+            inspected.append(InspectedPicture(names[index], picture, stats, parts.get(id(picture), "train")))
         if on_picture:
-            on_picture(done, len(found.entries))
-    for one in seen:
-        one.findings += rules.of_picture(one, base.side)
-    rules.compare(seen)
-    overall = rules.of_set(seen, problems, base)
-    return Report(base, seen, [*overall, *(Finding("worth a look", note) for note in notes)])
+            on_picture(index + 1, len(pictures))
+    for one in inspected:
+        one.findings += rules.check_picture(one, base.side)
+    rules.check_pairs(inspected)
+    usable = dataset.without(failures)
+    findings = rules.check_set(inspected, usable.problems, base)
+    findings += [Finding("worth a look", note) for note in [*dataset.notes, *notes]]
+    return Report(base, usable, inspected, findings)
 
 
-def looked_at(
-    entries: Sequence[Entry], side: int, folder: Path | None, notes: list[str]
-) -> Iterator[tuple[Entry, ImageStats | PictureError]]:
-    """Give each entry with its look, or with why there is none; a full disk is noted once and stops nothing."""
+def _unique_names(pictures: list[Picture]) -> list[str]:
+    """Return the name of each picture's file, safe to print, with its folder where two have the same."""
+    times = Counter(picture.path.name for picture in pictures)
+    paths = [picture.path for picture in pictures]
+    return [printable(p.name if times[p.name] == 1 else f"{p.parent.name}/{p.name}") for p in paths]
 
-    def recalled(entry: Entry) -> ImageStats | None:
-        try:
-            return image_stats.known(entry, side, folder) if folder else None
-        except PictureError:
-            return None  # said below
 
-    def measured(entry: Entry) -> ImageStats | PictureError:
-        try:
-            return image_stats.look(entry, side)
-        except PictureError as problem:
-            return problem
-
-    known = list(in_order(recalled, entries))
-    missing = [entry for entry, look in zip(entries, known, strict=True) if look is None]
-    with image_stats.one_thread_each() if missing else nullcontext():
-        fresh = in_order(measured, missing)
-        for entry, old in zip(entries, known, strict=True):
-            result = old or next(fresh)
-            if folder and isinstance(result, ImageStats) and old is None:
+def _measure_all(
+    pictures: list[Picture], side: int, cache: Path | None, notes: list[str]
+) -> Iterator[ImageStats | PictureError]:
+    """Give the statistics of each picture, or why there are none; a full disk is noted once and stops nothing."""
+    with image_stats.feature_network() as load_network:
+        results = parallel_map(partial(_measure, side=side, cache=cache, load_network=load_network), pictures)
+        for stats, is_cached in results:
+            if cache and isinstance(stats, ImageStats) and not is_cached:
                 try:
-                    image_stats.keep(result, image_stats.place(folder, result.digest, side))
+                    image_stats.save(stats, image_stats.cache_path(cache, stats.sha256, side))
                 except OSError as problem:
-                    notes.append(f"The findings are not kept for the next time: {problem}")
-                    folder = None
-            yield entry, result
+                    notes.append(f"The statistics are not cached for the next time: {problem}")
+                    cache = None
+            yield stats
 
 
-def caption_of(entry: Entry, problems: list[Problem]) -> str | None:
-    """Return a picture's caption, or None; one that cannot be read is a problem."""
-    told = entry.row.get("caption") or entry.row.get("text")
-    if told or not entry.note:
-        return told or None
+def _measure(
+    picture: Picture, side: int, cache: Path | None, load_network: Callable[[], None]
+) -> tuple[ImageStats | PictureError, bool]:
+    """Return a picture's statistics, or why there are none, and whether they were cached."""
+    file = picture.file
     try:
-        return metadata.caption_in(entry.note)
+        data = file.read() if file.read else file.image.tobytes()
+        sha256 = hashlib.sha256(data).hexdigest()
+        cached = image_stats.load(image_stats.cache_path(cache, sha256, side)) if cache else None
+        if cached and not file.wants_pixels:
+            return cached, True
+        decoded = file.decode(data)
+        file.keep(decoded)
     except PictureError as problem:
-        problems.append((entry.path, str(problem)))
-        return None
-
-
-def to_train(report: Report) -> list[InspectedPicture]:
-    """Return the pictures that would be trained on: those of split "train", or all where no table names splits."""
-    return rules.to_train(report.seen)
-
-
-def held_out(report: Report, share: float = 0.2, seed: int = 0) -> list[Path]:
-    """Return the files to keep back for judging, leaves of one book and copies together; the same for the same seed."""
-    return [one.entry.path for one in rules.choose(report.seen, share, seed)]
-
-
-def lines(report: Report) -> list[str]:
-    """Return the report as text, gravest first: a line for each finding on the set, one for each kind on pictures."""
-    told: list[tuple[Level, str]] = [(f.level, f.what) for f in report.overall]
-    kinds: dict[tuple[Level, str], list[str]] = {}
-    for one in report.seen:
-        for f in one.findings:
-            name = f"{one.name} ({f.detail})" if f.detail else one.name
-            kinds.setdefault((f.level, f.what), []).append(name)
-    for (level, what), names in kinds.items():
-        advice = f". {ADVICE[what]}" if what in ADVICE else ""
-        told.append((level, f"{what}: {sources.listed(names)}{advice}"))
-    return [f"{level}: {text}" for level, text in sorted(told, key=lambda t: LEVELS.index(t[0]))]
+        return problem, False
+    if cached:
+        return cached, True
+    load_network()
+    return image_stats.measure(decoded, sha256, side), False

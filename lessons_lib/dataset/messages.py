@@ -1,0 +1,28 @@
+"""The error for a picture that cannot be used, and names that are safe to print in its message."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+
+class PictureError(ValueError):
+    """A picture, or a folder of them, that cannot be used; the message names the file and what to do."""
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    """Return a name that is safe to print: line breaks, control and half characters are spelt out."""
+    joiners = "\u200c\u200d"  # not "printable", yet ordinary letters in Urdu and Hindi names
+    return "".join(c if c.isprintable() or c in joiners else ascii(c)[1:-1] for c in os.fspath(path))
+
+
+def one_line(problem: BaseException) -> str:
+    """Return another library's error message in one short line."""
+    return printable(" ".join(str(problem).split()))[:160] or type(problem).__name__
+
+
+def name_list(names: Iterable[str], most: int = 4) -> str:
+    """Return a few names, safe to print, and how many more there are."""
+    every = [printable(name) for name in names]
+    more = len(every) - most
+    return ", ".join(every[:most]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,30 @@
+"""Work on many files at once, on threads: results in order, few of them in memory."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def parallel_map(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Give work(item) for each item, in order, on one thread a core (8 at most) and only a few items ahead.
+
+    Python's warnings are off meanwhile: Pillow's remarks on damaged tags would fill the screen.
+    """
+    threads = min(8, os.cpu_count() or 1)
+    pending: deque[Future[Result]] = deque()
+    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
+        warnings.simplefilter("ignore")
+        for item in items:
+            pending.append(pool.submit(work, item))
+            if len(pending) > 2 * threads:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
