@@ -111,7 +111,7 @@ MISTAKES = {
         (lambda model, x, n, s: (model(noisy(n, x, s), s) - (n - x)).square().mean((1, 2, 3)), "other way round"),
         (lambda model, x, n, s: (model((1 - s) * x + s * n, s) - (n - x)).square().mean(), "sigma.view"),
         (lambda model, x, n, s: (model(x, s) - (n - x)).square().mean((1, 2, 3)), "the model should see"),
-        (lambda model, x, n, s: (n - x).square().mean((1, 2, 3)), "was not asked"),
+        (lambda model, x, n, s: (n - x).square().mean((1, 2, 3)), "was not called"),
         (lambda model, x, n, s: (model(noisy(x, n, s), s) - (n - x)).abs().mean((1, 2, 3)), "mean of the squared"),
     ],
     ("05", 2): [

@@ -35,11 +35,11 @@ def check_loss(answer: Callable[[Model, Tensor, Tensor, Tensor], Tensor | None])
     try:
         loss = answer(model, latents, noise, sigma)
     except RuntimeError:
-        return not_yet("sigma has one number an example; sigma.view(-1, 1, 1, 1) lies beside the latents")
+        return not_yet("sigma has one number an example; sigma.view(-1, 1, 1, 1) fits the latents")
     if loss is None:
         return NOT_ATTEMPTED
     if not inputs:
-        return not_yet("the model was not asked; give it the noisy latents and sigma")
+        return not_yet("the model was not called; give it the noisy latents and sigma")
     mistakes = _input_mistakes(inputs[0], latents, noise, sigma) + _loss_mistakes(
         loss, velocity, latents, noise
     )
@@ -130,7 +130,7 @@ def check_stop(step: int | None) -> str:
     counts = MADE_UP_SWEEP["counts"][1:]
     turn = enough_steps(MADE_UP_SWEEP) or 0
     mistakes = [
-        (step not in counts, f"nothing was kept there; choose one of {', '.join(map(str, counts))}"),
+        (step not in counts, f"no adapter was kept there; choose one of {', '.join(map(str, counts))}"),
         (step < turn, "the style still rises after that, and nothing has been lost"),
         (step > turn, "look what has become of the prompt and of the nearest painting by then"),
     ]
