@@ -175,7 +175,7 @@ def write_squares(folder: Path, side: int) -> Path:
     paintings = dataset.read(SAMPLE, side=side).train[:4]
     texts = captions.captions(paintings, "mugh4l", "style")
     squares = [
-        Picture(p.path.with_suffix(".png"), ImageFile.of(pixels.square(p.image, side))) for p in paintings
+        Picture(p.path.with_suffix(".png"), ImageFile.of(pixels.to_square(p.image, side))) for p in paintings
     ]
     return export.write(squares, folder / "pictures", texts) / "train"
 

@@ -140,7 +140,7 @@ def write_squares(folder: Path) -> tuple[Path, list[Picture]]:
     paintings = dataset.read(SAMPLE, side=BASE.side).train
     texts = captions.captions(paintings, "mugh4l", "style")
     squares = [
-        Picture(p.path.with_suffix(".png"), ImageFile.of(pixels.square(p.image, BASE.side)))
+        Picture(p.path.with_suffix(".png"), ImageFile.of(pixels.to_square(p.image, BASE.side)))
         for p in paintings
     ]
     data = export.write(squares, folder / "pictures", texts) / "train"

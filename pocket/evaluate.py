@@ -21,7 +21,7 @@ from PIL import Image
 from transformers import CLIPModel, CLIPTokenizer
 
 from lessons_lib.evaluation.sampler import Sampler
-from lessons_lib.models.pixels import square
+from lessons_lib.models.pixels import to_square
 from pocket import clip, corpus, scenes, text, vae
 from pocket.judges import JUDGES, judge_pairs, judge_single
 from pocket.weights import CLIP, MODEL, SCHNELL
@@ -177,7 +177,7 @@ def vae_facts(pipe: FluxPipeline, paintings: Path | None) -> dict[str, float]:
     new_scenes = np.stack([scenes.paint(scenes.random_scene(rng), rng) for _ in range(100)])
     facts = {"VAE on 100 new scenes, dB": psnr(pipe, new_scenes)}
     if paintings:
-        images = [square(Image.open(path).convert("RGB"), 128) for path in sorted(paintings.glob("*.jpg"))]
+        images = [to_square(Image.open(path).convert("RGB"), 128) for path in sorted(paintings.glob("*.jpg"))]
         name = f"VAE on {len(images)} pictures of {paintings.name}, dB"
         facts[name] = psnr(pipe, np.stack([np.asarray(image) for image in images]))
     return facts

@@ -75,7 +75,7 @@ def concepts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     rows = features.image_features([discs(1), stripes(1), Image.new("RGB", (128, 128), "blue")])
     save_file({"features": rows}, path, {"names": json.dumps(["ball", "fence", "man-in-a-boat"])})
     monkeypatch.setattr(features, "CONCEPTS", path)
-    forget = features.concepts.cache_clear
+    forget = features.load_concepts.cache_clear
     forget()
     yield path
     forget()

@@ -54,5 +54,5 @@ def unit_rows(rows):
 
 def concept_features(*names):
     """Return the saved features of concepts, one row a name."""
-    known, rows = features.concepts()
+    known, rows = features.load_concepts()
     return torch.stack([rows[known.index(name)] for name in names])

@@ -119,7 +119,7 @@ def test_a_model_that_cannot_be_had_says_so(monkeypatch):
 def test_tags_name_two_things_pocket_knows(drawings):
     said = captioners.describe(drawings)
     assert len(said) == len(drawings) and {d.by for d in said} == {"tags"}
-    names = set(features.concepts()[0])
+    names = set(features.load_concepts()[0])
     assert all(set(d.text.split(" and ")) <= names for d in said)
 
 

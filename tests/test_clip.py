@@ -12,14 +12,14 @@ THINGS = ("a lion", "a banana", "a house", "a robot", "a castle", "a key")
 
 def test_features_are_of_unit_length(sampler):
     images = sampler.sample(["a cat"], [1, 2])[0]
-    for rows in (clip.of_pictures(images), clip.of_words(["a cat", ""])):
+    for rows in (clip.image_features(images), clip.text_features(["a cat", ""])):
         assert rows.shape == (2, 256)
         assert torch.allclose(rows.norm(dim=1), torch.ones(2), atol=1e-5)
 
 
 def test_pictures_are_nearest_to_the_words_they_were_drawn_from(sampler):
     images = [row[0] for row in sampler.sample(THINGS, [1])]
-    near = clip.likeness(images, THINGS)
+    near = clip.similarity(images, THINGS)
     assert near.shape == (6, 6)
     assert (near.argmax(1) == torch.arange(6)).sum() >= 4
     assert sum(THINGS[i] in tags for i, tags in enumerate(clip.tags(images, THINGS))) >= 4
@@ -38,9 +38,9 @@ def test_its_text_tower_is_the_pipelines_text_encoder(sampler):
 
 def test_nothing_to_look_at_or_to_read_is_said():
     with pytest.raises(ValueError, match="no pictures"):
-        clip.of_pictures([])
+        clip.image_features([])
     with pytest.raises(ValueError, match="no captions"):
-        clip.of_words([])
+        clip.text_features([])
 
 
 def test_a_damaged_file_is_named(tmp_path, monkeypatch):

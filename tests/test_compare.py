@@ -66,9 +66,9 @@ def concepts(tmp_path_factory):
     save_file({"features": rows}, path, {"names": json.dumps(["ball", *[f"c{i}" for i in range(39)]])})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(features, "CONCEPTS", path)
-        features.concepts.cache_clear()
+        features.load_concepts.cache_clear()
         yield
-    features.concepts.cache_clear()
+    features.load_concepts.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ def test_without_held_out_pictures_the_lines_say_so(run):
 def test_a_copied_training_picture_is_pointed_at(run):
     class Copier(FakeSampler):
         def one(self, prompt, seed, strength):
-            return pixels.square(painting(seed).image, 64) if strength else super().one(prompt, seed, 0)
+            return pixels.to_square(painting(seed).image, 64) if strength else super().one(prompt, seed, 0)
 
     result = compare.compare(Copier(), run, paintings(4), ["a ball"], [1, 2])
     assert [i for i, _ in result.nearest] == [1, 2] and "may be a copy" in verdict.lines(result)[3]
@@ -166,7 +166,7 @@ def test_a_copied_training_picture_is_pointed_at(run):
 
 def test_missing_concept_features_leave_the_prompt_unmeasured(run, monkeypatch, tmp_path):
     monkeypatch.setattr(features, "CONCEPTS", tmp_path / "gone.safetensors")
-    features.concepts.cache_clear()
+    features.load_concepts.cache_clear()
     result = compare.compare(FakeSampler(), run, paintings(3), ["a ball"], [1, 2])
     assert "prompt match" not in result.measures and "gone.safetensors is missing" in verdict.lines(result)[1]
 

@@ -8,7 +8,7 @@ from lessons_lib.models import features, pixels
 
 
 def test_a_soft_tinted_or_mirrored_copy_is_nearest_to_its_own_painting(paintings):
-    whole = [pixels.square(p.image, 128) for p in paintings]
+    whole = [pixels.to_square(p.image, 128) for p in paintings]
     soft = [i.filter(ImageFilter.GaussianBlur(5)).point(lambda v: v * 0.8) for i in whole]
     for images in (whole, soft, [ImageOps.mirror(i) for i in soft]):
         nearest = copies.nearest_layouts(images, whole)

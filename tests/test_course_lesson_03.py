@@ -67,7 +67,7 @@ def test_every_trigger_fits_behind_every_caption(t5):
 
 
 def test_the_watched_concept_is_one_of_the_base_and_the_made_up_word_is_no_word():
-    names, _ = features.concepts()
+    names, _ = features.load_concepts()
     assert lesson_03_trigger.WATCHED_CONCEPT in names
     assert not captions.is_known_word(TRIGGERS[2])
 

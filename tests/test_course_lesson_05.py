@@ -132,7 +132,7 @@ def test_without_a_held_out_loss_no_sentence_is_about_it():
 
 
 def test_a_sweep_in_the_lesson_has_the_form_of_the_recorded_one(monkeypatch):
-    names, rows = features.concepts()
+    names, rows = features.load_concepts()
     horse = rows[[names.index("horse")] * 2]
     monkeypatch.setattr(trials, "image_features", lambda images: horse)
     runs = {5: SimpleNamespace(log=[{"loss": 1.0}, {"loss": 1.0, "validation": 0.9}])}

@@ -14,7 +14,7 @@ from lessons_lib.training import train
 
 @pytest.fixture(scope="module")
 def squares(paintings):
-    return [pixels.square(p.image, 128) for p in paintings]
+    return [pixels.to_square(p.image, 128) for p in paintings]
 
 
 def drawings():

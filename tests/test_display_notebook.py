@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from lessons_lib.display import notebook
-from lessons_lib.models.pixels import square
+from lessons_lib.models.pixels import to_square
 
 
 def plain(colour):
@@ -81,8 +81,8 @@ def test_what_is_typed_into_the_caption_table_is_in_the_captions():
 
 
 def test_source_is_the_librarys_own():
-    text = notebook.source_code(square).data
-    assert text.startswith("```python\ndef square(") and text.endswith("```")
+    text = notebook.source_code(to_square).data
+    assert text.startswith("```python\ndef to_square(") and text.endswith("```")
 
 
 def test_the_loss_is_drawn_and_an_empty_log_refused():

@@ -138,7 +138,7 @@ def names(paintings):
     samples = [Image.new("RGB", (128, 128), (200, 200 - 30 * i, 255)) for i in range(4)]
     for i, image in enumerate(samples):
         ImageDraw.Draw(image).ellipse((30, 30 + 5 * i, 90, 100), fill="red")
-    squares = [pixels.square(painting.image, 128) for painting in paintings]
+    squares = [pixels.to_square(painting.image, 128) for painting in paintings]
     return {
         "00": {
             "BASE": BASE, "prompts": [], "sets": dict.fromkeys(("base", "tuned")), "held_out_images": [],

@@ -1,5 +1,7 @@
 """Every architecture in miniature, with random weights: the loading, training and drawing are the real ones."""
 
+import ast
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 import torch
 from diffusers import DDPMScheduler, DiffusionPipeline, Flux2KleinPipeline
 
+import lessons_lib
 from benchmarks import blank
 from lessons_lib.adapters import info, lora
 from lessons_lib.adapters.settings import Settings
@@ -275,3 +278,31 @@ def test_a_base_that_cannot_be_fetched_says_what_to_do(name, monkeypatch):
         with pytest.raises(OSError, match=f"cannot fetch {name}.*pocket needs no network") as told:
             ask()
         assert ("hf auth login" in str(told.value)) == base.gated
+
+
+ARCHITECTURES = re.compile(r"flux|unet|klein|z[-_]image|sdxl|sd15", re.IGNORECASE)
+NAMING = {"compat.py": "diffusers' private methods for FLUX.2"}  # the exceptions, each with its reason
+
+
+def names_and_strings(path):
+    """Return the identifiers and the strings of a module, docstrings left out."""
+    tree = ast.parse(path.read_text())
+    strings = [n for n in ast.walk(tree) if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)]
+    docstrings = {id(node.value) for node in strings}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
+        for field in ("id", "attr", "name", "arg", "module"):
+            if isinstance(name := getattr(node, field, None), str):
+                yield name
+
+
+def test_no_other_module_names_an_architecture():
+    library = Path(lessons_lib.__file__).parent
+    modules = {str(path.relative_to(library)): path for path in library.rglob("*.py")}
+    naming = {
+        name
+        for name, path in modules.items()
+        if any(ARCHITECTURES.search(n) for n in names_and_strings(path))
+    }
+    assert {name for name in naming if not name.startswith("models/families/")} == set(NAMING)

@@ -16,7 +16,7 @@ def test_features_have_unit_length_and_know_no_company():
 
 
 def test_features_print_nothing(capfd):
-    features.network.cache_clear()
+    features.load_efficientnet.cache_clear()
     features.image_features([discs(0)])
     assert capfd.readouterr() == ("", "")
 
@@ -28,13 +28,13 @@ def test_no_pictures_is_an_error():
 
 def test_missing_concept_features_say_where_they_belong(tmp_path, monkeypatch):
     monkeypatch.setattr(features, "CONCEPTS", tmp_path / "concept_features.safetensors")
-    features.concepts.cache_clear()
+    features.load_concepts.cache_clear()
     with pytest.raises(FileNotFoundError, match="concept_features.safetensors is not in"):
-        features.concepts()
+        features.load_concepts()
 
 
 def test_top_gives_the_nearest_first(concepts):
-    assert features.top_concepts(features.image_features([stripes(1)]), 2)[0] == "fence"
+    assert features.nearest_concepts(features.image_features([stripes(1)]), 2)[0] == "fence"
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,8 @@ def test_top_gives_the_nearest_first(concepts):
     ],
 )
 def test_the_first_concept_of_a_prompt_is_returned(prompt, concept):
-    assert features.concept_in(prompt, ["ball", "fence", "man-in-a-boat", "boat"]) == concept
+    assert features.named_concept(prompt, ["ball", "fence", "man-in-a-boat", "boat"]) == concept
 
 
 def test_of_two_concepts_at_one_word_the_longer_is_meant():
-    assert features.concept_in("a fire truck", ["fire", "fire-truck", "truck"]) == "fire-truck"
+    assert features.named_concept("a fire truck", ["fire", "fire-truck", "truck"]) == "fire-truck"

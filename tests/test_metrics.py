@@ -49,7 +49,7 @@ def test_prompt_match_of_random_answers_is_chance(monkeypatch):
         torch.randn(300, 1280, generator=torch.Generator().manual_seed(0)), dim=1
     )
     names = [f"c{i}" for i in range(300)]
-    monkeypatch.setattr(features, "concepts", lambda: (names, rows))
+    monkeypatch.setattr(features, "load_concepts", lambda: (names, rows))
     images = torch.nn.functional.normalize(
         torch.randn(300, 1280, generator=torch.Generator().manual_seed(1)), dim=1
     )

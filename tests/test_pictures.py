@@ -318,11 +318,11 @@ def test_large_pictures_are_shrunk_but_remember_their_size(tmp_path):
 def test_a_square_is_the_middle_or_the_whole():
     wide = Image.new("RGB", (300, 100), RED)
     wide.paste(BLUE, (100, 0, 200, 100))
-    assert pixels.square(wide, 64).getpixel((2, 32)) == BLUE
-    whole = pixels.square(wide, 66, "letterbox")
+    assert pixels.to_square(wide, 64).getpixel((2, 32)) == BLUE
+    whole = pixels.to_square(wide, 66, "letterbox")
     assert whole.getpixel((5, 33)) == RED and whole.getpixel((33, 2)) == WHITE
     with pytest.raises(ValueError, match="'centre' or 'letterbox'"):
-        pixels.square(wide, 64, "stretch")
+        pixels.to_square(wide, 64, "stretch")
 
 
 def test_pixels_run_from_minus_one_to_one():

@@ -197,7 +197,7 @@ def strip_chart(panels: Mapping[str, Mapping[str, Sequence[float]]], limits: Map
 
 def save_opening_picture(path: Path = OPENING_PICTURE) -> None:
     """Draw the castle of seed 1 before, pasted onto a painting, after, and that painting."""
-    painting = pixels.square(dataset.read(SAMPLE, side=128).train[1].image, 128)
+    painting = pixels.to_square(dataset.read(SAMPLE, side=128).train[1].image, 128)
     sampler = Sampler("pocket")
     prompts = [with_trigger("a castle", TRIGGER)]
     before = sampler.sample(prompts, [1])[0][0]

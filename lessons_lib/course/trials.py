@@ -13,7 +13,7 @@ from torch import Tensor
 from lessons_lib.dataset.captions import with_trigger
 from lessons_lib.evaluation import metrics
 from lessons_lib.evaluation.sampler import Sampler
-from lessons_lib.models.features import concept_in, concepts, image_features
+from lessons_lib.models.features import image_features, load_concepts, named_concept
 
 TRIGGER = "thgh96"  # a word that means nothing to the base
 SUBJECTS = ("an elephant", "a horse", "a castle", "a house", "a boat")
@@ -124,7 +124,7 @@ def _concept_of_each(subjects: Sequence[str], count: int) -> list[str]:
 
 def concept_of(subject: str) -> str:
     """Return the concept that a subject names. Raises ValueError when it names none of those pocket-flux was trained on."""
-    concept = concept_in(subject, concepts()[0])
+    concept = named_concept(subject, load_concepts()[0])
     if concept is None:
         raise ValueError(
             f"{subject!r} names no concept that pocket was trained on; see pocket/concepts.txt for the list"

@@ -86,7 +86,7 @@ def nearest_concepts(images: Sequence[Image.Image], count: int = 2) -> list[list
     The mean picture's features are taken off first on both sides: paintings are like each other in a way that would
     give all of them the same tags. Crude, and offline.
     """
-    names, rows = features.concepts()
+    names, rows = features.load_concepts()
     seen = features.image_features(images)
     spread = seen - seen.mean(0) if len(seen) > 2 else seen
     near = (spread @ (rows - rows.mean(0)).T).topk(count, dim=1).indices

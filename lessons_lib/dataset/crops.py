@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from lessons_lib.dataset.messages import printable
 from lessons_lib.dataset.pictures import Picture
-from lessons_lib.models.pixels import WHITE, square
+from lessons_lib.models.pixels import WHITE, to_square
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in px of the picture's file
 Way = Literal["centre", "letterbox", "hand"]
@@ -24,9 +24,9 @@ def cut(picture: Picture, side: int, way: Way = "centre") -> Image.Image:
     Raises ValueError for a way that does not exist, or a box outside the picture.
     """
     if way != "hand":
-        return square(picture.image, side, way)
+        return to_square(picture.image, side, way)
     box = box_of(picture)
-    return by_hand(picture, box, side) if box else square(picture.image, side)
+    return by_hand(picture, box, side) if box else to_square(picture.image, side)
 
 
 def box_of(picture: Picture) -> Box | None:

@@ -134,10 +134,10 @@ def _style_match(groups: _Features) -> Measure:
 def _prompt_match(prompts: Sequence[str], seeds: int, groups: _Features) -> Measure | None:
     """Return how well pictures show what their prompts name; None where no prompt names a concept of the list."""
     try:
-        names = features.concepts()[0]
+        names = features.load_concepts()[0]
     except FileNotFoundError:
         return None  # a base without concept features: `verdict.lines` says that this was not measured
-    wanted = [features.concept_in(prompt, names) for prompt in prompts for _ in range(seeds)]
+    wanted = [features.named_concept(prompt, names) for prompt in prompts for _ in range(seeds)]
     indices = [i for i, concept in enumerate(wanted) if concept]
     concepts = [concept for concept in wanted if concept]
     if not concepts:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.models import features
-from lessons_lib.models.pixels import square
+from lessons_lib.models.pixels import to_square
 
 EDGE = 0.19  # share of a side that is cut from each edge: a border and what lies along it
 
@@ -27,7 +27,7 @@ def centre_crops(images: Sequence[Image.Image], side: int = 128) -> list[Image.I
     """
     edge = round(EDGE * side)
     box = (edge, edge, side - edge, side - edge)
-    squares = [square(image.convert("RGB"), side).crop(box) for image in images]
+    squares = [to_square(image.convert("RGB"), side).crop(box) for image in images]
     return [crop.resize((side, side), Image.Resampling.LANCZOS) for crop in squares]
 
 
@@ -62,7 +62,7 @@ def prompt_ranks(images: features.Images, wanted: Sequence[str]) -> list[float]:
 
     Raises ValueError for a concept that is not in the list.
     """
-    names, rows = features.concepts()
+    names, rows = features.load_concepts()
     unknown = sorted(set(wanted) - set(names))
     if unknown or len(wanted) != len(images):
         raise ValueError(

@@ -99,7 +99,7 @@ def feature_network() -> Iterator[Callable[[], None]]:
             if not threads_before:
                 threads_before.append(torch.get_num_threads())
                 torch.set_num_threads(1)
-                features.network()
+                features.load_efficientnet()
 
     try:
         yield load_once
