@@ -39,7 +39,7 @@ def gpu_dtype(capability: tuple[int, int]) -> torch.dtype:
     return torch.bfloat16 if capability >= (8, 0) else torch.float16
 
 
-def total_memory() -> float:
+def _total_memory() -> float:
     """Return this machine's memory in GB, or 0 where the system does not say."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
@@ -54,7 +54,7 @@ def current() -> Session:
     On a GPU cuDNN's attention is turned off: with torch 2.11 and CUDA 13.0 on an H100 its backward pass ended the training of
     FLUX.1 with an illegal memory access, in diffusers' script too. PyTorch then takes its other fast kernels.
     """
-    cores, memory = os.cpu_count() or 1, total_memory()
+    cores, memory = os.cpu_count() or 1, _total_memory()
     if not torch.cuda.is_available():
         return Session("pocket", torch.device("cpu"), torch.float32, cores, memory, "none", 0.0)
     torch.backends.cuda.enable_cudnn_sdp(False)
@@ -64,7 +64,7 @@ def current() -> Session:
     return Session(tier_of(gigabytes), torch.device("cuda"), dtype, cores, memory, properties.name, gigabytes)
 
 
-def seed(value: int) -> None:
+def set_seed(value: int) -> None:
     """Set the seeds of Python, NumPy and PyTorch."""
     random.seed(value)
     np.random.seed(value % 2**32)

@@ -15,7 +15,7 @@ from drawings import discs, stripes
 from PIL import Image
 from safetensors.torch import save_file
 
-from lessons_lib.adapters.run import Run
+from lessons_lib.adapters.run import WEIGHTS_NAME, Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.course import long_run, recorded, trials
 from lessons_lib.dataset import captions, dataset
@@ -112,3 +112,25 @@ def small_long_run(
     monkeypatch.setattr(trials, "SUBJECTS", ("a horse",))
     monkeypatch.setattr(trials, "SEEDS", (1,))
     return results
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    """A run whose adapter has one layer, of rank 4 and alpha 8."""
+    torch.manual_seed(0)
+    layer = "transformer.transformer_blocks.0.attn.to_q"
+    tensors = {f"{layer}.lora_A.weight": torch.randn(4, 256), f"{layer}.lora_B.weight": torch.randn(256, 4)}
+    config = json.dumps({"transformer.r": 4, "transformer.lora_alpha": 8})
+    save_file(tensors, tmp_path / WEIGHTS_NAME, {"format": "pt", "lora_adapter_metadata": config})
+    settings = {
+        "base": "pocket",
+        "trigger": "mugh4l",
+        "name": "album",
+        "mode": "style",
+        "steps": 3,
+        "seed": 0,
+    }
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    rows = [json.dumps({"step": i, "loss": 1.0 / i}) for i in (1, 2)]
+    (tmp_path / "log.jsonl").write_text("\n".join(rows))
+    return tmp_path

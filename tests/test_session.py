@@ -20,7 +20,7 @@ def test_a_t4_trains_in_float16_and_an_l4_in_bfloat16():
 def test_one_seed_repeats_python_numpy_and_torch():
     drawn = []
     for _ in range(2):
-        session.seed(5)
+        session.set_seed(5)
         drawn.append((random.random(), float(np.random.rand()), float(torch.rand(1))))
     assert drawn[0] == drawn[1]
 

@@ -8,6 +8,7 @@ import torch
 from IPython.display import Image as Shown
 from torch import Tensor, nn
 
+from lessons_lib import compat
 from lessons_lib.adapters import lora
 from lessons_lib.course import charts
 from lessons_lib.display.notebook import figure_image
@@ -54,11 +55,11 @@ def _activation_mb(sampler: Sampler, data: TrainingData, batch: int) -> float:
     latents, prompt_embeds = data.batch(batch, 0.0, generator)
     noise = torch.randn(latents.shape, generator=generator).to(latents)
     sigma = torch.full((batch,), 0.5).to(latents)
-    parameters = {p.untyped_storage()._cdata for p in model.parameters()}
+    parameters = {compat.storage_id(p) for p in model.parameters()}
     sizes: dict[int, int] = {}
 
     def pack(tensor: Tensor) -> Tensor:
-        sizes[tensor.untyped_storage()._cdata] = tensor.untyped_storage().nbytes()
+        sizes[compat.storage_id(tensor)] = tensor.untyped_storage().nbytes()
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):

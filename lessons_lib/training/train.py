@@ -97,7 +97,7 @@ class Trainer:
                 f"batch {self.settings.batch} cannot be shared equally by {machine.num_processes} processes"
             )
         with workspace(Path(out), machine) as folder:
-            session.seed(self.settings.seed)
+            session.set_seed(self.settings.seed)
             pipe = self._load(machine)
             with machine.main_process_first():  # the others then find the latents on disk
                 data = self._encode(pipe, _training_device(pipe, machine))

@@ -1,16 +1,12 @@
 """Every architecture in miniature, with random weights: the loading, training and drawing are the real ones."""
 
-import ast
-import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from diffusers import DDPMScheduler, DiffusionPipeline, Flux2KleinPipeline
 
-import lessons_lib
 from benchmarks import blank
 from lessons_lib.adapters import info, lora
 from lessons_lib.adapters.settings import Settings
@@ -63,18 +59,6 @@ def embeddings_and_latents(sampler, count=2):
     return embeddings, torch.randn(shape, generator=generator), torch.randn(shape, generator=generator)
 
 
-@pytest.mark.parametrize("name", families.FAMILIES)
-def test_a_module_has_every_member_that_a_family_must_have(name):
-    module = families.find(name)
-    members = {word for word in (*vars(families.Family), *families.Family.__annotations__) if word[0] != "_"}
-    assert {"TARGET_MODULES", "DENOISER", "loss"} < members and all(hasattr(module, word) for word in members)
-
-
-def test_every_module_of_an_architecture_is_listed_and_used_by_a_base():
-    modules = {path.stem for path in Path(families.__file__).parent.glob("*.py")} - {"__init__", "shared"}
-    assert modules == set(families.FAMILIES) == {base.family for base in bases.BASES.values()}
-
-
 def test_a_base_names_all_its_text_encoders(sampler):
     components = {name for name in sampler.pipe.components if name.startswith("text_encoder")}
     assert components == set(sampler.base.text_encoders)
@@ -83,12 +67,11 @@ def test_a_base_names_all_its_text_encoders(sampler):
 def test_embeddings_give_the_picture_that_the_pipeline_gives_for_their_prompt(sampler):
     embeddings = sampler.family.encode_captions(sampler.pipe, [PROMPT, ""], sampler.base)
     prompt, negative = ({name: value[i : i + 1] for name, value in embeddings.items()} for i in range(2))
-    made = sampler.family.sample_image(sampler.pipe, prompt, negative, sampler.base, 3)
-    wanted = np.frombuffer(bits(sampler), np.uint8).astype(int)
-    assert (
-        abs(np.frombuffer(made.tobytes(), np.uint8) - wanted).max() <= 1
-    )  # encoded two at once: rounded otherwise
-    assert made.size == (sampler.base.side,) * 2
+    image = sampler.family.sample_image(sampler.pipe, prompt, negative, sampler.base, 3)
+    expected = np.frombuffer(bits(sampler), np.uint8).astype(int)
+    differences = abs(np.frombuffer(image.tobytes(), np.uint8) - expected)
+    assert differences.max() <= 1  # two captions encoded at once are rounded differently
+    assert image.size == (sampler.base.side,) * 2
 
 
 def test_latents_are_the_shape_of_the_noise_and_come_back_as_pictures(sampler):
@@ -96,11 +79,11 @@ def test_latents_are_the_shape_of_the_noise_and_come_back_as_pictures(sampler):
     pixels = torch.rand(2, 3, side, side) * 2 - 1
     latents = sampler.family.encode_images(sampler.pipe, pixels)
     assert latents.shape[1:] == sampler.family.latent_shape(sampler.pipe, sampler.base)[1:]
-    seen = sampler.family.decode_latents(sampler.pipe, latents)
-    assert [picture.size for picture in seen] == [(side, side)] * 2
+    images = sampler.family.decode_latents(sampler.pipe, latents)
+    assert [image.size for image in images] == [(side, side)] * 2
 
 
-def test_a_picture_forms_from_its_noise_to_what_draw_gives(sampler):
+def test_the_last_step_of_sampling_is_the_sample(sampler):
     frames = sampler.sample_steps(PROMPT, 3)
     assert len(frames) > sampler.base.num_inference_steps  # SD 1.5's scheduler takes one step twice
     assert frames[-1].tobytes() == bits(sampler)
@@ -112,7 +95,7 @@ def test_the_prediction_without_noise_is_the_picture_itself(sampler):
     assert sampler.predict_original(z, 1.0, PROMPT).isfinite().all()
 
 
-def test_noise_levels_are_shares_and_repeat(sampler):
+def test_noise_levels_lie_between_0_and_1_and_repeat(sampler):
     first, again = (sampler.family.sample_sigma(500, torch.Generator().manual_seed(1)) for _ in range(2))
     assert torch.equal(first, again) and 0 < first.min() < 0.2 and 0.8 < first.max() < 1
 
@@ -126,7 +109,7 @@ def test_every_layer_a_family_names_gets_a_lora_and_learns(base, run, sampler):
     assert len(ups) == size.layers and all(value.abs().max() > 0 for value in ups.values())
 
 
-def test_what_was_learned_can_be_put_on_and_taken_off(base, run):
+def test_an_adapter_is_loaded_and_unloaded(base, run):
     sampler = Sampler(base)
     plain = bits(sampler)
     sampler.load(run.folder)
@@ -141,13 +124,13 @@ def test_diffusers_alone_reads_both_files_and_draws_the_same(base, run):
     """The adapter, whose alpha is not its rank, and the file for ComfyUI, which names no alpha."""
     sampler = Sampler(base)
     sampler.load(run.folder)
-    wanted = bits(sampler)
-    call = sampler.family.pipeline_arguments(base, None, None)
+    expected = bits(sampler)
+    arguments = sampler.family.pipeline_arguments(base, None, None)
     for file in (run.adapter, run.folder / "run_comfyui.safetensors"):
         pipe = DiffusionPipeline.from_pretrained(base.repository)
         pipe.load_lora_weights(str(file.parent), weight_name=file.name)
-        made = pipe(prompt=PROMPT, generator=torch.Generator().manual_seed(3), **call).images[0]
-        assert made.tobytes() == wanted, file.name
+        image = pipe(prompt=PROMPT, generator=torch.Generator().manual_seed(3), **arguments).images[0]
+        assert image.tobytes() == expected, file.name
 
 
 def test_the_code_on_the_card_draws_with_the_adapter(base, run, monkeypatch):
@@ -156,10 +139,10 @@ def test_the_code_on_the_card_draws_with_the_adapter(base, run, monkeypatch):
     assert base.licence in card
     monkeypatch.chdir(run.folder)
     code = card.split("```python")[1].split("```")[0].replace('"pocket/model"', repr(base.repository))
-    made: dict = {}
-    exec(code, made)
-    assert made["picture"].size == (base.side,) * 2
-    assert made["pipe"].get_active_adapters() == ["learned"]
+    names: dict = {}
+    exec(code, names)
+    assert names["picture"].size == (base.side,) * 2
+    assert names["pipe"].get_active_adapters() == ["learned"]
 
 
 def test_the_loss_is_that_of_the_diffusers_script(sampler):
@@ -188,7 +171,7 @@ def script_unet(pipe, model, embeddings, latents, noise, sigma):
 
 
 def script_flux(pipe, model, embeddings, latents, noise, sigma):
-    from lessons_lib.models.families import flux  # held to the script in test_flux.py
+    from lessons_lib.models.families import flux  # held to the script in test_models_families_flux.py
 
     return flux.loss(model, latents, embeddings, noise, sigma)
 
@@ -274,35 +257,7 @@ def test_a_base_that_cannot_be_fetched_says_what_to_do(name, monkeypatch):
     monkeypatch.setattr(shared.AutoTokenizer, "from_pretrained", unreachable)
     monkeypatch.setattr(DiffusionPipeline, "from_pretrained", unreachable)
     family = families.find(base.family)
-    for ask in (lambda: family.load_tokenizer(base), lambda: family.load(base, current())):
-        with pytest.raises(OSError, match=f"cannot fetch {name}.*pocket needs no network") as told:
-            ask()
-        assert ("hf auth login" in str(told.value)) == base.gated
-
-
-ARCHITECTURES = re.compile(r"flux|unet|klein|z[-_]image|sdxl|sd15", re.IGNORECASE)
-NAMING = {"compat.py": "diffusers' private methods for FLUX.2"}  # the exceptions, each with its reason
-
-
-def names_and_strings(path):
-    """Return the identifiers and the strings of a module, docstrings left out."""
-    tree = ast.parse(path.read_text())
-    strings = [n for n in ast.walk(tree) if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)]
-    docstrings = {id(node.value) for node in strings}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
-            yield node.value
-        for field in ("id", "attr", "name", "arg", "module"):
-            if isinstance(name := getattr(node, field, None), str):
-                yield name
-
-
-def test_no_other_module_names_an_architecture():
-    library = Path(lessons_lib.__file__).parent
-    modules = {str(path.relative_to(library)): path for path in library.rglob("*.py")}
-    naming = {
-        name
-        for name, path in modules.items()
-        if any(ARCHITECTURES.search(n) for n in names_and_strings(path))
-    }
-    assert {name for name in naming if not name.startswith("models/families/")} == set(NAMING)
+    for fetch in (lambda: family.load_tokenizer(base), lambda: family.load(base, current())):
+        with pytest.raises(OSError, match=f"cannot fetch {name}.*pocket needs no network") as error:
+            fetch()
+        assert ("hf auth login" in str(error.value)) == base.gated

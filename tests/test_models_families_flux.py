@@ -51,8 +51,8 @@ def test_latents_are_shifted_and_scaled_as_the_vae_says(sampler):
     vae = sampler.pipe.vae
     with torch.no_grad():
         raw = vae.encode(pixels).latent_dist.mode()
-    made = flux.encode_images(sampler.pipe, pixels)
-    assert torch.allclose(made / vae.config.scaling_factor + vae.config.shift_factor, raw, atol=1e-5)
+    latents = flux.encode_images(sampler.pipe, pixels)
+    assert torch.allclose(latents / vae.config.scaling_factor + vae.config.shift_factor, raw, atol=1e-5)
 
 
 def test_noise_levels_lie_around_the_middle_and_repeat():

@@ -19,8 +19,8 @@ def tiny():
     return FluxTransformer2DModel(**TINY)
 
 
-def taught(model, rank=4, alpha=8, variant="plain"):
-    """Attach an adapter whose change is not nought."""
+def with_change(model, rank=4, alpha=8, variant="plain"):
+    """Attach an adapter whose change is not zero."""
     lora.attach(model, rank, alpha, flux.TARGET_MODULES, 0, variant)
     generator = torch.Generator().manual_seed(1)
     for name, p in lora.trainable_parameters(model).items():
@@ -29,7 +29,7 @@ def taught(model, rank=4, alpha=8, variant="plain"):
     return model
 
 
-def answer(model):
+def predict(model):
     generator = torch.Generator().manual_seed(2)
     embeddings = {
         "prompt_embeds": torch.randn(1, 3, 12, generator=generator),
@@ -71,11 +71,11 @@ def test_a_new_adapter_changes_nothing():
 def test_the_layer_by_hand_equals_peft_in_output_and_gradients(rank, alpha, dtype, tolerance):
     ours, theirs = pair_of_layers(rank, alpha, dtype, bias=rank > 1)
     x = torch.randn(2, 3, 6, dtype=dtype)
-    made, expected = ours(x), theirs(x)
-    for layer_answer in (made, expected):
-        layer_answer.square().sum().backward()
-    assert made.dtype == expected.dtype == dtype
-    torch.testing.assert_close(made, expected, rtol=tolerance, atol=tolerance)
+    output, expected = ours(x), theirs(x)
+    for layer_output in (output, expected):
+        layer_output.square().sum().backward()
+    assert output.dtype == expected.dtype == dtype
+    torch.testing.assert_close(output, expected, rtol=tolerance, atol=tolerance)
     for name, own in (("lora_A", ours.down), ("lora_B", ours.up)):
         gradient = getattr(theirs, name)["default"].weight.grad
         torch.testing.assert_close(own.weight.grad, gradient, rtol=tolerance, atol=tolerance)
@@ -83,7 +83,7 @@ def test_the_layer_by_hand_equals_peft_in_output_and_gradients(rank, alpha, dtyp
 
 
 def test_a_model_of_layers_by_hand_equals_a_model_by_peft(tiny):
-    by_peft = taught(copy.deepcopy(tiny))
+    by_peft = with_change(copy.deepcopy(tiny))
     for name, module in list(by_peft.named_modules()):
         if hasattr(module, "lora_A"):
             place, _, leaf = name.rpartition(".")
@@ -91,7 +91,7 @@ def test_a_model_of_layers_by_hand_equals_a_model_by_peft(tiny):
             layer.down.weight.data = module.lora_A["default"].weight.data
             layer.up.weight.data = module.lora_B["default"].weight.data
             setattr(tiny.get_submodule(place), leaf, layer)
-    torch.testing.assert_close(answer(tiny), answer(by_peft), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(predict(tiny), predict(by_peft), rtol=1e-6, atol=1e-6)
 
 
 def test_merging_the_delta_gives_the_same_answer():
@@ -130,9 +130,9 @@ def test_the_same_seed_attaches_the_same_adapter(tiny):
 
 def test_every_layer_a_family_names_gets_a_lora_and_no_other(sampler):
     model = copy.deepcopy(sampler.pipe.transformer)
-    wanted = {n for n, _ in model.named_modules() if n.endswith(sampler.family.TARGET_MODULES)}
+    expected = {n for n, _ in model.named_modules() if n.endswith(sampler.family.TARGET_MODULES)}
     lora.attach(model, 2, 2, sampler.family.TARGET_MODULES, seed=0)
-    assert {n for n, m in model.named_modules() if hasattr(m, "lora_A")} == wanted
+    assert {n for n, m in model.named_modules() if hasattr(m, "lora_A")} == expected
 
 
 def test_attaching_leaves_the_random_numbers_of_the_caller_alone(tiny):
@@ -154,42 +154,42 @@ def test_a_new_adapter_changes_nothing_in_the_whole_denoiser(sampler):
 
 
 def test_detaching_leaves_the_base_bit_for_bit(tiny):
-    before, plain = weights(tiny), answer(tiny)
-    lora.detach(taught(tiny))
+    before, plain = weights(tiny), predict(tiny)
+    lora.detach(with_change(tiny))
     assert all(torch.equal(a, b) for a, b in zip(before, weights(tiny), strict=True))
-    assert torch.equal(answer(tiny), plain) and not any("lora_" in n for n, _ in tiny.named_parameters())
+    assert torch.equal(predict(tiny), plain) and not any("lora_" in n for n, _ in tiny.named_parameters())
 
 
 def test_strength_goes_from_the_base_to_as_trained(tiny):
-    plain, full = answer(tiny), answer(taught(tiny))
+    plain, full = predict(tiny), predict(with_change(tiny))
     lora.set_strength(tiny, 0)
-    assert torch.equal(answer(tiny), plain)
+    assert torch.equal(predict(tiny), plain)
     lora.set_strength(tiny, 0.5)
-    half = answer(tiny)
+    half = predict(tiny)
     assert not torch.equal(half, plain) and not torch.equal(half, full)
     lora.set_strength(tiny, 1)
-    assert torch.equal(answer(tiny), full)
+    assert torch.equal(predict(tiny), full)
 
 
 @pytest.mark.parametrize("strength", [1, 0.5])
 @pytest.mark.parametrize("variant", lora.VARIANTS)
 def test_merged_equals_live_and_unmerging_goes_back(tiny, variant, strength):
-    taught(tiny, variant=variant)
+    with_change(tiny, variant=variant)
     lora.set_strength(tiny, strength)
-    before, live = weights(tiny), answer(tiny)
+    before, live = weights(tiny), predict(tiny)
     lora.merge(tiny)
     assert lora.is_merged(tiny)
-    torch.testing.assert_close(answer(tiny), live, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(predict(tiny), live, rtol=1e-5, atol=1e-5)
     lora.unmerge(tiny)
     torch.testing.assert_close(weights(tiny), before, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(answer(tiny), live, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(predict(tiny), live, rtol=1e-5, atol=1e-5)
 
 
 def test_a_merged_adapter_can_be_taken_off_and_its_change_stays(tiny):
-    live = answer(taught(tiny, variant="pissa"))
+    live = predict(with_change(tiny, variant="pissa"))
     lora.merge(tiny)
     lora.detach(tiny)
-    torch.testing.assert_close(answer(tiny), live, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(predict(tiny), live, rtol=1e-5, atol=1e-5)
 
 
 def test_what_cannot_be_done_is_said(tiny):
@@ -200,7 +200,7 @@ def test_what_cannot_be_done_is_said(tiny):
         lora.unmerge(tiny)
     with pytest.raises(ValueError, match="'lokr'; expected one of plain"):
         lora.attach(tiny, 4, 4, flux.TARGET_MODULES, 0, "lokr")
-    lora.merge(taught(tiny))
+    lora.merge(with_change(tiny))
     with pytest.raises(ValueError, match="merged already"):
         lora.merge(tiny)
     with pytest.raises(ValueError, match="unmerge it first"):
@@ -208,7 +208,7 @@ def test_what_cannot_be_done_is_said(tiny):
 
 
 def test_an_adapter_that_is_no_number_is_not_merged(tiny):
-    next(iter(lora.trainable_parameters(taught(tiny)).values())).data.fill_(float("nan"))
+    next(iter(lora.trainable_parameters(with_change(tiny)).values())).data.fill_(float("nan"))
     with pytest.raises(ValueError, match="NaN"):
         lora.merge(tiny)
 
@@ -216,7 +216,7 @@ def test_an_adapter_that_is_no_number_is_not_merged(tiny):
 def test_rslora_scales_by_the_root_of_the_rank(tiny):
     layers = []
     for variant in ("plain", "rslora"):
-        model = taught(copy.deepcopy(tiny), rank=4, alpha=8, variant=variant)
+        model = with_change(copy.deepcopy(tiny), rank=4, alpha=8, variant=variant)
         layers.append(model.transformer_blocks[0].attn.to_q)
     assert layers[0].scaling["default"] == 8 / 4 and layers[1].scaling["default"] == 8 / 4**0.5
     torch.testing.assert_close(
@@ -235,13 +235,13 @@ def test_dora_learns_the_length_of_every_row_as_well(tiny):
 
 
 def test_pissa_starts_from_the_strongest_directions_of_the_base(tiny):
-    whole, plain = tiny.transformer_blocks[0].attn.to_q.weight.detach().clone(), answer(tiny)
+    whole, plain = tiny.transformer_blocks[0].attn.to_q.weight.detach().clone(), predict(tiny)
     lora.attach(tiny, 4, 4, flux.TARGET_MODULES, 0, "pissa")
     layer = tiny.transformer_blocks[0].attn.to_q
     expected = torch.linalg.svdvals(whole)
     torch.testing.assert_close(torch.linalg.svdvals(layer.get_delta_weight("default"))[:4], expected[:4])
     torch.testing.assert_close(torch.linalg.svdvals(layer.base_layer.weight)[:-4], expected[4:])
-    torch.testing.assert_close(answer(tiny), plain, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(predict(tiny), plain, rtol=1e-4, atol=1e-5)
     with pytest.raises(ValueError, match="load the base again"):
         lora.detach(tiny)
 
@@ -310,7 +310,7 @@ def test_a_unet_is_attached_counted_and_merged_as_well():
 
 @pytest.mark.parametrize("variant", lora.VARIANTS)
 def test_strength_is_a_factor_on_each_variants_own_scale(tiny, variant):
-    layer = taught(tiny, rank=4, alpha=8, variant=variant).transformer_blocks[0].attn.to_q
+    layer = with_change(tiny, rank=4, alpha=8, variant=variant).transformer_blocks[0].attn.to_q
     full = layer.scaling["default"]
     for strength in (0.5, 2, 1):  # each from as trained, not from the one before
         lora.set_strength(tiny, strength)
@@ -318,7 +318,7 @@ def test_strength_is_a_factor_on_each_variants_own_scale(tiny, variant):
 
 
 def test_merging_in_half_precision_loses_a_small_change(tiny):
-    model = taught(tiny.bfloat16())
+    model = with_change(tiny.bfloat16())
     for p in lora.trainable_parameters(model).values():
         p.data *= 0.01
     layer = model.transformer_blocks[0].attn.to_q

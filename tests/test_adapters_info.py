@@ -1,0 +1,36 @@
+"""What the file of an adapter holds, and a run in a few lines."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from lessons_lib.adapters import info
+from lessons_lib.adapters.run import WEIGHTS_NAME
+
+LAYER = "transformer.transformer_blocks.0.attn.to_q"
+
+
+def test_a_layer_whose_alpha_is_not_in_the_file_has_its_rank():
+    tensors = {f"{LAYER}.lora_A.weight": torch.zeros(4, 8)}
+    assert info.layer_alphas(tensors, {}) == {LAYER: 4}
+    own = {"transformer.lora_alpha": 2, "transformer.alpha_pattern": {LAYER.removeprefix("transformer."): 16}}
+    assert info.layer_alphas(tensors, {"lora_adapter_metadata": json.dumps(own)}) == {LAYER: 16}
+
+
+def test_a_summary_says_what_a_run_holds(run_folder):
+    lines = info.summary(run_folder)
+    assert lines[0] == "adapter: 1 layers, rank 4, alpha 8" and "trigger: mugh4l" in lines
+    assert lines[-1] == "loss: 1.000 at first, 0.500 at last, over 2 steps"
+
+
+def test_a_folder_without_an_adapter_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="expected pytorch_lora_weights.safetensors"):
+        info.summary(tmp_path)
+
+
+def test_a_file_that_is_no_lora_is_refused(tmp_path):
+    save_file({"weight": torch.zeros(2)}, tmp_path / WEIGHTS_NAME)
+    with pytest.raises(ValueError, match="holds no lora_A tensors"):
+        info.summary(tmp_path)
