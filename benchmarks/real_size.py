@@ -173,7 +173,7 @@ def competitors(bench: Bench, scripts: Path, with_compiled: bool) -> dict[str, C
 def write_squares(folder: Path, side: int) -> Path:
     """Write four practice paintings as squares with captions; return their folder."""
     paintings = dataset.read(SAMPLE, side=side).train[:4]
-    texts = captions.captions(paintings, "mugh4l", "style")
+    texts = captions.training_captions(paintings, "mugh4l", "style")
     squares = [
         Picture(p.path.with_suffix(".png"), ImageFile.of(pixels.to_square(p.image, side))) for p in paintings
     ]

@@ -138,7 +138,7 @@ def write_squares(folder: Path) -> tuple[Path, list[Picture]]:
     from it.
     """
     paintings = dataset.read(SAMPLE, side=BASE.side).train
-    texts = captions.captions(paintings, "mugh4l", "style")
+    texts = captions.training_captions(paintings, "mugh4l", "style")
     squares = [
         Picture(p.path.with_suffix(".png"), ImageFile.of(pixels.to_square(p.image, BASE.side)))
         for p in paintings

@@ -146,7 +146,7 @@ def _training_set(args: Namespace, base: Base, settings: Settings) -> Dataset:
                 print(f"! {line}")
     print(f"{len(dataset.train)} pictures to learn from, {len(dataset.held_out)} held out for judging")
     tokenizer = families.find(base.family).load_tokenizer(base)
-    for line in captions.concerns(dataset.train, settings.trigger, tokenizer, base.caption_tokens):
+    for line in captions.caption_warnings(dataset.train, settings.trigger, tokenizer, base.caption_tokens):
         print(f"! {line}")
     return dataset
 
@@ -220,7 +220,7 @@ def check(args: Namespace) -> int:
         from lessons_lib.models import families
 
         tokenizer = families.find(base.family).load_tokenizer(base)
-        lines = captions.concerns(report.dataset.train, args.trigger, tokenizer, base.caption_tokens)
+        lines = captions.caption_warnings(report.dataset.train, args.trigger, tokenizer, base.caption_tokens)
         print(*[f"! {line}" for line in lines] or [f"{args.trigger!r} is free to take a meaning"], sep="\n")
     return int(report.count("must fix") > 0)
 

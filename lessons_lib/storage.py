@@ -1,4 +1,4 @@
-"""What can be made again, kept on disk: one safetensors file a picture, found by its content and its settings."""
+"""A cache on disk of what can be computed again: one safetensors file for each input and its settings, with a checksum."""
 
 from __future__ import annotations
 
@@ -8,39 +8,36 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:  # as in pictures.py
-    pass
+from typing import Any
 
 
 def cache_dir() -> Path:
-    """Return the folder for all of it: LESSONS_CACHE where that is set. It may be deleted at any time."""
-    up = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("LESSONS_CACHE") or Path(up) / "lora-lessons")
+    """Return the folder of the cache: LESSONS_CACHE where that is set. It may be deleted at any time."""
+    parent = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("LESSONS_CACHE") or parent / "lora-lessons")
 
 
 def path_for(folder: Path, digest: str, settings: Mapping[str, Any]) -> Path:
-    """Return the file that stands for some content, by its hash, under some settings; a change of either names another."""
-    told = json.dumps([digest, dict(settings)], sort_keys=True)
-    return folder / f"{hashlib.sha256(told.encode()).hexdigest()}.safetensors"
+    """Return the file for an input, by its hash, and the settings; a change of either gives another file."""
+    key = json.dumps([digest, dict(settings)], sort_keys=True)
+    return folder / f"{hashlib.sha256(key.encode()).hexdigest()}.safetensors"
 
 
-def write(path: Path, tensors: Any, told: Mapping[str, str], save: Callable[..., bytes]) -> None:
+def write(path: Path, tensors: Any, metadata: Mapping[str, str], save: Callable[..., bytes]) -> None:
     """Write a safetensors file with its own checksum, whole or not at all. `save`: safetensors.torch's or .numpy's.
 
     Raises OSError that names the folder when it cannot be written.
     """
-    data = save(tensors, {**told, "sha256": checksum(body(save(tensors)), told)})
+    data = save(tensors, {**metadata, "sha256": _checksum(_tensor_bytes(save(tensors)), metadata)})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(prefix=".", dir=path.parent)
+        handle, temporary = tempfile.mkstemp(prefix=".", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
-            os.replace(part, path)
+            os.replace(temporary, path)
         except BaseException:
-            os.unlink(part)
+            os.unlink(temporary)
             raise
     except OSError as problem:
         raise OSError(
@@ -49,21 +46,21 @@ def write(path: Path, tensors: Any, told: Mapping[str, str], save: Callable[...,
 
 
 def read(path: Path) -> tuple[bytes, dict[str, str]] | None:
-    """Return a file's bytes, for safetensors' load(), and what it was told; None when it is not there or is damaged."""
+    """Return a file's bytes, for safetensors' load(), and its metadata; None when it is not there or is damaged."""
     try:
         data = path.read_bytes()
-        told = json.loads(data[8 : len(data) - len(body(data))])["__metadata__"]
-        whole = told.pop("sha256") == checksum(body(data), told)
+        metadata = json.loads(data[8 : len(data) - len(_tensor_bytes(data))])["__metadata__"]
+        is_whole = metadata.pop("sha256") == _checksum(_tensor_bytes(data), metadata)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    return (data, told) if whole else None
+    return (data, metadata) if is_whole else None
 
 
-def checksum(tensors: bytes, told: Mapping[str, str]) -> str:
+def _checksum(tensors: bytes, metadata: Mapping[str, str]) -> str:
     """Return a hash of all that a file holds."""
-    return hashlib.sha256(json.dumps(dict(told), sort_keys=True).encode() + tensors).hexdigest()
+    return hashlib.sha256(json.dumps(dict(metadata), sort_keys=True).encode() + tensors).hexdigest()
 
 
-def body(data: bytes) -> bytes:
+def _tensor_bytes(data: bytes) -> bytes:
     """Return the tensors of a safetensors file: what follows 8 bytes of length and the header."""
     return data[8 + int.from_bytes(data[:8], "little") :]

@@ -47,7 +47,7 @@ def paintings() -> list[Picture]:
 
 @pytest.fixture(scope="session")
 def told(paintings: list[Picture]) -> list[str]:
-    return captions.captions(paintings, "mugh4l", "style")
+    return captions.training_captions(paintings, "mugh4l", "style")
 
 
 @pytest.fixture(scope="session")

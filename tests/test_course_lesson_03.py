@@ -61,9 +61,9 @@ def test_the_trigger_is_the_only_difference_between_two_trainings(paintings, tmp
 
 def test_every_trigger_fits_behind_every_caption(t5):
     pictures = dataset.read(SAMPLE, side=BASE.side).train
-    sets = [captions.captions(pictures, trigger, "style") for trigger in TRIGGERS]
+    sets = [captions.training_captions(pictures, trigger, "style") for trigger in TRIGGERS]
     sets += [lesson_03_captions.mode_captions(pictures, mode) for mode in MODES]
-    assert [captions.too_long(texts, t5, BASE.caption_tokens) for texts in sets] == [[]] * 6
+    assert [captions.find_overlong(texts, t5, BASE.caption_tokens) for texts in sets] == [[]] * 6
 
 
 def test_the_watched_concept_is_one_of_the_base_and_the_made_up_word_is_no_word():
@@ -130,7 +130,7 @@ def test_a_real_word_that_leaks_less_is_said_to_be_lower():
 def test_each_mode_makes_the_captions_of_its_name(paintings):
     trigger_only, content, styled = (lesson_03_captions.mode_captions(paintings, mode) for mode in MODES)
     assert set(trigger_only) == {"thgh96"}
-    assert content == captions.captions(paintings, "thgh96", "style")
+    assert content == captions.training_captions(paintings, "thgh96", "style")
     assert styled[0] == f"{paintings[0].caption}, flat outline drawing, thgh96"
 
 
@@ -147,7 +147,7 @@ def test_a_mode_that_does_not_exist_names_those_that_do(paintings):
 
 def test_the_style_words_are_words_of_the_base(t5):
     words = lesson_03_captions.STYLE_WORDS
-    assert len(captions.pieces(words, t5)) == len(words.split())
+    assert len(t5.tokenize(words)) == len(words.split())
 
 
 @pytest.mark.parametrize(("better", "answer"), [(0.2, "trigger"), (-0.2, "words"), (0.0, "alike")])

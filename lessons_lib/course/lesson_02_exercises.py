@@ -48,7 +48,7 @@ def check_box(box: Box | None, picture: Picture) -> str:
     if box is None:
         return NOT_ATTEMPTED
     try:
-        crops.by_hand(picture, box, 64)
+        crops.crop_to_box(picture, box, 64)
     except (ValueError, TypeError):
         width, height = picture.size
         return not_yet(f"four numbers, left < right up to {width}, top < bottom up to {height}")
@@ -74,12 +74,12 @@ def check_box(box: Box | None, picture: Picture) -> str:
 def box_preview(box: Box | None, picture: Picture, side: int = 192) -> Shown | None:
     """Return the centre square beside the square round the box, or None where there is no box that fits."""
     try:
-        crop = crops.by_hand(picture, box, side) if box else None
+        crop = crops.crop_to_box(picture, box, side) if box else None
     except (ValueError, TypeError):
         return None
     if crop is None:
         return None
-    return notebook.image_grid([crops.cut(picture, side), crop], ["centre", "by hand"], side=side)
+    return notebook.image_grid([crops.crop_square(picture, side), crop], ["centre", "by hand"], side=side)
 
 
 # Exercise 2: eight pictures that differ.

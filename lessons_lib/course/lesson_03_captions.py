@@ -84,9 +84,9 @@ def caption_problems(caption: str, trigger: str, tokenizer: PreTrainedTokenizerB
         problems.append("too short: say who or what is there, what they do and where")
     if style_words := sorted(words & STYLE_VOCABULARY):
         problems.append(f"speaks of the style, which the trigger shall carry: {', '.join(style_words)}")
-    if captions.collisions(trigger, [caption]):
+    if captions.find_collisions(trigger, [caption]):
         problems.append(f"holds {trigger!r}, which is added to every caption later")
-    if captions.too_long([captions.with_trigger(caption, trigger)], tokenizer, limit):
+    if captions.find_overlong([captions.with_trigger(caption, trigger)], tokenizer, limit):
         problems.append(f"longer than {limit} tokens with the trigger, so its end is not read")
     return problems
 

@@ -114,7 +114,7 @@ def train_memorised(dataset: Dataset, run_dir: Path, count: int = 2) -> tuple[Ru
     """Return a run that has memorised the first `count` training pictures, and their captions with the trigger."""
     few = Dataset(dataset.train[:count])
     settings = Settings(trigger=TRIGGER, steps=200, name="memorised")
-    return train.train(few, settings, run_dir), captions.captions(few.train, TRIGGER, "style")
+    return train.train(few, settings, run_dir), captions.training_captions(few.train, TRIGGER, "style")
 
 
 def strength_tradeoff(

@@ -1,1 +1,19 @@
-"""."""
+"""A folder, zip, upload or museum list becomes a Dataset: upright pictures with captions, rights and crops, read once.
+
+dataset.py         Dataset(train, held_out, prior); `read` decodes every picture, `scan` decodes none yet
+pictures.py        Picture and its ImageFile: decoded when asked for, kept while memory lasts
+sources.py         where pictures come from: a folder, some files, a zip, an upload
+archives.py        a zip without unpacking it to disk, with its limits
+metadata.py        metadata.csv and .jsonl, and caption files beside pictures
+decode.py          one file to an upright 8-bit sRGB picture
+messages.py        PictureError, and names that are safe to print
+parallel.py        work on many files at once, results in order
+captions.py        captions with the trigger word, and warnings
+captioners.py      first captions by a model
+crops.py           three crops to a square, and aspect-ratio buckets
+export.py          a folder that kohya, ai-toolkit and imagefolder read
+records.py         a dataset as settings.json lists it
+museum.py          the list of real paintings, fetched with their rights
+museum_records.py  what the museums say of a painting today
+http.py            polite requests to a few hosts
+"""

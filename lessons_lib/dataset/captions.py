@@ -1,4 +1,4 @@
-"""Captions with a trigger word in them, and warnings about words and lengths that will not do what was meant."""
+"""Captions with a trigger word in them, and warnings about words and lengths that do not do what was meant."""
 
 from __future__ import annotations
 
@@ -14,27 +14,22 @@ from lessons_lib.dataset.messages import name_list
 from lessons_lib.dataset.pictures import Picture
 
 Mode = Literal["style", "concept"]
-WORDS = Path(__file__).with_name("words.txt")
-ENDINGS = ("s", "es", "ed", "d", "ing", "er", "ers", "ly", "ness")
+WORD_LIST = Path(__file__).with_name("words.txt")
+_ENDINGS = ("s", "es", "ed", "d", "ing", "er", "ers", "ly", "ness")
 
 
 @lru_cache(1)
-def dictionary() -> frozenset[str]:
+def known_words() -> frozenset[str]:
     """Return everyday English words, first names and painters, in small letters; regular endings are left out."""
-    lines = WORDS.read_text(encoding="utf-8").splitlines()
+    lines = WORD_LIST.read_text(encoding="utf-8").splitlines()
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
 def is_known_word(word: str) -> bool:
-    """Tell whether a word, or what is left without a regular ending, is in the dictionary."""
-    small = word.lower()
-    stems = [small[: -len(e)] for e in ENDINGS if small.endswith(e) and len(small) - len(e) > 2]
-    return small in dictionary() or any(s in dictionary() or s + "e" in dictionary() for s in stems)
-
-
-def pieces(text: str, tokenizer: PreTrainedTokenizerBase) -> list[str]:
-    """Return the tokens a tokenizer cuts a text into, without its start and end marks."""
-    return tokenizer.tokenize(text)
+    """Tell whether a word, or what is left without a regular ending, is in the word list."""
+    lower = word.lower()
+    stems = [lower.removesuffix(e) for e in _ENDINGS if lower.endswith(e) and len(lower) - len(e) > 2]
+    return lower in known_words() or any(s in known_words() or s + "e" in known_words() for s in stems)
 
 
 def check_trigger(word: str, tokenizer: PreTrainedTokenizerBase | None) -> list[str]:
@@ -49,49 +44,51 @@ def check_trigger(word: str, tokenizer: PreTrainedTokenizerBase | None) -> list[
     warnings = []
     if is_known_word(first):
         warnings.append(
-            f"{first!r} is a word with a meaning: the old meaning will mix with the new one. {suggestion(first)}"
+            f"{first!r} is a word with a meaning: the old meaning will mix with the new one. {suggest_trigger(first)}"
         )
     if any(mark in word for mark in ",.;:()[]<>\"'"):
         warnings.append(
-            f"{word!r} holds punctuation, which captions use to part phrases; letters and digits are safer"
+            f"{word!r} holds punctuation, which captions use between phrases; letters and digits are safer"
         )
     if tokenizer is not None:
-        warnings += check_tokens(first, tokenizer, known=bool(warnings))
+        warnings += _check_tokens(first, tokenizer, is_known=bool(warnings))
     return warnings
 
 
-def check_tokens(word: str, tokenizer: PreTrainedTokenizerBase, known: bool) -> list[str]:
-    """Return warnings about how a tokenizer cuts a trigger word. `known`: it has been called a known word already."""
-    cut = pieces(word, tokenizer)
+def _check_tokens(word: str, tokenizer: PreTrainedTokenizerBase, is_known: bool) -> list[str]:
+    """Return warnings about how a tokenizer splits a trigger word. `is_known`: there is a warning that it is a known word."""
+    tokens = tokenizer.tokenize(word)
     warnings = []
-    if len(cut) == 1 and len(word) > 1 and not known:
-        warnings.append(f"{word!r} is one token, so the model knows it as a word already. {suggestion(word)}")
+    if len(tokens) == 1 and len(word) > 1 and not is_known:
+        warnings.append(
+            f"{word!r} is one token, so the model knows it as a word already. {suggest_trigger(word)}"
+        )
     unknown = tokenizer.unk_token_id
-    if unknown is not None and unknown in tokenizer.convert_tokens_to_ids(cut):
+    if unknown is not None and unknown in tokenizer.convert_tokens_to_ids(tokens):
         warnings.append(
             f"{word!r} has letters this tokenizer does not know; expected plain letters and digits"
         )
-    if len(cut) > 8:
+    if len(tokens) > 8:
         warnings.append(
-            f"{word!r} takes {len(cut)} tokens, which leaves less room for captions; 3 to 8 are usual"
+            f"{word!r} takes {len(tokens)} tokens, which leaves less room for captions; 3 to 8 are usual"
         )
     return warnings
 
 
-def suggestion(word: str) -> str:
-    """Return a hint that spells the word with digits in place of vowels, as in mugh4l."""
-    spelt = word.lower()
+def suggest_trigger(word: str) -> str:
+    """Return a hint that spells the word with a digit in place of a vowel, as in mugh4l."""
+    suggested = word.lower()
     for vowel, digit in (("a", "4"), ("e", "3"), ("o", "0"), ("i", "1")):
-        if vowel in spelt:
-            spelt = spelt.replace(vowel, digit, 1)
+        if vowel in suggested:
+            suggested = suggested.replace(vowel, digit, 1)
             break
-    return f"Try {spelt if spelt != word.lower() else spelt + '7x'}"
+    return f"Try {suggested if suggested != word.lower() else suggested + '7x'}"
 
 
 def with_trigger(text: str, trigger: str, mode: Mode = "style") -> str:
     """Return a caption or a prompt with the trigger in it once: "a tiger, mugh4l" or, in concept mode, "th0r cat, asleep".
 
-    The trigger follows the caption in style mode, as a style's name does in captions the base models were taught.
+    The trigger follows the caption in style mode, as a style's name does in the captions that base models were trained on.
     Raises ValueError for a mode that does not exist.
     """
     if mode not in ("style", "concept"):
@@ -104,7 +101,7 @@ def with_trigger(text: str, trigger: str, mode: Mode = "style") -> str:
     return f"{text}, {trigger}" if mode == "style" else f"{trigger}, {text}"
 
 
-def captions(
+def training_captions(
     pictures: Sequence[Picture],
     trigger: str,
     mode: Mode,
@@ -114,87 +111,88 @@ def captions(
     """Return one caption a picture with the trigger in it; a picture without a caption gets the trigger alone.
 
     With a tokenizer and a limit in tokens, words are taken off the end of a caption that is too long, so that the
-    trigger behind it still reaches the model. `concerns` tells what was missing or cut.
+    trigger behind it still reaches the model. `caption_warnings` says what was missing or cut.
     """
-    return [
-        with_trigger(fitted(p.caption or "", trigger, mode, tokenizer, limit) if tokenizer and limit else p.caption or "",
-                     trigger, mode)
-        for p in pictures
-    ]  # fmt: skip
+    texts = [picture.caption or "" for picture in pictures]
+    if tokenizer and limit:
+        texts = [truncate_to_tokens(text, trigger, mode, tokenizer, limit) for text in texts]
+    return [with_trigger(text, trigger, mode) for text in texts]
 
 
-def fitted(text: str, trigger: str, mode: Mode, tokenizer: PreTrainedTokenizerBase, limit: int) -> str:
+def truncate_to_tokens(
+    text: str, trigger: str, mode: Mode, tokenizer: PreTrainedTokenizerBase, limit: int
+) -> str:
     """Return the first words of a caption that fit into so many tokens together with the trigger."""
     words = text.split()
-    while words and length(with_trigger(" ".join(words), trigger, mode), tokenizer) > limit:
+    while words and _count_tokens(with_trigger(" ".join(words), trigger, mode), tokenizer) > limit:
         words.pop()
     return " ".join(words)
 
 
-def length(text: str, tokenizer: PreTrainedTokenizerBase) -> int:
+def _count_tokens(text: str, tokenizer: PreTrainedTokenizerBase) -> int:
     """Return the tokens of a text with the tokenizer's own start and end marks, as the model counts them."""
-    return len(pieces(text, tokenizer)) + tokenizer.num_special_tokens_to_add()
+    return len(tokenizer.tokenize(text)) + tokenizer.num_special_tokens_to_add()
 
 
-def too_long(
+def find_overlong(
     texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, limit: int
 ) -> list[tuple[int, str, str]]:
     """Return (index, the words that are kept, the words that are cut off) for each text of more than `limit` tokens."""
-    found = []
+    overlong = []
     for index, text in enumerate(texts):
-        if length(text, tokenizer) <= limit:
+        if _count_tokens(text, tokenizer) <= limit:
             continue
         words, count = text.split(), 0
-        while count < len(words) and length(" ".join(words[: count + 1]), tokenizer) <= limit:
+        while count < len(words) and _count_tokens(" ".join(words[: count + 1]), tokenizer) <= limit:
             count += 1
-        found.append((index, " ".join(words[:count]), " ".join(words[count:])))
-    return found
+        overlong.append((index, " ".join(words[:count]), " ".join(words[count:])))
+    return overlong
 
 
-def replace(texts: Sequence[str], old: str, new: str) -> tuple[list[str], int]:
+def replace_phrase(texts: Sequence[str], old: str, new: str) -> tuple[list[str], int]:
     """Return the captions with one word or phrase put in place of another, and in how many of them it stood.
 
     Whole words only, in any case: "cat" leaves "cattle" alone. Raises ValueError when `old` is empty.
     """
     if not old.strip():
-        raise ValueError("there is nothing to look for; expected a word or a phrase")
-    wanted = re.compile(rf"(?<!\w){re.escape(old)}(?!\w)", re.IGNORECASE)
-    done = [wanted.subn(lambda _: new, text) for text in texts]
-    return [" ".join(text.split()) for text, _ in done], sum(count > 0 for _, count in done)
+        raise ValueError("the text to replace is empty; expected a word or a phrase")
+    pattern = re.compile(rf"(?<!\w){re.escape(old)}(?!\w)", re.IGNORECASE)
+    replaced = [pattern.subn(lambda _: new, text) for text in texts]
+    return [" ".join(text.split()) for text, _ in replaced], sum(count > 0 for _, count in replaced)
 
 
 def surround(texts: Sequence[str], before: str = "", after: str = "") -> list[str]:
-    """Return the captions with the same words before and after each, parted by commas; empty ones stay empty."""
+    """Return the captions with the same words before and after each, with commas between; empty ones stay empty."""
     return [", ".join(part for part in (before, text, after) if part) if text else "" for text in texts]
 
 
-def collisions(trigger: str, texts: Sequence[str]) -> list[int]:
+def find_collisions(trigger: str, texts: Sequence[str]) -> list[int]:
     """Return which captions hold the trigger's letters already, as a word or inside one: it would mean two things."""
-    small = trigger.split()[0].lower()
-    return [i for i, text in enumerate(texts) if small in text.lower()]
+    lower = trigger.split()[0].lower()
+    return [i for i, text in enumerate(texts) if lower in text.lower()]
 
 
-def concerns(
+def caption_warnings(
     pictures: Sequence[Picture],
     trigger: str,
     tokenizer: PreTrainedTokenizerBase | None = None,
     limit: int | None = None,
 ) -> list[str]:
     """Return every warning about the trigger and the captions, one a line, naming the files."""
-    found = check_trigger(trigger, tokenizer)
-    mute = name_list(p.path.name for p in pictures if not p.caption)
-    if mute:
-        found.append(f"no caption: {mute}. Taught with the trigger word alone")
-    twice = collisions(trigger, [p.caption or "" for p in pictures])
-    if twice:
-        names = name_list(pictures[i].path.name for i in twice)
-        found.append(f"{trigger!r} stands in the caption of {names} already; it should mean one thing only")
+    warnings = check_trigger(trigger, tokenizer)
+    without_caption = name_list(p.path.name for p in pictures if not p.caption)
+    if without_caption:
+        warnings.append(f"no caption: {without_caption}. Trained on with the trigger word alone")
+    collisions = find_collisions(trigger, [p.caption or "" for p in pictures])
+    if collisions:
+        names = name_list(pictures[i].path.name for i in collisions)
+        warnings.append(f"{trigger!r} is in the caption of {names} already; it should mean one thing only")
     if tokenizer and limit:
         texts = [with_trigger(p.caption or "", trigger) for p in pictures]
-        for index, _, _ in too_long(texts, tokenizer, limit):
+        for index, _, _ in find_overlong(texts, tokenizer, limit):
             caption = pictures[index].caption or ""
-            rest = caption[len(fitted(caption, trigger, "style", tokenizer, limit)) :].strip()
-            found.append(
-                f"{pictures[index].path.name}: caption longer than {limit} tokens; not read: {rest!r}"
-            )
-    return found
+            kept_words = truncate_to_tokens(caption, trigger, "style", tokenizer, limit)
+            cut_words = caption[len(kept_words) :].strip()
+            name = pictures[index].path.name
+            warnings.append(f"{name}: caption longer than {limit} tokens; not read: {cut_words!r}")
+    return warnings

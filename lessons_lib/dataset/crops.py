@@ -14,22 +14,22 @@ from lessons_lib.dataset.pictures import Picture
 from lessons_lib.models.pixels import WHITE, to_square
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in px of the picture's file
-Way = Literal["centre", "letterbox", "hand"]
+CropMethod = Literal["centre", "letterbox", "hand"]
 Bucket = tuple[int, int]  # width, height
 
 
-def cut(picture: Picture, side: int, way: Way = "centre") -> Image.Image:
-    """Return a square of a picture; "hand" cuts the box in its table's column `crop`, and the centre where there is none.
+def crop_square(picture: Picture, side: int, method: CropMethod = "centre") -> Image.Image:
+    """Return a square of a picture; "hand" cuts out the box in its table's column `crop`, and the centre where there is none.
 
-    Raises ValueError for a way that does not exist, or a box outside the picture.
+    Raises ValueError for a method that does not exist, or a box outside the picture.
     """
-    if way != "hand":
-        return to_square(picture.image, side, way)
-    box = box_of(picture)
-    return by_hand(picture, box, side) if box else to_square(picture.image, side)
+    if method != "hand":
+        return to_square(picture.image, side, method)
+    box = _table_box(picture)
+    return crop_to_box(picture, box, side) if box else to_square(picture.image, side)
 
 
-def box_of(picture: Picture) -> Box | None:
+def _table_box(picture: Picture) -> Box | None:
     """Return the box in the column `crop` of a picture's table, "left top right bottom". Raises ValueError for another text."""
     text = picture.more.get("crop")
     if not text:
@@ -43,7 +43,7 @@ def box_of(picture: Picture) -> Box | None:
     return left, top, right, bottom
 
 
-def by_hand(picture: Picture, box: Box, side: int) -> Image.Image:
+def crop_to_box(picture: Picture, box: Box, side: int) -> Image.Image:
     """Return the smallest square around a box, moved inside the picture; what cannot fit gets white bars.
 
     The box is in px of the file, whatever size the image was shrunk to. Raises ValueError for a box outside the picture.
@@ -56,60 +56,65 @@ def by_hand(picture: Picture, box: Box, side: int) -> Image.Image:
             f"and top < bottom up to {height}"
         )
     longer = max(right - left, bottom - top)
-    across, down = min(longer, width), min(longer, height)
-    x = min(max(0, (left + right - across) // 2), width - across)
-    y = min(max(0, (top + bottom - down) // 2), height - down)
+    crop_width, crop_height = min(longer, width), min(longer, height)
+    x = min(max(0, (left + right - crop_width) // 2), width - crop_width)
+    y = min(max(0, (top + bottom - crop_height) // 2), height - crop_height)
     scale = picture.image.width / width
-    area = (round(x * scale), round(y * scale), round((x + across) * scale), round((y + down) * scale))
+    area = (
+        round(x * scale),
+        round(y * scale),
+        round((x + crop_width) * scale),
+        round((y + crop_height) * scale),
+    )
     return ImageOps.pad(picture.image.crop(area), (side, side), Image.Resampling.LANCZOS, color=WHITE)
 
 
-def buckets(side: int, step: int | None = None) -> list[Bucket]:
+def bucket_sizes(side: int, step: int | None = None) -> list[Bucket]:
     """Return the shapes to train in: sides in multiples of `step`, from half to twice `side`, area at most side squared.
 
     The rule of kohya's sd-scripts and SDXL (Podell et al. 2023, arXiv 2307.01952). Steps are 64 px, and 16 for bases of
     256 px or less, so that latents keep whole numbers of tokens.
     """
     step = step or (16 if side <= 256 else 64)
-    found = {(side // step * step, side // step * step)}
+    sizes = {(side // step * step, side // step * step)}
     for width in range(max(step, side // 2 // step * step), 2 * side + 1, step):
         height = min(2 * side, side * side // width) // step * step
         if height >= side // 2:
-            found |= {(width, height), (height, width)}
-    return sorted(found)
+            sizes |= {(width, height), (height, width)}
+    return sorted(sizes)
 
 
-def bucket_of(size: tuple[int, int], among: Sequence[Bucket]) -> Bucket:
-    """Return the bucket whose shape is nearest to a picture's; twice as wide and twice as high are equally far off."""
+def nearest_bucket(size: tuple[int, int], sizes: Sequence[Bucket]) -> Bucket:
+    """Return the bucket whose shape is nearest to a picture's; twice as wide and twice as high are equally distant."""
     shape = math.log(size[0] / size[1])
-    return min(among, key=lambda b: (abs(math.log(b[0] / b[1]) - shape), -b[0] * b[1]))
+    return min(sizes, key=lambda b: (abs(math.log(b[0] / b[1]) - shape), -b[0] * b[1]))
 
 
-def fit(image: Image.Image, bucket: Bucket) -> Image.Image:
-    """Return the picture at a bucket's size; what its shape leaves over is cut evenly from both ends."""
+def fit_to_bucket(image: Image.Image, bucket: Bucket) -> Image.Image:
+    """Return the picture at a bucket's size; what does not fit is cut evenly from both ends."""
     return ImageOps.fit(image, bucket, Image.Resampling.LANCZOS)
 
 
-def tally(sizes: Iterable[tuple[int, int]], side: int) -> list[tuple[Bucket, int]]:
+def count_buckets(sizes: Iterable[tuple[int, int]], side: int) -> list[tuple[Bucket, int]]:
     """Return the buckets that pictures of these sizes fall into and how many each, most first."""
-    among = buckets(side)
-    return Counter(bucket_of(size, among) for size in sizes).most_common()
+    buckets = bucket_sizes(side)
+    return Counter(nearest_bucket(size, buckets) for size in sizes).most_common()
 
 
 def all_crops(picture: Picture, side: int) -> dict[str, Image.Image]:
-    """Return a picture whole, at most `side` px, and cut each way: centre, letterbox, by hand (centre where no box is given)."""
+    """Return a picture whole, at most `side` px, and cropped by each method: centre, letterbox, by hand (centre where its table has no box)."""
     return {
         "whole": ImageOps.contain(picture.image, (side, side)),
-        "centre": cut(picture, side, "centre"),
-        "letterbox": cut(picture, side, "letterbox"),
-        "by hand": cut(picture, side, "hand"),
+        "centre": crop_square(picture, side, "centre"),
+        "letterbox": crop_square(picture, side, "letterbox"),
+        "by hand": crop_square(picture, side, "hand"),
     }
 
 
-def by_bucket(pictures: Sequence[Picture], side: int) -> dict[str, list[Image.Image]]:
-    """Return the pictures as their buckets cut them, under the size of each bucket, fullest first."""
-    among, groups = buckets(side), {}
-    for bucket, _ in tally((p.size for p in pictures), side):
-        own = [p for p in pictures if bucket_of(p.size, among) == bucket]
-        groups[f"{bucket[0]} x {bucket[1]} px"] = [fit(p.image, bucket) for p in own]
+def group_by_bucket(pictures: Sequence[Picture], side: int) -> dict[str, list[Image.Image]]:
+    """Return the pictures cropped to their buckets, by the name of the bucket, fullest first."""
+    buckets, groups = bucket_sizes(side), {}
+    for bucket, _ in count_buckets((p.size for p in pictures), side):
+        members = [p for p in pictures if nearest_bucket(p.size, buckets) == bucket]
+        groups[f"{bucket[0]} x {bucket[1]} px"] = [fit_to_bucket(p.image, bucket) for p in members]
     return groups

@@ -14,7 +14,13 @@ from lessons_lib.dataset import archives
 from lessons_lib.dataset.archives import Problem, Reader
 from lessons_lib.dataset.decode import read_bytes
 from lessons_lib.dataset.messages import PictureError, name_list, printable
-from lessons_lib.dataset.metadata import CAPTION_SUFFIXES, TABLES, find_caption_file, read_table, read_tables
+from lessons_lib.dataset.metadata import (
+    CAPTION_SUFFIXES,
+    TABLES,
+    find_caption_file,
+    read_table,
+    read_tables,
+)
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
 _UNREADABLE = {".heic", ".heif", ".jxl", ".jp2", ".psd", ".svg", ".dng", ".cr2", ".nef", ".arw", ".tga"}

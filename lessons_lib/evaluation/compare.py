@@ -103,7 +103,7 @@ def _measure(
     centre = _Features(
         *(features.image_features(metrics.centre_crops(g, side), side) if g else None for g in groups)
     )
-    squares = [crops.cut(p, side, "hand") for p in dataset.train]  # as they were trained on
+    squares = [crops.crop_square(p, side, "hand") for p in dataset.train]  # as they were trained on
     nearest = copies.nearest_layouts(tuned, squares)
     measures = [
         _style_match(whole),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lessons_lib.dataset.captions import pieces
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import bases, families, features
 
@@ -17,7 +16,7 @@ def tokenizations(word: str, names: Sequence[str] | None = None) -> dict[str, li
     for name in names or bases.BASES:
         base = bases.find(name)
         try:
-            tokens[name] = pieces(word, families.find(base.family).load_tokenizer(base))
+            tokens[name] = families.find(base.family).load_tokenizer(base).tokenize(word)
         except (ValueError, OSError) as problem:
             tokens[name] = str(problem).splitlines()[0]
     return tokens

@@ -1,1 +1,10 @@
-"""."""
+"""A Dataset becomes a report: what must be fixed, what is worth a look, what can be held out for judging.
+
+report.py       `inspect`: the report on a dataset, as lines of text or for a page
+rules.py        the checks on a picture, on pairs and on the set
+findings.py     Finding, its levels and advice, and a picture with its findings
+image_stats.py  what is measured on a picture, cached by the hash of its file
+duplicates.py   copies, near-duplicates, leaves of one book
+split.py        which pictures to hold out, whole groups only
+html.py         the report as one page with thumbnails
+"""

@@ -127,7 +127,7 @@ def _check_count(count: int) -> list[Finding]:
 def _check_training(train: Sequence[InspectedPicture], base: Base) -> list[Finding]:
     """Return the sizes and shapes of the training pictures, and which of them have no caption."""
     short_sides = [min(one.stats.size) for one in train]
-    shapes = crops.tally((one.stats.size for one in train), base.side)
+    shapes = crops.count_buckets((one.stats.size for one in train), base.side)
     shape_list = ", ".join(f"{n} of {w} x {h}" for (w, h), n in shapes[:5]) + (" ..." if shapes[5:] else "")
     without_caption = [one.name for one in train if not one.picture.caption]
     sides = f"short sides {min(short_sides)} to {max(short_sides)} px; {base.name} draws {base.side} px"

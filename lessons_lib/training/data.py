@@ -62,7 +62,7 @@ def encode(
     Pictures are cut to squares, by the box in their table's column `crop` or at the centre. One is in memory at a time;
     what is encoded lies on disk, so that a second run encodes nothing.
     """
-    squares = (crops.cut(picture, base.side, "hand") for picture in pictures)
+    squares = (crops.crop_square(picture, base.side, "hand") for picture in pictures)
     latents = latent_cache.encode_images(
         storage.cache_dir() / "latents",
         squares,

@@ -70,7 +70,7 @@ class Trainer:
         trigger, mode = self.settings.trigger, self.settings.mode
         tokenizer, limit = self.family.load_tokenizer(self.base), self.base.caption_tokens
         with_trigger = {
-            name: captions.captions(getattr(self.dataset, name), trigger, mode, tokenizer, limit)
+            name: captions.training_captions(getattr(self.dataset, name), trigger, mode, tokenizer, limit)
             for name in ("train", "held_out")
         }
         return with_trigger | {"prior": [picture.caption or "" for picture in self.dataset.prior]}

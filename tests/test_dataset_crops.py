@@ -20,53 +20,53 @@ def wide(shrunk=1, **more):
 
 @pytest.mark.parametrize("shrunk", [1, 2])
 def test_a_box_is_in_pixels_of_the_file(shrunk):
-    cut = crops.by_hand(wide(shrunk), (200, 0, 300, 100), 64)
+    cut = crops.crop_to_box(wide(shrunk), (200, 0, 300, 100), 64)
     assert cut.size == (64, 64) and cut.getpixel((2, 32)) == BLUE
 
 
 def test_a_box_grows_to_a_square_inside_the_picture():
-    cut = crops.by_hand(wide(), (260, 40, 300, 50), 64)
+    cut = crops.crop_to_box(wide(), (260, 40, 300, 50), 64)
     assert {cut.getpixel((x, y)) for x in (1, 62) for y in (1, 62)} == {BLUE}
 
 
 def test_a_box_longer_than_the_picture_is_high_gets_bars():
-    cut = crops.by_hand(wide(), (0, 0, 300, 100), 60)
+    cut = crops.crop_to_box(wide(), (0, 0, 300, 100), 60)
     assert cut.getpixel((5, 30)) == RED and cut.getpixel((30, 3)) == WHITE
 
 
 def test_the_table_can_hold_the_box():
     picture = wide(crop="200, 0, 300, 100")
-    assert crops.cut(picture, 64, "hand").getpixel((2, 2)) == BLUE
-    assert crops.cut(picture, 64).getpixel((2, 2)) == RED
-    assert crops.cut(wide(), 64, "hand").tobytes() == crops.cut(wide(), 64).tobytes()
+    assert crops.crop_square(picture, 64, "hand").getpixel((2, 2)) == BLUE
+    assert crops.crop_square(picture, 64).getpixel((2, 2)) == RED
+    assert crops.crop_square(wide(), 64, "hand").tobytes() == crops.crop_square(wide(), 64).tobytes()
 
 
 @pytest.mark.parametrize("text", ["1 2 3", "a b c d", "0 0 400 100", "9 9 3 3"])
 def test_a_box_that_cannot_be_is_named(text):
     with pytest.raises(ValueError, match="wide.png: .*expected"):
-        crops.cut(wide(crop=text), 64, "hand")
+        crops.crop_square(wide(crop=text), 64, "hand")
 
 
 def test_buckets_are_kohyas():
     """The list that sd-scripts' make_bucket_resolutions gives for 512 px, 256 to 1024, steps of 64."""
     tall = [(256, 832), (256, 896), (256, 960), (256, 1024), (320, 704), (320, 768), (384, 640), (448, 576)]
-    assert crops.buckets(512) == tall + [(512, 512)] + sorted(b[::-1] for b in tall)
+    assert crops.bucket_sizes(512) == tall + [(512, 512)] + sorted(b[::-1] for b in tall)
 
 
 @pytest.mark.parametrize("side, step", [(128, 16), (256, 16), (768, 64), (1024, 64)])
 def test_buckets_keep_their_area_and_their_steps(side, step):
-    found = crops.buckets(side)
+    found = crops.bucket_sizes(side)
     assert (side, side) in found and all(w * h <= side * side for w, h in found)
     assert all(w % step == h % step == 0 and (h, w) in found for w, h in found)
 
 
 def test_a_picture_goes_into_the_nearest_shape():
-    among = crops.buckets(512)
-    assert crops.bucket_of((3000, 3000), among) == (512, 512)
-    assert crops.bucket_of((600, 800), among) == (448, 576)
-    assert crops.bucket_of((5000, 100), among) == (1024, 256)
-    assert crops.fit(wide().image, (1024, 256)).size == (1024, 256)
-    assert crops.tally([(10, 10), (600, 800), (9, 9)], 512)[0] == ((512, 512), 2)
+    among = crops.bucket_sizes(512)
+    assert crops.nearest_bucket((3000, 3000), among) == (512, 512)
+    assert crops.nearest_bucket((600, 800), among) == (448, 576)
+    assert crops.nearest_bucket((5000, 100), among) == (1024, 256)
+    assert crops.fit_to_bucket(wide().image, (1024, 256)).size == (1024, 256)
+    assert crops.count_buckets([(10, 10), (600, 800), (9, 9)], 512)[0] == ((512, 512), 2)
 
 
 def test_every_way_to_a_square_bears_its_name():
@@ -77,7 +77,7 @@ def test_every_way_to_a_square_bears_its_name():
 
 def test_pictures_are_grouped_by_bucket_fullest_first():
     tall = Picture(Path("tall.png"), ImageFile.of(Image.new("RGB", (100, 200), BLUE)))
-    groups = crops.by_bucket([wide(), tall, tall], 128)
+    groups = crops.group_by_bucket([wide(), tall, tall], 128)
     assert {name: [image.size for image in images] for name, images in groups.items()} == {
         "80 x 176 px": [(80, 176)] * 2,
         "208 x 64 px": [(208, 64)],

@@ -100,8 +100,8 @@ def test_a_model_of_the_real_class_describes_a_picture_and_is_named(tmp_path, mo
     build(tmp_path)
     row = dataclasses.replace(captioners.CAPTIONERS[name], repository=str(tmp_path))
     monkeypatch.setitem(captioners.CAPTIONERS, name, row)
-    (said,) = captioners.describe([PICTURE], name)
-    assert said.by == str(tmp_path) and set(said.text.split()) <= set(WORDS)
+    (draft,) = captioners.describe([PICTURE], name)
+    assert draft.by == str(tmp_path) and set(draft.text.split()) <= set(WORDS)
 
 
 def test_a_name_that_is_none_lists_those_there_are():
@@ -109,7 +109,7 @@ def test_a_name_that_is_none_lists_those_there_are():
         captioners.describe([PICTURE], "gpt")
 
 
-def test_a_model_that_cannot_be_had_says_so(monkeypatch):
+def test_a_model_that_cannot_be_downloaded_says_so(monkeypatch):
     row = dataclasses.replace(captioners.CAPTIONERS["blip"], repository="/nowhere/at/all")
     monkeypatch.setitem(captioners.CAPTIONERS, "blip", row)
     with pytest.raises(OSError):
@@ -117,20 +117,20 @@ def test_a_model_that_cannot_be_had_says_so(monkeypatch):
 
 
 def test_tags_name_two_things_pocket_knows(drawings):
-    said = captioners.describe(drawings)
-    assert len(said) == len(drawings) and {d.by for d in said} == {"tags"}
+    drafts = captioners.describe(drawings)
+    assert len(drafts) == len(drawings) and {d.by for d in drafts} == {"tags"}
     names = set(features.load_concepts()[0])
-    assert all(set(d.text.split(" and ")) <= names for d in said)
+    assert all(set(d.text.split(" and ")) <= names for d in drafts)
 
 
 @pytest.fixture
 def drawings():
-    found = dataset.read("data/sample_mughal").pictures[:4]
-    return [p.image for p in found]
+    paintings = dataset.read("data/sample_mughal").pictures[:4]
+    return [p.image for p in paintings]
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
+    ("text", "expected"),
     [
         ("A painting of a man on a horse.", "a man on a horse"),
         ("This image shows an illustration of two birds", "two birds"),
@@ -139,5 +139,5 @@ def drawings():
         ("a picture frame on a wall", "a picture frame on a wall"),
     ],
 )
-def test_openings_that_name_a_style_are_cut(said, kept):
-    assert captioners.without_style(said) == kept
+def test_openings_that_name_a_style_are_cut(text, expected):
+    assert captioners.strip_style(text) == expected

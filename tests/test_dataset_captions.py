@@ -1,4 +1,4 @@
-"""Captions carry the trigger word once, and words that already mean something are told."""
+"""Captions carry the trigger word once, and words that already mean something cause a warning."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def test_a_made_up_word_does_not_warn(word, tokenizer):
 
 @pytest.mark.parametrize("word", ["tom", "elephant", "sky"])
 def test_the_suggested_word_is_itself_free(word):
-    suggested = captions.suggestion(word).removeprefix("Try ")
+    suggested = captions.suggest_trigger(word).removeprefix("Try ")
     assert suggested != word and captions.check_trigger(suggested, None) == []
 
 
@@ -48,7 +48,7 @@ def test_a_word_that_is_one_token_is_known_to_the_model():
     assert "one token" in warning
 
 
-def test_letters_the_tokenizer_lacks_are_told():
+def test_letters_the_tokenizer_lacks_cause_a_warning():
     t5 = AutoTokenizer.from_pretrained(POCKET / "tokenizer_2")
     assert "letters this tokenizer does not know" in captions.check_trigger("मुग़ल", t5)[0]
 
@@ -82,54 +82,56 @@ def test_a_mode_that_does_not_exist_is_refused():
         captions.with_trigger("a tiger", "mugh4l", "mood")
 
 
-def test_a_missing_caption_is_the_trigger_alone_and_is_told():
-    found = [picture("a tiger"), picture(None, "bare.png")]
-    assert captions.captions(found, "mugh4l", "style") == ["a tiger, mugh4l", "mugh4l"]
-    assert captions.concerns(found, "mugh4l") == ["no caption: bare.png. Taught with the trigger word alone"]
+def test_a_missing_caption_is_the_trigger_alone_and_is_named():
+    pictures = [picture("a tiger"), picture(None, "bare.png")]
+    assert captions.training_captions(pictures, "mugh4l", "style") == ["a tiger, mugh4l", "mugh4l"]
+    assert captions.caption_warnings(pictures, "mugh4l") == [
+        "no caption: bare.png. Trained on with the trigger word alone"
+    ]
 
 
-def test_a_trigger_that_stands_in_captions_already_is_told_once_for_all_of_them():
-    found = [picture(f"a mugh4l tiger {i}", f"{i}.png") for i in range(3)]
-    (line,) = captions.concerns(found, "mugh4l")
-    assert line.startswith("'mugh4l' stands in the caption of 0.png") and line.count("mugh4l") == 1
+def test_a_trigger_that_is_in_captions_already_causes_one_warning_for_all_of_them():
+    pictures = [picture(f"a mugh4l tiger {i}", f"{i}.png") for i in range(3)]
+    (line,) = captions.caption_warnings(pictures, "mugh4l")
+    assert line.startswith("'mugh4l' is in the caption of 0.png") and line.count("mugh4l") == 1
 
 
 def test_a_long_caption_is_cut_before_the_trigger_is(tokenizer):
     long = "a tiger walking between trees and rocks by a stream " * 4
-    (text,) = captions.captions([picture(long)], "mugh4l", "style", tokenizer, 32)
+    (text,) = captions.training_captions([picture(long)], "mugh4l", "style", tokenizer, 32)
     assert text.startswith("a tiger walking") and text.endswith(", mugh4l")
     assert len(tokenizer(text)["input_ids"]) <= 32 < len(tokenizer(long)["input_ids"])
 
 
-def test_the_words_that_are_cut_are_told(tokenizer):
+def test_the_words_that_are_cut_are_named(tokenizer):
     long = "a tiger walking between trees and rocks by a stream " * 4
-    (warning,) = captions.concerns([picture(long, "long.png")], "mugh4l", tokenizer, 32)
+    (warning,) = captions.caption_warnings([picture(long, "long.png")], "mugh4l", tokenizer, 32)
     assert warning.startswith("long.png: caption longer than 32 tokens") and "by a stream" in warning
 
 
 def test_too_long_splits_a_text_where_the_tokenizer_stops(tokenizer):
     short, long = "a tiger", "a tiger and an elephant " * 12
-    ((index, kept, cut),) = captions.too_long([short, long], tokenizer, 32)
-    assert index == 1 and f"{kept} {cut}" == long.strip()
-    assert len(tokenizer(kept)["input_ids"]) <= 32 and cut
+    ((index, kept_words, cut_words),) = captions.find_overlong([short, long], tokenizer, 32)
+    assert index == 1 and f"{kept_words} {cut_words}" == long.strip()
+    assert len(tokenizer(kept_words)["input_ids"]) <= 32 and cut_words
 
 
 def test_captions_in_another_script_are_kept():
-    assert captions.captions([picture("एक बाघ")], "mugh4l", "style") == ["एक बाघ, mugh4l"]
+    assert captions.training_captions([picture("एक बाघ")], "mugh4l", "style") == ["एक बाघ, mugh4l"]
 
 
 def test_the_word_list_is_small_and_says_whose_it_is():
-    text = captions.WORDS.read_text(encoding="utf-8")
+    text = captions.WORD_LIST.read_text(encoding="utf-8")
     assert len(text) < 200_000 and "Copyright 2000-2011 by Kevin Atkinson" in text
-    assert {"tom", "tiger", "colour"} <= captions.dictionary()
+    assert {"tom", "tiger", "colour"} <= captions.known_words()
 
 
 def test_a_word_is_replaced_everywhere_and_nothing_that_holds_it():
-    texts, count = captions.replace(["a Cat and cattle", "a dog", "cat's cat"], "cat", "tiger")
+    texts, count = captions.replace_phrase(["a Cat and cattle", "a dog", "cat's cat"], "cat", "tiger")
     assert texts == ["a tiger and cattle", "a dog", "tiger's tiger"] and count == 2
-    assert captions.replace(["a (b) c"], "(b)", r"\1")[0] == [r"a \1 c"]
-    with pytest.raises(ValueError, match="nothing to look for"):
-        captions.replace(["a"], " ", "b")
+    assert captions.replace_phrase(["a (b) c"], "(b)", r"\1")[0] == [r"a \1 c"]
+    with pytest.raises(ValueError, match="text to replace is empty"):
+        captions.replace_phrase(["a"], " ", "b")
 
 
 def test_the_same_words_around_every_caption():
@@ -140,5 +142,5 @@ def test_the_same_words_around_every_caption():
 
 
 def test_captions_that_hold_the_trigger_are_named():
-    assert captions.collisions("tom", ["a tomato", "a dog", "Tom walks"]) == [0, 2]
-    assert captions.collisions("th0r cat", ["a cat"]) == []
+    assert captions.find_collisions("tom", ["a tomato", "a dog", "Tom walks"]) == [0, 2]
+    assert captions.find_collisions("th0r cat", ["a cat"]) == []
