@@ -2,12 +2,16 @@
 
 import ast
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from safetensors import safe_open
 
 import lessons_lib
+from lessons_lib.adapters.settings import Settings
 from lessons_lib.models import bases, families
+from lessons_lib.training import train
 
 ARCHITECTURES = re.compile(r"flux|unet|klein|z[-_]image|sdxl|sd15", re.IGNORECASE)
 NAMING = {"compat.py": "diffusers' private methods for FLUX.2"}  # the exceptions, each with its reason
@@ -23,6 +27,19 @@ def test_a_module_has_every_member_that_a_family_must_have(name):
 def test_every_module_of_an_architecture_is_listed_and_used_by_a_base():
     modules = {path.stem for path in Path(families.__file__).parent.glob("*.py")} - {"__init__", "shared"}
     assert modules == set(families.FAMILIES) == {base.family for base in bases.BASES.values()}
+
+
+def test_a_new_architecture_needs_its_module_its_line_and_its_table_and_no_more(
+    practice, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(families.FAMILIES, "new", lambda: families.find("flux"))
+    base = replace(bases.find("pocket"), name="new-base", family="new", modelspec_architecture="new")
+    monkeypatch.setitem(bases.BASES, "new-base", base)
+    settings = Settings(base="new-base", trigger="mugh4l", steps=1, sample_prompts=("a cat",))
+    run = train.train(practice, settings, tmp_path / "run")
+    assert run.adapter.is_file() and "new-base" in (run.folder / "README.md").read_text()
+    with safe_open(run.folder / "run_comfyui.safetensors", "pt") as file:
+        assert file.metadata()["modelspec.architecture"] == "new/lora"
 
 
 def names_and_strings(path):

@@ -10,7 +10,7 @@ from lessons_lib.adapters import weights
 from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.dataset.dataset import Dataset
-from lessons_lib.models import pixels
+from lessons_lib.models import families, pixels
 from lessons_lib.training import train
 from lessons_lib.training.data import TrainingData, encode
 from lessons_lib.training.loop import Loop
@@ -150,6 +150,17 @@ def test_pictures_and_captions_are_encoded_once_for_all_runs(paintings, told, sa
         assert torch.allclose(value[torch.arange(len(told))], together[name], atol=1e-4)
     direct = sampler.family.encode_images(sampler.pipe, pixels.to_pixels([paintings[0].image], 128))
     assert torch.equal(again.latents[torch.tensor([0])], direct)
+
+
+def test_embeddings_that_were_kept_under_other_names_are_not_read(
+    paintings, told, sampler, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("LESSONS_CACHE", str(tmp_path))
+    model = sampler.family, sampler.pipe, sampler.base
+    encode(*model, paintings[:2], told[:2])
+    monkeypatch.setattr(families, "EMBEDDINGS_VERSION", families.EMBEDDINGS_VERSION + 1)
+    again = encode(*model, paintings[:2], told[:2])
+    assert {value.encoded for value in again.embeddings.values()} == {2} and again.latents.encoded == 0
 
 
 def test_equal_adapters_are_equal_files(tmp_path):
