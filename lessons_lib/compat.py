@@ -1,7 +1,8 @@
-"""The private or fragile names of the libraries that this one depends on: no other module of lessons_lib may use one.
+"""The private or fragile names of the libraries that this one depends on:
+no other module of lessons_lib may use one.
 
-What each does and what breaks without it stands here; tests/test_compat.py fails by name when a new version drops one.
-Libraries are imported inside the functions, so that importing this module costs nothing.
+What each does and what breaks without it stands here; tests/test_compat.py fails by name when a new version
+drops one. Libraries are imported inside the functions, so that importing this module costs nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 
 def lora_metadata(components: Mapping[str, nn.Module]) -> dict[str, Any]:
-    """Return what ``save_lora_weights`` takes to write rank and alpha into a file's header, of components by name.
+    """Return what ``save_lora_weights`` takes to write rank and alpha into a file's header,
+    of components by name.
 
     Without it files lose their alpha, and other programs draw them at another strength.
     """
@@ -24,14 +26,18 @@ def lora_metadata(components: Mapping[str, nn.Module]) -> dict[str, Any]:
 
 
 def repeated_blocks(model: nn.Module) -> list[nn.Module]:
-    """Return the blocks that a diffusers model names as units that stay on one device; without them sharding stops."""
+    """Return the blocks that a diffusers model names as units that stay on one device.
+
+    Without them sharding stops.
+    """
     names = model._no_split_modules or ()
     return [module for module in model.modules() if type(module).__name__ in names]
 
 
 def use_input_precision(layer: nn.Module) -> None:
-    """Let a PEFT LoRA layer pass its input on as it is; by default it is first converted to the factors' precision.
+    """Let a PEFT LoRA layer pass its input on as it is.
 
+    By default it is first converted to the factors' precision.
     Without it a half-precision base copies all its activations to float32.
     """
     layer.cast_input_dtype_enabled = False
@@ -49,7 +55,8 @@ def storage_id(tensor: Tensor) -> int:
     return tensor.untyped_storage()._cdata
 
 
-# FLUX.2's pipeline prepares what its transformer takes in static methods; without them klein is neither trained nor sampled.
+# FLUX.2's pipeline prepares what its transformer takes in static methods;
+# without them klein is neither trained nor sampled.
 
 
 def flux2_patchify(latents: Tensor) -> Tensor:

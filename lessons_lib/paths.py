@@ -1,4 +1,6 @@
-"""Where the files of the course are: in the clone that this library is part of, or in the one that LESSONS_HOME names."""
+"""Where the files of the course are: in the clone that this library is part of,
+or in the one that LESSONS_HOME names.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,13 @@ EXPERIMENTS = ROOT / "runs" / "experiments"
 
 
 def in_course(path: Path) -> Path:
-    """Return the path of a file of the course. FileNotFoundError says what to do when this library lies outside a clone."""
+    """Return the path of a file of the course.
+
+    FileNotFoundError says what to do when this library lies outside a clone.
+    """
     if not path.exists():
         raise FileNotFoundError(
-            f"{path} is missing: expected a clone of the course with its models and pictures. Clone it and run "
-            "`pip install -e .` there, or set LESSONS_HOME to the folder of a clone"
+            f"{path} is missing: expected a clone of the course with its models and pictures. Clone it and "
+            "run `pip install -e .` there, or set LESSONS_HOME to the folder of a clone"
         )
     return path

@@ -1,4 +1,6 @@
-"""What this machine can do: its tier, device, precision and memory, and the seeds that make a run repeatable."""
+"""What this machine can do: its tier, device, precision and memory,
+and the seeds that make a run repeatable.
+"""
 
 from __future__ import annotations
 
@@ -49,10 +51,12 @@ def _total_memory() -> float:
 
 @cache
 def current() -> Session:
-    """Return this machine's session. On a CPU training is in float32: few processors have fast half precision.
+    """Return this machine's session.
 
-    On a GPU cuDNN's attention is turned off: with torch 2.11 and CUDA 13.0 on an H100 its backward pass ended the training of
-    FLUX.1 with an illegal memory access, in diffusers' script too. PyTorch then takes its other fast kernels.
+    On a CPU training is in float32: few processors have fast half precision.
+    On a GPU cuDNN's attention is turned off: with torch 2.11 and CUDA 13.0 on an H100 its backward pass ended
+    the training of FLUX.1 with an illegal memory access, in diffusers' script too.
+    PyTorch then takes its other fast kernels.
     """
     cores, memory = os.cpu_count() or 1, _total_memory()
     if not torch.cuda.is_available():

@@ -12,7 +12,10 @@ NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
 
 def exercise_cells(lesson):
-    """Return the source of a lesson's exercise cells, in order; lesson is the number in front of the file's name."""
+    """Return the source of a lesson's exercise cells, in order.
+
+    Lesson is the number in front of the file's name.
+    """
     (path,) = NOTEBOOKS.glob(f"{lesson}_*.ipynb")
     cells = nbformat.read(path, as_version=4).cells
     return [cell.source for cell in cells if cell.source.startswith("# Exercise")]
@@ -29,7 +32,9 @@ def stub_of(tree):
 
 
 def run_exercise(lesson, number, names, answer=None):
-    """Return what a cell prints with the names of the cells above it, and with an answer (or None) in place of its stub."""
+    """Return what a cell prints with the names of the cells above it,
+    and with an answer (or None) in place of its stub.
+    """
     tree = ast.parse(exercise_cells(lesson)[number - 1])
     node, name = stub_of(tree)
     namespace = dict(names)

@@ -1,4 +1,6 @@
-"""Fixtures of the tests that fetch, as a pytest plugin: a site with three paintings, a client for it, and no other network."""
+"""Fixtures of the tests that fetch, as a pytest plugin: a site with three paintings, a client for it,
+and no other network.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +75,9 @@ def client(site: Site, clock: Clock) -> PoliteClient:
 
 @pytest.fixture
 def fetch_to_out(site: Site, clock: Clock, tmp_path: Path) -> Callable[..., FetchResult]:
-    """Give a function that fetches the three paintings, or other rows, into the folder `out`, each time with a new client."""
+    """Give a function that fetches the three paintings, or other rows, into the folder `out`,
+    each time with a new client.
+    """
     three = [
         {"id": "walters_1", "museum": "Walters Art Museum", "image_url": f"{site.url}/w1.jpg"},
         {"id": "met_2", "museum": "The Met", "api_url": f"{site.url}/met/2", "split": "held_out"},

@@ -1,4 +1,6 @@
-"""A museum on this machine, what it answers, and a clock that only sleeping moves: for the tests that fetch."""
+"""A museum on this machine, what it answers, and a clock that only sleeping moves:
+for the tests that fetch.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,14 @@ class Site(ThreadingHTTPServer):
         self.answers[path] = list(answers)
 
 
-def send(handler: _Handler, code: int, body: bytes = b"", kind: str = "text/plain", length: int | None = None, **headers: str) -> None:  # fmt: skip
+def send(
+    handler: _Handler,
+    code: int,
+    body: bytes = b"",
+    kind: str = "text/plain",
+    length: int | None = None,
+    **headers: str,
+) -> None:
     handler.send_response(code)
     handler.send_header("Content-Type", kind)
     handler.send_header("Content-Length", str(len(body) if length is None else length))
@@ -119,24 +128,18 @@ def bomb(side: int) -> bytes:
 
 def met_record(site: Site, **other: Any) -> dict[str, Any]:
     return {
-        "objectID": 2,
-        "isPublicDomain": True,
-        "primaryImage": f"{site.url}/met 2.jpg",
-        "accessionNumber": "13.228",
-        "artistDisplayName": "Painting by Nanha",
-        "objectDate": "ca. 1620",
-    } | other
+        "objectID": 2, "isPublicDomain": True, "primaryImage": f"{site.url}/met 2.jpg",
+        "accessionNumber": "13.228", "artistDisplayName": "Painting by Nanha", "objectDate": "ca. 1620",
+    } | other  # fmt: skip
 
 
 def cleveland_record(site: Site, **other: Any) -> dict[str, Any]:
     sizes = {"web": ("1050", "1400"), "print": ("2700", "3400")}
     data = {
-        "accession_number": "1939.66",
-        "share_license_status": "CC0",
+        "accession_number": "1939.66", "share_license_status": "CC0",
         "images": {k: {"url": f"{site.url}/{k}.jpg", "width": w, "height": h} for k, (w, h) in sizes.items()},
-        "creators": [{"description": "Govardhan"}],
-        "creation_date": "c. 1602",
-    }
+        "creators": [{"description": "Govardhan"}], "creation_date": "c. 1602",
+    }  # fmt: skip
     return {"data": data | other}
 
 

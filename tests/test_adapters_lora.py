@@ -9,8 +9,11 @@ from torch import nn
 from lessons_lib.adapters import lora
 from lessons_lib.models.families import flux
 
-TINY = {"in_channels": 8, "num_layers": 1, "num_single_layers": 1, "attention_head_dim": 8, "num_attention_heads": 2,
-        "joint_attention_dim": 12, "pooled_projection_dim": 6, "axes_dims_rope": (2, 2, 4)}  # fmt: skip
+TINY = {
+    "in_channels": 8, "num_layers": 1, "num_single_layers": 1, "attention_head_dim": 8,
+    "num_attention_heads": 2, "joint_attention_dim": 12, "pooled_projection_dim": 6,
+    "axes_dims_rope": (2, 2, 4),
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -288,10 +291,15 @@ def test_what_cannot_be_counted_is_an_error(tiny):
 def test_a_unet_is_attached_counted_and_merged_as_well():
     torch.manual_seed(0)
     model = UNet2DConditionModel(
-        block_out_channels=(8, 8), down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"), layers_per_block=1,
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"), norm_num_groups=4, cross_attention_dim=6,
-        attention_head_dim=2, sample_size=8,
-    ).eval()  # fmt: skip
+        block_out_channels=(8, 8),
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        layers_per_block=1,
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        norm_num_groups=4,
+        cross_attention_dim=6,
+        attention_head_dim=2,
+        sample_size=8,
+    ).eval()
     targets = ("to_q", "to_k", "to_v", "to_out.0")
     size = lora.adapter_size(model, 2, targets)
     given = torch.randn(1, 4, 8, 8), torch.tensor([10]), torch.randn(1, 3, 6)

@@ -1,4 +1,6 @@
-"""The model card says what the Hub wants to know, how to draw with the adapter, and whose pictures it was trained on."""
+"""The model card says what the Hub wants to know, how to draw with the adapter,
+and whose pictures it was trained on.
+"""
 
 from pathlib import Path
 

@@ -13,11 +13,14 @@ JOB = "a" * 64
 def state(value=1.0):
     return {
         "adapter": {"layer.weight": torch.full((2, 3), value, dtype=torch.float16)},
-        "optimizer": {"state": {0: {"step": torch.tensor(7.0)}}, "groups": [{"lr": 0.1 + 0.2, "betas": (0.9, 0.999)}]},
+        "optimizer": {
+            "state": {0: {"step": torch.tensor(7.0)}},
+            "groups": [{"lr": 0.1 + 0.2, "betas": (0.9, 0.999)}],
+        },
         "generator": torch.Generator().manual_seed(3).get_state(),
         "step": 7,
         "numbers": {"smooth_loss": 1 / 3},
-    }  # fmt: skip
+    }
 
 
 def test_a_state_comes_back_bit_for_bit_with_its_kinds(tmp_path):

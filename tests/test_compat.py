@@ -1,4 +1,6 @@
-"""Canaries: each private or fragile name of the libraries that compat.py uses is there and does what is said of it."""
+"""Canaries: each private or fragile name of the libraries that compat.py uses is there and does what is said
+of it.
+"""
 
 import ast
 import copy

@@ -1,4 +1,6 @@
-"""Lesson 05: one training kept at several counts of steps, verdicts on the advice, memory part by part, the long run."""
+"""Lesson 05: one training kept at several counts of steps, verdicts on the advice, memory part by part,
+the long run.
+"""
 
 import json
 from types import SimpleNamespace
@@ -26,7 +28,10 @@ SPREAD = (-0.03, -0.01, 0.0, 0.01, 0.03)
 
 
 def result_of(style, prompt_rank=None, nearest=None, validation=None, counts=(25, 50, 100, 200)):
-    """Return a sweep of two trainings as a long run records it; each argument holds one mean a count, the base's first."""
+    """Return a sweep of two trainings as a long run records it.
+
+    Each argument holds one mean a count, the base's first.
+    """
     counts = [0, *counts][: len(style)]
     means = {"style": style, "prompt_rank": prompt_rank or style, "nearest": nearest or style}
     rows = [

@@ -1,4 +1,6 @@
-"""Lesson 06's changes of pictures deceive the measures that they should, and its counts and charts are right."""
+"""Lesson 06's changes of pictures deceive the measures that they should,
+and its counts and charts are right.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,6 @@
-"""One trial: samples with and without the trigger, their scores, and verdicts that claim no more than was measured."""
+"""One trial: samples with and without the trigger, their scores, and verdicts that claim no more than was
+measured.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,6 @@
-"""Two hundred bad inputs and more: none stops a lenient reading, none writes a file, none costs a good picture."""
+"""Two hundred bad inputs and more: none stops a lenient reading, none writes a file,
+none costs a good picture.
+"""
 
 import io
 import os
@@ -15,17 +17,13 @@ from lessons_lib.dataset import archives, dataset
 from lessons_lib.dataset.messages import PictureError
 
 NAMES = (
-    "चित्र मुग़ल",
-    "تصویر نمبر ۱",
-    "a name with spaces",
-    "ZWNJ نمی\u200cدانم",
-    "İstanbul ß",
+    "चित्र मुग़ल", "تصویر نمبر ۱", "a name with spaces", "ZWNJ نمی\u200cدانم", "İstanbul ß",
     "x" * 200,
     "quote'\"&<b>",
-)
+)  # fmt: skip
 SAVED = {
-    "jpg": {}, "progressive.jpg": {"progressive": True}, "png": {}, "webp": {}, "gif": {}, "bmp": {}, "tif": {},
-    "lzw.tif": {"compression": "tiff_lzw"},
+    "jpg": {}, "progressive.jpg": {"progressive": True}, "png": {}, "webp": {}, "gif": {}, "bmp": {},
+    "tif": {}, "lzw.tif": {"compression": "tiff_lzw"},
 }  # fmt: skip
 
 
@@ -75,8 +73,9 @@ def bombs():
     at = webp.index(b"\x9d\x01\x2a") + 3
     webp[at : at + 4] = struct.pack("<HH", 16_383, 16_383)
     return {
-        "bomb.png": png_of(90_000, 90_000), "bomb.jpg": bytes(jpeg), "bomb.bmp": bytes(bmp), "bomb.gif": bytes(gif),
-        "bomb.webp": bytes(webp), "long.png": png_of(2_000_000_000, 1), "none.png": png_of(0, 10),
+        "bomb.png": png_of(90_000, 90_000), "bomb.jpg": bytes(jpeg), "bomb.bmp": bytes(bmp),
+        "bomb.gif": bytes(gif), "bomb.webp": bytes(webp), "long.png": png_of(2_000_000_000, 1),
+        "none.png": png_of(0, 10),
     }  # fmt: skip
 
 
@@ -86,11 +85,13 @@ def strangers():
     drawing(size=(1, 1)).save(tiny, "PNG")
     drawing(size=(3000, 3)).save(thin, "PNG")
     found = {
-        "empty.jpg": b"", "one byte.png": b"\x89", "text.jpg": b"The falcon", "page.png": b"<html><svg/></html>",
-        "print.jpg": b"%PDF-1.7\n", "phone.jpg": b"\0\0\0\x18ftypheic" + bytes(50), "layers.png": psd, "zip.jpg": zipped({}),
-        "program.gif": b"\x7fELF" + bytes(90), "postscript.jpg": b"%!PS-Adobe-3.0 EPSF-3.0\n", "zeros.bmp": bytes(999),
-        "noise.webp": random.Random(0).randbytes(5000), "tiny.png": tiny.getvalue(), "thin.png": thin.getvalue(),
-        "tag.tif": b"II*\0\xff\xff\xff\xff", "loop.tif": b"II*\0\x08\0\0\0\0\0\x08\0\0\0", "riff.webp": b"RIFF\xff\xff\xff\xffWEBP",
+        "empty.jpg": b"", "one byte.png": b"\x89", "text.jpg": b"The falcon",
+        "page.png": b"<html><svg/></html>", "print.jpg": b"%PDF-1.7\n",
+        "phone.jpg": b"\0\0\0\x18ftypheic" + bytes(50), "layers.png": psd, "zip.jpg": zipped({}),
+        "program.gif": b"\x7fELF" + bytes(90), "postscript.jpg": b"%!PS-Adobe-3.0 EPSF-3.0\n",
+        "zeros.bmp": bytes(999), "noise.webp": random.Random(0).randbytes(5000), "tiny.png": tiny.getvalue(),
+        "thin.png": thin.getvalue(), "tag.tif": b"II*\0\xff\xff\xff\xff",
+        "loop.tif": b"II*\0\x08\0\0\0\0\0\x08\0\0\0", "riff.webp": b"RIFF\xff\xff\xff\xffWEBP",
     }  # fmt: skip
     return {**found, **{f"{name}.png": b"not one" for name in NAMES}}
 
@@ -126,26 +127,20 @@ def bad_zips():
     locked = bytearray(zipped(good))
     locked[locked.index(b"PK\1\2") + 8] |= 1
     names = (
-        "../out.png",
-        "/etc/out.png",
-        "C:\\out.png",
-        "a/../../out.png",
-        "..\\out.png",
-        "~/../../../out.png",
-    )
+        "../out.png", "/etc/out.png", "C:\\out.png", "a/../../out.png", "..\\out.png", "~/../../../out.png",
+    )  # fmt: skip
     found = {f"name {i}.zip": (zipped({**good, name: png}), 2) for i, name in enumerate(names)}
     found |= {f"cut {part}.zip": (whole[: len(whole) * part // 100], 0) for part in range(5, 100, 5)}
     return found | {
         "link.zip": (zipped({**good, "link.png": b"/etc/passwd"}, links=("link.png",)), 2),
-        "locked.zip": (bytes(locked), 1),
-        "wrong byte.zip": (bytes(wrong), 1),
+        "locked.zip": (bytes(locked), 1), "wrong byte.zip": (bytes(wrong), 1),
         "flat.zip": (zipped({**good, "flat.bmp": bytes(3 * 10**6)}), 2),
         "case.zip": (zipped({"a.png": png, "A.png": png, "A.PNG": png, "b/a.png": png}), 4),
         "nested.zip": (zipped({**good, "more.zip": whole, "more.zip.png": whole}), 2),
         "empty.zip": (zipped({}), 0),
         "hidden.zip": (zipped({**good, "__MACOSX/._good 1.png": b"x", ".DS_Store": b"x"}), 2),
         "table.zip": (zipped({**good, "metadata.csv": b"file_name\ngood 1.png\n../../etc/passwd\n"}), 1),
-    }
+    }  # fmt: skip
 
 
 def everything_below(folder):

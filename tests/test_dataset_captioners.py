@@ -1,4 +1,6 @@
-"""Captioning models, tried in miniature: tiny ones of the real classes, random weights, loaded by the real code."""
+"""Captioning models, tried in miniature: tiny ones of the real classes, random weights,
+loaded by the real code.
+"""
 
 import dataclasses
 
@@ -11,21 +13,9 @@ from lessons_lib.dataset import captioners, dataset
 from lessons_lib.models import features
 
 WORDS = [
-    "<pad>",
-    "<s>",
-    "</s>",
-    "<unk>",
-    "<mask>",
-    "<image>",
-    "a",
-    "tiger",
-    "in",
-    "the",
-    "garden",
-    "[DEC]",
-    "[SEP]",
-    "[CLS]",
-]
+    "<pad>", "<s>", "</s>", "<unk>", "<mask>", "<image>", "a", "tiger", "in", "the", "garden", "[DEC]",
+    "[SEP]", "[CLS]",
+]  # fmt: skip
 PICTURE = Image.new("RGB", (64, 64), (200, 40, 40))
 
 
@@ -57,11 +47,27 @@ def small_blip(folder):
         BlipVisionConfig,
     )
 
-    text = BlipTextConfig(vocab_size=len(WORDS), hidden_size=32, encoder_hidden_size=32, intermediate_size=32,
-                          projection_dim=32, num_hidden_layers=1, num_attention_heads=2, bos_token_id=1, eos_token_id=2,
-                          pad_token_id=0, sep_token_id=2)  # fmt: skip
-    vision = BlipVisionConfig(hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
-                              image_size=32, patch_size=16)  # fmt: skip
+    text = BlipTextConfig(
+        vocab_size=len(WORDS),
+        hidden_size=32,
+        encoder_hidden_size=32,
+        intermediate_size=32,
+        projection_dim=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=0,
+        sep_token_id=2,
+    )
+    vision = BlipVisionConfig(
+        hidden_size=32,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        image_size=32,
+        patch_size=16,
+    )
     BlipForConditionalGeneration(
         BlipConfig(text_config=text.to_dict(), vision_config=vision.to_dict())
     ).save_pretrained(folder)
@@ -80,12 +86,33 @@ def small_florence(folder):
         Florence2VisionConfig,
     )
 
-    vision = Florence2VisionConfig(depths=(1, 1), patch_size=(7, 3), patch_stride=(4, 2), patch_padding=(3, 1),
-                                   patch_prenorm=(False, True), embed_dim=(16, 32), num_heads=(2, 2), num_groups=(2, 2),
-                                   window_size=4, projection_dim=32)  # fmt: skip
-    text = BartConfig(vocab_size=len(WORDS), d_model=32, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
-                      decoder_attention_heads=2, encoder_ffn_dim=32, decoder_ffn_dim=32, bos_token_id=1,
-                      eos_token_id=2, pad_token_id=0, decoder_start_token_id=2, forced_eos_token_id=2)  # fmt: skip
+    vision = Florence2VisionConfig(
+        depths=(1, 1),
+        patch_size=(7, 3),
+        patch_stride=(4, 2),
+        patch_padding=(3, 1),
+        patch_prenorm=(False, True),
+        embed_dim=(16, 32),
+        num_heads=(2, 2),
+        num_groups=(2, 2),
+        window_size=4,
+        projection_dim=32,
+    )
+    text = BartConfig(
+        vocab_size=len(WORDS),
+        d_model=32,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=32,
+        decoder_ffn_dim=32,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=0,
+        decoder_start_token_id=2,
+        forced_eos_token_id=2,
+    )
     config = Florence2Config(text_config=text.to_dict(), vision_config=vision.to_dict(), image_token_id=5)
     Florence2ForConditionalGeneration(config).save_pretrained(folder)
     tokenizer = word_tokenizer(extra_special_tokens={"image_token": "<image>"})

@@ -1,4 +1,6 @@
-"""Every exercise with a checker: what it prints for the untouched stub, the right answer and likely mistakes."""
+"""Every exercise with a checker: what it prints for the untouched stub,
+the right answer and likely mistakes.
+"""
 
 from types import SimpleNamespace
 
@@ -37,59 +39,42 @@ def loss_against(target, dims=(1, 2, 3)):
 
 # Lesson and exercise: what is printed for the right answer, or a part of it.
 RIGHT = {
-    ("00", 2): "0.10; close!",
-    ("01", 1): "moved by 0.14; close!",
-    ("02", 1): "right; in the column crop",
-    ("02", 2): "right: they differ more than",
-    ("02", 3): "right",
-    ("03", 1): "good",
-    ("03", 2): "good",
-    ("03", 3): "right: alike",
-    ("04", 1): "right",
-    ("04", 2): "right",
-    ("04", 3): "right",
-    ("05", 1): "right",
-    ("05", 2): "right",
-    ("05", 3): "right",
-    ("06", 1): "of the gap, and nothing was learned: deceived",
-    ("06", 2): "right",
-    ("06", 3): "right",
-}
+    ("00", 2): "0.10; close!", ("01", 1): "moved by 0.14; close!", ("02", 1): "right; in the column crop",
+    ("02", 2): "right: they differ more than", ("02", 3): "right", ("03", 1): "good", ("03", 2): "good",
+    ("03", 3): "right: alike", ("04", 1): "right", ("04", 2): "right", ("04", 3): "right", ("05", 1): "right",
+    ("05", 2): "right", ("05", 3): "right", ("06", 1): "of the gap, and nothing was learned: deceived",
+    ("06", 2): "right", ("06", 3): "right",
+}  # fmt: skip
 # Likely mistakes, and a part of the hint that each gets.
 MISTAKES = {
     ("00", 2): [(0.5, "far"), (1.0, "far")],
     ("01", 1): [(0.2, "try another"), (1.0, "try another")],
     ("02", 1): [
-        ((0, 120, 592, 712), "cuts the feet in the front row"),
-        ((60, 300, 535, 758), "cuts the plume"),
+        ((0, 120, 592, 712), "cuts the feet in the front row"), ((60, 300, 535, 758), "cuts the plume"),
         ((120, 272, 500, 758), "the man on the left, the man on the right"),
-        ((0, 200, 592, 800), "longer side is 600 px"),
-        ((60, 535, 272, 758), "cuts"),
-        ((535, 272, 60, 758), "left < right up to 592"),
-        ((60, 272, 535, 900), "top < bottom up to 832"),
-        ((60, 272, 475), "four numbers"),
-        ("60 272 535 758", "four numbers"),
+        ((0, 200, 592, 800), "longer side is 600 px"), ((60, 535, 272, 758), "cuts"),
+        ((535, 272, 60, 758), "left < right up to 592"), ((60, 272, 535, 900), "top < bottom up to 832"),
+        ((60, 272, 475), "four numbers"), ("60 272 535 758", "four numbers"),
     ],
     ("02", 2): [
-        ([0, 1, 3, 7, 8, 9, 11], "7 numbers"),
-        ([0, 0, 3, 7, 8, 9, 11, 12], "0 stands there more than once"),
-        ([1, 2, 4, 8, 9, 10, 12, 16], "from 0 to 15"),
-        ([-1, 2, 4, 8, 9, 10, 12, 13], "from 0 to 15"),
+        ([0, 1, 3, 7, 8, 9, 11], "7 numbers"), ([0, 0, 3, 7, 8, 9, 11, 12], "0 stands there more than once"),
+        ([1, 2, 4, 8, 9, 10, 12, 16], "from 0 to 15"), ([-1, 2, 4, 8, 9, 10, 12, 13], "from 0 to 15"),
         ([0, 1, 2, 3, 4, 5, 6, 7], "5 and 6 are your most alike two"),
     ],
     ("02", 3): [
-        ("C", "commercial"), ("B", "to find is not to be given"), ("ABC", "A is free"), ("BCD", "yours to give"),
-        ("BCE", "names the maker"), ("BCZ", "from A to E"), ("", "commercial"),
+        ("C", "commercial"), ("B", "to find is not to be given"), ("ABC", "A is free"),
+        ("BCD", "yours to give"), ("BCE", "names the maker"), ("BCZ", "from A to E"), ("", "commercial"),
     ],
-    ("03", 1): [("a beautiful miniature of a tiger and a deer", "beautiful, miniature"), ("tiger, deer", "too short")],
+    ("03", 1): [
+        ("a beautiful miniature of a tiger and a deer", "beautiful, miniature"),
+        ("tiger, deer", "too short"),
+    ],
     ("03", 2): [("tom", "meaning"), ("ki", "in a caption already")],
     ("03", 3): [("trigger", "not here: alike"), ("words", "not here: alike")],
     ("04", 1): [
         (lambda i, o, r: i * o, "neither factor is in x out"),
-        (lambda i, o, r: r * i * o, "neither factor is in x out"),
-        (lambda i, o, r: i + o, "two factors"),
-        (lambda i, o, r: r * i, "two factors"),
-        (lambda i, o, r: 0, "0 for in 30"),
+        (lambda i, o, r: r * i * o, "neither factor is in x out"), (lambda i, o, r: i + o, "two factors"),
+        (lambda i, o, r: r * i, "two factors"), (lambda i, o, r: 0, "0 for in 30"),
     ],
     ("04", 2): [
         (lambda w, down, up, alpha: w + up @ down, "alpha / rank is missing"),
@@ -100,7 +85,10 @@ MISTAKES = {
     ],
     ("04", 3): [
         (lambda sizes, share: int((sizes.cumsum(0) < share * sizes.sum()).sum()) + 1, "square the sizes"),
-        (lambda sizes, share: int((sizes.square().cumsum(0) < share * sizes.square().sum()).sum()), "one too few"),
+        (
+            lambda sizes, share: int((sizes.square().cumsum(0) < share * sizes.square().sum()).sum()),
+            "one too few",
+        ),
         (lambda sizes, share: len(sizes), "for sizes 3, 2, 1, 1"),
     ],
     ("05", 1): [
@@ -108,11 +96,17 @@ MISTAKES = {
         (loss_against(lambda x, n: n), "asks for the noise"),
         (loss_against(lambda x, n: x), "asks for the painting"),
         (loss_against(lambda x, n: n - x, (0, 1, 2, 3)), "one number an example"),
-        (lambda model, x, n, s: (model(noisy(n, x, s), s) - (n - x)).square().mean((1, 2, 3)), "other way round"),
+        (
+            lambda model, x, n, s: (model(noisy(n, x, s), s) - (n - x)).square().mean((1, 2, 3)),
+            "other way round",
+        ),
         (lambda model, x, n, s: (model((1 - s) * x + s * n, s) - (n - x)).square().mean(), "sigma.view"),
         (lambda model, x, n, s: (model(x, s) - (n - x)).square().mean((1, 2, 3)), "the model should see"),
         (lambda model, x, n, s: (n - x).square().mean((1, 2, 3)), "was not called"),
-        (lambda model, x, n, s: (model(noisy(x, n, s), s) - (n - x)).abs().mean((1, 2, 3)), "mean of the squared"),
+        (
+            lambda model, x, n, s: (model(noisy(x, n, s), s) - (n - x)).abs().mean((1, 2, 3)),
+            "mean of the squared",
+        ),
     ],
     ("05", 2): [
         (lambda n, epochs, batch, accumulation: n * epochs, "`batch` pictures at once"),
@@ -146,13 +140,16 @@ def names(paintings):
             "metrics": SimpleNamespace(gap_closed=lambda *_: 0.1),
         },
         "01": {
-            "PROMPT": "an elephant", "OTHER": "a carrot", "add_noise": lambda sigma: sigma,
+            "PROMPT": "an elephant",
+            "OTHER": "a carrot",
+            "add_noise": lambda sigma: sigma,
             "sampler": SimpleNamespace(
                 predict_original=lambda z, sigma, prompt: torch.tensor([sigma**2 * (prompt == "a carrot")])
             ),
         },
         "02": {
-            "lesson_02_exercises": lesson_02_exercises, "window": sample.train[8],
+            "lesson_02_exercises": lesson_02_exercises,
+            "window": sample.train[8],
             "train_features": features.image_features([picture.image for picture in sample.train]),
         },
         "03": {
@@ -162,7 +159,9 @@ def names(paintings):
         },
         "04": {"lesson_04": lesson_04, "torch": torch},
         "05": {
-            "lesson_05_exercises": lesson_05_exercises, "lesson_05_figures": lesson_05_figures, "torch": torch,
+            "lesson_05_exercises": lesson_05_exercises,
+            "lesson_05_figures": lesson_05_figures,
+            "torch": torch,
         },
         "06": {
             "lesson_06_exercises": lesson_06_exercises, "base_images": samples, "train_images": squares[:3],

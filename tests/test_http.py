@@ -1,4 +1,6 @@
-"""Files are requested politely, from the museum's own hosts only, and no answer can take too much time or memory."""
+"""Files are requested politely, from the museum's own hosts only, and no answer can take too much time or
+memory.
+"""
 
 import re
 import time

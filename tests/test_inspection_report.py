@@ -28,11 +28,12 @@ def mixed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mixed")
     one, two, three, four, five, six, seven = (painting(i) for i in range(7))
     changed = {
-        "good.png": one, "mirrored.jpg": ImageOps.mirror(one), "tilted.png": six.rotate(2, Image.Resampling.BICUBIC),
-        "straight.png": six, "blurred.png": two.filter(ImageFilter.GaussianBlur(6)), "small.png": three.resize((100, 140)),
-        "tiny.png": four.resize((64, 63 * 2)).crop((0, 0, 64, 64)).resize((64, 64)), "dark.png": five.point(lambda v: v // 9),
-        "pale.png": seven.point(lambda v: 180 + v // 6), "flat.png": Image.new("RGB", (200, 200), "teal"),
-        "strip.png": two.crop((0, 0, 296, 130)),
+        "good.png": one, "mirrored.jpg": ImageOps.mirror(one),
+        "tilted.png": six.rotate(2, Image.Resampling.BICUBIC), "straight.png": six,
+        "blurred.png": two.filter(ImageFilter.GaussianBlur(6)), "small.png": three.resize((100, 140)),
+        "tiny.png": four.resize((64, 63 * 2)).crop((0, 0, 64, 64)).resize((64, 64)),
+        "dark.png": five.point(lambda v: v // 9), "pale.png": seven.point(lambda v: 180 + v // 6),
+        "flat.png": Image.new("RGB", (200, 200), "teal"), "strip.png": two.crop((0, 0, 296, 130)),
     }  # fmt: skip
     for name, image in changed.items():
         image.save(folder / name)

@@ -1,4 +1,6 @@
-"""What the loop can be asked to do besides its default: averages, accumulation, held-out and class pictures, forecasts."""
+"""What the loop can be asked to do besides its default: averages, accumulation, held-out and class pictures,
+forecasts.
+"""
 
 import os
 import subprocess
@@ -32,7 +34,8 @@ from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.training import distributed, train
 torch.set_num_threads(1)
 machine = distributed.accelerator()
-says = Path({out!r} + f".{{machine.process_index}}").open("a")  # each in a file: what two print into one pipe may mix
+# each in a file: what two print into one pipe may mix
+says = Path({out!r} + f".{{machine.process_index}}").open("a")
 print(f"one of {{machine.num_processes}} processes", file=says, flush=True)
 shard = distributed.shard
 def watched(model, trainable, machine):
@@ -231,7 +234,9 @@ def test_tensorboard_that_is_missing_is_told_before_the_first_step(practice, tmp
 
 
 def test_blocks_are_compiled_when_asked_and_learn_the_same(practice, tmp_path, monkeypatch, plain):
-    """With a compiler that changes nothing: the real one takes a minute on a processor and gave the same loss there."""
+    """With a compiler that changes nothing: the real one takes a minute on a processor and gave the same loss
+    there.
+    """
     seen = []
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **how: seen.append(type(self).__name__))
     run = train.train(practice, replace(SETTINGS, compile=True), tmp_path / "run")
@@ -304,8 +309,12 @@ def test_two_processes_learn_what_one_does(divided, tmp_path, plain):
         "--nproc_per_node=2",
         str(script),
     ]
-    wanted = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "",
-              "ACCELERATE_USE_FSDP": str(divided).lower()}  # as `accelerate launch --use_fsdp` does  # fmt: skip
+    wanted = {
+        "OMP_NUM_THREADS": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        # as `accelerate launch --use_fsdp` does  # fmt: skip
+        "ACCELERATE_USE_FSDP": str(divided).lower(),
+    }
     done = subprocess.run(launch, capture_output=True, text=True, timeout=300, env={**os.environ, **wanted})
     assert done.returncode == 0, done.stderr[-2000:]
     said = [(tmp_path / f"run.{process}").read_text() for process in range(2)]

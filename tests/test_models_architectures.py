@@ -1,4 +1,6 @@
-"""Every architecture has a module with all that the others ask for, and no other module of the library names one."""
+"""Every architecture has a module with all that the others ask for, and no other module of the library names
+one.
+"""
 
 import ast
 import re

@@ -1,4 +1,6 @@
-"""Every architecture in miniature, with random weights: the loading, training and drawing are the real ones."""
+"""Every architecture in miniature, with random weights: the loading,
+training and drawing are the real ones.
+"""
 
 from dataclasses import replace
 
@@ -25,10 +27,20 @@ def base(request, tmp_path_factory):
     """Put a miniature in the place of a large base, under its name."""
     name = request.param
     folder = blank.write(name, tmp_path_factory.mktemp("blank") / name, small=True)
-    # A UNet makes three halves of its 8 px cells: at 64 px one cell is left, and attention to oneself teaches nothing.
+    # A UNet makes three halves of its 8 px cells: at 64 px one cell is left,
+    # and attention to oneself teaches nothing.
     side = 128 if name in NOISED else 64
-    small = replace(bases.find(name), repository=str(folder), side=side, num_inference_steps=2, caption_tokens=77,
-                    learning_rate=1e-2, rank=4, alpha=8, batch=2)  # fmt: skip
+    small = replace(
+        bases.find(name),
+        repository=str(folder),
+        side=side,
+        num_inference_steps=2,
+        caption_tokens=77,
+        learning_rate=1e-2,
+        rank=4,
+        alpha=8,
+        batch=2,
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(bases.BASES, name, small)
         yield small

@@ -1,4 +1,6 @@
-"""The museums' pictures are fetched with their rights, and whatever a server answers, no half file is left."""
+"""The museums' pictures are fetched with their rights, and whatever a server answers,
+no half file is left.
+"""
 
 import csv
 import re

@@ -15,7 +15,8 @@ def read(client, site):
     rows = {
         "met": {"id": "met_2", "api_url": f"{site.url}/met/2", "image_url": ""},
         "cleveland": {
-            "id": "cleveland_3", "api_url": f"{site.url}/cleveland/3", "accession_number": "1939.66", "image_url": "",
+            "id": "cleveland_3", "api_url": f"{site.url}/cleveland/3", "accession_number": "1939.66",
+            "image_url": "",
         },
         "walters": {"id": "walters_1", "image_url": f"{site.url}/w1.jpg"},
     }  # fmt: skip

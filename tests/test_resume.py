@@ -1,4 +1,6 @@
-"""A run that is stopped, killed or fails goes on with the same call and ends with the adapter of an unbroken run."""
+"""A run that is stopped, killed or fails goes on with the same call and ends with the adapter of an unbroken
+run.
+"""
 
 import json
 import os
@@ -35,7 +37,8 @@ from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.training import train
 torch.set_num_threads(2)
 found = dataset.read({sample!r}, side=128).train[:4]
-settings = Settings(trigger="mugh4l", steps=9, rank=2, batch=2, checkpoint_every=2, sample_every=4, sample_prompts=("a cat",))
+settings = Settings(trigger="mugh4l", steps=9, rank=2, batch=2,
+                    checkpoint_every=2, sample_every=4, sample_prompts=("a cat",))
 train.train(Dataset(found), settings, Path({out!r}),
             lambda step: print(step.step, flush=True))
 """

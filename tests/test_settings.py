@@ -98,7 +98,10 @@ def test_a_run_of_version_0_1_is_read_as_before():
 
 
 def test_a_stopped_run_of_version_0_1_goes_on_to_the_adapter_it_would_have_had(tmp_path, monkeypatch):
-    """Its checkpoint has the earlier names; its fingerprint is that of the same pictures, captions and settings."""
+    """Its checkpoint has the earlier names.
+
+    Its fingerprint is that of the same pictures, captions and settings.
+    """
     if hashlib.sha256((POCKET / "SHA256SUMS").read_bytes()).hexdigest()[:12] != OLD_BASE:
         pytest.skip("pocket's weights are not those that this run was made on")
     shutil.copytree(OLD_RUN, tmp_path / "run")

@@ -1,4 +1,5 @@
-"""LoRA adapters: layers by hand and by PEFT, what they learned, their folder, and the files and pages made of them.
+"""LoRA adapters: layers by hand and by PEFT, what they learned, their folder,
+and the files and pages made of them.
 
 lora.py        a LoRA layer by hand, adapters attached by PEFT: size, strength, merged, taken off
 spectrum.py    what an adapter learned: norms, singular values, a map of the model, a smaller rank

@@ -1,4 +1,6 @@
-"""An adapter as a file that other programs read: ComfyUI, and those that read kohya's keys and modelspec's metadata."""
+"""An adapter as a file that other programs read: ComfyUI, and those that read kohya's keys and modelspec's
+metadata.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +22,12 @@ KOHYA_FACTORS = {"lora_A": "lora_down", "lora_B": "lora_up"}  # from diffusers' 
 def write_comfyui(run_folder: Path, name: str | None = None) -> Path:
     """Return the path of NAME_comfyui.safetensors, written beside the adapter.
 
-    ComfyUI reads diffusers' keys for transformers (`transformer.*.lora_A.weight`), and for older denoisers only kohya's
-    (`lora_down.weight`), but no metadata: where a file names no alpha it takes scale 1. So alpha / rank is multiplied into
-    `lora_B`, and no program has to know it. (Where alpha is the rank, that changes nothing; `.alpha` keys would do for some
-    architectures, but diffusers refuses them in files for others.) diffusers reads this file too.
-    Raises FileNotFoundError, and ValueError for a file that holds no LoRA.
+    ComfyUI reads diffusers' keys for transformers (`transformer.*.lora_A.weight`),
+    and for older denoisers only kohya's (`lora_down.weight`), but no metadata: where a file names no alpha it
+    takes scale 1. So alpha / rank is multiplied into `lora_B`, and no program has to know it.
+    (Where alpha is the rank, that changes nothing; `.alpha` keys would do for some architectures, but
+    diffusers refuses them in files for others.) diffusers reads this file too. Raises FileNotFoundError,
+    and ValueError for a file that holds no LoRA.
     """
     folder = Path(run_folder)
     tensors, metadata = read_adapter(folder)
@@ -43,7 +46,9 @@ def write_comfyui(run_folder: Path, name: str | None = None) -> Path:
 
 
 def comfyui_key(key: str, family: Family) -> str:
-    """Return a tensor's key as ComfyUI reads it: kohya's for an architecture that has a `KOHYA_PREFIX`, else diffusers'."""
+    """Return a tensor's key as ComfyUI reads it: kohya's for an architecture that has a `KOHYA_PREFIX`,
+    else diffusers'.
+    """
     if not family.KOHYA_PREFIX:
         return key
     layer, factor = key.removeprefix(f"{family.DENOISER}.").removesuffix(".weight").rsplit(".", 1)
@@ -51,9 +56,11 @@ def comfyui_key(key: str, family: Family) -> str:
 
 
 def modelspec_metadata(settings: dict[str, Any], base: Base, name: str) -> dict[str, str]:
-    """Return the metadata that other programs show: modelspec 1.0.1, https://github.com/Stability-AI/ModelSpec.
+    """Return the metadata that other programs show: modelspec 1.0.1,
+    https://github.com/Stability-AI/ModelSpec.
 
-    A base without a name there gets no architecture, so that no program takes the adapter for another model's.
+    A base without a name there gets no architecture, so that no program takes the adapter for another
+    model's.
     """
     architecture = {"modelspec.architecture": f"{base.modelspec_architecture}/lora"}
     return (architecture if base.modelspec_architecture else {}) | {

@@ -1,4 +1,6 @@
-"""What the file of an adapter holds: its tensors, each layer's alpha, and a summary of the run in a few lines."""
+"""What the file of an adapter holds: its tensors, each layer's alpha,
+and a summary of the run in a few lines.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,10 @@ SETTINGS = ("base", "trigger", "mode", "steps", "learning_rate", "batch", "seed"
 
 
 def read_adapter(run_folder: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Return an adapter's tensors and the metadata of its file. Raises FileNotFoundError, ValueError when it is no LoRA."""
+    """Return an adapter's tensors and the metadata of its file.
+
+    Raises FileNotFoundError, ValueError when it is no LoRA.
+    """
     path = Path(run_folder) / WEIGHTS_NAME
     if not path.is_file():
         raise FileNotFoundError(
@@ -32,7 +37,10 @@ def read_adapter(run_folder: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def layer_alphas(tensors: dict[str, Tensor], metadata: dict[str, str]) -> dict[str, float]:
-    """Return {layer: alpha}, from the file's adapter metadata; a layer it does not mention has alpha = rank."""
+    """Return {layer: alpha}, from the file's adapter metadata.
+
+    A layer it does not mention has alpha = rank.
+    """
     config = json.loads(metadata.get("lora_adapter_metadata", "{}"))
     alphas = {}
     for key in tensors:

@@ -1,4 +1,5 @@
-"""Low-rank adaptation: a layer by hand, the same layer attached by PEFT, its size, its strength, merged and taken off.
+"""Low-rank adaptation: a layer by hand, the same layer attached by PEFT, its size, its strength,
+merged and taken off.
 
 What an adapter learned is in spectrum.py.
 """
@@ -61,13 +62,15 @@ class LoraLinear(nn.Module):
 
 def attach(denoiser: nn.Module, rank: int, alpha: int, target_modules: Sequence[str], seed: int,
            variant: Variant = "plain") -> LoraConfig:  # fmt: skip
-    """Freeze the denoiser and attach a LoRA in float32 to every layer whose name ends in a target; return its settings.
+    """Freeze the denoiser and attach a LoRA in float32 to every layer whose name ends in a target.
 
+    Return its settings.
     float32 whatever the base's precision: gradients of float16 weights cannot be unscaled (diffusers#6086).
-    Variants: ``rslora`` scales by alpha / sqrt(rank) (Kalajdzievski 2023, arXiv 2312.03732); ``dora`` learns the length
-    of every row of the weight apart from its direction (Liu et al. 2024, arXiv 2402.09353); ``pissa`` starts from the
-    largest singular vectors, which it takes out of the frozen weights (Meng et al. 2024, arXiv 2404.02948): its file
-    fits no other copy of the base. Raises ValueError for another variant.
+    Variants: ``rslora`` scales by alpha / sqrt(rank) (Kalajdzievski 2023, arXiv 2312.03732);
+    ``dora`` learns the length of every row of the weight apart from its direction
+    (Liu et al. 2024, arXiv 2402.09353); ``pissa`` starts from the largest singular vectors, which it takes
+    out of the frozen weights (Meng et al. 2024, arXiv 2404.02948): its file fits no other copy of the base.
+    Raises ValueError for another variant.
     """
     if variant not in VARIANTS:
         raise ValueError(f"the variant is {variant!r}; expected one of {', '.join(VARIANTS)}")
@@ -90,7 +93,8 @@ def attach(denoiser: nn.Module, rank: int, alpha: int, target_modules: Sequence[
 class _Factor(nn.Linear):
     """A LoRA factor that is trained in float32 and used in the precision of its input.
 
-    PEFT converts the input to the factor's precision instead, which copies all the activations of a half-precision base.
+    PEFT converts the input to the factor's precision instead, which copies all the activations of a
+    half-precision base.
     """
 
     def __init__(self, factor: nn.Linear):
@@ -110,9 +114,11 @@ def adapter_configs(denoiser: nn.Module) -> dict[str, LoraConfig]:
 
 
 def detach(denoiser: nn.Module) -> None:
-    """Take the adapter off. The base is bit for bit what it was, unless `merge` came before: then it keeps the change.
+    """Take the adapter off.
 
-    Raises ValueError when nothing is attached, and for ``pissa``, which has altered the base; merge that one first.
+    The base is bit for bit what it was, unless `merge` came before: then it keeps the change.
+    Raises ValueError when nothing is attached, and for ``pissa``, which has altered the base;
+    merge that one first.
     """
     initialisations = [config.init_lora_weights for config in adapter_configs(denoiser).values()]
     if "pissa" in initialisations and not is_merged(denoiser):
@@ -124,7 +130,10 @@ def detach(denoiser: nn.Module) -> None:
 
 
 def set_strength(denoiser: nn.Module, strength: float) -> None:
-    """Draw with the adapters at a strength: 0 is the base, 1 as trained. ValueError when none is attached, or it is merged."""
+    """Draw with the adapters at a strength: 0 is the base, 1 as trained.
+
+    ValueError when none is attached, or it is merged.
+    """
     names = list(adapter_configs(denoiser))
     if is_merged(denoiser):
         raise ValueError("the adapter is merged, so its strength is fixed; unmerge it first")
@@ -132,10 +141,12 @@ def set_strength(denoiser: nn.Module, strength: float) -> None:
 
 
 def merge(denoiser: nn.Module) -> None:
-    """Add the change to the frozen weights, at its present strength: sampling is then as fast as without an adapter.
+    """Add the change to the frozen weights, at its present strength:
+    sampling is then as fast as without an adapter.
 
-    Live and merged agree to 1e-5 in float32. In half precision the sum is rounded, and small changes are lost.
-    Raises ValueError when nothing is attached, it is merged already, or a change is not a finite number.
+    Live and merged agree to 1e-5 in float32. In half precision the sum is rounded,
+    and small changes are lost. Raises ValueError when nothing is attached, it is merged already,
+    or a change is not a finite number.
     """
     adapter_configs(denoiser)
     if is_merged(denoiser):
@@ -144,7 +155,10 @@ def merge(denoiser: nn.Module) -> None:
 
 
 def unmerge(denoiser: nn.Module) -> None:
-    """Subtract the change again. The weights come back to within rounding, not bit for bit; ValueError if not merged."""
+    """Subtract the change again.
+
+    The weights come back to within rounding, not bit for bit; ValueError if not merged.
+    """
     if not is_merged(denoiser):
         raise ValueError("the adapter is not merged; there is nothing to take out of the weights")
     denoiser.unfuse_lora()
@@ -168,7 +182,9 @@ def count_parameters(denoiser: nn.Module) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class AdapterSize:
-    """The size of an adapter that is not there yet: layers with a LoRA, parameters it trains, parameters of the base."""
+    """The size of an adapter that is not there yet: layers with a LoRA, parameters it trains,
+    parameters of the base.
+    """
 
     layers: int
     trainable: int
@@ -180,16 +196,19 @@ class AdapterSize:
         return self.trainable / self.frozen
 
     def megabytes(self, bits: int = 32) -> float:
-        """Return the size of its file in MB (1e6 bytes), without a header of some kB; this course writes 32 bits."""
+        """Return the size of its file in MB (1e6 bytes), without a header of some kB.
+
+        This course writes 32 bits.
+        """
         return self.trainable * bits / 8e6
 
 
 def adapter_size(denoiser: nn.Module, rank: int, target_modules: Sequence[str]) -> AdapterSize:
     """Return the size of the adapter that `attach` would make: rank x (in + out) parameters a layer.
 
-    Nothing is computed, so a model on the ``meta`` device, which takes no memory, is counted as well. Count a model
-    before it is quantised: packed weights have fewer numbers. Raises ValueError when no layer's name ends in a target,
-    or one that does is not linear.
+    Nothing is computed, so a model on the ``meta`` device, which takes no memory, is counted as well.
+    Count a model before it is quantised: packed weights have fewer numbers.
+    Raises ValueError when no layer's name ends in a target, or one that does is not linear.
     """
     ends = tuple(f".{target}" for target in target_modules)
     layers = {name: module for name, module in denoiser.named_modules() if f".{name}".endswith(ends)}

@@ -1,4 +1,6 @@
-"""The model card of an adapter folder: its README.md, with the YAML head that the Hub reads and the rights of every picture."""
+"""The model card of an adapter folder: its README.md, with the YAML head that the Hub reads and the rights of
+every picture.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +16,21 @@ TAGS = ("text-to-image", "diffusers", "lora", "template:sd-lora")
 
 
 def readme(settings: ResolvedSettings, pictures: Sequence[Picture], base: Base) -> str:
-    """Return the README.md of an adapter folder: Hub head, how to draw with it, how it was made, whose pictures.
+    """Return the README.md of an adapter folder: Hub head, how to draw with it, how it was made,
+    whose pictures.
 
-    The licence is the base model's, under which a derived adapter falls. Nothing in it names this machine's folders.
+    The licence is the base model's, under which a derived adapter falls.
+    Nothing in it names this machine's folders.
     """
     keys = ("rank", "alpha", "steps", "learning_rate", "batch")
     values = ", ".join(f"{key.replace('_', ' ')} {getattr(settings, key):g}" for key in keys)
     repository = json.dumps("pocket/model" if base.is_local else base.repository)
     prompt = settings.sample_prompts[0] if settings.sample_prompts else settings.trigger
+    taught = f"taught a {settings.mode} from {len(pictures)} pictures"
     return f"""{_front_matter(settings, base)}
 # {settings.name or settings.trigger}
 
-A LoRA adapter for {_link(base)}, taught a {settings.mode} from {len(pictures)} pictures. Trigger word: `{settings.trigger}`.
+A LoRA adapter for {_link(base)}, {taught}. Trigger word: `{settings.trigger}`.
 
 ```python
 from diffusers import DiffusionPipeline
@@ -45,7 +50,10 @@ Made with {values}, seed {settings.seed}. The base model's licence ({base.licenc
 
 
 def _front_matter(settings: ResolvedSettings, base: Base) -> str:
-    """Return the card's YAML head as the Hub reads it. A base in a folder of its own has no name on the Hub."""
+    """Return the card's YAML head as the Hub reads it.
+
+    A base in a folder of its own has no name on the Hub.
+    """
     rows = [f"license: {base.hub_licence}"]
     rows += [f"license_name: {json.dumps(base.hub_licence_name)}"] if base.hub_licence_name else []
     rows += [f"license_link: {base.hub_licence_link}"] if base.hub_licence_link else []
@@ -73,7 +81,9 @@ def _pipeline_arguments(base: Base) -> str:
 
 
 def _rights_table(pictures: Sequence[Picture]) -> str:
-    """Return whose pictures they are as a Markdown table, and a plain warning where a licence is not known."""
+    """Return whose pictures they are as a Markdown table, and a plain warning where a licence is not
+    known.
+    """
     head = f"| file | {' | '.join(RIGHTS)} |\n|{'---|' * (len(RIGHTS) + 1)}\n"
     rows = []
     for picture in pictures:
@@ -81,7 +91,8 @@ def _rights_table(pictures: Sequence[Picture]) -> str:
         rows.append("| " + " | ".join(c.replace("|", "\\|").replace("\n", " ") for c in cells) + " |")
     unknown = sum(not picture.rights.get("licence") for picture in pictures)
     warning = (
-        f"\n\nThe licence of {unknown} of these pictures is not known: **do not publish this adapter** before it is."
+        f"\n\nThe licence of {unknown} of these pictures is not known: **do not publish this adapter** "
+        "before it is."
         if unknown
         else ""
     )

@@ -16,7 +16,9 @@ WEIGHTS_NAME = "pytorch_lora_weights.safetensors"  # diffusers' own name for the
 
 
 class Outcome(Enum):
-    """Why a training ended: after its last step, by Ctrl-C or a stop button, or because the loss was no number."""
+    """Why a training ended: after its last step, by Ctrl-C or a stop button,
+    or because the loss was no number.
+    """
 
     DONE = "done"
     STOPPED = "stopped"
@@ -76,7 +78,10 @@ class Run:
 
     @classmethod
     def load(cls, folder: str | Path) -> Run:
-        """Return the run in a folder. FileNotFoundError when it holds none, ValueError when its settings are damaged."""
+        """Return the run in a folder.
+
+        FileNotFoundError when it holds none, ValueError when its settings are damaged.
+        """
         path = Path(folder) / "settings.json"
         if not path.is_file():
             raise FileNotFoundError(

@@ -17,7 +17,9 @@ PRESETS = {"quick": 0.4, "standard": 1.0, "thorough": 2.5}  # times the base mod
 
 
 def option(default: Any, help: str, flag: str = "", metavar: str | None = None) -> Any:
-    """Return a field of Settings with its help, and with the command's option where that is not --field-name."""
+    """Return a field of Settings with its help, and with the command's option where that is not
+    --field-name.
+    """
     return field(default=default, metadata={"help": help, "flag": flag, "metavar": metavar})
 
 
@@ -68,8 +70,9 @@ class Settings:
     name: str = option("run", "what the run and its files are called")
 
     def resolve(self, base: Base) -> ResolvedSettings:
-        """Return settings for one base with no None left; alpha follows rank, so that the file means the same in every program.
+        """Return settings for one base with no None left.
 
+        Alpha follows rank, so that the file means the same in every program.
         Raises ValueError for a value that training could not use.
         """
         self.check()
@@ -92,8 +95,10 @@ class Settings:
 
     def check(self) -> None:
         """Raise ValueError for a value that training could not use."""
-        for name in ("rank", "alpha", "steps", "learning_rate", "batch", "gradient_accumulation_steps", "sigma_shift",
-                     "sample_every", "validate_every", "checkpoint_every"):  # fmt: skip
+        for name in (
+            "rank", "alpha", "steps", "learning_rate", "batch", "gradient_accumulation_steps", "sigma_shift",
+            "sample_every", "validate_every", "checkpoint_every",
+        ):  # fmt: skip
             if (value := getattr(self, name)) is not None and value <= 0:
                 raise ValueError(f"{name} is {value}; expected more than 0")
         for name in ("caption_dropout", "ema_decay"):

@@ -1,4 +1,6 @@
-"""What an adapter learned: the size and the rank of each layer's change, a map of the model, adapters of a smaller rank."""
+"""What an adapter learned: the size and the rank of each layer's change, a map of the model,
+adapters of a smaller rank.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +20,16 @@ from lessons_lib import compat
 from lessons_lib.display.notebook import figure_image
 from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER
 
-# diffusers' names for the two kinds of block: with separate weights for text and image, and with the same for both.
+# diffusers' names for the two kinds of block: with separate weights for text and image,
+# and with the same for both.
 BLOCK_LABELS = {"transformer_blocks": "double", "single_transformer_blocks": "single"}
 
 
 @dataclass(frozen=True)
 class LayerChange:
-    """The change of one layer's weight: its singular values, largest first, (rank,), and the Frobenius norm of the frozen weight."""
+    """The change of one layer's weight: its singular values, largest first, (rank,),
+    and the Frobenius norm of the frozen weight.
+    """
 
     name: str
     singular_values: Tensor
@@ -42,7 +47,10 @@ class LayerChange:
 
     @property
     def effective_rank(self) -> float:
-        """How many directions it uses: 1 = a single one, rank = all alike, 0 = no change. Roy and Vetterli 2007."""
+        """How many directions it uses: 1 = a single one, rank = all alike, 0 = no change.
+
+        Roy and Vetterli 2007.
+        """
         total = self.singular_values.sum()
         if not total:
             return 0.0
@@ -75,7 +83,10 @@ def layer_changes(denoiser: nn.Module) -> list[LayerChange]:
 
 
 def _adapted_layers(denoiser: nn.Module) -> Iterator[tuple[str, nn.Module, str]]:
-    """Give each layer with a LoRA: its name, the layer, the adapter's name. Raises ValueError when there is none."""
+    """Give each layer with a LoRA: its name, the layer, the adapter's name.
+
+    Raises ValueError when there is none.
+    """
     layers = [(n, m, a) for n, m in denoiser.named_modules() for a in getattr(m, "lora_A", {})]
     if not layers:
         raise ValueError("no layer has an adapter; attach one, or load a run, first")
@@ -88,17 +99,20 @@ def _factors(layer: nn.Module, adapter: str) -> tuple[Tensor, Tensor]:
 
 
 def singular_values(down: Tensor, up: Tensor) -> Tensor:
-    """Return the singular values of up @ down, largest first, (rank,), in float32; the product itself is never formed.
+    """Return the singular values of up @ down, largest first, (rank,), in float32.
 
-    Each factor is an orthogonal matrix times a small triangle (QR); the values are those of the triangles' product, rank x rank.
+    The product itself is never formed.
+    Each factor is an orthogonal matrix times a small triangle (QR); the values are those of the triangles'
+    product, rank x rank.
     """
     left, right = torch.linalg.qr(up.double())[1], torch.linalg.qr(down.double().T)[1]
     return torch.linalg.svdvals(left @ right.T).float()
 
 
 def truncated_factors(down: Tensor, up: Tensor, rank: int) -> tuple[Tensor, Tensor]:
-    """Return factors of the same shapes whose product is the nearest of that rank; the other rows and columns are zero.
+    """Return factors of the same shapes whose product is the nearest of that rank.
 
+    The other rows and columns are zero.
     No other change of that rank is nearer: Eckart and Young 1936. Raises ValueError for a rank below 1.
     """
     if rank < 1:
@@ -114,7 +128,10 @@ def truncated_factors(down: Tensor, up: Tensor, rank: int) -> tuple[Tensor, Tens
 
 @torch.no_grad()
 def truncate(denoiser: nn.Module, rank: int) -> None:
-    """Reduce every layer's change to its `rank` largest singular values; load the run again to have the others back."""
+    """Reduce every layer's change to its `rank` largest singular values.
+
+    Load the run again to have the others back.
+    """
     for _, layer, adapter in _adapted_layers(denoiser):
         down, up = _factors(layer, adapter)
         for factor, truncated in zip((down, up), truncated_factors(down, up, rank), strict=True):
@@ -128,7 +145,9 @@ def split_name(name: str) -> tuple[str, str]:
 
 
 def change_table(changes: Sequence[LayerChange]) -> tuple[list[str], list[str], np.ndarray]:
-    """Return kinds of layer, blocks, and the relative norm of each, (kinds, blocks), NaN where there is no layer."""
+    """Return kinds of layer, blocks, and the relative norm of each, (kinds, blocks),
+    NaN where there is no layer.
+    """
     places = [split_name(change.name) for change in changes]
     blocks, kinds = (list(dict.fromkeys(place[i] for place in places)) for i in (0, 1))
     table = np.full((len(kinds), len(blocks)), np.nan)
@@ -157,14 +176,18 @@ def change_map(changes: Sequence[LayerChange]) -> JPEG:
 
 
 def spectrum_chart(changes: Sequence[LayerChange]) -> JPEG:
-    """Return a JPEG: each layer's singular values as shares of its largest, faint, and the median layer on top."""
+    """Return a JPEG: each layer's singular values as shares of its largest, faint,
+    and the median layer on top.
+    """
     values = [change.singular_values for change in changes]
     curves = pad_sequence([v / v[0].clamp_min(1e-12) for v in values], True).numpy()
     places = np.arange(1, curves.shape[1] + 1)
     figure = Figure(figsize=(7.2, 3.4), dpi=110, facecolor=PAPER, layout="constrained")
     axes = figure.add_subplot(facecolor=PAPER)
     axes.plot(places, curves.T, color=LINE, linewidth=0.8)
-    axes.plot(places, np.median(curves, 0), "o-", color=ACCENT, linewidth=2, markersize=4, label="the median layer")  # fmt: skip
+    axes.plot(
+        places, np.median(curves, 0), "o-", color=ACCENT, linewidth=2, markersize=4, label="the median layer"
+    )
     axes.plot([], [], color=LINE, label=f"each of {len(changes)} layers")
     axes.axhline(1, color=MUTED, linewidth=1, linestyle="--", label="if all directions were used alike")
     axes.set(xlabel="direction, strongest first", ylabel="size, strongest = 1", ylim=(0, 1.08))

@@ -13,7 +13,9 @@ from lessons_lib.adapters.run import WEIGHTS_NAME
 
 
 def save_weights(pipe: DiffusionPipeline, part: str, folder: Path) -> None:
-    """Write the adapter on a pipeline's component, "transformer" or "unet", into a folder, rank and alpha in the header."""
+    """Write the adapter on a pipeline's component, "transformer" or "unet", into a folder,
+    rank and alpha in the header.
+    """
     denoiser = getattr(pipe, part)
     pipe.save_lora_weights(folder, **{f"{part}_lora_layers": get_peft_model_state_dict(denoiser)},
                            **compat.lora_metadata({part: denoiser}))  # fmt: skip
@@ -21,7 +23,9 @@ def save_weights(pipe: DiffusionPipeline, part: str, folder: Path) -> None:
 
 
 def sort_header(path: Path) -> None:
-    """Sort the header of a safetensors file, whose metadata is written in random order, so that equal adapters are equal files."""
+    """Sort the header of a safetensors file, whose metadata is written in random order,
+    so that equal adapters are equal files.
+    """
     data = path.read_bytes()
     start = 8 + int.from_bytes(data[:8], "little")
     header = json.loads(data[8:start])

@@ -1,4 +1,6 @@
-"""Charts of the lessons: the empty chart that all of them start from, and groups of scores between a floor and a ceiling."""
+"""Charts of the lessons: the empty chart that all of them start from,
+and groups of scores between a floor and a ceiling.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ COLOURS = (ACCENT, INK, MUTED)
 
 
 def new_chart(width: float, height: float, dpi: int) -> tuple[Figure, Any]:
-    """Return an empty figure of so many inches in the course's colours, and its axes without the upper and right line."""
+    """Return an empty figure of so many inches in the course's colours,
+    and its axes without the upper and right line.
+    """
     figure = Figure(figsize=(width, height), dpi=dpi, facecolor=PAPER, layout="constrained")
     axes = figure.add_subplot(facecolor=PAPER)
     axes.spines[["top", "right"]].set_visible(False)
@@ -27,17 +31,25 @@ def new_chart(width: float, height: float, dpi: int) -> tuple[Figure, Any]:
 def mark_level(axes: Any, name: str, value: float, size: float = 9, place: float = 0.995) -> None:
     """Draw a dashed line at a value with its name above the right end."""
     axes.axhline(value, color=MUTED, linewidth=1, linestyle="--")
-    axes.annotate(name, (place, value), xycoords=("axes fraction", "data"), ha="right", va="bottom", color=MUTED,
-                  fontsize=size)  # fmt: skip
+    axes.annotate(
+        name,
+        (place, value),
+        xycoords=("axes fraction", "data"),
+        ha="right",
+        va="bottom",
+        color=MUTED,
+        fontsize=size,
+    )
 
 
 def interval_chart(
     groups: Mapping[str, Mapping[str, Sequence[float]]], floor: float, ceiling: float, measure: str
 ) -> Shown:
-    """Return a JPEG: a place on the x axis for each group, in it a colour for each series, the same in all groups.
+    """Return a JPEG: a place on the x axis for each group, in it a colour for each series,
+    the same in all groups.
 
-    A small dot is a value, a large one the mean, a bar the 95 % interval of the mean (`metrics.bootstrap_interval`).
-    Raises ValueError unless all groups have the same series.
+    A small dot is a value, a large one the mean, a bar the 95 % interval of the mean
+    (`metrics.bootstrap_interval`). Raises ValueError unless all groups have the same series.
     """
     names = [tuple(series) for series in groups.values()]
     if not names or set(names) != {names[0]} or len(names[0]) > len(COLOURS):

@@ -1,4 +1,6 @@
-"""What the exercise checkers of all lessons share: the fixed answers and the hint for the first mistake that was made."""
+"""What the exercise checkers of all lessons share: the fixed answers and the hint for the first mistake that
+was made.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Lesson 02: how many pictures are enough? The same training with fewer and fewer of them; and a folder of bad pictures.
+"""Lesson 02: how many pictures are enough?
 
-`python -m lessons_lib.course.lesson_02 record` makes the long run that the lesson shows, `picture` its opening picture.
+The same training with fewer and fewer of them; and a folder of bad pictures.
+`python -m lessons_lib.course.lesson_02 record` makes the long run that the lesson shows,
+`picture` its opening picture.
 """
 
 from __future__ import annotations
@@ -51,8 +53,9 @@ NOT_A_PICTURE = "notes.jpg"
 
 
 def write_bad_folder(folder: str | Path) -> Path:
-    """Fill a folder with eight pictures, three of them bad, and a text file that is named .jpg; return the folder.
+    """Fill a folder with eight pictures, three of them bad, and a text file that is named .jpg.
 
+    Return the folder.
     Files of the same names are written over, others left alone. Raises OSError when it cannot be written.
     """
     folder = Path(folder)
@@ -65,13 +68,17 @@ def write_bad_folder(folder: str | Path) -> Path:
 
 
 def crop_detail(picture: Picture, box: Box) -> Picture:
-    """Return a part of a picture as a picture of its own; the box is left, top, right, bottom in px of `image`."""
+    """Return a part of a picture as a picture of its own.
+
+    The box is left, top, right, bottom in px of `image`.
+    """
     return replace(picture, file=ImageFile.of(picture.image.crop(box)))
 
 
 def random_subset(dataset: Dataset, count: int, seed: int = 0) -> Dataset:
-    """Return a set with `count` of the training pictures; a smaller one is part of every larger one of the same seed.
+    """Return a set with `count` of the training pictures.
 
+    A smaller one is part of every larger one of the same seed.
     Raises ValueError when there are fewer.
     """
     total = len(dataset.train)
@@ -82,7 +89,9 @@ def random_subset(dataset: Dataset, count: int, seed: int = 0) -> Dataset:
 
 
 def train_subset(dataset: Dataset, steps: int, seed: int, run_dir: Path) -> Run:
-    """Return a run on the training pictures of a set, which are all that differs between two of these runs."""
+    """Return a run on the training pictures of a set, which are all that differs between two of these
+    runs.
+    """
     settings = Settings(trigger=TRIGGER, steps=steps, seed=seed, name=f"of_{len(dataset.train)}")
     return train.train(Dataset(dataset.train), settings, run_dir)
 
@@ -99,7 +108,9 @@ def style_chart(result: Mapping[str, Any]) -> Shown:
 
 
 def verdicts(result: Mapping[str, Any]) -> list[str]:
-    """Return what the recorded run shows of each smaller number beside the largest, and of copying, in sentences."""
+    """Return what the recorded run shows of each smaller number beside the largest, and of copying,
+    in sentences.
+    """
     rows, counts = result["rows"], result["counts"]
 
     def against_largest(measure: str, key: str, count: int) -> str:

@@ -1,5 +1,6 @@
-"""Lesson 03: does a real word as a trigger bring its old meaning along, and does it leak? The same training, three words.
+"""Lesson 03: does a real word as a trigger bring its old meaning along, and does it leak?
 
+The same training, three words.
 `python -m lessons_lib.course.lesson_03_trigger record` makes the long run that the lesson shows.
 """
 
@@ -28,7 +29,9 @@ SEEDS_OF_CONCEPT = range(1, 7)  # one prompt only, so more seeds
 
 
 def train_trigger(dataset: Dataset, trigger: str, steps: int, seed: int, run_dir: Path) -> Run:
-    """Return a run on the set's captions with this trigger, which is all that differs between two of these runs."""
+    """Return a run on the set's captions with this trigger, which is all that differs between two of these
+    runs.
+    """
     settings = Settings(trigger=trigger, steps=steps, seed=seed, name=f"trigger_{trigger}")
     return train.train(Dataset(dataset.train), settings, run_dir)
 
@@ -44,7 +47,9 @@ def samples_by_trigger(
 
 
 def unprompted_ranks(samples: TriggerSamples) -> list[float]:
-    """Return the rank of the watched concept, 1 = first, in samples of other subjects with the trigger in the prompt."""
+    """Return the rank of the watched concept, 1 = first, in samples of other subjects with the trigger in the
+    prompt.
+    """
     return metrics.prompt_ranks(samples.features_with, [WATCHED_CONCEPT] * len(samples.with_trigger))
 
 
@@ -55,7 +60,10 @@ def prompted_ranks(sampler: Sampler, seeds: Sequence[int]) -> list[float]:
 
 
 def leak_verdict(scores: TriggerScores) -> str:
-    """Return a sentence: how far samples without the trigger moved, beside those with it. It holds no figures."""
+    """Return a sentence: how far samples without the trigger moved, beside those with it.
+
+    It holds no figures.
+    """
     runs = [scores.distance_without], [scores.distance_with]
     return trials.verdict("distance from the base", "leaving the word out", "saying it", *runs, figures=False)
 
@@ -75,8 +83,8 @@ def style_chart(result: Mapping[str, Any]) -> Shown:
 def verdicts(result: Mapping[str, Any]) -> list[str]:
     """Return what the recorded run shows, in sentences.
 
-    Whether each trigger switches the style on; then each real word beside the made-up one: style, leak, prompt kept;
-    then whether the old meaning came along and whether it was forgotten.
+    Whether each trigger switches the style on; then each real word beside the made-up one: style, leak,
+    prompt kept; then whether the old meaning came along and whether it was forgotten.
     """
     real_words, made_up = result["triggers"][:-1], result["triggers"][-1]
     measures = {
@@ -120,7 +128,9 @@ def _beside_made_up(result: Mapping[str, Any], measure: str, key: str, trigger: 
 
 
 def _unprompted_before(result: Mapping[str, Any]) -> str:
-    """Compare how much of the watched concept the base draws unasked with its name and with the made-up word."""
+    """Compare how much of the watched concept the base draws unasked with its name and with the made-up
+    word.
+    """
     ranks, made_up = result["base"]["unprompted_ranks"], result["triggers"][-1]
     runs = [ranks[WATCHED_CONCEPT]], [ranks[made_up]]
     measure = f"{WATCHED_CONCEPT}s nobody asked for, before training"
@@ -128,7 +138,9 @@ def _unprompted_before(result: Mapping[str, Any]) -> str:
 
 
 def _forgetting_verdict(result: Mapping[str, Any], trigger: str) -> str:
-    """Compare the watched concept, when the prompt names it, after a training with this trigger and in the base."""
+    """Compare the watched concept, when the prompt names it, after a training with this trigger and in the
+    base.
+    """
     after = _scores(result, "prompted_ranks", trigger)
     before = [result["base"]["prompted_ranks"]] * len(after)
     model = f"the model trained with {trigger}"

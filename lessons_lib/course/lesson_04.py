@@ -26,12 +26,17 @@ OPENING_RANKS = (1, 2, 4, 8, 16, 32, 64)
 
 
 def image_to_matrix(image: Image.Image, side: int) -> Tensor:
-    """Return the centre square of a picture as a matrix, (side, 3 side): red, green and blue side by side, -1 ... 1."""
+    """Return the centre square of a picture as a matrix, (side, 3 side): red, green and blue side by side,
+    -1 ... 1.
+    """
     return torch.cat([*pixels.to_pixels([image], side)[0]], 1)
 
 
 def matrix_to_image(matrix: Tensor) -> Image.Image:
-    """Return the picture that a matrix of `image_to_matrix` holds; values below -1 and above 1 are clipped."""
+    """Return the picture that a matrix of `image_to_matrix` holds.
+
+    Values below -1 and above 1 are clipped.
+    """
     side = len(matrix)
     values = matrix.view(side, 3, side).permute(0, 2, 1).clamp(-1, 1)
     return Image.fromarray(((values + 1) * 127.5).round().byte().numpy())
@@ -44,7 +49,9 @@ def low_rank(matrix: Tensor, rank: int) -> Tensor:
 
 
 def check_parameters(answer: Callable[[int, int, int], int | None]) -> str:
-    """Return what to say of a learner's answer(in_features, out_features, rank): the parameters of a pair of factors."""
+    """Return what to say of a learner's answer(in_features, out_features, rank):
+    the parameters of a pair of factors.
+    """
     count = answer(30, 70, 4)
     if count is None:
         return NOT_ATTEMPTED
@@ -77,7 +84,9 @@ def check_merge(answer: Callable[[Tensor, Tensor, Tensor, float], Tensor | None]
 
 
 def check_rank(answer: Callable[[Tensor, float], int | None]) -> str:
-    """Return what to say of a learner's answer(sizes, share): the rank that holds this share of the change."""
+    """Return what to say of a learner's answer(sizes, share): the rank that holds this share of the
+    change.
+    """
     layer, shares = spectrum.LayerChange("", torch.tensor([3.0, 2.0, 1.0, 1.0]), 1.0), (0.5, 0.7, 0.9)
     ranks = [answer(layer.singular_values, share) for share in shares]
     if None in ranks:

@@ -1,6 +1,8 @@
-"""Lesson 05: how many steps are enough? One training a seed, whose adapter is kept at several counts of steps.
+"""Lesson 05: how many steps are enough?
 
-`python -m lessons_lib.course.lesson_05 record` makes the long run that the lesson shows, `picture` its opening picture.
+One training a seed, whose adapter is kept at several counts of steps.
+`python -m lessons_lib.course.lesson_05 record` makes the long run that the lesson shows,
+`picture` its opening picture.
 """
 
 from __future__ import annotations
@@ -36,8 +38,9 @@ PUBLISHED_HOURS = {"H100, 8 bits": 0.33, "RTX 4090, nf4": 0.68, "free T4, nf4": 
 def train_sweep(dataset: Dataset, counts: Sequence[int], seed: int, out: Path) -> dict[int, Run]:
     """Return one run for each count of steps, all from a single training: stopped there, copied, and resumed.
 
-    The learning rate stays the same after its warm-up, so the adapter kept at a count is that of a training of this
-    length. The loss of held-out pictures is measured at every count. Raises KeyboardInterrupt when it is stopped between.
+    The learning rate stays the same after its warm-up, so the adapter kept at a count is that of a training
+    of this length. The loss of held-out pictures is measured at every count.
+    Raises KeyboardInterrupt when it is stopped between.
     """
     settings = Settings(
         trigger=TRIGGER, steps=max(counts), seed=seed, lr_scheduler="constant", name="steps",
@@ -72,7 +75,9 @@ def stop_at(count: int) -> Callable[[Step], None]:
 
 
 def print_loss_every(count: int) -> Callable[[Step], None]:
-    """Return an on_step that prints the step and the smoothed loss, rounded so that it is the same on every machine."""
+    """Return an on_step that prints the step and the smoothed loss, rounded so that it is the same on every
+    machine.
+    """
 
     def on_step(step: Step) -> None:
         if step.step % count == 0:
@@ -90,7 +95,8 @@ def sweep_result(
     samples: Mapping[int, Sequence[Image.Image]], runs: Mapping[int, Run], subjects: Sequence[str],
     train_features: Tensor, held_out_features: Tensor, batch: int,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return a sweep of one training in the form of the recorded run: samples by count, 0 for the base, and runs by count.
+    """Return a sweep of one training in the form of the recorded run: samples by count, 0 for the base,
+    and runs by count.
 
     Features of paintings are (n, 1280). The floor is the style of the base's samples of the same prompts.
     """
@@ -126,7 +132,10 @@ def compare_counts(result: Mapping[str, Any], key: str, first: int, second: int,
 
 
 def enough_steps(result: Mapping[str, Any]) -> int | None:
-    """Return the fewest steps whose style cannot be told from the best; None when the best cannot be told from the base."""
+    """Return the fewest steps whose style cannot be told from the best.
+
+    None when the best cannot be told from the base.
+    """
     best = best_count(result)
     if " higher " not in compare_counts(result, "style", best, 0):
         return None
@@ -148,7 +157,9 @@ def advice_verdict(result: Mapping[str, Any]) -> str:
 
 
 def verdicts(result: Mapping[str, Any], figures: bool = True) -> list[str]:
-    """Return what a sweep shows, in sentences: style at each count, how many are enough, what more of them cost."""
+    """Return what a sweep shows, in sentences: style at each count, how many are enough,
+    what more of them cost.
+    """
     counts, best = result["counts"], best_count(result)
     first, last = counts[1], counts[-1]
     sentences = [compare_counts(result, "style", best, 0, figures)]
@@ -161,7 +172,9 @@ def verdicts(result: Mapping[str, Any], figures: bool = True) -> list[str]:
 
 
 def mean_lines(result: Mapping[str, Any]) -> list[str]:
-    """Return the mean of every measure at each count, one line a count, with the held-out loss where it was measured."""
+    """Return the mean of every measure at each count, one line a count,
+    with the held-out loss where it was measured.
+    """
     lines = []
     for count in result["counts"]:
         scores = {title: trials.column(result["rows"], key, count=count) for key, title in MEASURES.items()}
@@ -174,7 +187,9 @@ def mean_lines(result: Mapping[str, Any]) -> list[str]:
 
 
 def _copy_verdict(result: Mapping[str, Any]) -> str:
-    """Return how many samples of the longest training look more like a training painting than any held-out one does."""
+    """Return how many samples of the longest training look more like a training painting than any held-out
+    one does.
+    """
     last = result["counts"][-1]
     scores = sum(trials.column(result["rows"], "nearest", count=last), [])
     near = sum(score > max(result["held_out_nearest"]) for score in scores)
@@ -182,7 +197,10 @@ def _copy_verdict(result: Mapping[str, Any]) -> str:
 
 
 def validation_verdict(result: Mapping[str, Any]) -> list[str]:
-    """Return at which count the held-out loss of each training was lowest; no sentence where it was not measured."""
+    """Return at which count the held-out loss of each training was lowest.
+
+    No sentence where it was not measured.
+    """
     by_seed: dict[int, list[long_run.Row]] = {}
     for row in result["rows"]:
         if row["validation"] is not None:

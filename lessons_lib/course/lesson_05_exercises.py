@@ -1,4 +1,6 @@
-"""Lesson 05's exercises: the flow-matching loss, how many steps an epoch takes, and where to stop in a made-up sweep."""
+"""Lesson 05's exercises: the flow-matching loss, how many steps an epoch takes,
+and where to stop in a made-up sweep.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ Mistakes = list[tuple[bool, str]]
 def check_loss(answer: Callable[[Model, Tensor, Tensor, Tensor], Tensor | None]) -> str:
     """Return what to say of a learner's answer(model, latents, noise, sigma): the loss of each example, (n,).
 
-    Latents and noise are (n, 16, h, w), sigma is (n,), and model(noisy_latents, sigma) returns a velocity like the latents.
+    Latents and noise are (n, 16, h, w), sigma is (n,), and model(noisy_latents, sigma) returns a velocity
+    like the latents.
     """
     generator = torch.Generator().manual_seed(0)
     latents, noise = torch.randn(2, 3, 16, 4, 4, generator=generator)

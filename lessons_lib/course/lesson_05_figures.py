@@ -28,7 +28,9 @@ PAINTING = SAMPLE / "train" / "09_king_at_window.jpg"
 
 
 def sweep_chart(result: Mapping[str, Any]) -> Shown:
-    """Return a JPEG of a sweep: a panel for each of `MEASURES`, in it every sample a dot, means with intervals."""
+    """Return a JPEG of a sweep: a panel for each of `MEASURES`, in it every sample a dot,
+    means with intervals.
+    """
     levels = {
         "style": {"the base": result["floor"], "training paintings": result["ceiling"]},
         "nearest": {"held-out paintings": float(np.mean(result["held_out_nearest"]))},
@@ -50,7 +52,9 @@ def sweep_chart(result: Mapping[str, Any]) -> Shown:
 
 
 def loss_chart(run: Run) -> Shown:
-    """Return a JPEG of the loss of each step and, where it was measured, of the held-out pictures at fixed noise."""
+    """Return a JPEG of the loss of each step and, where it was measured,
+    of the held-out pictures at fixed noise.
+    """
     figure, axes = charts.new_chart(7.2, 3.0, 76)
     axes.plot(
         [row["step"] for row in run.log], [row["loss"] for row in run.log], color=LINE, label="each step"

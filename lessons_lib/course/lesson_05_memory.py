@@ -1,4 +1,6 @@
-"""Lesson 05: what a training holds in memory, part by part, and what a step costs on one base beside another."""
+"""Lesson 05: what a training holds in memory, part by part, and what a step costs on one base beside
+another.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,9 @@ TRAINABLE_PARTS = ("adapter", "gradients", "optimizer state")
 
 
 def memory_by_part(sampler: Sampler, data: TrainingData) -> dict[str, float]:
-    """Return what a training holds in memory, in MB, part by part. The sampler must have no adapter loaded, and has none after.
+    """Return what a training holds in memory, in MB, part by part.
 
+    The sampler must have no adapter loaded, and has none after.
     "activations": what the layers keep of a batch for the backward pass, the largest part that can be chosen.
     """
     pipe, base = sampler.pipe, sampler.base
@@ -50,7 +53,10 @@ def memory_by_part(sampler: Sampler, data: TrainingData) -> dict[str, float]:
 
 
 def _activation_mb(sampler: Sampler, data: TrainingData, batch: int) -> float:
-    """Return the MB that one forward pass keeps as activations; the model's own parameters are not counted."""
+    """Return the MB that one forward pass keeps as activations.
+
+    The model's own parameters are not counted.
+    """
     model, generator = sampler.pipe.transformer, torch.Generator().manual_seed(0)
     latents, prompt_embeds = data.batch(batch, 0.0, generator)
     noise = torch.randn(latents.shape, generator=generator).to(latents)
@@ -86,6 +92,9 @@ def memory_chart(parts: Mapping[str, float]) -> Shown:
 
 
 def relative_step_cost(model: nn.Module, base: Base) -> float:
-    """Return what a step costs, in no unit: parameters x tokens x batch. Attention, which grows faster, is left out."""
+    """Return what a step costs, in no unit: parameters x tokens x batch.
+
+    Attention, which grows faster, is left out.
+    """
     tokens = (base.side // 16) ** 2 + base.caption_tokens
     return sum(p.numel() for p in model.parameters()) * tokens * base.batch

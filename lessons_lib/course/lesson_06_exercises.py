@@ -1,4 +1,6 @@
-"""Lesson 06's exercises: a fraud that deceives a measure, how many answers it takes, and which claims hold."""
+"""Lesson 06's exercises: a fraud that deceives a measure, how many answers it takes,
+and which claims hold.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from lessons_lib.evaluation import blind_test, metrics
 
 
 def check_fraud(fraud: Change, samples: Images, paintings: Images, held_out: Images) -> str:
-    """Return whether a learner's change of a base's sample by a painting deceives the measure of picture centres."""
+    """Return whether a learner's change of a base's sample by a painting deceives the measure of picture
+    centres.
+    """
     changed = with_paintings(fraud, samples, paintings)
     if changed[0] is None:
         return NOT_ATTEMPTED
@@ -44,7 +48,10 @@ CLAIMS = {
     "a": "Eight things, fixed beforehand, three seeds each: all eight came nearer to the held-out paintings.",
     "b": "These are the best three of 200 drawings; as you see, it learned the style.",
     "c": "The loss fell by half, so the pictures are twice as good.",
-    "d": "None of the 24 drawings repeats a training picture's layout; the same measure found a run that had memorised two.",
+    "d": (
+        "None of the 24 drawings repeats a training picture's layout; the same measure found a run that had "
+        "memorised two."
+    ),
     "e": "Five of six colleagues preferred the new pictures, so they are better.",
 }
 CLAIMS_THAT_HOLD = {"a", "d"}

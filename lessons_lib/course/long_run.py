@@ -1,4 +1,5 @@
-"""A long run: the pocket base, the practice paintings, a table of trials that resumes, and the command line that starts it.
+"""A long run: the pocket base, the practice paintings, a table of trials that resumes,
+and the command line that starts it.
 
 The modules of the lessons are run as `python -m lessons_lib.course.lesson_02 record` (or `picture`).
 """
@@ -57,7 +58,9 @@ class LongRun:
         return resume_trials(WORK_DIR / f"{question}.json", trials, trial)
 
     def record(self, question: str, rows: list[Row], base_samples: TriggerSamples, **more: Any) -> Path:
-        """Save rows with their floor, the base's samples without a trigger, and their ceiling, the training paintings."""
+        """Save rows with their floor, the base's samples without a trigger, and their ceiling,
+        the training paintings.
+        """
         floor = metrics.style_match(base_samples.features_without, self.held_out_features)
         ceiling = metrics.style_match(self.train_features, self.held_out_features)
         result = {"steps": STEPS, "subjects": list(SUBJECTS), "floor": round(floor, 4)}
@@ -73,8 +76,9 @@ def prepare() -> LongRun:
 
 
 def resume_trials(path: Path, trials: Iterable[tuple[str, tuple[str, int]]], trial: Trial) -> list[Row]:
-    """Return trial(*arguments) for each (name, arguments), in order; names that `path` holds already are not run again.
+    """Return trial(*arguments) for each (name, arguments), in order.
 
+    Names that `path` holds already are not run again.
     The file is written after each trial, so that a run that was stopped resumes. Progress goes to stderr.
     Raises ValueError when the file is damaged.
     """
@@ -93,7 +97,9 @@ def resume_trials(path: Path, trials: Iterable[tuple[str, tuple[str, int]]], tri
 
 
 def _write(path: Path, rows: dict[str, Row]) -> None:
-    """Write the rows as JSON so that a program that is killed leaves the old file or the new one, never half of it."""
+    """Write the rows as JSON so that a program that is killed leaves the old file or the new one,
+    never half of it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     part.write_text(json.dumps(rows), encoding="utf-8")
@@ -103,7 +109,9 @@ def _write(path: Path, rows: dict[str, Row]) -> None:
 def command_line(
     lesson: str, makers: Mapping[str, Callable[[], None]], arguments: Sequence[str] | None = None
 ) -> None:
-    """Make what the command line names: "record", a long run for the lesson, or "picture", its opening picture."""
+    """Make what the command line names: "record", a long run for the lesson, or "picture",
+    its opening picture.
+    """
     parser = argparse.ArgumentParser(
         prog=f"python -m lessons_lib.course.{lesson}", formatter_class=argparse.RawDescriptionHelpFormatter
     )

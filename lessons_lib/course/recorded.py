@@ -1,4 +1,6 @@
-"""Results of long runs, saved with the course: what a lesson shows beside the short run that the learner makes."""
+"""Results of long runs, saved with the course: what a lesson shows beside the short run that the learner
+makes.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,10 @@ PACKAGES = ("torch", "diffusers", "peft", "transformers")
 
 
 def save(name: str, result: dict[str, Any], folder: Path = RECORDED) -> Path:
-    """Write a result as NAME.json with the day, the machine and the versions that made it; return the file."""
+    """Write a result as NAME.json with the day, the machine and the versions that made it.
+
+    Return the file.
+    """
     machine = session.current()
     record = {
         "date": date.today().isoformat(),
@@ -32,7 +37,10 @@ def save(name: str, result: dict[str, Any], folder: Path = RECORDED) -> Path:
 
 
 def load(name: str, folder: Path = RECORDED) -> dict[str, Any]:
-    """Return what `save` wrote: date, device, base, versions, result. Raises ValueError that lists what there is."""
+    """Return what `save` wrote: date, device, base, versions, result.
+
+    Raises ValueError that lists what there is.
+    """
     path = folder / f"{name}.json"
     if not path.is_file():
         names = ", ".join(sorted(p.stem for p in folder.glob("*.json"))) or "none yet"
@@ -41,7 +49,9 @@ def load(name: str, folder: Path = RECORDED) -> dict[str, Any]:
 
 
 def provenance(record: dict[str, Any]) -> str:
-    """Return one line that says when and on what a result was made, and whether pocket had other weights then."""
+    """Return one line that says when and on what a result was made, and whether pocket had other weights
+    then.
+    """
     packages = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
     earlier = "" if record.get("base") == base_fingerprint() else ", on earlier weights of pocket"
     return f"recorded {record['date']} on {record['device']} with {packages}{earlier}"

@@ -1,4 +1,7 @@
-"""One trial: samples with and without the trigger word, scored one number a picture. Shared by lessons 02 to 06."""
+"""One trial: samples with and without the trigger word, scored one number a picture.
+
+Shared by lessons 02 to 06.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,8 @@ Scores = list[float]
 
 @dataclass(frozen=True)
 class TriggerSamples:
-    """Samples of the same subjects and seeds with the trigger in the prompt and without it, in one list, prompt by prompt.
+    """Samples of the same subjects and seeds with the trigger in the prompt and without it, in one list,
+    prompt by prompt.
 
     The features are those of the samples, (n, 1280).
     """
@@ -38,9 +42,9 @@ class TriggerSamples:
 class TriggerScores:
     """One value a sample, in the order of `TriggerSamples`.
 
-    `style_*`: mean likeness to the held-out paintings. `distance_*`: 1 - cosine to the base's sample of the same prompt
-    and seed, 0 = the same. `prompt_rank`: how far up the list of concepts the subject stands when the trigger is in the
-    prompt, 1 = first, -1 = last.
+    `style_*`: mean likeness to the held-out paintings. `distance_*`:
+    1 - cosine to the base's sample of the same prompt and seed, 0 = the same. `prompt_rank`: how far up the
+    list of concepts the subject stands when the trigger is in the prompt, 1 = first, -1 = last.
     """
 
     style_with: Scores
@@ -52,8 +56,9 @@ class TriggerScores:
 
 @dataclass(frozen=True)
 class SampleScores:
-    """One value a sample: likeness to the held-out paintings, rank of the subject among all concepts (1 = first, -1 = last),
-    and likeness to the nearest training painting (1 = a copy)."""
+    """One value a sample: likeness to the held-out paintings, rank of the subject among all concepts
+    (1 = first, -1 = last), and likeness to the nearest training painting (1 = a copy).
+    """
 
     style: Scores
     prompt_rank: Scores
@@ -66,7 +71,9 @@ def trigger_prompts(subjects: Sequence[str]) -> list[str]:
 
 
 def quick_samples(sampler: Sampler, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image]:
-    """Return samples in one list, prompt by prompt, drawn in half of the base's usual steps, which halves the time."""
+    """Return samples in one list, prompt by prompt, drawn in half of the base's usual steps,
+    which halves the time.
+    """
     return flatten(sampler.sample(prompts, seeds, steps=max(1, sampler.base.num_inference_steps // 2)))
 
 
@@ -77,9 +84,11 @@ def trigger_samples(
     seeds: Sequence[int],
     shared: TriggerSamples | None = None,
 ) -> TriggerSamples:
-    """Return samples of each subject with the trigger and without it, with whatever adapter the sampler has loaded.
+    """Return samples of each subject with the trigger and without it,
+    with whatever adapter the sampler has loaded.
 
-    `shared`: samples of the same sampler with another trigger; those without a trigger are taken over, not drawn again.
+    `shared`: samples of the same sampler with another trigger; those without a trigger are taken over,
+    not drawn again.
     """
     images = quick_samples(sampler, [with_trigger(subject, trigger) for subject in subjects], seeds)
     features = image_features(images)
@@ -108,7 +117,10 @@ def trigger_scores(
 def sample_scores(
     images: Sequence[Image.Image], subjects: Sequence[str], train_features: Tensor, held_out_features: Tensor
 ) -> SampleScores:
-    """Return the scores of samples that follow one another subject by subject; features of paintings are (n, 1280)."""
+    """Return the scores of samples that follow one another subject by subject.
+
+    Features of paintings are (n, 1280).
+    """
     features = image_features(list(images))
     return SampleScores(
         style_scores(features, held_out_features),
@@ -123,7 +135,10 @@ def _concept_of_each(subjects: Sequence[str], count: int) -> list[str]:
 
 
 def concept_of(subject: str) -> str:
-    """Return the concept that a subject names. Raises ValueError when it names none of those pocket-flux was trained on."""
+    """Return the concept that a subject names.
+
+    Raises ValueError when it names none of those pocket-flux was trained on.
+    """
     concept = named_concept(subject, load_concepts()[0])
     if concept is None:
         raise ValueError(
@@ -148,7 +163,9 @@ def distances(before: Tensor, after: Tensor) -> Scores:
 
 
 def _rounded(values: Tensor) -> Scores:
-    """Return values to four decimals, so that they are the same after they were written to JSON and read again."""
+    """Return values to four decimals, so that they are the same after they were written to JSON and read
+    again.
+    """
     return [round(value, 4) for value in values.tolist()]
 
 
@@ -160,11 +177,13 @@ def flatten(rows: Sequence[Sequence[Image.Image]]) -> list[Image.Image]:
 def verdict(
     measure: str, first: str, second: str, a: Sequence[Scores], b: Sequence[Scores], *, figures: bool = True
 ) -> str:
-    """Return a sentence that says whether `first` is higher than `second`, or that the samples show no difference.
+    """Return a sentence that says whether `first` is higher than `second`,
+    or that the samples show no difference.
 
-    `a` and `b` hold one list a training run, one value a sample, in the same order. Higher or lower is said only when
-    the 95 % interval of the paired differences leaves zero out, also as printed, and every run agrees on the sign.
-    `figures=False` leaves the numbers out, for results that differ in the last digit between machines.
+    `a` and `b` hold one list a training run, one value a sample, in the same order.
+    Higher or lower is said only when the 95 % interval of the paired differences leaves zero out,
+    also as printed, and every run agrees on the sign. `figures=False` leaves the numbers out,
+    for results that differ in the last digit between machines.
     """
     differences = [np.subtract(x, y) for x, y in zip(a, b, strict=True)]
     every = np.concatenate(differences)
@@ -179,7 +198,8 @@ def verdict(
 
 
 def column(rows: Sequence[Mapping[str, Any]], key: str, **where: Any) -> list[Scores]:
-    """Return one list of values a training run, from the rows that match, as in ``column(rows, "style", count=4)``.
+    """Return one list of values a training run, from the rows that match,
+    as in ``column(rows, "style", count=4)``.
 
     Raises ValueError when no row matches.
     """

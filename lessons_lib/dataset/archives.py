@@ -1,4 +1,6 @@
-"""Look into a zip of pictures without unpacking it to disk: each member is read into memory when it is needed."""
+"""Look into a zip of pictures without unpacking it to disk: each member is read into memory when it is
+needed.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +31,12 @@ def is_zip(start: bytes) -> bool:
 def list_members(
     file: Path | bytes, path: Path, problems: list[Problem], prefix: str = ""
 ) -> dict[str, Reader]:
-    """Return how to read each member, by its name behind `prefix`; members that are refused become `problems`.
+    """Return how to read each member, by its name behind `prefix`.
 
-    A name that leads out of the zip, a link and an encrypted member are refused; two members of one name are both kept.
-    Raises PictureError for what is no whole zip, or holds more than the limits above.
+    Members that are refused become `problems`.
+    A name that leads out of the zip, a link and an encrypted member are refused;
+    two members of one name are both kept. Raises PictureError for what is no whole zip,
+    or holds more than the limits above.
     """
     try:
         archive = zipfile.ZipFile(io.BytesIO(file) if isinstance(file, bytes) else file)
@@ -62,8 +66,8 @@ def _check_limits(path: Path, infos: list[zipfile.ZipInfo]) -> None:
     size = sum(info.file_size for info in infos)
     if len(infos) > MAX_FILES or size > MAX_GIGABYTES * 10**9:
         raise PictureError(
-            f"{printable(path)}: holds {len(infos):,} files of {size / 1e9:,.1f} GB; expected at most {MAX_FILES:,} files "
-            f"and {MAX_GIGABYTES} GB. Take some out, or unpack it yourself"
+            f"{printable(path)}: holds {len(infos):,} files of {size / 1e9:,.1f} GB; expected at most "
+            f"{MAX_FILES:,} files and {MAX_GIGABYTES} GB. Take some out, or unpack it yourself"
         )
 
 
@@ -87,7 +91,10 @@ def _refusal(info: zipfile.ZipInfo, name: str) -> str:
     if info.flag_bits & 1:
         return "is encrypted; expected a zip without a password. Unpack it, and name the folder"
     if info.file_size > max(10**6, _MAX_RATIO * info.compress_size):
-        return f"unpacks to {info.file_size / max(1, info.compress_size):,.0f} times its size; expected a picture"
+        return (
+            f"unpacks to {info.file_size / max(1, info.compress_size):,.0f} times its size; expected a "
+            "picture"
+        )
     return ""
 
 
@@ -100,7 +107,10 @@ def unused_name(name: str, used: dict[str, Reader]) -> str:
 
 
 def _read_member(archive: zipfile.ZipFile, lock: Lock, info: zipfile.ZipInfo, path: Path) -> bytes:
-    """Return a member's bytes. Raises PictureError when it does not unpack; zipfile stops at the size it declares."""
+    """Return a member's bytes.
+
+    Raises PictureError when it does not unpack; zipfile stops at the size it declares.
+    """
     member = path / _member_name(info)
     check_file_size(member, info.file_size)
     try:
@@ -108,5 +118,6 @@ def _read_member(archive: zipfile.ZipFile, lock: Lock, info: zipfile.ZipInfo, pa
             return archive.read(info)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as problem:
         raise PictureError(
-            f"{printable(member)}: does not unpack ({one_line(problem)}); expected a whole zip. Make it or download it again"
+            f"{printable(member)}: does not unpack ({one_line(problem)}); expected a whole zip. Make it or "
+            "download it again"
         ) from None

@@ -1,4 +1,6 @@
-"""A set of pictures with captions, read once and passed to whatever works on it: inspection, training, comparison, cards."""
+"""A set of pictures with captions, read once and passed to whatever works on it: inspection, training,
+comparison, cards.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +27,13 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Dataset:
-    """Pictures by what they are for: `train` to learn from, `held_out` to judge by, `prior` of the class, to keep it.
+    """Pictures by what they are for: `train` to learn from, `held_out` to judge by, `prior` of the class,
+    to keep it.
 
-    Every picture brings its own caption and rights. Class pictures serve prior preservation (Ruiz et al. 2022, arXiv
-    2208.12242); their captions lack the trigger word. `unused` pictures have no split in a table that names some.
-    `problems` name each file that cannot be used and say why; `notes` say what was passed over on purpose.
+    Every picture brings its own caption and rights. Class pictures serve prior preservation
+    (Ruiz et al. 2022, arXiv 2208.12242); their captions lack the trigger word.
+    `unused` pictures have no split in a table that names some. `problems` name each file that cannot be used
+    and say why; `notes` say what was passed over on purpose.
     """
 
     train: list[Picture]
@@ -45,7 +49,10 @@ class Dataset:
         return sorted([*self.train, *self.held_out, *self.unused], key=lambda picture: picture.index)
 
     def with_captions(self, captions: Sequence[str]) -> Dataset:
-        """Return the same set with other captions on its training pictures. Raises ValueError unless there is one a picture."""
+        """Return the same set with other captions on its training pictures.
+
+        Raises ValueError unless there is one a picture.
+        """
         if len(captions) != len(self.train):
             raise ValueError(
                 f"{len(self.train)} pictures and {len(captions)} captions; expected one caption a picture"
@@ -65,7 +72,9 @@ class Dataset:
         return replace(self, **good, problems=[*self.problems, *bad])
 
     def check(self) -> None:
-        """Raise PictureError that names the first file that cannot be used, or says that no picture is to train on."""
+        """Raise PictureError that names the first file that cannot be used,
+        or says that no picture is to train on.
+        """
         _raise_first(self.problems)
         if not self.train:
             names = sorted({picture.split for picture in self.pictures if picture.split})
@@ -77,7 +86,10 @@ class Dataset:
 def by_split(
     pictures: Sequence[Picture], problems: Sequence[Problem] = (), notes: Sequence[str] = ()
 ) -> Dataset:
-    """Return pictures by the splits of their table: "train", and any other to judge by; all to train on where it has none."""
+    """Return pictures by the splits of their table: "train", and any other to judge by.
+
+    All to train on where it has none.
+    """
     has_splits = any(picture.split for picture in pictures)
     return Dataset(
         train=[p for p in pictures if p.split == "train" or not has_splits],
@@ -93,10 +105,11 @@ def scan(
 ) -> Dataset:
     """Return the pictures of a source with its tables and caption files read, and no picture decoded yet.
 
-    A `metadata.csv` or `.jsonl` (columns file_name, caption or text, split, and rights) decides which files are read;
-    a `NAME.txt` beside a picture is its caption where the table has none. A picture is decoded when its image is asked
-    for; with `side`, larger ones are shrunk to twice that short side, and `pixel_bytes` of them stay in memory.
-    Raises PictureError when there is no such source or nothing in it; all else that is wrong is in `problems`.
+    A `metadata.csv` or `.jsonl` (columns file_name, caption or text, split, and rights) decides which files
+    are read; a `NAME.txt` beside a picture is its caption where the table has none.
+    A picture is decoded when its image is asked for; with `side`, larger ones are shrunk to twice that short
+    side, and `pixel_bytes` of them stay in memory. Raises PictureError when there is no such source or
+    nothing in it; all else that is wrong is in `problems`.
     """
     listing = sources.list_files(source)
     memory = PixelMemory(pixel_bytes)
@@ -114,10 +127,12 @@ def read(
     min_side: int = SMALLEST,
     strict: bool = True,
 ) -> Dataset:
-    """Return the pictures of a folder, a zip, a list of files or an upload, every one decoded whole; see `scan`.
+    """Return the pictures of a folder, a zip, a list of files or an upload, every one decoded whole;
+    see `scan`.
 
-    Raises PictureError that names the first file that cannot be used, and counts the others. Unless `strict`, one bad
-    file loses no good one: it is in `problems`, and the error is raised only where there is no such source.
+    Raises PictureError that names the first file that cannot be used, and counts the others. Unless `strict`,
+    one bad file loses no good one: it is in `problems`, and the error is raised only where there is no such
+    source.
     """
     dataset = decoded(scan(source, side, min_side))
     if strict:
@@ -139,9 +154,11 @@ def decoded(dataset: Dataset) -> Dataset:
 
 
 def of_run(paths: Sequence[Path], source: Source | None = None) -> Dataset:
-    """Return the pictures that a run learned from, by the names of their files, and the others of their folder as held out.
+    """Return the pictures that a run learned from, by the names of their files,
+    and the others of their folder as held out.
 
-    `source`: where they are now; without it, the folder that they were in. Raises ValueError when none of them is there.
+    `source`: where they are now; without it, the folder that they were in.
+    Raises ValueError when none of them is there.
     """
     names = {path.name for path in paths}
     source = source or _folder_of(paths)

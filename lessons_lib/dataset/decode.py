@@ -32,12 +32,17 @@ _TRANSPOSES = dict(
     zip(
         range(2, 9),
         (
-            Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM,
-            Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE, Image.Transpose.ROTATE_90,
+            Image.Transpose.FLIP_LEFT_RIGHT,
+            Image.Transpose.ROTATE_180,
+            Image.Transpose.FLIP_TOP_BOTTOM,
+            Image.Transpose.TRANSPOSE,
+            Image.Transpose.ROTATE_270,
+            Image.Transpose.TRANSVERSE,
+            Image.Transpose.ROTATE_90,
         ),
         strict=True,
     )
-)  # fmt: skip
+)
 
 
 class DecodedImage(NamedTuple):
@@ -63,8 +68,8 @@ def check_file_size(path: Path, count: int) -> None:
     """Raise PictureError for a file of more than MAX_MEGABYTES."""
     if count > MAX_MEGABYTES * 10**6:
         raise PictureError(
-            f"{printable(path)}: has {count / 1e6:,.0f} MB, too large to read; expected at most {MAX_MEGABYTES}. "
-            "Export it as JPEG, or leave it out"
+            f"{printable(path)}: has {count / 1e6:,.0f} MB, too large to read; expected at most "
+            f"{MAX_MEGABYTES}. Export it as JPEG, or leave it out"
         )
 
 
@@ -76,10 +81,11 @@ def decode_file(path: Path) -> DecodedImage:
 
 
 def decode_bytes(data: bytes, path: Path) -> DecodedImage:
-    """Return what `decode_file` does, from bytes that are read already; `path` only names them. Safe in many threads.
+    """Return what `decode_file` does, from bytes that are read already; `path` only names them.
 
-    Raises PictureError, whatever the bytes are. The caller silences Pillow's warnings, because that changes the whole
-    program and not one thread.
+    Safe in many threads.
+    Raises PictureError, whatever the bytes are. The caller silences Pillow's warnings,
+    because that changes the whole program and not one thread.
     """
     try:
         with Image.open(io.BytesIO(data), formats=_available_formats()) as file:
@@ -115,7 +121,10 @@ def _unknown_format_message(data: bytes, path: Path, problem: Exception) -> str:
     if data.startswith(_SIGNATURES):
         return _damaged_message(path, problem)
     kind = "a HEIC picture" if data[4:8] == b"ftyp" else f"not a picture (it begins with {data[:24]!r})"
-    return f"{printable(path)}: is {kind}; expected JPEG, PNG or WebP. Export it again as one of these, or leave it out"
+    return (
+        f"{printable(path)}: is {kind}; expected JPEG, PNG or WebP. Export it again as one of these, or "
+        "leave it out"
+    )
 
 
 def _damaged_message(path: Path, problem: Exception) -> str:
@@ -132,13 +141,15 @@ def _check_pixel_count(path: Path, count: int) -> None:
     """Raise PictureError for a picture of more than MAX_MEGAPIXELS."""
     if count > MAX_MEGAPIXELS * 10**6:
         raise PictureError(
-            f"{printable(path)}: has {count / 1e6:,.0f} megapixels, too large to decode; expected at most {MAX_MEGAPIXELS}. "
-            "Shrink it first, or leave it out"
+            f"{printable(path)}: has {count / 1e6:,.0f} megapixels, too large to decode; expected at most "
+            f"{MAX_MEGAPIXELS}. Shrink it first, or leave it out"
         )
 
 
 def _to_rgb(file: Image.Image, notes: list[str]) -> Image.Image:
-    """Return an 8-bit RGB copy: 16-bit values scaled, CMYK and profiles converted, transparent parts on white."""
+    """Return an 8-bit RGB copy: 16-bit values scaled, CMYK and profiles converted,
+    transparent parts on white.
+    """
     profile = file.info.get("icc_profile")
     if file.mode.startswith("I") or file.mode == "F":
         notes.append("16-bit, converted to 8-bit")
@@ -155,7 +166,10 @@ def _to_rgb(file: Image.Image, notes: list[str]) -> Image.Image:
 
 
 def _to_eight_bit(file: Image.Image) -> Image.Image:
-    """Return a 16-bit grey picture in 8 bits. Pillow's own convert("L") cuts every value above 255 to white."""
+    """Return a 16-bit grey picture in 8 bits.
+
+    Pillow's own convert("L") cuts every value above 255 to white.
+    """
     values = np.nan_to_num(np.asarray(file).astype(np.float32), posinf=0, neginf=0)
     top = max(float(values.max()), 1.0)
     if file.mode != "F" and top <= 65535:
@@ -164,7 +178,9 @@ def _to_eight_bit(file: Image.Image) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Image.Image:
-    """Return the picture in sRGB, by its own colour profile where it has one that fits, else by Pillow's rule."""
+    """Return the picture in sRGB, by its own colour profile where it has one that fits,
+    else by Pillow's rule.
+    """
     if image.mode == "LAB":
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         return ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB") or image

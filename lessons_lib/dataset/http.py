@@ -1,4 +1,6 @@
-"""Get files from a few hosts with httpx: one request a second to each, growing waits, no redirect to any other host."""
+"""Get files from a few hosts with httpx: one request a second to each, growing waits,
+no redirect to any other host.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +70,10 @@ class PoliteClient:
         raise FetchError(f"redirects from address to address, more than {MAX_REDIRECTS} times")
 
     def _resolve(self, museum: str, base: httpx.URL, address: str) -> httpx.URL:
-        """Return where an address leads, seen from `base`. Raises FetchError where that is not the museum's."""
+        """Return where an address leads, seen from `base`.
+
+        Raises FetchError where that is not the museum's.
+        """
         try:
             url = base.join(address)
         except (httpx.InvalidURL, ValueError) as error:
@@ -133,7 +138,9 @@ class PoliteClient:
 
 
 def _origin(url: httpx.URL) -> str:
-    """Return scheme, host and port, which decide whom a request goes to, with the user name where there is one."""
+    """Return scheme, host and port, which decide whom a request goes to,
+    with the user name where there is one.
+    """
     return f"{url.scheme}://{url.userinfo.decode()}{'@' * bool(url.userinfo)}{url.netloc.decode()}"
 
 

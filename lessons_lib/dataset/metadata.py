@@ -30,7 +30,10 @@ def read_tables(
                 unicodedata.normalize("NFC", os.path.normpath(folder / file_name)).replace("\\", "/")
             )
             if ".." in PurePosixPath(file_name).parts or file_name.startswith("/"):
-                message = f"{printable(file_name)} lies outside the folder; expected files inside it. Move the picture in"
+                message = (
+                    f"{printable(file_name)} lies outside the folder; expected files inside it. Move the "
+                    "picture in"
+                )
                 problems.append((path, f"{printable(path)}: {message}"))
             elif name is None:
                 message = (
@@ -43,7 +46,10 @@ def read_tables(
 
 
 def read_table(path: Path, read: Reader, problems: list[Problem]) -> list[dict[str, str]]:
-    """Return the rows of a metadata.csv or .jsonl that name a file; what is wrong with the table becomes a problem."""
+    """Return the rows of a metadata.csv or .jsonl that name a file.
+
+    What is wrong with the table becomes a problem.
+    """
     try:
         text = read().decode("utf-8-sig")
         lines = (json.loads(line) for line in text.split("\n") if line.strip())
@@ -62,13 +68,19 @@ def read_table(path: Path, read: Reader, problems: list[Problem]) -> list[dict[s
         return []
     without_name = sum(not row.get("file_name") for row in rows)
     if without_name:
-        message = f"{without_name} of {len(rows)} rows without file_name; expected that column, filled in for every picture"
+        message = (
+            f"{without_name} of {len(rows)} rows without file_name; expected that column, filled in for "
+            "every picture"
+        )
         problems.append((path, f"{printable(path)}: {message}"))
     return [row for row in rows if row.get("file_name")]
 
 
 def _one_line_text(value: object) -> str:
-    """Return a value of a table in one line; half characters, which no file can hold, become question marks."""
+    """Return a value of a table in one line.
+
+    Half characters, which no file can hold, become question marks.
+    """
     return " ".join(str(value or "").split()).encode("utf-8", "replace").decode()
 
 
@@ -84,7 +96,10 @@ def find_caption_file(
 
 
 def read_caption(caption_file: tuple[Path, Reader]) -> str | None:
-    """Return the text of a caption file in one line, or None where it is empty. Raises PictureError when it is not UTF-8."""
+    """Return the text of a caption file in one line, or None where it is empty.
+
+    Raises PictureError when it is not UTF-8.
+    """
     path, read = caption_file
     try:
         return " ".join(read().decode("utf-8-sig").split()) or None

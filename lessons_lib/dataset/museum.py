@@ -1,4 +1,6 @@
-"""Fetch real paintings from three museums: licence confirmed, one request a second, every file whole or not there."""
+"""Fetch real paintings from three museums: licence confirmed, one request a second,
+every file whole or not there.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,10 @@ MIN_SIDE = 256  # px; below it is a thumbnail or a sign that says "no image"
 
 @dataclass(frozen=True)
 class FetchResult:
-    """What `fetch` ends with. `folder` is for `dataset.read`: the practice paintings' own where `fell_back`."""
+    """What `fetch` ends with.
+
+    `folder` is for `dataset.read`: the practice paintings' own where `fell_back`.
+    """
 
     folder: Path
     pictures: tuple[Path, ...]  # all that the folder holds, earlier ones included
@@ -47,11 +52,12 @@ def fetch(
 ) -> FetchResult:
     """Fetch the paintings of museum.csv into `folder`, with a metadata.csv that `dataset.read` reads.
 
-    only: museums, such as "met" or "walters,met". side: px, the most a short side may have; another one needs another
-    folder. recommended: only the dozen for a first training. A picture with the hash of metadata.csv is not requested
-    again, so a second call continues a stopped one. A painting that cannot be had is a failure with a reason, not an
-    error. Without any picture the result is the practice paintings, and `folder` stays as it was.  Used in lesson 02.
-    Raises ValueError for an unknown museum, a side below 64, or a folder with other pictures; OSError when it cannot write.
+    only: museums, such as "met" or "walters,met". side: px, the most a short side may have;
+    another one needs another folder. recommended: only the dozen for a first training. A picture with the
+    hash of metadata.csv is not requested again, so a second call continues a stopped one. A painting that
+    cannot be had is a failure with a reason, not an error. Without any picture the result is the practice
+    paintings, and `folder` stays as it was.  Used in lesson 02. Raises ValueError for an unknown museum, a
+    side below 64, or a folder with other pictures; OSError when it cannot write.
     """
     if side < 64:
         raise ValueError(f"side is {side}; expected at least 64 px")
@@ -87,8 +93,8 @@ def report(result: FetchResult) -> list[str]:
     return [
         "No painting could be fetched:",
         *[f"  {reason}" for reason in dict.fromkeys(result.failures.values())],
-        f"The practice paintings take their place: {result.folder}. They were drawn by code, for this course. "
-        "When the museums can be reached, run the same command again.",
+        f"The practice paintings take their place: {result.folder}. They were drawn by code, for this "
+        "course. When the museums can be reached, run the same command again.",
     ]
 
 
@@ -121,7 +127,10 @@ def _file_name(row: Row) -> str:
 
 
 def _read_metadata(folder: Path, names: Container[str]) -> dict[str, Row]:
-    """Return the metadata rows of pictures that are there, by file name. Raises ValueError when there are others."""
+    """Return the metadata rows of pictures that are there, by file name.
+
+    Raises ValueError when there are others.
+    """
     others = [name for name in walk(folder, []) if file_suffix(name) in SUFFIXES and name not in names]
     if others:
         raise ValueError(
@@ -153,8 +162,8 @@ def _fetch_painting(row: Row, folder: Path, earlier: Row | None, client: PoliteC
     sha256 = hashlib.sha256(data).hexdigest()
     if earlier is not None and earlier.get("sha256") != sha256:
         raise FetchError(
-            "is not the picture of the first time (other bytes, size or Pillow version), so nothing was replaced; "
-            "to take the new one, remove its line from metadata.csv"
+            "is not the picture of the first time (other bytes, size or Pillow version), so nothing was "
+            "replaced; to take the new one, remove its line from metadata.csv"
         )
     _write_file(folder / _file_name(row), data)
     number = row["accession_number"] or record.accession_number
@@ -196,7 +205,8 @@ def _to_jpeg(data: bytes, side: int) -> bytes:
 def _is_intact(path: Path, row: Row | None) -> bool:
     """Return whether a file is there as it was fetched; a damaged one is not.
 
-    Raises FetchError for a whole picture with another hash, such as one that a learner has cropped: it stays as it is.
+    Raises FetchError for a whole picture with another hash, such as one that a learner has cropped:
+    it stays as it is.
     """
     if row is None:
         return False

@@ -1,4 +1,6 @@
-"""One picture of a dataset: its file, decoded when its pixels are asked for, with its caption and its rights."""
+"""One picture of a dataset: its file, decoded when its pixels are asked for,
+with its caption and its rights.
+"""
 
 from __future__ import annotations
 
@@ -37,10 +39,11 @@ class PixelMemory:
 
 
 class ImageFile:
-    """The file of one picture. Its pixels are decoded when they are asked for, and kept while the memory lasts.
+    """The file of one picture.
 
-    With `side`, an image is shrunk to twice that short side. `read` gives the file's bytes; it is None for a picture that
-    was made in memory.
+    Its pixels are decoded when they are asked for, and kept while the memory lasts.
+    With `side`, an image is shrunk to twice that short side. `read` gives the file's bytes;
+    it is None for a picture that was made in memory.
     """
 
     def __init__(
@@ -59,14 +62,20 @@ class ImageFile:
 
     @classmethod
     def of(cls, image: Image.Image, size: tuple[int, int] | None = None) -> ImageFile:
-        """Return the file of a picture that was made in memory; `size` is another than the image's where it was shrunk."""
+        """Return the file of a picture that was made in memory.
+
+        `size` is another than the image's where it was shrunk.
+        """
         file = cls(Path(), None)
         file._image, file._size = image, size or image.size
         return file
 
     @property
     def image(self) -> Image.Image:
-        """The picture, shrunk where that was asked for. Raises PictureError when the file cannot be read any more."""
+        """The picture, shrunk where that was asked for.
+
+        Raises PictureError when the file cannot be read any more.
+        """
         if self._image is not None:
             return self._image
         with warnings.catch_warnings():
@@ -93,7 +102,9 @@ class ImageFile:
         return self._image is None and self.memory.free > 0
 
     def load(self, data: bytes | None = None) -> Image.Image:
-        """Return the picture, from its bytes where they are read already, and keep it while the memory lasts."""
+        """Return the picture, from its bytes where they are read already,
+        and keep it while the memory lasts.
+        """
         return self.keep(self.decode(data))
 
     def decode(self, data: bytes | None = None) -> DecodedImage:
@@ -104,8 +115,8 @@ class ImageFile:
         width, height = decoded.image.size
         if min(width, height) < self.min_side:
             raise PictureError(
-                f"{printable(self.path)}: is {width} x {height} px; expected at least {self.min_side} px on the short side. "
-                "Leave it out, or find a larger copy"
+                f"{printable(self.path)}: is {width} x {height} px; expected at least {self.min_side} px on "
+                "the short side. Leave it out, or find a larger copy"
             )
         return decoded
 

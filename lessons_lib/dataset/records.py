@@ -1,4 +1,6 @@
-"""A dataset as a run's settings.json lists it: the files, with what was said of each, so that a run can be repeated."""
+"""A dataset as a run's settings.json lists it: the files, with what was said of each,
+so that a run can be repeated.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,10 @@ def to_records(part: Sequence[Picture]) -> list[Record]:
 
 
 def from_records(records: Sequence[Record], side: int | None = None) -> list[Picture]:
-    """Return the pictures that records list, where they were. Raises PictureError that names one that is gone."""
+    """Return the pictures that records list, where they were.
+
+    Raises PictureError that names one that is gone.
+    """
     if not records:
         return []
     part = read([record["path"] for record in records], side).pictures

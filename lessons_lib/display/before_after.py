@@ -1,4 +1,6 @@
-"""The before/after sheet: one picture with the training pictures and what the adapter changed, clear at a glance."""
+"""The before/after sheet: one picture with the training pictures and what the adapter changed,
+clear at a glance.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ class Strip:
 def sheet(
     title: str, subtitle: str, pairs: Pairs, strip: Strip, training_images: Sequence[Image.Image]
 ) -> Image.Image:
-    """Return the sheet: training pictures, before above after for each prompt, and the strength strip below."""
+    """Return the sheet: training pictures, before above after for each prompt,
+    and the strength strip below.
+    """
     columns = min(_COLUMNS, max(2, len(pairs.prompts)))
     width = 2 * _MARGIN + _GUTTER + columns * CELL + (columns - 1) * _GAP
     page = Image.new("RGB", (width, 1000 + 2 * CELL * (2 + len(pairs.prompts))), PAPER)
@@ -86,8 +90,15 @@ def _block(page: Image.Image, y: int, pairs: Pairs) -> int:
     pen = ImageDraw.Draw(page)
     for i, prompt in enumerate(pairs.prompts):
         x = _MARGIN + _GUTTER + i * (CELL + _GAP) + CELL // 2
-        pen.multiline_text((x, y + 30), wrap_text(prompt, font(20), CELL), fill=INK, font=font(20), anchor="mm",
-                           align="center", spacing=6)  # fmt: skip
+        pen.multiline_text(
+            (x, y + 30),
+            wrap_text(prompt, font(20), CELL),
+            fill=INK,
+            font=font(20),
+            anchor="mm",
+            align="center",
+            spacing=6,
+        )
     y += 64
     y = _pair(page, y, pairs, slice(0, 1), CELL)
     if len(pairs.base_images[0]) > 1:

@@ -1,4 +1,6 @@
-"""Contact sheets: many pictures on one page, in their own shapes, each with its name or its group's heading."""
+"""Contact sheets: many pictures on one page, in their own shapes,
+each with its name or its group's heading.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,11 @@ from lessons_lib.display.theme import INK, MUTED, PAPER, font, paste_framed, wra
 def crop_sheet(
     crops: Sequence[Mapping[str, Image.Image]], names: Sequence[str], side: int = 160
 ) -> Image.Image:
-    """Return a contact sheet with a row for each picture: its crops by name, in columns, and the picture's name below.
+    """Return a contact sheet with a row for each picture: its crops by name, in columns,
+    and the picture's name below.
 
-    No crop is larger than `side` px. Raises ValueError without crops, or unless there is a name for every row.
+    No crop is larger than `side` px. Raises ValueError without crops,
+    or unless there is a name for every row.
     """
     if not crops or len(crops) != len(names):
         raise ValueError(
@@ -38,7 +42,8 @@ def group_sheet(
 ) -> Image.Image:
     """Return a contact sheet with a heading for each group of pictures, which says how many they are.
 
-    Pictures keep their shapes, at most `height` px high and twice as wide. Raises ValueError without pictures.
+    Pictures keep their shapes, at most `height` px high and twice as wide.
+    Raises ValueError without pictures.
     """
     rows: list[tuple[str, list[Image.Image]]] = []  # the heading of a group stands above its first row only
     for name, images in groups.items():
@@ -60,5 +65,7 @@ def group_sheet(
 
 
 def _printable(name: str, index: int, width: int) -> str:
-    """Return a name in one line of so many px, or the picture's number where the sheet's font lacks the letters."""
+    """Return a name in one line of so many px, or the picture's number where the sheet's font lacks the
+    letters.
+    """
     return wrap_text(name if max(name, default="") < "\u0590" else f"picture {index + 1}", font(13), width, 1)

@@ -1,4 +1,7 @@
-"""HTML pages from Jinja2 templates. Every text is escaped; pictures lie in the page, so that it loads nothing."""
+"""HTML pages from Jinja2 templates.
+
+Every text is escaped; pictures lie in the page, so that it loads nothing.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ from lessons_lib.display import theme
 
 
 def render_template(name: str, **values: object) -> str:
-    """Return a page of `templates/` with these values in it. Raises UndefinedError where the page needs another one."""
+    """Return a page of `templates/` with these values in it.
+
+    Raises UndefinedError where the page needs another one.
+    """
     return _ENVIRONMENT.get_template(name).render(values)
 
 

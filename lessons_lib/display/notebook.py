@@ -1,4 +1,6 @@
-"""Results in a notebook: one JPEG a cell, a slider over cached images, a live sampler, source code, the loss curve."""
+"""Results in a notebook: one JPEG a cell, a slider over cached images, a live sampler, source code,
+the loss curve.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,10 @@ def image_grid(
 
 
 def _as_rows(rows: Sequence[Sequence[Image.Image]] | Sequence[Image.Image]) -> list[list[Image.Image]]:
-    """Return rows of pictures; pictures that come without rows are one row. Raises ValueError without pictures."""
+    """Return rows of pictures; pictures that come without rows are one row.
+
+    Raises ValueError without pictures.
+    """
     grid = [[row] if isinstance(row, Image.Image) else list(row) for row in rows]
     if rows and isinstance(rows[0], Image.Image):
         grid = [[picture for row in grid for picture in row]]
@@ -75,8 +80,9 @@ def _as_rows(rows: Sequence[Sequence[Image.Image]] | Sequence[Image.Image]) -> l
 
 
 def strength_slider(images: Sequence[Image.Image], labels: Sequence[str], side: int = 384) -> ipywidgets.VBox:
-    """Return a slider over images, such as one prompt at rising strength. It holds JPEG bytes, so that it answers at once.
+    """Return a slider over images, such as one prompt at rising strength.
 
+    It holds JPEG bytes, so that it answers at once.
     Uses only what ipywidgets 7.7 and 8 share. Raises ValueError unless there is a label for every image.
     """
     if not images or len(images) != len(labels):
@@ -103,8 +109,9 @@ def strength_slider(images: Sequence[Image.Image], labels: Sequence[str], side: 
 def live_sampler(
     sample: Callable[[str, float], Image.Image], prompt: str, strength: float = 1.0, side: int = 384
 ) -> ipywidgets.VBox:
-    """Return a box for a prompt and a slider for the strength; `sample(prompt, strength)` is called at every change.
+    """Return a box for a prompt and a slider for the strength.
 
+    `sample(prompt, strength)` is called at every change.
     For a base that samples in well under a second. On a page where nothing runs, the first image is shown.
     """
     prompt_box = ipywidgets.Text(value=prompt, description="prompt", continuous_update=False)
@@ -126,9 +133,11 @@ def live_sampler(
 
 
 def caption_table(images: Sequence[Image.Image], captions: list[str], side: int = 96) -> ipywidgets.VBox:
-    """Return a table of thumbnails with a text box beside each; what is typed is written into `captions` itself.
+    """Return a table of thumbnails with a text box beside each.
 
-    The same by hand: ``captions[3] = "a tiger by a stream"``. Raises ValueError unless there is a caption for every picture.
+    What is typed is written into `captions` itself.
+    The same by hand: ``captions[3] = "a tiger by a stream"``. Raises ValueError unless there is a caption for
+    every picture.
     """
     if len(images) != len(captions):
         raise ValueError(
@@ -158,7 +167,10 @@ def source_code(*objects: Callable | type) -> Markdown:
 
 
 def loss_curve(log: Sequence[Mapping[str, Any]], window: int = 25) -> NotebookImage:
-    """Return the loss in the rows of a run's log, each step faint and a running mean on top. ValueError for an empty log."""
+    """Return the loss in the rows of a run's log, each step faint and a running mean on top.
+
+    ValueError for an empty log.
+    """
     steps = [row["step"] for row in log]
     values = np.array([row["loss"] for row in log], dtype=float)
     if not len(values):

@@ -38,7 +38,10 @@ def training_bar() -> Iterator[Callable[[StepLike], None]]:
 
 @contextmanager
 def counting_bar(activity: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a function that shows how many of something are done. The bar comes with the first call, so that errors stand alone."""
+    """Give a function that shows how many of something are done.
+
+    The bar comes with the first call, so that errors stand alone.
+    """
     with ExitStack() as stack:
         bars: list[tqdm] = []
 

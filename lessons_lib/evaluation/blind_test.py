@@ -1,4 +1,6 @@
-"""A blind test: which of two pictures is better, when nobody says which is which, and what the answers prove."""
+"""A blind test: which of two pictures is better, when nobody says which is which,
+and what the answers prove.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,10 @@ class BlindTest:
         return (first, second) if self._sides_of_first[number] == "left" else (second, first)
 
     def choose(self, number: int, side: Side) -> None:
-        """Answer a pair; a second answer replaces the first. Raises ValueError for a pair or a side that does not exist."""
+        """Answer a pair; a second answer replaces the first.
+
+        Raises ValueError for a pair or a side that does not exist.
+        """
         if not 0 <= number < len(self.pairs) or side not in ("left", "right"):
             raise ValueError(
                 f"pair {number}, {side!r}: expected a number below {len(self.pairs)} and left or right"
@@ -53,7 +58,10 @@ class BlindTest:
         self.answers[number] = side
 
     def panel(self, side: int = 128) -> ipywidgets.HBox:
-        """Return every pair with a choice below it, which is written into `answers`. The same by hand: ``choose(3, "left")``."""
+        """Return every pair with a choice below it, which is written into `answers`.
+
+        The same by hand: ``choose(3, "left")``.
+        """
         return ipywidgets.HBox([self._pair_box(number, side) for number in range(len(self.pairs))],
                                layout=ipywidgets.Layout(flex_flow="row wrap"))  # fmt: skip
 
@@ -99,7 +107,10 @@ class BlindTest:
 
 
 def sign_test(most: int, answers: int) -> float:
-    """Return the p-value of so many equal answers: how often a coin gives as many or more of either side. Arbuthnot 1710."""
+    """Return the p-value of so many equal answers: how often a coin gives as many or more of either side.
+
+    Arbuthnot 1710.
+    """
     tail = sum(math.comb(answers, k) for k in range(most, answers + 1)) / 2**answers
     return min(1.0, 2 * tail)
 

@@ -16,7 +16,10 @@ STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)
 
 @dataclass(frozen=True)
 class Measure:
-    """One number before and after, between its floor and its ceiling; `low` and `high`: 95 % interval of `tuned`."""
+    """One number before and after, between its floor and its ceiling.
+
+    `low` and `high`: 95 % interval of `tuned`.
+    """
 
     name: str
     base: float
@@ -30,17 +33,20 @@ class Measure:
 
     def __str__(self) -> str:
         return (
-            f"{self.name}: {self.base:.2f} before, {self.tuned:.2f} after ({self.low:.2f} to {self.high:.2f}); "
-            f"floor {self.floor:.2f} = {self.floor_is}, ceiling {self.ceiling:.2f} = {self.ceiling_is}"
+            f"{self.name}: {self.base:.2f} before, {self.tuned:.2f} after ({self.low:.2f} to "
+            f"{self.high:.2f}); floor {self.floor:.2f} = {self.floor_is}, ceiling {self.ceiling:.2f} = "
+            f"{self.ceiling_is}"
         )
 
 
 @dataclass
 class Comparison:
-    """Images before and after, rows prompts and columns seeds, with measures. `frames`: the first one at rising strength.
+    """Images before and after, rows prompts and columns seeds, with measures.
 
-    `nearest`: for every tuned image, row by row, the index of the training picture whose layout it repeats most and
-    how closely; 1 = a copy. `is_off_at_zero`: the frame at strength 0 is the base's image bit for bit.
+    `frames`: the first one at rising strength.
+    `nearest`: for every tuned image, row by row, the index of the training picture whose layout it repeats
+    most and how closely; 1 = a copy. `is_off_at_zero`: the frame at strength 0 is the base's image bit for
+    bit.
     """
 
     run: Run
@@ -56,7 +62,9 @@ class Comparison:
     strengths: tuple[float, ...] = STRENGTHS
 
     def sheet(self) -> Image.Image:
-        """Return the before/after sheet: training pictures, base row above tuned row, one image at rising strength."""
+        """Return the before/after sheet: training pictures, base row above tuned row,
+        one image at rising strength.
+        """
         return before_after.sheet(
             self.title(),
             self.subtitle(),
@@ -73,7 +81,10 @@ class Comparison:
         """Return base, rank, steps, number of pictures and strength in a line."""
         s = self.run.settings
         strength = f"drawn at strength {bases.find(s.base).strength:g}"
-        return f"{s.base} + LoRA of rank {s.rank}, {s.steps} steps on {len(self.dataset.train)} pictures, {strength}"
+        return (
+            f"{s.base} + LoRA of rank {s.rank}, {s.steps} steps on {len(self.dataset.train)} pictures, "
+            f"{strength}"
+        )
 
 
 def _strength_label(strength: float) -> str:

@@ -17,17 +17,22 @@ _GRID = 16  # px of a picture's layout
 
 
 def layout_features(images: Sequence[Image.Image]) -> Tensor:
-    """Return (n, 768) of unit length: pictures as 16 x 16 px without each colour's mean. Blur and tint hardly change it."""
+    """Return (n, 768) of unit length: pictures as 16 x 16 px without each colour's mean.
+
+    Blur and tint hardly change it.
+    """
     pixels = to_pixels(images, _GRID).double()  # (n, 3, 16, 16)
     return nn.functional.normalize((pixels - pixels.mean((2, 3), keepdim=True)).flatten(1), dim=1)
 
 
 def nearest_layouts(images: Sequence[Image.Image], squares: Sequence[Image.Image]) -> list[tuple[int, float]]:
-    """Return for each image the index of the training square whose layout is most similar, and how similar, -1 ... 1 = a copy.
+    """Return for each image the index of the training square whose layout is most similar, and how similar,
+    -1 ... 1 = a copy.
 
-    The correlation of their `layout_features`, mirrored or not. `metrics.nearest_neighbours` misses copies that a base draws
-    softly, since a soft picture is unlike every sharp one. This misses a figure that was copied to another place. Lesson 06
-    tries both. After the pixel distance of Carlini et al. 2023, arXiv 2301.13188. Raises ValueError for no pictures.
+    The correlation of their `layout_features`, mirrored or not. `metrics.nearest_neighbours` misses copies
+    that a base draws softly, since a soft picture is unlike every sharp one. This misses a figure that was
+    copied to another place. Lesson 06 tries both. After the pixel distance of Carlini et al. 2023,
+    arXiv 2301.13188. Raises ValueError for no pictures.
     """
     if not images or not squares:
         raise ValueError(f"{len(images)} pictures, {len(squares)} training pictures: expected some of both")

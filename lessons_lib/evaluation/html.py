@@ -1,4 +1,6 @@
-"""The report on a comparison: one HTML file with everything in it, that opens from disk and can be sent to somebody."""
+"""The report on a comparison: one HTML file with everything in it, that opens from disk and can be sent to
+somebody.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,10 @@ FRAME_SIDE = 420
 
 
 def render(comparison: Comparison, sheet: Image.Image, lines: Sequence[str]) -> str:
-    """Return the whole report as one HTML text that loads nothing from anywhere. `lines`: see `verdict.lines`."""
+    """Return the whole report as one HTML text that loads nothing from anywhere.
+
+    `lines`: see `verdict.lines`.
+    """
     c = comparison
     return render_template(
         "report.html.j2",
@@ -43,21 +48,28 @@ def _frame(image: Image.Image) -> Image.Image:
 
 
 def _first_frame(comparison: Comparison) -> int:
-    """Return the index of the frame that is shown first: at the strength the base samples at, or else the strongest."""
+    """Return the index of the frame that is shown first: at the strength the base samples at,
+    or else the strongest.
+    """
     strength = bases.find(comparison.run.settings.base).strength
     strengths = comparison.strengths
     return strengths.index(strength) if strength in strengths else len(strengths) - 1
 
 
 def _positions(measure: Measure) -> dict[str, float]:
-    """Return where values lie between floor (0) and ceiling (100), in per cent; what lies beyond an end sits on it."""
+    """Return where values lie between floor (0) and ceiling (100), in per cent.
+
+    What lies beyond an end sits on it.
+    """
     width = measure.ceiling - measure.floor or 1.0
     values = {name: getattr(measure, name) for name in ("base", "tuned", "low", "high")}
     return {name: 100 * min(1.0, max(0.0, (v - measure.floor) / width)) for name, v in values.items()}
 
 
 def _most_similar(comparison: Comparison) -> list[tuple[Image.Image, Picture, float]]:
-    """Return the tuned images that repeat the layout of a training picture most, each with that one and the similarity."""
+    """Return the tuned images that repeat the layout of a training picture most,
+    each with that one and the similarity.
+    """
     samples = [image for row in comparison.tuned_images for image in row]
     nearest = sorted(zip(samples, comparison.nearest, strict=True), key=lambda pair: -pair[1][1])
     train = comparison.dataset.train

@@ -1,7 +1,8 @@
 """Numbers beside the pictures: similarity to paintings, prompt, diversity. Each has a floor and a ceiling.
 
 All compare EfficientNet-lite0's pooled features (Tan and Le 2019, arXiv 1905.11946), which come from
-a package and need no download. They rank pictures by what is in them and how it is painted; they are no absolute scale.
+a package and need no download. They rank pictures by what is in them and how it is painted;
+they are no absolute scale.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ EDGE = 0.19  # share of a side that is cut from each edge: a border and what lie
 def centre_crops(images: Sequence[Image.Image], side: int = 128) -> list[Image.Image]:
     """Return the centre of every picture's square, (1 - 2 EDGE) of it across, enlarged to `side` px again.
 
-    Features see the edges: to them a drawing of the base between a painting's borders is half a painting (lesson 06).
+    Features see the edges: to them a drawing of the base between a painting's borders is half a painting
+    (lesson 06).
     """
     edge = round(EDGE * side)
     box = (edge, edge, side - edge, side - edge)
@@ -32,23 +34,31 @@ def centre_crops(images: Sequence[Image.Image], side: int = 128) -> list[Image.I
 
 
 def style_match(images: features.Images, held_out: features.Images) -> float:
-    """Return the mean cosine between pictures and held-out paintings, 0 ... 1; only the order of two values means much."""
+    """Return the mean cosine between pictures and held-out paintings, 0 ...
+
+    1; only the order of two values means much.
+    """
     return float((features.image_features(images) @ features.image_features(held_out).T).mean())
 
 
 def gap_closed(
     base: features.Images, tuned: features.Images, train: features.Images, held_out: features.Images
 ) -> float:
-    """Return the share of the style gap that is closed: base = 0, training paintings against held-out ones = 1.
+    """Return the share of the style gap that is closed: base = 0, training paintings against held-out ones =
+    1.
 
-    Raises ValueError when the base is already as similar to the held-out paintings as the training paintings are.
+    Raises ValueError when the base is already as similar to the held-out paintings as the training paintings
+    are.
     """
     floor, value, ceiling = (style_match(images, held_out) for images in (base, tuned, train))
     return share_of_gap(value, floor, ceiling)
 
 
 def share_of_gap(value: float, floor: float, ceiling: float) -> float:
-    """Return where a value lies between its floor (0) and its ceiling (1). Raises ValueError when there is no gap."""
+    """Return where a value lies between its floor (0) and its ceiling (1).
+
+    Raises ValueError when there is no gap.
+    """
     if ceiling <= floor:
         raise ValueError(
             f"no gap to close: the base is at {floor:.3f}, the training pictures at {ceiling:.3f}; "
@@ -81,7 +91,10 @@ def prompt_match(images: features.Images, wanted: Sequence[str]) -> float:
 
 
 def diversity(images: features.Images) -> float:
-    """Return the mean distance (1 - cosine) between pairs of pictures; 0 = all the same. Needs two or more."""
+    """Return the mean distance (1 - cosine) between pairs of pictures; 0 = all the same.
+
+    Needs two or more.
+    """
     if len(images) < 2:
         raise ValueError(f"{len(images)} picture has no pair: expected pictures of at least two seeds")
     rows = features.image_features(images)
@@ -93,7 +106,9 @@ def diversity(images: features.Images) -> float:
 def nearest_neighbours(
     images: features.Images, pictures: Sequence[Picture] | Tensor
 ) -> list[tuple[int, float]]:
-    """Return for each image the index of the nearest training picture and their cosine; 1 = that very picture."""
+    """Return for each image the index of the nearest training picture and their cosine;
+    1 = that very picture.
+    """
     rows = pictures if isinstance(pictures, Tensor) else features.image_features([p.image for p in pictures])
     best = (features.image_features(images) @ rows.T).max(1)
     return list(zip(best.indices.tolist(), best.values.tolist(), strict=True))

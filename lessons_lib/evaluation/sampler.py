@@ -1,4 +1,6 @@
-"""Sampling: the same prompt and seed give the same noise with every adapter, so that only the adapter makes a difference."""
+"""Sampling: the same prompt and seed give the same noise with every adapter,
+so that only the adapter makes a difference.
+"""
 
 from __future__ import annotations
 
@@ -53,10 +55,17 @@ class Sampler:
             self.pipe.unload_lora_weights()
         self.adapter = None
 
-    def sample(self, prompts: Sequence[str], seeds: Sequence[int], strength: float | None = None, steps: int | None = None,
-               guidance: float | None = None) -> list[list[Image]]:  # fmt: skip
-        """Return samples, a row a prompt and a column a seed. Strength 0 is the base, exactly; 1 is as trained.
+    def sample(
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        strength: float | None = None,
+        steps: int | None = None,
+        guidance: float | None = None,
+    ) -> list[list[Image]]:
+        """Return samples, a row a prompt and a column a seed.
 
+        Strength 0 is the base, exactly; 1 is as trained.
         What is None is the base model's own.
         """
         strength = self.base.strength if strength is None else strength
@@ -70,12 +79,18 @@ class Sampler:
             return [[self._sample_one(prompt, seed, arguments) for seed in seeds] for prompt in prompts]
 
     def _sample_one(self, prompt: str, seed: int, arguments: dict) -> Image:
-        """Return one picture. It is made alone and its noise on the CPU, so that the rest of a batch cannot change it."""
+        """Return one picture.
+
+        It is made alone and its noise on the CPU, so that the rest of a batch cannot change it.
+        """
         noise = torch.Generator().manual_seed(seed)
         return self.pipe(prompt=prompt, generator=noise, **arguments).images[0]
 
     def sample_steps(self, prompt: str, seed: int, steps: int | None = None) -> list[Image]:
-        """Return the noise that sampling starts from and the picture after each step; the last is that of `sample`."""
+        """Return the noise that sampling starts from and the picture after each step.
+
+        The last is that of `sample`.
+        """
         latents: list[Tensor] = []
 
         def record(pipe: DiffusionPipeline, step: int, time: Tensor, values: dict) -> dict:
@@ -97,9 +112,11 @@ class Sampler:
     def predict_original(
         self, noisy_latents: Tensor, sigma: float, prompt: str, guidance: float = 1.0
     ) -> Tensor:
-        """Return the base's prediction of the clean latents, (n, channels, rows, columns); diffusers' ``pred_original_sample``.
+        """Return the base's prediction of the clean latents, (n, channels, rows, columns);
+        diffusers' ``pred_original_sample``.
 
-        The model predicts a velocity, noise minus clean latents; the result is noisy latents minus sigma times velocity.
+        The model predicts a velocity, noise minus clean latents; the result is noisy latents minus sigma
+        times velocity.
         """
         embeddings = self.family.encode_captions(self.pipe, [prompt] * len(noisy_latents), self.base)
         sigmas = torch.full((len(noisy_latents),), sigma)

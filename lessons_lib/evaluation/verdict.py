@@ -8,7 +8,9 @@ from lessons_lib.models import features
 
 
 def lines(comparison: Comparison) -> list[str]:
-    """Return exactly five lines that say what changed: style, prompt, seeds, copies, and the base at strength 0."""
+    """Return exactly five lines that say what changed: style, prompt, seeds, copies,
+    and the base at strength 0.
+    """
     m = comparison.measures
     highest = max(similarity for _, similarity in comparison.nearest)
     at_zero = (
@@ -25,7 +27,10 @@ def lines(comparison: Comparison) -> list[str]:
 
 
 def prompt_line(m: Measure | None) -> str:
-    """Return the line on prompts. The share that is kept is given only where the base itself follows prompts."""
+    """Return the line on prompts.
+
+    The share that is kept is given only where the base itself follows prompts.
+    """
     if m is None and not features.CONCEPTS.is_file():
         return f"prompt: not measured, as {features.CONCEPTS.name} is missing from pocket/model"
     if m is None:
@@ -45,7 +50,10 @@ def _style_line(m: Measure, has_held_out: bool) -> str:
 
 
 def _centre_part(m: Measure) -> str:
-    """Return the share of the gap that is closed without borders, as the end of a line; empty where there is no gap."""
+    """Return the share of the gap that is closed without borders, as the end of a line.
+
+    Empty where there is no gap.
+    """
     return f"; in centre crops, without borders, {_percent(m)} %" if m.ceiling > m.floor else ""
 
 

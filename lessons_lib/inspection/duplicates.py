@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from lessons_lib.inspection.image_stats import ImageStats
 
-# Hashes of copies (JPEG, size, brightness, mirrored) differ by at most 6 bits, those of other paintings by 14 or more.
+# Hashes of copies (JPEG, size, brightness, mirrored) differ by at most 6 bits,
+# those of other paintings by 14 or more.
 _COPY_BITS = 6
 # Features of other paintings in one style reach 0.80; a copy turned by 3 degrees has 0.91, half of the time.
 _SIMILAR_COSINE = 0.87
@@ -19,7 +20,9 @@ _Bools = NDArray[np.bool_]
 
 
 def find_duplicates(stats: Sequence[ImageStats]) -> list[tuple[int, int, bool]]:
-    """Return (picture, the first before it that it repeats, whether it is a copy or only very like), one a picture."""
+    """Return (picture, the first before it that it repeats, whether it is a copy or only very like),
+    one a picture.
+    """
     duplicates = []
     for i, (copies, similar) in enumerate(_compare_all(stats)):
         earlier_copies = np.flatnonzero(copies[:i])
@@ -31,7 +34,9 @@ def find_duplicates(stats: Sequence[ImageStats]) -> list[tuple[int, int, bool]]:
 
 
 def across_split(stats: Sequence[ImageStats], is_held_out: Sequence[bool]) -> list[tuple[int, int]]:
-    """Return (held-out picture, the first training picture that it is a copy of): a judgement by it would test memory."""
+    """Return (held-out picture, the first training picture that it is a copy of):
+    a judgement by it would test memory.
+    """
     held_out = np.array(is_held_out, dtype=bool)
     pairs = []
     for i, (copies, _) in enumerate(_compare_all(stats)):
@@ -42,7 +47,9 @@ def across_split(stats: Sequence[ImageStats], is_held_out: Sequence[bool]) -> li
 
 
 def group_related(stats: Sequence[ImageStats], books: Sequence[str]) -> list[int]:
-    """Return the number of each picture's group: leaves of one book (an empty name is no book), copies and their copies."""
+    """Return the number of each picture's group: leaves of one book (an empty name is no book),
+    copies and their copies.
+    """
     groups = np.arange(len(stats))
     names = np.array(books, dtype=object)
     for i, (copies, similar) in enumerate(_compare_all(stats)):
@@ -53,8 +60,9 @@ def group_related(stats: Sequence[ImageStats], books: Sequence[str]) -> list[int
 
 
 def books_of(rows: Sequence[dict[str, str]]) -> list[str]:
-    """Return the book of each row of a table: its `book`; its `source` where no row has one and sources differ.
+    """Return the book of each row of a table: its `book`.
 
+    Its `source` where no row has one and sources differ.
     A source that more than half of the pictures share, such as "own photographs", is no book.
     """
     if any(row.get("book") for row in rows):
@@ -64,10 +72,11 @@ def books_of(rows: Sequence[dict[str, str]]) -> list[str]:
 
 
 def _compare_all(stats: Sequence[ImageStats]) -> Iterator[tuple[_Bools, _Bools]]:
-    """Give for each picture which of all are copies of it, mirrored ones included, and which are very like it.
+    """Give for each picture which of all are copies of it, mirrored ones included,
+    and which are very like it.
 
-    Copies are found by difference hash, likeness by features; a picture counts as its own copy. Memory grows with the
-    number of pictures and not with its square.
+    Copies are found by difference hash, likeness by features; a picture counts as its own copy.
+    Memory grows with the number of pictures and not with its square.
     """
     if not stats:
         return

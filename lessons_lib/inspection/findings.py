@@ -1,4 +1,6 @@
-"""What a report says of a picture or of a set: "must fix", "worth a look" or "fine", and what to do about it."""
+"""What a report says of a picture or of a set: "must fix", "worth a look" or "fine",
+and what to do about it.
+"""
 
 from __future__ import annotations
 
@@ -12,28 +14,39 @@ Part = Literal["train", "held_out", "unused"]
 Level = Literal["must fix", "worth a look", "fine"]
 LEVELS: tuple[Level, ...] = ("must fix", "worth a look", "fine")
 
-# What to do about each finding on a picture: the same for every picture, so that a thousand pictures fit in a line.
+# What to do about each finding on a picture: the same for every picture,
+# so that a thousand pictures fit in a line.
 ADVICE = {
-    "too small": "They are enlarged more than twice, so most of what is learned is invented. Find larger copies",
+    "too small": (
+        "They are enlarged more than twice, so most of what is learned is invented. Find larger copies"
+    ),
     "small": "They are enlarged, which softens them. Find larger copies where you can",
     "one flat colour": "There is nothing to learn from them. Leave them out",
-    "a copy across the split": "Judging by a picture that was learned proves nothing. Leave one of each pair out",
+    "a copy across the split": (
+        "Judging by a picture that was learned proves nothing. Leave one of each pair out"
+    ),
     "a copy of another": "The model learns it twice. Keep the better one of each pair",
     "very like another": "Keep both only when both teach something",
     "blurred": "The model learns the blur as well. Find sharper copies",
-    "pale": "Little lies between their dark and light parts. Fine for a faint drawing, else raise the contrast",
+    "pale": (
+        "Little lies between their dark and light parts. Fine for a faint drawing, else raise the contrast"
+    ),
     "very dark": "Fine at night, else brighten them",
     "mostly white": "Fine for a drawing on paper, burnt out for a photograph",
     "mostly black": "Fine on a dark ground, else brighten them",
     "cut by the middle square": "Look at the crop: choose a box by hand, letterbox, or train with buckets",
-    "changed since its table was written": "The hash in the table is another file's. Check that it is the right picture",
+    "changed since its table was written": (
+        "The hash in the table is another file's. Check that it is the right picture"
+    ),
     "in no split": "Others have one, so these are neither trained on nor judged by. Fill in the column",
 }
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to know: `what` is the same for every picture it is said of, `detail` is this picture's own."""
+    """One thing to know: `what` is the same for every picture it is said of,
+    `detail` is this picture's own.
+    """
 
     level: Level
     what: str
@@ -42,7 +55,10 @@ class Finding:
 
 @dataclass
 class InspectedPicture:
-    """A picture that can be used, with its image statistics and findings; `name` is safe to print and unique in its set."""
+    """A picture that can be used, with its image statistics and findings.
+
+    `name` is safe to print and unique in its set.
+    """
 
     name: str
     picture: Picture

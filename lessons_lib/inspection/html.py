@@ -1,4 +1,6 @@
-"""The report before training as one HTML file with thumbnails, that opens from disk and loads nothing from anywhere."""
+"""The report before training as one HTML file with thumbnails, that opens from disk and loads nothing from
+anywhere.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,10 @@ _CLASSES: dict[Level, str] = {"must fix": "must", "worth a look": "look", "fine"
 
 
 def render(report: Report) -> str:
-    """Return the whole report as one HTML text, gravest first; dashes show the centre square of each picture."""
+    """Return the whole report as one HTML text, gravest first.
+
+    Dashes show the centre square of each picture.
+    """
     counts = f"{report.count('must fix')} to fix, {report.count('worth a look')} worth a look"
     by_level = {level: [one for one in report.pictures if one.level == level] for level in LEVELS}
     return render_template(
@@ -27,7 +32,10 @@ def render(report: Report) -> str:
 
 
 def _section(level: Level, pictures: Sequence[InspectedPicture]) -> dict[str, object]:
-    """Return the pictures of one level with what to do about each kind of finding; of fine ones at most MOST_FINE."""
+    """Return the pictures of one level with what to do about each kind of finding.
+
+    Of fine ones at most MOST_FINE.
+    """
     findings = [f for picture in pictures for f in picture.findings]
     advice = {f.what: ADVICE[f.what] for f in findings if f.level == level and f.what in ADVICE}
     most = MOST_FINE if level == "fine" else len(pictures)
@@ -54,7 +62,10 @@ def _figure(picture: InspectedPicture) -> dict[str, object]:
 
 
 def _centre_square(size: tuple[int, int]) -> dict[str, float] | None:
-    """Return where the centre square lies in a picture, in per cent of its sides; None for a picture that is square."""
+    """Return where the centre square lies in a picture, in per cent of its sides.
+
+    None for a picture that is square.
+    """
     if size[0] == size[1]:
         return None
     width, height = 100 * min(1, size[1] / size[0]), 100 * min(1, size[0] / size[1])

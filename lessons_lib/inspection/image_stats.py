@@ -1,4 +1,6 @@
-"""Image statistics: the numbers that a report is made of, measured on each picture and cached by its content."""
+"""Image statistics: the numbers that a report is made of, measured on each picture and cached by its
+content.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +30,12 @@ Grey = NDArray[np.float32]
 
 @dataclass
 class ImageStats:
-    """What was measured on one picture. Shares are 0 ... 1, brightness and contrast 0 ... 255, hashes have 64 bits.
+    """What was measured on one picture.
 
-    `centre_edges` is the share of edges that the centre square keeps, `best_edges` that of the best square, which begins at
-    `best_start`, 0 ... 1 of the room there is. `thumbnail`: a JPEG. `features`: (1280,) float16 of unit length.
+    Shares are 0 ... 1, brightness and contrast 0 ... 255, hashes have 64 bits.
+    `centre_edges` is the share of edges that the centre square keeps, `best_edges` that of the best square,
+    which begins at `best_start`, 0 ... 1 of the room there is. `thumbnail`: a JPEG. `features`:
+    (1280,) float16 of unit length.
     """
 
     size: tuple[int, int]
@@ -79,7 +83,9 @@ def measure(decoded: DecodedImage, sha256: str, side: int) -> ImageStats:
 
 
 def image_features(image: Image.Image) -> NDArray[np.float16]:
-    """Return (1280,) features of a picture's centre square, measured at 128 px, which is enough to tell copies."""
+    """Return (1280,) features of a picture's centre square, measured at 128 px,
+    which is enough to tell copies.
+    """
     return features.image_features([image], _FEATURE_SIDE, _FEATURE_SIDE)[0].numpy().astype(np.float16)
 
 
@@ -87,7 +93,8 @@ def image_features(image: Image.Image) -> NDArray[np.float16]:
 def feature_network() -> Iterator[Callable[[], None]]:
     """Give a function that loads the network of the features once, for any thread to call before it measures.
 
-    From then on torch works on one thread: many pictures go side by side, and threads that wait for others cost threefold.
+    From then on torch works on one thread: many pictures go side by side,
+    and threads that wait for others cost threefold.
     """
     threads_before: list[int] = []
     lock = Lock()
@@ -111,7 +118,10 @@ def feature_network() -> Iterator[Callable[[], None]]:
 
 
 def shrink(image: Image.Image, side: int) -> Image.Image:
-    """Return a picture whose short side is at most `side` px. A quick first step to three times that changes little."""
+    """Return a picture whose short side is at most `side` px.
+
+    A quick first step to three times that changes little.
+    """
     scale = side / min(image.size)
     if scale >= 1:
         return image
@@ -125,12 +135,14 @@ def to_array(grey: Image.Image) -> Grey:
 
 
 def sharpness(grey: Grey) -> float:
-    """Return how quickly brightness changes direction, across or down, whichever is lower; below 0.35 counts as blurred.
+    """Return how quickly brightness changes direction, across or down, whichever is lower.
 
-    It is the variance of the second difference (the Laplacian, one axis of it) over that of the first, so that pale
-    pictures are not called blurred. Measured on the 22 practice paintings and 16 real ones at 128, 256 and 512 px: sharp
-    0.74 and more (flat drawings 0.5), also at a third of the contrast; Gaussian blur of 1 px 0.27 and less, enlarged
-    twofold 0.30 and less, moved by 9 px 0.34 and less. Noise hides blur, and so does a sharp frame around it.
+    Below 0.35 counts as blurred.
+    It is the variance of the second difference (the Laplacian, one axis of it) over that of the first,
+    so that pale pictures are not called blurred. Measured on the 22 practice paintings and 16 real ones at
+    128, 256 and 512 px: sharp 0.74 and more (flat drawings 0.5), also at a third of the contrast;
+    Gaussian blur of 1 px 0.27 and less, enlarged twofold 0.30 and less, moved by 9 px 0.34 and less.
+    Noise hides blur, and so does a sharp frame around it.
     """
     return min(_curvature(grey), _curvature(grey.T))
 
@@ -143,7 +155,8 @@ def _curvature(grey: Grey) -> float:
 
 
 def square_edges(grey: Grey) -> tuple[float, float, float]:
-    """Return the share of edges in the centre square, that in the best square, and where the best begins, 0 ... 1.
+    """Return the share of edges in the centre square, that in the best square, and where the best begins,
+    0 ... 1.
 
     Edges are changes of brightness. They are no subject: a quiet face counts less than a busy carpet.
     """
@@ -162,7 +175,10 @@ def square_edges(grey: Grey) -> tuple[float, float, float]:
 
 
 def difference_hash(grey: Image.Image) -> int:
-    """Return 64 bits: whether each of 8 x 8 places is darker than its right neighbour. Copies differ in a few bits."""
+    """Return 64 bits: whether each of 8 x 8 places is darker than its right neighbour.
+
+    Copies differ in a few bits.
+    """
     small = np.asarray(grey.resize((9, 8), Image.Resampling.LANCZOS), dtype=np.int16)
     return int.from_bytes(np.packbits(small[:, 1:] > small[:, :-1]).tobytes(), "big")
 

@@ -37,11 +37,16 @@ class Report:
         return sum(finding.level == level for finding in [*self.findings, *on_pictures])
 
     def hold_out(self, count: int | None = None) -> Dataset:
-        """Return the dataset with some of its training pictures held out for judging; see `split.hold_out`."""
+        """Return the dataset with some of its training pictures held out for judging.
+
+        See `split.hold_out`.
+        """
         return split.hold_out(self.dataset, self.pictures, count)
 
     def lines(self) -> list[str]:
-        """Return the report as text, gravest first: a line for each finding on the set, and for each kind on pictures."""
+        """Return the report as text, gravest first: a line for each finding on the set,
+        and for each kind on pictures.
+        """
         texts: list[tuple[Level, str]] = [(finding.level, finding.what) for finding in self.findings]
         names: dict[tuple[Level, str], list[str]] = {}
         for one in self.pictures:
@@ -60,10 +65,12 @@ def inspect(
     cache: Path | None = None,
     on_picture: Callable[[int, int], None] | None = None,
 ) -> Report:
-    """Return the report on a dataset. Statistics are cached in a folder: a second run only reads and hashes the files.
+    """Return the report on a dataset.
 
-    Each file is read once; its pixels are kept for training while the dataset's memory lasts. The report itself takes some
-    10 kB a picture. Class pictures are left out. `on_picture` is called with (done, total).
+    Statistics are cached in a folder: a second run only reads and hashes the files.
+    Each file is read once; its pixels are kept for training while the dataset's memory lasts.
+    The report itself takes some 10 kB a picture. Class pictures are left out.
+    `on_picture` is called with (done, total).
     """
     pictures, notes = dataset.pictures, list[str]()
     parts: dict[int, Part] = {id(p): "held_out" for p in dataset.held_out}
@@ -98,7 +105,10 @@ def _unique_names(pictures: list[Picture]) -> list[str]:
 def _measure_all(
     pictures: list[Picture], side: int, cache: Path | None, notes: list[str]
 ) -> Iterator[ImageStats | PictureError]:
-    """Give the statistics of each picture, or why there are none; a full disk is noted once and stops nothing."""
+    """Give the statistics of each picture, or why there are none.
+
+    A full disk is noted once and stops nothing.
+    """
     with image_stats.feature_network() as load_network:
         results = parallel_map(partial(_measure, side=side, cache=cache, load_network=load_network), pictures)
         for stats, is_cached in results:

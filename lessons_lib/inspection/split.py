@@ -16,8 +16,9 @@ _FEWEST_TO_SPLIT = 10  # pictures; of fewer, none is held out unless that is ask
 
 
 def hold_out(dataset: Dataset, pictures: Sequence[InspectedPicture], count: int | None = None) -> Dataset:
-    """Return the dataset with some training pictures held out; as it is where its table names held-out pictures.
+    """Return the dataset with some training pictures held out.
 
+    As it is where its table names held-out pictures.
     `count`: how many at most, by default 1 in 5 of ten or more. Whole groups only, so fewer may be held out.
     Raises ValueError when fewer than three would be left to learn from.
     """
@@ -30,8 +31,8 @@ def hold_out(dataset: Dataset, pictures: Sequence[InspectedPicture], count: int 
         return dataset
     if not 0 < count <= total - FEWEST_TO_TRAIN:
         raise ValueError(
-            f"found {total} pictures and --hold-out {count}; expected at least {FEWEST_TO_TRAIN} left to learn from. "
-            "Add pictures or hold fewer out"
+            f"found {total} pictures and --hold-out {count}; expected at least {FEWEST_TO_TRAIN} left to "
+            "learn from. Add pictures or hold fewer out"
         )
     paths = {one.picture.path for one in propose(pictures, count / total)}
     return replace(
@@ -44,7 +45,9 @@ def hold_out(dataset: Dataset, pictures: Sequence[InspectedPicture], count: int 
 def propose(
     pictures: Sequence[InspectedPicture], share: float = SHARE, seed: int = 0
 ) -> list[InspectedPicture]:
-    """Return training pictures to hold out, of which no copy and no other leaf of the same book stays behind."""
+    """Return training pictures to hold out, of which no copy and no other leaf of the same book stays
+    behind.
+    """
     train = [one for one in pictures if one.part == "train"]
     books = duplicates.books_of([one.picture.rights | one.picture.more for one in train])
     groups = duplicates.group_related([one.stats for one in train], books)
@@ -56,8 +59,9 @@ def choose_groups(
 ) -> list[int]:
     """Return which pictures to hold out, whole groups only: about `share` of them, with at least 3 left over.
 
-    The order of the groups comes from a hash of their names and the seed, so that one more picture changes little.
-    A group that does not fit is passed over; none may fit, where all pictures are of one book.
+    The order of the groups comes from a hash of their names and the seed,
+    so that one more picture changes little. A group that does not fit is passed over; none may fit,
+    where all pictures are of one book.
     """
     room = min(round(share * len(names)), len(names) - FEWEST_TO_TRAIN)
     members: dict[int, list[int]] = {}

@@ -24,17 +24,22 @@ CHECKSUMS = "SHA256SUMS"  # beside a model in the repository; `sha256sum -c` rea
 
 @dataclass(frozen=True, kw_only=True)
 class Base:
-    """A text-to-image model to start from, and the defaults of a training on it; sizes in GB (1e9 bytes), `side` in px.
+    """A text-to-image model to start from, and the defaults of a training on it.
 
+    Sizes in GB (1e9 bytes), `side` in px.
     `repository`: a name on the Hub, or the absolute path of a folder.
-    `licence`: its usual name. `hub_licence`: the Hub's id, with `hub_licence_name` and `hub_licence_link` where that is "other".
-    `modelspec_architecture`: as other programs call it, https://github.com/Stability-AI/ModelSpec; empty where it has no name.
-    `caption_tokens`: what the longest text encoder reads. `text_encoders`: the pipeline's components that are not needed
-    once captions are encoded.
+    `licence`: its usual name. `hub_licence`: the Hub's id, with `hub_licence_name` and `hub_licence_link`
+    where that is "other".
+    `modelspec_architecture`: as other programs call it, https://github.com/Stability-AI/ModelSpec;
+    empty where it has no name.
+    `caption_tokens`: what the longest text encoder reads. `text_encoders`:
+    the pipeline's components that are not needed once captions are encoded.
     `half_precisions`: those it can be trained and run in; in any other it is loaded in float32.
     `float16_vae`: the Hub's name of a VAE for float16, where the model's own overflows in it.
-    `fused_adapter`: the folder of an adapter that belongs to the model and is merged into its weights on loading.
-    `strength`: the strength an adapter is drawn at by default. Distilled guidance amplifies the adapter as it does the prompt.
+    `fused_adapter`: the folder of an adapter that belongs to the model and is merged into its weights on
+    loading.
+    `strength`: the strength an adapter is drawn at by default. Distilled guidance amplifies the adapter as it
+    does the prompt.
     """
 
     name: str
@@ -89,7 +94,10 @@ class Base:
 
 
 def load_table(path: Path = TABLE) -> dict[str, Base]:
-    """Return the base models of a TOML file by name. Raises TypeError for a key that is missing or is none of Base's."""
+    """Return the base models of a TOML file by name.
+
+    Raises TypeError for a key that is missing or is none of Base's.
+    """
     tables = tomllib.loads(path.read_text(encoding="utf-8"))
     return {name: _base(name, tables) for name in tables}
 
@@ -119,7 +127,8 @@ def find(name: str) -> Base:
 
 
 def verify(folder: Path) -> None:
-    """Raise ValueError that names the first weight file whose SHA-256 is not the one in the folder's SHA256SUMS.
+    """Raise ValueError that names the first weight file whose SHA-256 is not the one in the folder's
+    SHA256SUMS.
 
     A folder without that file is not checked.
     """
@@ -130,6 +139,6 @@ def verify(folder: Path) -> None:
         checksum = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         if checksum != expected:
             raise ValueError(
-                f"{folder / name} is damaged: its SHA-256 begins with {checksum[:8]}, expected {expected[:8]}; "
-                "check that file out again"
+                f"{folder / name} is damaged: its SHA-256 begins with {checksum[:8]}, expected "
+                f"{expected[:8]}; check that file out again"
             )

@@ -1,6 +1,7 @@
 """pocket-clip, a CLIPModel in this repository: how well a text and a picture go together.
 
-Its text encoder is the pocket model's own. It was trained on drawings with plain backgrounds and knows little of paintings.
+Its text encoder is the pocket model's own. It was trained on drawings with plain backgrounds and knows little
+of paintings.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ PROMPT_TEMPLATES = ("{}", "a {}", "a flat drawing of a {}", "a cartoon of a {}",
 
 @lru_cache(1)
 def load() -> tuple[CLIPModel, CLIPProcessor]:
-    """Return the model, in float32 on the CPU, and its processor. Raises ValueError when its file is damaged."""
+    """Return the model, in float32 on the CPU, and its processor.
+
+    Raises ValueError when its file is damaged.
+    """
     verify(in_course(FOLDER))
     with quiet():
         model = CLIPModel.from_pretrained(FOLDER, dtype=torch.float32).eval()
@@ -51,14 +55,18 @@ def text_features(captions: Sequence[str]) -> Tensor:
 
 
 def similarity(images: Sequence[Image.Image], captions: Sequence[str]) -> Tensor:
-    """Return the cosine similarity of every picture and every caption, (pictures, captions); only their order means much."""
+    """Return the cosine similarity of every picture and every caption, (pictures, captions).
+
+    Only their order means much.
+    """
     return image_features(images) @ text_features(captions).T
 
 
 def tags(images: Sequence[Image.Image], labels: Sequence[str], count: int = 2) -> list[list[str]]:
     """Return the `count` labels most similar to each picture, the most similar first.
 
-    Zero-shot classification, each label the mean of several prompts (Radford et al. 2021, arXiv 2103.00020, section 3.1.4).
+    Zero-shot classification, each label the mean of several prompts
+    (Radford et al. 2021, arXiv 2103.00020, section 3.1.4).
     """
     features = sum(text_features([t.format(label) for label in labels]) for t in PROMPT_TEMPLATES)
     best = (image_features(images) @ nn.functional.normalize(features, dim=1).T).topk(

@@ -1,4 +1,6 @@
-"""The features that judge pictures offline, EfficientNet-lite0's, and the concepts that pocket was trained on."""
+"""The features that judge pictures offline, EfficientNet-lite0's, and the concepts that pocket was trained
+on.
+"""
 
 from __future__ import annotations
 
@@ -41,10 +43,10 @@ def load_efficientnet() -> nn.Module:
 def image_features(images: Images, side: int = 128, native: int = NATIVE_SIDE) -> Tensor:
     """Return (n, 1280) float32 features of unit length; features are returned as they are.
 
-    Every picture is first cropped to a square of `side` px, the size of the base model's samples, and then enlarged to the
-    network's own 224 px, so that a sharp painting and a small sample are compared at the same sharpness. A smaller `native`
-    is faster, 128 px three times; its features may be compared only with one another.
-    Raises ValueError for no pictures.
+    Every picture is first cropped to a square of `side` px, the size of the base model's samples,
+    and then enlarged to the network's own 224 px, so that a sharp painting and a small sample are compared at
+    the same sharpness. A smaller `native` is faster, 128 px three times;
+    its features may be compared only with one another. Raises ValueError for no pictures.
     """
     if isinstance(images, Tensor):
         return images
@@ -60,14 +62,15 @@ def image_features(images: Images, side: int = 128, native: int = NATIVE_SIDE) -
 
 @lru_cache(1)
 def load_concepts() -> tuple[list[str], Tensor]:
-    """Return the names of the concepts that pocket was trained on and their features, (concepts, 1280), of unit length.
+    """Return the names of the concepts that pocket was trained on and their features, (concepts, 1280),
+    of unit length.
 
     Raises FileNotFoundError where the base has no such file.
     """
     if not CONCEPTS.is_file():
         raise FileNotFoundError(
-            f"{CONCEPTS.name} is not in {CONCEPTS.parent}: prompt match needs the concept features that are saved "
-            "with the pocket model. Check out that folder again"
+            f"{CONCEPTS.name} is not in {CONCEPTS.parent}: prompt match needs the concept features that are "
+            "saved with the pocket model. Check out that folder again"
         )
     with safe_open(CONCEPTS, "pt") as file:
         names = json.loads(file.metadata()["names"])

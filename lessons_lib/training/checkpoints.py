@@ -13,10 +13,11 @@ from lessons_lib import storage
 
 
 def write(folder: Path, step: int, fingerprint: str, state: dict[str, Any]) -> Path:
-    """Write a state as NNNNNN.safetensors, whole or not at all and with its checksum, then remove the older ones.
+    """Write a state as NNNNNN.safetensors, whole or not at all and with its checksum,
+    then remove the older ones.
 
-    `state` may nest dicts, lists, tensors, numbers and texts; tuples come back as lists. `fingerprint` is the run's.
-    Raises OSError when there is no room; the older state is then still there.
+    `state` may nest dicts, lists, tensors, numbers and texts; tuples come back as lists.
+    `fingerprint` is the run's. Raises OSError when there is no room; the older state is then still there.
     """
     tensors: dict[str, Tensor] = {}
     structure = _flatten(state, "state", tensors)
@@ -26,8 +27,8 @@ def write(folder: Path, step: int, fingerprint: str, state: dict[str, Any]) -> P
     except OSError as problem:
         reason = getattr(problem.__cause__, "strerror", None) or problem
         raise OSError(
-            f"the checkpoint of step {step} cannot be written to {folder} ({reason}); free some space and run the same "
-            "again: it goes on from the last checkpoint"
+            f"the checkpoint of step {step} cannot be written to {folder} ({reason}); free some space and "
+            "run the same again: it goes on from the last checkpoint"
         ) from problem
     for older in files(folder):
         if older != path:
@@ -36,7 +37,10 @@ def write(folder: Path, step: int, fingerprint: str, state: dict[str, Any]) -> P
 
 
 def latest(folder: Path, fingerprint: str) -> dict[str, Any] | None:
-    """Return the newest whole state of the run with this fingerprint, or None. Damaged files and other runs' are passed over."""
+    """Return the newest whole state of the run with this fingerprint, or None.
+
+    Damaged files and other runs' are passed over.
+    """
     for path in reversed(files(folder)):
         content = storage.read(path)
         if content and _fingerprint_of(content[1]) == fingerprint:
@@ -55,7 +59,10 @@ def _fingerprint_of(metadata: dict[str, str]) -> str | None:
 
 
 def _flatten(tree: Any, name: str, tensors: dict[str, Tensor]) -> dict[str, Any]:
-    """Return what JSON can hold of a state; its tensors go into `tensors`. Keys keep their type, which JSON's do not."""
+    """Return what JSON can hold of a state; its tensors go into `tensors`.
+
+    Keys keep their type, which JSON's do not.
+    """
     if isinstance(tree, Tensor):
         tensors[name] = tree.detach().cpu().contiguous()
         return {"tensor": name}

@@ -1,8 +1,10 @@
-"""Several processes that train as one, as `accelerate launch` or `torchrun` starts them: copies of a model, or parts of one.
+"""Several processes that train as one, as `accelerate launch` or `torchrun` starts them: copies of a model,
+or parts of one.
 
-Every process draws the same batch and takes its own part of it. The gradients of the parts are averaged before the adapter
-changes, so all copies of the adapter stay the same and the result is that of one process. This takes the place of
-DistributedDataParallel, which would wrap the model and average after every part of an accumulated batch.
+Every process draws the same batch and takes its own part of it. The gradients of the parts are averaged
+before the adapter changes, so all copies of the adapter stay the same and the result is that of one process.
+This takes the place of DistributedDataParallel, which would wrap the model and average after every part of an
+accumulated batch.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ from lessons_lib import compat, session
 
 
 def accelerator(**options: Any) -> Accelerator:
-    """Return Accelerate's view of this process and the others, on the session's kind of device: CPUs meet over gloo."""
+    """Return Accelerate's view of this process and the others, on the session's kind of device:
+    CPUs meet over gloo.
+    """
     return Accelerator(cpu=session.current().device.type == "cpu", **options)
 
 
@@ -46,21 +50,26 @@ def mean(value: float, accelerator: Accelerator) -> float:
 
 
 def any_process(flag: bool, accelerator: Accelerator) -> bool:
-    """Return whether the flag is set in any process, the same in all of them, so that none waits for one that has left."""
+    """Return whether the flag is set in any process, the same in all of them,
+    so that none waits for one that has left.
+    """
     return mean(float(flag), accelerator) > 0
 
 
 def is_sharded(accelerator: Accelerator) -> bool:
-    """Return whether each process is to hold a part of the frozen weights, as ``accelerate launch --use_fsdp`` asks."""
+    """Return whether each process is to hold a part of the frozen weights,
+    as ``accelerate launch --use_fsdp`` asks.
+    """
     return accelerator.num_processes > 1 and bool(parse_flag_from_env("ACCELERATE_USE_FSDP"))
 
 
 def shard(model: nn.Module, trainable: Iterable[nn.Parameter], accelerator: Accelerator) -> None:
     """Leave each process a part of a model's frozen weights and move it to the process's device, in place.
 
-    A block's weights are gathered when it runs and dropped after it (FSDP2, ``fully_shard``; Zhao et al. 2023, arXiv
-    2304.11277). The trainable parameters are few and stay whole in every process, so that they are written, resumed and
-    averaged as before. From here on all processes have to run the model together. Blocks are what the model's class names in
+    A block's weights are gathered when it runs and dropped after it
+    (FSDP2, ``fully_shard``; Zhao et al. 2023, arXiv 2304.11277). The trainable parameters are few and stay
+    whole in every process, so that they are written, resumed and averaged as before. From here on all
+    processes have to run the model together. Blocks are what the model's class names in
     ``_no_split_modules``.
     """
     from torch.distributed.device_mesh import init_device_mesh

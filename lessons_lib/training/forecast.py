@@ -38,8 +38,9 @@ class Costs:
 
 
 def forecast(loop: Loop) -> Costs:
-    """Return what a run will cost, from ten steps that leave the adapter as it was. Samples on the way are not included.
+    """Return what a run will cost, from ten steps that leave the adapter as it was.
 
+    Samples on the way are not included.
     The first step is not timed: it allocates what the others use again.
     """
     state = State.start(loop.denoiser, loop.settings, with_ema=False)

@@ -18,7 +18,9 @@ from lessons_lib import storage
 
 @dataclass(frozen=True)
 class CachedTensors:
-    """Tensors on disk, one a file, indexed like a single one: ``cached[indices]`` reads those few, (indices, ...)."""
+    """Tensors on disk, one a file, indexed like a single one: ``cached[indices]`` reads those few,
+    (indices, ...).
+    """
 
     files: tuple[Path, ...]
     encoded: int  # how many were not there before
@@ -49,9 +51,10 @@ def encode_images(
 ) -> CachedTensors:
     """Return the latents of images, cropped already; only those that are not in `folder` are encoded.
 
-    One image is in memory at a time, so give a generator. `encode` returns (channels, h, w). The key is the image's
-    pixels and `settings`, which must hold all else that the latents depend on: `fingerprint` of the VAE, the base's name.
-    Raises OSError when the folder cannot be written; what was encoded until then stays.
+    One image is in memory at a time, so give a generator. `encode` returns (channels, h, w).
+    The key is the image's pixels and `settings`, which must hold all else that the latents depend on:
+    `fingerprint` of the VAE, the base's name. Raises OSError when the folder cannot be written;
+    what was encoded until then stays.
     """
 
     def path_of(image: Image.Image) -> Path:
@@ -70,7 +73,8 @@ def encode_captions(
 ) -> dict[str, CachedTensors]:
     """Return the embeddings of captions by name; only those that are not in `folder` are encoded.
 
-    `encode` returns each tensor of one caption; `settings` hold the fingerprints of the encoders. Otherwise as `encode_images`.
+    `encode` returns each tensor of one caption; `settings` hold the fingerprints of the encoders.
+    Otherwise as `encode_images`.
     """
 
     def path_of(caption: str) -> Path:

@@ -1,4 +1,7 @@
-"""The training loop: the loss of a batch, one step, and all steps with what surrounds them. Shown in lesson 05."""
+"""The training loop: the loss of a batch, one step, and all steps with what surrounds them.
+
+Shown in lesson 05.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,8 @@ VALIDATION_SIGMAS = (0.2, 0.4, 0.6, 0.8)
 
 @dataclass(frozen=True)
 class Step:
-    """What a caller learns of a step: `loss` of its batch, `smooth_loss` of about the last fifty, `seconds` so far and `left`.
+    """What a caller learns of a step: `loss` of its batch, `smooth_loss` of about the last fifty,
+    `seconds` so far and `left`.
 
     `validation` is the last loss on held-out pictures, None before the first or without such pictures.
     """
@@ -42,7 +46,9 @@ class Step:
 
 
 class Ending(NamedTuple):
-    """The last step that counts, why the loop ended, and what was wrong with the loss where that was the reason."""
+    """The last step that counts, why the loop ended, and what was wrong with the loss where that was the
+    reason.
+    """
 
     step: int
     outcome: Outcome
@@ -51,7 +57,9 @@ class Ending(NamedTuple):
 
 @dataclass(frozen=True)
 class Loop:
-    """What every step needs and none changes: the denoiser with its adapter, the encoded training set, the settings."""
+    """What every step needs and none changes: the denoiser with its adapter, the encoded training set,
+    the settings.
+    """
 
     family: Family
     denoiser: nn.Module
@@ -60,7 +68,10 @@ class Loop:
     accelerator: Accelerator
 
     def batch_loss(self, data: TrainingData, dropout: float, generator: torch.Generator) -> Tensor:
-        """Return the mean loss of a batch. Of several processes each draws the same batch and takes its own part of it."""
+        """Return the mean loss of a batch.
+
+        Of several processes each draws the same batch and takes its own part of it.
+        """
         latents, embeddings = data.batch(self.settings.batch, dropout, generator)
         noise = torch.randn(latents.shape, generator=generator).to(latents)
         sigma = self.family.sample_sigma(len(latents), generator).to(latents.device)
@@ -71,7 +82,10 @@ class Loop:
         return self.family.loss(self.denoiser, latents[own], embeddings, noise[own], sigma[own]).mean()
 
     def step(self, state: State) -> float:
-        """Change the adapter once and return the loss of its pictures. MemoryError when a batch does not fit."""
+        """Change the adapter once and return the loss of its pictures.
+
+        MemoryError when a batch does not fit.
+        """
         total, batches = 0.0, self.settings.gradient_accumulation_steps
         try:
             for _ in range(batches):
@@ -93,11 +107,12 @@ class Loop:
 
     def run(self, folder: Path, fingerprint: str, on_step: Callable[[Step], None] | None,
             on_sample: Callable[[int], None]) -> Ending:  # fmt: skip
-        """Train the adapter, from this run's checkpoint if there is one; write log and checkpoints into `folder`.
+        """Train the adapter, from this run's checkpoint if there is one.
 
-        A loss that is no number ends it as DIVERGED, with the adapter of the last checkpoint. Raises FloatingPointError
-        for that when there is no checkpoint, MemoryError when a batch does not fit, ValueError when TensorBoard or an
-        optimizer is wanted and not installed.
+        Write log and checkpoints into `folder`.
+        A loss that is no number ends it as DIVERGED, with the adapter of the last checkpoint.
+        Raises FloatingPointError for that when there is no checkpoint, MemoryError when a batch does not fit,
+        ValueError when TensorBoard or an optimizer is wanted and not installed.
         """
         settings, writes = self.settings, self.accelerator.is_main_process
         state = State.start(self.denoiser, settings)
@@ -128,7 +143,10 @@ class Loop:
         return Ending(state.step, Outcome.DONE if state.step == settings.steps else Outcome.STOPPED)
 
     def validation_loss(self) -> float:
-        """Return the mean loss on the held-out pictures; see `validation_loss`. ValueError without such pictures."""
+        """Return the mean loss on the held-out pictures; see `validation_loss`.
+
+        ValueError without such pictures.
+        """
         if not self.data.validation:
             raise ValueError("there are no held-out pictures to measure the loss on; expected at least one")
         return validation_loss(self.family, self.denoiser, self.data.validation)
@@ -156,7 +174,10 @@ def _does_not_fit(settings: ResolvedSettings) -> str:
 
 
 def _report(on_step: Callable[[Step], None] | None, state: State, steps: int, loss: float) -> bool:
-    """Report the step to the caller; True when it raises KeyboardInterrupt, as a program's own stop button does."""
+    """Report the step to the caller.
+
+    True when it raises KeyboardInterrupt, as a program's own stop button does.
+    """
     if not on_step:
         return False
     seconds = state.progress["seconds"]

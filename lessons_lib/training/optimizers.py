@@ -18,9 +18,10 @@ PACKAGES = {"adamw8bit": "bitsandbytes", "prodigy": "prodigyopt"}
 def optimizer(parameters: Sequence[nn.Parameter], settings: ResolvedSettings) -> Any:
     """Return the optimizer that the settings name.
 
-    ``adamw8bit`` keeps its state in a quarter of the memory (Dettmers et al. 2022, arXiv 2110.02861); ``prodigy`` finds
-    its own rate and takes `learning_rate` as a factor, 1 (Mishchenko and Defazio 2023, arXiv 2306.06101).
-    Raises ValueError that names the package when it is not installed.
+    ``adamw8bit`` keeps its state in a quarter of the memory (Dettmers et al. 2022, arXiv 2110.02861);
+    ``prodigy`` finds its own rate and takes `learning_rate` as a factor,
+    1 (Mishchenko and Defazio 2023, arXiv 2306.06101). Raises ValueError that names the package when it is not
+    installed.
     """
     rate = settings.learning_rate
     try:
@@ -41,7 +42,9 @@ def optimizer(parameters: Sequence[nn.Parameter], settings: ResolvedSettings) ->
 
 
 def lr_scheduler(optimizer: Any, settings: ResolvedSettings) -> Any:
-    """Return the learning rate's course: a warm-up of a tenth of the steps, at most twenty, then what the settings name."""
+    """Return the learning rate's course: a warm-up of a tenth of the steps, at most twenty,
+    then what the settings name.
+    """
     constant = settings.lr_scheduler == "constant"
     return get_scheduler(
         "constant_with_warmup" if constant else settings.lr_scheduler,

@@ -20,7 +20,8 @@ from lessons_lib.models.families import Family
 def draw_samples(
     family: Family, pipe: DiffusionPipeline, base: Base, embeddings: dict[str, Tensor]
 ) -> list[Image]:
-    """Return a picture for each sample prompt, prompt 1 at seed 1 and so on, the adapter at the base's own strength.
+    """Return a picture for each sample prompt, prompt 1 at seed 1 and so on,
+    the adapter at the base's own strength.
 
     `embeddings`: those of the prompts, and last of the empty prompt.
     """

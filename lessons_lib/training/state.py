@@ -26,7 +26,10 @@ EARLIER_NAMES = {
 
 @dataclass
 class State:
-    """All that the next step depends on. Written and read back, it makes a stopped run the same as an unbroken one."""
+    """All that the next step depends on.
+
+    Written and read back, it makes a stopped run the same as an unbroken one.
+    """
 
     parameters: dict[str, nn.Parameter]
     optimizer: Any
@@ -39,7 +42,10 @@ class State:
 
     @classmethod
     def start(cls, denoiser: nn.Module, settings: ResolvedSettings, with_ema: bool = True) -> State:
-        """Return the state before the first step. ValueError when the optimizer's package is not installed."""
+        """Return the state before the first step.
+
+        ValueError when the optimizer's package is not installed.
+        """
         parameters = lora.trainable_parameters(denoiser)
         optimizer = optimizers.optimizer(list(parameters.values()), settings)
         scheduler = optimizers.lr_scheduler(optimizer, settings)
@@ -112,6 +118,9 @@ class State:
 
 
 def gradient_scaler(denoiser: nn.Module) -> GradScaler:
-    """Return what keeps small gradients from vanishing where a model's weights are float16; elsewhere it does nothing."""
+    """Return what keeps small gradients from vanishing where a model's weights are float16.
+
+    Elsewhere it does nothing.
+    """
     weights = next(p for p in denoiser.parameters() if not p.requires_grad)
     return GradScaler(weights.device.type, enabled=weights.dtype == torch.float16)

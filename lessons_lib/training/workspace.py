@@ -18,11 +18,11 @@ from filelock import FileLock, Timeout
 def workspace(out: Path, accelerator: Accelerator | None = None) -> Iterator[Path]:
     """Give a folder to work in that takes the place of `out` when all went well.
 
-    When it went wrong, or the process was killed, a folder that holds checkpoints stays for the next try; any other is
-    removed. A run that was stopped with Ctrl-C goes on from a copy. Of several processes the first makes the folder and
-    moves it to its place; the others wait for that.
-    Raises OSError before any work when the place cannot be written, ValueError when `out` holds something else or
-    another program is training into it.
+    When it went wrong, or the process was killed, a folder that holds checkpoints stays for the next try;
+    any other is removed. A run that was stopped with Ctrl-C goes on from a copy.
+    Of several processes the first makes the folder and moves it to its place; the others wait for that.
+    Raises OSError before any work when the place cannot be written, ValueError when `out` holds something
+    else or another program is training into it.
     """
     unfinished = out.parent / f".{out.name}.unfinished"
     if accelerator is None or accelerator.is_main_process:
@@ -58,7 +58,10 @@ def _prepare(out: Path, unfinished: Path) -> None:
 
 @contextmanager
 def exclusive(out: Path) -> Iterator[None]:
-    """Raise ValueError when another program on this machine is training into `out`. The lock goes with the process."""
+    """Raise ValueError when another program on this machine is training into `out`.
+
+    The lock goes with the process.
+    """
     name = hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:16]
     lock = FileLock(Path(tempfile.gettempdir()) / f"lessons-{name}.lock")
     try:

@@ -1,4 +1,5 @@
-"""One module an architecture, each with the members of `Family`, so that no other module asks which one it has.
+"""One module an architecture, each with the members of `Family`, so that no other module asks which one it
+has.
 
 flux.py     FLUX.1, and pocket
 flux2.py    FLUX.2 klein
@@ -37,13 +38,17 @@ class Family(Protocol):
     """The layers that get a LoRA, by the end of their names, as in PEFT's LoraConfig."""
 
     KOHYA_PREFIX: str
-    """What kohya's trainer begins a layer's name with, where ComfyUI reads no other names; empty where it reads diffusers'."""
+    """What kohya's trainer begins a layer's name with, where ComfyUI reads no other names.
+
+    Empty where it reads diffusers'.
+    """
 
     def load(self, base: Base, session: Session) -> DiffusionPipeline:
         """Return the pipeline on the session's device and in the base's precision there.
 
-        Raises FileNotFoundError or ValueError for a missing or damaged folder, OSError for a base that cannot be fetched,
-        ValueError for a model that this architecture's training does not fit.
+        Raises FileNotFoundError or ValueError for a missing or damaged folder,
+        OSError for a base that cannot be fetched, ValueError for a model that this architecture's training
+        does not fit.
         """
 
     def load_tokenizer(self, base: Base) -> Any:
@@ -53,7 +58,9 @@ class Family(Protocol):
         """Return the latents, as the denoiser takes them, of (n, 3, h, w) pixels in -1 ... 1."""
 
     def decode_latents(self, pipe: DiffusionPipeline, latents: Tensor) -> list[Image]:
-        """Return the images of latents, also of those that the pipeline gives with ``output_type="latent"``."""
+        """Return the images of latents, also of those that the pipeline gives with
+        ``output_type="latent"``.
+        """
 
     def latent_shape(self, pipe: DiffusionPipeline, base: Base) -> tuple[int, int, int, int]:
         """Return the shape of one picture's latents, (1, channels, rows, columns)."""
@@ -61,7 +68,9 @@ class Family(Protocol):
     def encode_captions(
         self, pipe: DiffusionPipeline, captions: Sequence[str], base: Base
     ) -> dict[str, Tensor]:
-        """Return the text embeddings by diffusers' names (`prompt_embeds` and so on), each (captions, ...)."""
+        """Return the text embeddings by diffusers' names (`prompt_embeds` and so on),
+        each (captions, ...).
+        """
 
     def sample_sigma(self, count: int, generator: torch.Generator) -> Tensor:
         """Return (count,) noise levels to train at, in 0 ... 1."""
@@ -92,7 +101,10 @@ class Family(Protocol):
     def pipeline_arguments(
         self, base: Base, steps: int | None, guidance_scale: float | None
     ) -> dict[str, Any]:
-        """Return the pipeline's arguments, the prompt and the seed left out; None is the base model's own value."""
+        """Return the pipeline's arguments, the prompt and the seed left out.
+
+        None is the base model's own value.
+        """
 
     def sample_image(
         self,

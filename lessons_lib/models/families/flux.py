@@ -1,7 +1,7 @@
 """FLUX.1: flow matching on packed latents, conditioned on CLIP's pooled embedding and T5's hidden states.
 
-Follows diffusers' train_dreambooth_lora_flux.py, except that guidance is 1 while training: that script's 3.5 trains
-the adapter for guided pictures, which no training picture is.
+Follows diffusers' train_dreambooth_lora_flux.py, except that guidance is 1 while training:
+that script's 3.5 trains the adapter for guided pictures, which no training picture is.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from lessons_lib.session import Session, quiet
 
 DENOISER = "transformer"
 KOHYA_PREFIX = ""
-# Diffusers' script's own: attention, and the feed-forward layers of the double blocks. With the last two, those of the
-# single blocks, which kohya's trainer has too; the model's output layer is called proj_out as well. pocket/LOG.md says what they gained.
+# Diffusers' script's own: attention, and the feed-forward layers of the double blocks. With the last two,
+# those of the single blocks, which kohya's trainer has too; the model's output layer is called proj_out as
+# well. pocket/LOG.md says what they gained.
 TARGET_MODULES: tuple[str, ...] = (
-    "attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj",
-    "attn.to_add_out", "ff.net.0.proj", "ff.net.2", "ff_context.net.0.proj", "ff_context.net.2", "proj_mlp", "proj_out",
+    "attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "attn.add_q_proj", "attn.add_k_proj",
+    "attn.add_v_proj", "attn.to_add_out", "ff.net.0.proj", "ff.net.2", "ff_context.net.0.proj",
+    "ff_context.net.2", "proj_mlp", "proj_out",
 )  # fmt: skip
 
 latent_shape = shared.latent_shape
@@ -60,7 +62,9 @@ def encode_images(pipe: DiffusionPipeline, pixels: Tensor) -> Tensor:
 
 @torch.no_grad()
 def encode_captions(pipe: DiffusionPipeline, captions: Sequence[str], base: Base) -> dict[str, Tensor]:
-    """Return `prompt_embeds` (n, caption_tokens, width of T5) and `pooled_prompt_embeds` (n, width of CLIP)."""
+    """Return `prompt_embeds` (n, caption_tokens, width of T5) and `pooled_prompt_embeds`
+    (n, width of CLIP).
+    """
     with quiet():
         prompt_embeds, pooled_prompt_embeds, _ = pipe.encode_prompt(
             prompt=list(captions), prompt_2=None, max_sequence_length=base.caption_tokens
@@ -91,7 +95,9 @@ def latent_image_ids(latents: Tensor) -> Tensor:
 
 
 def unpack_latents(tokens: Tensor) -> Tensor:
-    """Return the (n, c, h, w) latents of a square whose tokens are (n, h w / 4, 4 c): the inverse of `pack_latents`."""
+    """Return the (n, c, h, w) latents of a square whose tokens are (n, h w / 4, 4 c):
+    the inverse of `pack_latents`.
+    """
     n, count, width = tokens.shape
     side = math.isqrt(count)
     grid = tokens.view(n, side, side, width // 4, 2, 2)
@@ -105,7 +111,9 @@ def predict_velocity(
     embeddings: dict[str, Tensor],
     guidance_scale: float = 1.0,
 ) -> Tensor:
-    """Return the predicted velocity noise - latents, packed, (n, h w / 4, 4 c), for noisy latents (n, c, h, w)."""
+    """Return the predicted velocity noise - latents, packed, (n, h w / 4, 4 c),
+    for noisy latents (n, c, h, w).
+    """
     prompt_embeds = embeddings["prompt_embeds"]
     return denoiser(
         hidden_states=pack_latents(noisy_latents),
@@ -137,7 +145,9 @@ def predict_original(
     embeddings: dict[str, Tensor],
     guidance_scale: float = 1.0,
 ) -> Tensor:
-    """Return the predicted latents without noise, (n, c, h, w): the noisy latents, which are square, minus sigma times the velocity."""
+    """Return the predicted latents without noise, (n, c, h, w): the noisy latents, which are square,
+    minus sigma times the velocity.
+    """
     velocity = predict_velocity(pipe.transformer, noisy_latents, sigma, embeddings, guidance_scale)
     return noisy_latents - shared.broadcast_sigma(sigma) * unpack_latents(velocity)
 
@@ -156,6 +166,9 @@ def sample_image(
     base: Base,
     seed: int,
 ) -> Image:
-    """Return one picture from text embeddings; guidance is distilled into the model, so `negative_embeddings` are not used."""
+    """Return one picture from text embeddings.
+
+    Guidance is distilled into the model, so `negative_embeddings` are not used.
+    """
     generator = torch.Generator().manual_seed(seed)
     return pipe(generator=generator, **embeddings, **pipeline_arguments(base, None, None)).images[0]

@@ -1,5 +1,6 @@
-"""FLUX.2 klein: flow matching on patchified latents, conditioned on three layers of Qwen3. Train the base model, not the distilled one.
+"""FLUX.2 klein: flow matching on patchified latents, conditioned on three layers of Qwen3.
 
+Train the base model, not the distilled one.
 Follows diffusers' train_dreambooth_lora_flux2_klein.py.
 """
 
@@ -19,7 +20,8 @@ from lessons_lib.session import Session, quiet
 
 DENOISER = "transformer"
 KOHYA_PREFIX = ""
-# The script's own. A single block's output layer has the name of the list that holds a double block's, so each is named.
+# The script's own. A single block's output layer has the name of the list that holds a double block's,
+# so each is named.
 TARGET_MODULES: tuple[str, ...] = (
     *("to_q", "to_k", "to_v", "to_out.0", "to_qkv_mlp_proj"),
     *(f"single_transformer_blocks.{i}.attn.to_out" for i in range(48)),  # 20 in klein 4B, 24 in 9B
@@ -39,20 +41,26 @@ def load(base: Base, session: Session) -> Flux2KleinPipeline:
 
 
 def latent_statistics(vae: nn.Module) -> tuple[Tensor, Tensor]:
-    """Return the mean and the standard deviation of patchified latents, (1, 128, 1, 1) each, which the VAE stores in a batch norm."""
+    """Return the mean and the standard deviation of patchified latents, (1, 128, 1, 1) each,
+    which the VAE stores in a batch norm.
+    """
     std = (vae.bn.running_var + vae.config.batch_norm_eps).sqrt()
     return vae.bn.running_mean.view(1, -1, 1, 1), std.view(1, -1, 1, 1)
 
 
 def latent_shape(pipe: DiffusionPipeline, base: Base) -> tuple[int, int, int, int]:
-    """Return the shape of one picture's latents, (1, 128, rows, columns): each is a 2 x 2 square of the VAE's."""
+    """Return the shape of one picture's latents, (1, 128, rows, columns):
+    each is a 2 x 2 square of the VAE's.
+    """
     _, channels, rows, columns = shared.latent_shape(pipe, base)
     return 1, 4 * channels, rows // 2, columns // 2
 
 
 @torch.no_grad()
 def encode_images(pipe: DiffusionPipeline, pixels: Tensor) -> Tensor:
-    """Return (n, 128, h / 16, w / 16) latents of mean 0 and standard deviation 1, by the VAE's own statistics."""
+    """Return (n, 128, h / 16, w / 16) latents of mean 0 and standard deviation 1,
+    by the VAE's own statistics.
+    """
     vae = pipe.vae
     mean, std = latent_statistics(vae)
     latents = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mode()

@@ -1,4 +1,6 @@
-"""What several architectures share: loading, adding noise, drawing noise levels, the flow-matching loss, pipeline arguments."""
+"""What several architectures share: loading, adding noise, drawing noise levels, the flow-matching loss,
+pipeline arguments.
+"""
 
 from __future__ import annotations
 
@@ -29,16 +31,16 @@ def explain_fetch_errors(base: Base) -> Iterator[None]:
         page = f"https://huggingface.co/{base.repository}"
         gate = " with the licence accepted there and `hf auth login` done once" if base.gated else ""
         raise OSError(
-            f"cannot fetch {base.name} ({base.size_gb:g} GB): expected the network{gate}, or files fetched before. See {page}. "
-            "The base pocket needs no network"
+            f"cannot fetch {base.name} ({base.size_gb:g} GB): expected the network{gate}, or files fetched "
+            f"before. See {page}. The base pocket needs no network"
         ) from problem
 
 
 def load_pipeline(kind: type[Pipeline], base: Base, session: Session, **components: Any) -> Pipeline:
     """Return the base's pipeline on the session's device and in its precision; `components` replace its own.
 
-    Raises for a base in a local folder FileNotFoundError when it is missing and ValueError when it is damaged; for a base
-    on the Hub OSError when it cannot be fetched.
+    Raises for a base in a local folder FileNotFoundError when it is missing and ValueError when it is
+    damaged; for a base on the Hub OSError when it cannot be fetched.
     """
     if base.is_local:
         if not Path(base.repository, "model_index.json").exists():
@@ -68,12 +70,16 @@ def latent_shape(pipe: DiffusionPipeline, base: Base) -> tuple[int, int, int, in
 
 
 def broadcast_sigma(sigma: Tensor) -> Tensor:
-    """Return (n,) noise levels as (n, 1, 1, 1), so that they multiply (n, channels, rows, columns) latents."""
+    """Return (n,) noise levels as (n, 1, 1, 1), so that they multiply (n, channels, rows, columns)
+    latents.
+    """
     return sigma.view(-1, 1, 1, 1)
 
 
 def add_noise(latents: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
-    """Return noisy latents, (1 - sigma) latents + sigma noise, in the precision of the latents; sigma: (n,), 0 ... 1."""
+    """Return noisy latents, (1 - sigma) latents + sigma noise, in the precision of the latents; sigma: (n,),
+    0 ... 1.
+    """
     share = broadcast_sigma(sigma)
     return ((1 - share) * latents + share * noise).to(latents.dtype)
 
@@ -86,7 +92,8 @@ def mse_per_example(prediction: Tensor, target: Tensor) -> Tensor:
 def flow_matching(
     predict_velocity: Callable[..., Tensor],
 ) -> tuple[Callable[..., Tensor], Callable[..., Tensor]]:
-    """Return `loss` and `predict_original` of a family, see `Family`, from its predicted velocity, noise - latents, (n, c, h, w).
+    """Return `loss` and `predict_original` of a family, see `Family`, from its predicted velocity,
+    noise - latents, (n, c, h, w).
 
     Lipman et al. 2022, arXiv 2210.02747.
     """
@@ -112,7 +119,10 @@ def flow_matching(
 
 
 def pipeline_arguments(base: Base, steps: int | None, guidance_scale: float | None) -> dict[str, Any]:
-    """Return the arguments that every pipeline takes, the prompt and the seed left out; None is the base model's own value."""
+    """Return the arguments that every pipeline takes, the prompt and the seed left out.
+
+    None is the base model's own value.
+    """
     return {
         "height": base.side, "width": base.side, "num_inference_steps": steps or base.num_inference_steps,
         "guidance_scale": base.guidance_scale if guidance_scale is None else guidance_scale,

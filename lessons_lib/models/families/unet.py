@@ -1,8 +1,9 @@
 """Stable Diffusion 1.5 and SDXL: a UNet that predicts the noise, conditioned on CLIP's hidden states.
 
-Follows diffusers' train_dreambooth_lora.py and train_dreambooth_lora_sdxl.py. These models keep the variance of noisy
-latents at one and number a thousand noise levels; here sigma is the share of noise in (1 - sigma) latents + sigma noise, as
-for every other base, and those noisy latents are scaled and given their timestep just before the UNet takes them.
+Follows diffusers' train_dreambooth_lora.py and train_dreambooth_lora_sdxl.py.
+These models keep the variance of noisy latents at one and number a thousand noise levels; here sigma is the
+share of noise in (1 - sigma) latents + sigma noise, as for every other base, and those noisy latents are
+scaled and given their timestep just before the UNet takes them.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ pipeline_arguments = shared.pipeline_arguments
 def load(base: Base, session: Session) -> DiffusionPipeline:
     """Return the pipeline; in float16 with the VAE that is made for it, where the base's own is not.
 
-    Raises ValueError for a model that was trained with another noise schedule, or predicts anything but the noise.
+    Raises ValueError for a model that was trained with another noise schedule,
+    or predicts anything but the noise.
     """
     components = {}
     if base.float16_vae and base.precision(session) == torch.float16:
@@ -68,7 +70,9 @@ def encode_images(pipe: DiffusionPipeline, pixels: Tensor) -> Tensor:
 
 @torch.no_grad()
 def encode_captions(pipe: DiffusionPipeline, captions: Sequence[str], base: Base) -> dict[str, Tensor]:
-    """Return `prompt_embeds` (n, 77, width of the encoders), and for SDXL `pooled_prompt_embeds` (n, 1280) as well."""
+    """Return `prompt_embeds` (n, 77, width of the encoders), and for SDXL `pooled_prompt_embeds` (n, 1280) as
+    well.
+    """
     with quiet():
         encoded = pipe.encode_prompt(
             list(captions), device=pipe.device, num_images_per_prompt=1, do_classifier_free_guidance=False
@@ -142,7 +146,9 @@ def sample_image(
     base: Base,
     seed: int,
 ) -> Image:
-    """Return one picture from text embeddings, guided away from those of the empty prompt, or for SDXL from its default, zeros."""
+    """Return one picture from text embeddings, guided away from those of the empty prompt,
+    or for SDXL from its default, zeros.
+    """
     inputs = dict(embeddings)
     if not pipe.config.get("force_zeros_for_empty_prompt"):
         inputs |= {f"negative_{name}": value for name, value in negative_embeddings.items()}

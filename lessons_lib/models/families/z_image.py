@@ -1,5 +1,6 @@
-"""Z-Image: flow matching, conditioned on Qwen3's second-to-last layer, each caption in its own length. It predicts latents - noise.
+"""Z-Image: flow matching, conditioned on Qwen3's second-to-last layer, each caption in its own length.
 
+It predicts latents - noise.
 Follows diffusers' train_dreambooth_lora_z_image.py. bfloat16 or float32 only: float16 gives NaN.
 """
 
@@ -36,7 +37,9 @@ def load(base: Base, session: Session) -> ZImagePipeline:
 
 @torch.no_grad()
 def encode_captions(pipe: DiffusionPipeline, captions: Sequence[str], base: Base) -> dict[str, Tensor]:
-    """Return `prompt_embeds` (n, caption_tokens, width of Qwen3), zeros after each caption's end, and `attention_mask` (n, caption_tokens), true until then."""
+    """Return `prompt_embeds` (n, caption_tokens, width of Qwen3), zeros after each caption's end,
+    and `attention_mask` (n, caption_tokens), true until then.
+    """
     with quiet():
         unpadded, _ = pipe.encode_prompt(
             list(captions), do_classifier_free_guidance=False, max_sequence_length=base.caption_tokens
@@ -62,7 +65,8 @@ def predict_velocity(
     embeddings: dict[str, Tensor],
     guidance_scale: float = 1.0,
 ) -> Tensor:
-    """Return the predicted velocity noise - latents, (n, 16, h, w): the model predicts the opposite, at time 1 - sigma.
+    """Return the predicted velocity noise - latents, (n, 16, h, w): the model predicts the opposite,
+    at time 1 - sigma.
 
     `guidance_scale` is not an input of this model.
     """
