@@ -84,27 +84,25 @@ def strangers():
     tiny, thin, psd = io.BytesIO(), io.BytesIO(), b"8BPS\0\1" + bytes(40)
     drawing(size=(1, 1)).save(tiny, "PNG")
     drawing(size=(3000, 3)).save(thin, "PNG")
-    found = {
-        "empty.jpg": b"", "one byte.png": b"\x89", "text.jpg": b"The falcon",
-        "page.png": b"<html><svg/></html>", "print.jpg": b"%PDF-1.7\n",
-        "phone.jpg": b"\0\0\0\x18ftypheic" + bytes(50), "layers.png": psd, "zip.jpg": zipped({}),
-        "program.gif": b"\x7fELF" + bytes(90), "postscript.jpg": b"%!PS-Adobe-3.0 EPSF-3.0\n",
-        "zeros.bmp": bytes(999), "noise.webp": random.Random(0).randbytes(5000), "tiny.png": tiny.getvalue(),
-        "thin.png": thin.getvalue(), "tag.tif": b"II*\0\xff\xff\xff\xff",
-        "loop.tif": b"II*\0\x08\0\0\0\0\0\x08\0\0\0", "riff.webp": b"RIFF\xff\xff\xff\xffWEBP",
+    files = {
+        "empty.jpg": b"", "one byte.png": b"\x89", "text.jpg": b"The falcon", "page.png": b"<html><svg/></html>",
+        "print.jpg": b"%PDF-1.7\n", "phone.jpg": b"\0\0\0\x18ftypheic" + bytes(50), "layers.png": psd, "zip.jpg": zipped({}),
+        "program.gif": b"\x7fELF" + bytes(90), "postscript.jpg": b"%!PS-Adobe-3.0 EPSF-3.0\n", "zeros.bmp": bytes(999),
+        "noise.webp": random.Random(0).randbytes(5000), "tiny.png": tiny.getvalue(), "thin.png": thin.getvalue(),
+        "tag.tif": b"II*\0\xff\xff\xff\xff", "loop.tif": b"II*\0\x08\0\0\0\0\0\x08\0\0\0", "riff.webp": b"RIFF\xff\xff\xff\xffWEBP",
     }  # fmt: skip
-    return {**found, **{f"{name}.png": b"not one" for name in NAMES}}
+    return {**files, **{f"{name}.png": b"not one" for name in NAMES}}
 
 
 def damaged():
     """Pictures with bytes changed at random: some still open, none may do harm."""
-    chance, found = random.Random(1), {}
+    rng, files = random.Random(1), {}
     for i, kind in enumerate(list(SAVED) * 3):
         data = bytearray(packed(kind, **SAVED[kind]))
         for _ in range(12):
-            data[chance.randrange(len(data))] = chance.randrange(256)
-        found[f"damaged {i}.{kind}"] = bytes(data)
-    return found
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        files[f"damaged {i}.{kind}"] = bytes(data)
+    return files
 
 
 def zipped(files, links=(), change=lambda info: None):
@@ -127,11 +125,16 @@ def bad_zips():
     locked = bytearray(zipped(good))
     locked[locked.index(b"PK\1\2") + 8] |= 1
     names = (
-        "../out.png", "/etc/out.png", "C:\\out.png", "a/../../out.png", "..\\out.png", "~/../../../out.png",
-    )  # fmt: skip
-    found = {f"name {i}.zip": (zipped({**good, name: png}), 2) for i, name in enumerate(names)}
-    found |= {f"cut {part}.zip": (whole[: len(whole) * part // 100], 0) for part in range(5, 100, 5)}
-    return found | {
+        "../out.png",
+        "/etc/out.png",
+        "C:\\out.png",
+        "a/../../out.png",
+        "..\\out.png",
+        "~/../../../out.png",
+    )
+    files = {f"name {i}.zip": (zipped({**good, name: png}), 2) for i, name in enumerate(names)}
+    files |= {f"cut {part}.zip": (whole[: len(whole) * part // 100], 0) for part in range(5, 100, 5)}
+    return files | {
         "link.zip": (zipped({**good, "link.png": b"/etc/passwd"}, links=("link.png",)), 2),
         "locked.zip": (bytes(locked), 1), "wrong byte.zip": (bytes(wrong), 1),
         "flat.zip": (zipped({**good, "flat.bmp": bytes(3 * 10**6)}), 2),
@@ -148,56 +151,56 @@ def everything_below(folder):
 
 
 def test_a_folder_of_bad_files_costs_no_good_picture(tmp_path):
-    chosen = tmp_path / "chosen"
-    chosen.mkdir()
+    folder = tmp_path / "folder"
+    folder.mkdir()
     drawing(99).save(tmp_path / "outside.png")
     bad, maybe = truncations() | bombs() | strangers(), damaged()
     for name, data in (bad | maybe).items():
-        (chosen / name).write_bytes(data)
+        (folder / name).write_bytes(data)
     for i, name in enumerate(NAMES):
-        drawing(i).save(chosen / f"good {name[:150]}.png")
+        drawing(i).save(folder / f"good {name[:150]}.png")
     for name in ("case.png", "CASE.png"):
-        drawing(5).save(chosen / name)
-    (chosen / "folder.png").mkdir()
-    (chosen / "gone.png").symlink_to(tmp_path / "nowhere.png")
-    (chosen / "out.png").symlink_to(tmp_path / "outside.png")
-    (chosen / "circle.png").symlink_to(chosen / "circle.png")
-    (chosen / "up").symlink_to(tmp_path)
-    os.mkfifo(chosen / "pipe.png")
+        drawing(5).save(folder / name)
+    (folder / "folder.png").mkdir()
+    (folder / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    (folder / "out.png").symlink_to(tmp_path / "outside.png")
+    (folder / "circle.png").symlink_to(folder / "circle.png")
+    (folder / "up").symlink_to(tmp_path)
+    os.mkfifo(folder / "pipe.png")
     good = {f"good {name[:150]}.png" for name in NAMES} | {
-        p.name for p in chosen.glob("[cC][aA][sS][eE].png")
+        p.name for p in folder.glob("[cC][aA][sS][eE].png")
     }
     before = everything_below(tmp_path)
-    found = dataset.read(chosen, strict=False)
+    data = dataset.read(folder, strict=False)
     assert everything_below(tmp_path) == before
-    names = {p.path.name for p in found.pictures}
+    names = {p.path.name for p in data.pictures}
     assert good <= names <= good | set(maybe)
-    assert {path.name for path, _ in found.problems} == set(bad) | set(maybe) - names
-    assert all("\n" not in text and path.name[:20] in text for path, text in found.problems)
-    (note,) = found.notes
+    assert {path.name for path, _ in data.problems} == set(bad) | set(maybe) - names
+    assert all("\n" not in text and path.name[:20] in text for path, text in data.problems)
+    (note,) = data.notes
     assert all(name in note for name in ("gone.png", "out.png", "up", "links that lead elsewhere"))
-    print(f"{len(bad) + len(maybe)} bad files: {len(found.problems)} refused in a line each, "
+    print(f"{len(bad) + len(maybe)} bad files: {len(data.problems)} refused in a line each, "
           f"{len(names - good)} damaged ones still open, {len(good)} of {len(good)} good ones kept")  # fmt: skip
     assert len(bad) + len(maybe) >= 200
 
 
 def test_bad_zips_cost_no_good_picture_and_write_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    every, kept = bad_zips(), 0
-    for name, (data, _) in every.items():
+    zips, read_count = bad_zips(), 0
+    for name, (data, _) in zips.items():
         (tmp_path / name).write_bytes(data)
     before = everything_below(tmp_path.parent)
-    for name, (_, good) in every.items():
+    for name, (_, good) in zips.items():
         try:
-            found = dataset.read(tmp_path / name, strict=False)
+            data = dataset.read(tmp_path / name, strict=False)
         except PictureError as problem:
             assert good == 0 and name in str(problem) and "\n" not in str(problem)
         else:
-            assert len(found.pictures) == good, (name, found)
-            kept += good
+            assert len(data.pictures) == good, (name, data)
+            read_count += good
     assert everything_below(tmp_path.parent) == before
-    good = sum(count for _, count in every.values())
-    print(f"{len(every)} bad zips: {kept} of {good} good pictures kept, nothing written")
+    good = sum(count for _, count in zips.values())
+    print(f"{len(zips)} bad zips: {read_count} of {good} good pictures kept, nothing written")
 
 
 def test_zips_have_limits(tmp_path, monkeypatch):
@@ -224,9 +227,9 @@ def test_a_bad_table_ends_in_a_line(tmp_path, name, table):
     drawing().save(tmp_path / "a.png")
     (tmp_path / name).write_bytes(table)
     try:
-        found = dataset.read(tmp_path, strict=False)
+        data = dataset.read(tmp_path, strict=False)
     except PictureError as problem:
         assert "\n" not in str(problem)
     else:
-        assert all(len(text) < 400 and text.isprintable() for _, text in found.problems)
-        assert found.pictures or found.problems
+        assert all(len(text) < 400 and text.isprintable() for _, text in data.problems)
+        assert data.pictures or data.problems

@@ -55,9 +55,9 @@ def test_buckets_are_kohyas():
 
 @pytest.mark.parametrize("side, step", [(128, 16), (256, 16), (768, 64), (1024, 64)])
 def test_buckets_keep_their_area_and_their_steps(side, step):
-    found = crops.bucket_sizes(side)
-    assert (side, side) in found and all(w * h <= side * side for w, h in found)
-    assert all(w % step == h % step == 0 and (h, w) in found for w, h in found)
+    sizes = crops.bucket_sizes(side)
+    assert (side, side) in sizes and all(w * h <= side * side for w, h in sizes)
+    assert all(w % step == h % step == 0 and (h, w) in sizes for w, h in sizes)
 
 
 def test_a_picture_goes_into_the_nearest_shape():

@@ -130,10 +130,10 @@ def test_a_colour_profile_is_followed(tmp_path, monkeypatch):
 
 
 def test_a_cmyk_profile_is_asked_before_pillows_rule(tmp_path, monkeypatch):
-    asked = []
+    conversions = []
 
     def convert(image, mine, ours, outputMode):
-        asked.append((image.mode, outputMode))
+        conversions.append((image.mode, outputMode))
         return Image.new(outputMode, image.size, GREEN)
 
     monkeypatch.setattr(ImageCms, "ImageCmsProfile", lambda data: data)
@@ -141,21 +141,23 @@ def test_a_cmyk_profile_is_asked_before_pillows_rule(tmp_path, monkeypatch):
     monkeypatch.setattr(ImageCms, "getProfileDescription", lambda profile: "Coated paper")
     quarters("CMYK").save(tmp_path / "press.jpg", icc_profile=b"a press profile")
     picture = only(tmp_path)
-    assert near(picture, (20, 20), GREEN, by=0) and asked == [("CMYK", "RGB")]
+    assert near(picture, (20, 20), GREEN, by=0) and conversions == [("CMYK", "RGB")]
     assert "colours converted from Coated paper to sRGB" in picture.file.notes
 
 
 @pytest.mark.parametrize("mode", ["P", "RGBA", "L"])
 def test_a_profile_counts_for_palettes_layers_and_greys_too(tmp_path, monkeypatch, mode):
-    asked = []
+    conversions = []
     real = ImageCms.profileToProfile
     monkeypatch.setattr(
-        ImageCms, "profileToProfile", lambda image, *a, **k: asked.append(image.mode) or real(image, *a, **k)
+        ImageCms,
+        "profileToProfile",
+        lambda image, *a, **k: conversions.append(image.mode) or real(image, *a, **k),
     )
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     quarters(mode).save(tmp_path / "a.png", icc_profile=profile)
     only(tmp_path)
-    assert asked == ["L" if mode == "L" else "RGB"]
+    assert conversions == ["L" if mode == "L" else "RGB"]
 
 
 def test_lab_colours_are_brought_to_rgb(tmp_path):

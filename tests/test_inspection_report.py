@@ -1,4 +1,4 @@
-"""The report says what to fix, what to look at and what is fine; seen pictures are not measured again."""
+"""The report says what to fix, what to look at and what is fine; cached pictures are not measured again."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Encoded pictures are kept, found again by content and settings, checked, and made again when damaged."""
+"""Encoded pictures are cached by content and settings, checked, and encoded again when damaged."""
 
 import os
 
@@ -57,9 +57,9 @@ def test_a_changed_picture_and_changed_settings_are_encoded_and_nothing_else(tmp
 
 
 def test_latents_are_indexed_like_a_tensor_and_keep_their_type(tmp_path, encode):
-    found = latent_cache.encode_images(tmp_path, images("black", "white", "red"), SETTINGS, encode)
-    rows = found[torch.tensor([1, 0, 1])]
-    assert len(found) == 3 and rows.shape == (3, 4, 2, 2) and rows.dtype == torch.bfloat16
+    latents = latent_cache.encode_images(tmp_path, images("black", "white", "red"), SETTINGS, encode)
+    rows = latents[torch.tensor([1, 0, 1])]
+    assert len(latents) == 3 and rows.shape == (3, 4, 2, 2) and rows.dtype == torch.bfloat16
     assert rows[:, 0, 0, 0].tolist() == [255, 0, 255]
 
 
@@ -99,10 +99,10 @@ def test_a_damaged_file_is_noticed_and_made_again(tmp_path, encode, harm):
 
 
 def test_a_file_that_breaks_in_between_is_named(tmp_path, encode):
-    found = latent_cache.encode_images(tmp_path, images("red"), SETTINGS, encode)
-    found.files[0].unlink()
+    latents = latent_cache.encode_images(tmp_path, images("red"), SETTINGS, encode)
+    latents.files[0].unlink()
     with pytest.raises(OSError, match="start again"):
-        found[torch.tensor([0])]
+        latents[torch.tensor([0])]
 
 
 def test_what_was_encoded_stays_when_it_is_stopped_and_nothing_half_written(tmp_path, encode):

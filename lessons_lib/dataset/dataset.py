@@ -83,7 +83,7 @@ class Dataset:
             )
 
 
-def by_split(
+def _by_split(
     pictures: Sequence[Picture], problems: Sequence[Problem] = (), notes: Sequence[str] = ()
 ) -> Dataset:
     """Return pictures by the splits of their table: "train", and any other to judge by.
@@ -117,7 +117,7 @@ def scan(
     for index, listed in enumerate(listing.files):
         file = ImageFile(listed.path, listed.read, side, min_side, memory)
         pictures.append(_picture(listed, file, index, problems))
-    return by_split(pictures, problems, listing.notes)
+    return _by_split(pictures, problems, listing.notes)
 
 
 def read(

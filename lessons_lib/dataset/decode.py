@@ -13,10 +13,10 @@ from PIL import Image, ImageCms
 from lessons_lib.dataset.messages import PictureError, one_line, printable
 from lessons_lib.models.pixels import WHITE
 
-MAX_MEGAPIXELS = (
+_MAX_MEGAPIXELS = (
     100  # above any camera a learner has; a picture that decodes to more is a mistake or an attack
 )
-MAX_MEGABYTES = 300  # of one file
+_MAX_MEGABYTES = 300  # of one file
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")  # no other decoder is ever started
 _SIGNATURES = (
     b"\xff\xd8\xff",
@@ -65,11 +65,11 @@ def read_bytes(path: Path) -> bytes:
 
 
 def check_file_size(path: Path, count: int) -> None:
-    """Raise PictureError for a file of more than MAX_MEGABYTES."""
-    if count > MAX_MEGABYTES * 10**6:
+    """Raise PictureError for a file of more than _MAX_MEGABYTES."""
+    if count > _MAX_MEGABYTES * 10**6:
         raise PictureError(
             f"{printable(path)}: has {count / 1e6:,.0f} MB, too large to read; expected at most "
-            f"{MAX_MEGABYTES}. Export it as JPEG, or leave it out"
+            f"{_MAX_MEGABYTES}. Export it as JPEG, or leave it out"
         )
 
 
@@ -98,7 +98,7 @@ def decode_bytes(data: bytes, path: Path) -> DecodedImage:
             return DecodedImage(_turn_upright(_to_rgb(file, notes), file, notes), notes)
     except Image.DecompressionBombError as problem:
         counts = [int(word) for word in str(problem).replace("(", " ").split() if word.isdigit()]
-        _check_pixel_count(path, counts[0] if counts else MAX_MEGAPIXELS * 10**6 + 1)
+        _check_pixel_count(path, counts[0] if counts else _MAX_MEGAPIXELS * 10**6 + 1)
         raise PictureError(f"{printable(path)}: too large to read safely ({one_line(problem)})") from None
     except PictureError:
         raise
@@ -138,11 +138,11 @@ def _damaged_message(path: Path, problem: Exception) -> str:
 
 
 def _check_pixel_count(path: Path, count: int) -> None:
-    """Raise PictureError for a picture of more than MAX_MEGAPIXELS."""
-    if count > MAX_MEGAPIXELS * 10**6:
+    """Raise PictureError for a picture of more than _MAX_MEGAPIXELS."""
+    if count > _MAX_MEGAPIXELS * 10**6:
         raise PictureError(
             f"{printable(path)}: has {count / 1e6:,.0f} megapixels, too large to decode; expected at most "
-            f"{MAX_MEGAPIXELS}. Shrink it first, or leave it out"
+            f"{_MAX_MEGAPIXELS}. Shrink it first, or leave it out"
         )
 
 

@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
-def parallel_map(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+def parallel_map(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
     """Give work(item) for each item, in order, on one thread a core (8 at most) and only a few items ahead.
 
     Python's warnings are off meanwhile: Pillow's remarks on damaged tags would fill the screen.
     """
     threads = min(8, os.cpu_count() or 1)
-    pending: deque[Future[Result]] = deque()
+    pending: deque[Future[_Result]] = deque()
     with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
         warnings.simplefilter("ignore")
         for item in items:

@@ -21,11 +21,11 @@ from lessons_lib import storage
 from lessons_lib.dataset.decode import DecodedImage
 from lessons_lib.models import features
 
-VERSION = 1  # raise it with every change of what is measured: cached statistics are then measured again
+_VERSION = 1  # raise it with every change of what is measured: cached statistics are then measured again
 _THUMBNAIL_SIDE = 160  # px on the long side
 _FEATURE_SIDE = 128  # px of the centre square that features are measured on
 _TENSORS = ("thumbnail", "features")
-Grey = NDArray[np.float32]
+_Grey = NDArray[np.float32]
 
 
 @dataclass
@@ -129,12 +129,12 @@ def shrink(image: Image.Image, side: int) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3)
 
 
-def to_array(grey: Image.Image) -> Grey:
+def to_array(grey: Image.Image) -> _Grey:
     """Return a grey picture as (height, width) float32."""
     return np.asarray(grey, dtype=np.float32)
 
 
-def sharpness(grey: Grey) -> float:
+def sharpness(grey: _Grey) -> float:
     """Return how quickly brightness changes direction, across or down, whichever is lower.
 
     Below 0.35 counts as blurred.
@@ -147,14 +147,14 @@ def sharpness(grey: Grey) -> float:
     return min(_curvature(grey), _curvature(grey.T))
 
 
-def _curvature(grey: Grey) -> float:
+def _curvature(grey: _Grey) -> float:
     """Return the power of the second difference along rows over that of the first."""
     second = 2 * grey[:, 1:-1] - grey[:, :-2] - grey[:, 2:]
     first = grey[:, 2:] - grey[:, :-2]
     return float(np.square(second).mean() / (np.square(first).mean() + 1))
 
 
-def square_edges(grey: Grey) -> tuple[float, float, float]:
+def square_edges(grey: _Grey) -> tuple[float, float, float]:
     """Return the share of edges in the centre square, that in the best square, and where the best begins,
     0 ... 1.
 
@@ -193,7 +193,7 @@ def _thumbnail(image: Image.Image) -> bytes:
 
 def cache_path(folder: Path, sha256: str, side: int) -> Path:
     """Return the file that holds the statistics of the picture with this content."""
-    return storage.path_for(folder, sha256, {"image_stats": VERSION, "side": side})
+    return storage.path_for(folder, sha256, {"image_stats": _VERSION, "side": side})
 
 
 def save(stats: ImageStats, path: Path) -> None:

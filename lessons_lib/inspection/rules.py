@@ -73,7 +73,7 @@ def check_set(pictures: Sequence[InspectedPicture], problems: Sequence[Problem],
     return findings + (_check_books(pictures) if held_out else _propose_split(pictures))
 
 
-def best_box(stats: ImageStats) -> Box:
+def _best_box(stats: ImageStats) -> Box:
     """Return the square that keeps most edges, in px of the file, for a table's column `crop`."""
     width, height = stats.size
     side = min(stats.size)
@@ -109,7 +109,7 @@ def _check_centre(stats: ImageStats) -> list[Finding]:
     is_better = stats.best_edges - stats.centre_edges >= _BETTER_BY
     if stats.centre_edges >= _CENTRE_KEEPS and not is_better:
         return []
-    box = " ".join(map(str, best_box(stats)))
+    box = " ".join(map(str, _best_box(stats)))
     better = f"; the box {box} keeps {stats.best_edges:.0%}" if is_better else ""
     detail = f"keeps {stats.centre_edges:.0%} of the edges{better}"
     return [Finding("worth a look", "cut by the middle square", detail)]
