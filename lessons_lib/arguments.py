@@ -98,7 +98,7 @@ def _add_settings(command: argparse.ArgumentParser, names: Iterable[str]) -> Non
 
 
 def _option(f: dataclasses.Field[Any]) -> dict[str, Any]:
-    """Return what argparse is told of one field: its type or choices, and its help with the default."""
+    """Return argparse's arguments for one field: its type or choices, and its help with the default."""
     text = f.metadata["help"]
     if isinstance(f.default, bool):
         return {"action": "store_true", "help": text}

@@ -26,11 +26,11 @@ def readme(settings: ResolvedSettings, pictures: Sequence[Picture], base: Base) 
     values = ", ".join(f"{key.replace('_', ' ')} {getattr(settings, key):g}" for key in keys)
     repository = json.dumps("pocket/model" if base.is_local else base.repository)
     prompt = settings.sample_prompts[0] if settings.sample_prompts else settings.trigger
-    taught = f"taught a {settings.mode} from {len(pictures)} pictures"
+    training = f"taught a {settings.mode} from {len(pictures)} pictures"
     return f"""{_front_matter(settings, base)}
 # {settings.name or settings.trigger}
 
-A LoRA adapter for {_link(base)}, {taught}. Trigger word: `{settings.trigger}`.
+A LoRA adapter for {_link(base)}, {training}. Trigger word: `{settings.trigger}`.
 
 ```python
 from diffusers import DiffusionPipeline

@@ -1,19 +1,19 @@
 """What the lessons bring along: their experiments, charts and exercise checkers. A module's name says which lesson it is for.
 
-checks               what the exercise checkers of all lessons share
-trials               samples with and without the trigger, scored one number a picture; a sentence that compares two sets
-charts               scores of several groups between a floor and a ceiling, as a picture
-recorded             results of long runs: saved with date, device and versions, and loaded again
-long_run             what runs for minutes: a table of trials that resumes, and the command line of the modules below
-lesson_02            how many pictures are enough; a folder of bad pictures
-lesson_02_exercises  a box for a crop, eight pictures that differ, licences
-lesson_03_captions   what a caption should say
-lesson_03_trigger    whether a real word makes a good trigger
-lesson_04            a painting as a matrix of low rank; the checkers of its exercises
-lesson_05            how many steps are enough
-lesson_05_figures    charts of a sweep and of a loss, and the drawing of a training step
-lesson_05_memory     what a training holds in memory, part by part
-lesson_05_exercises  the loss, the steps of an epoch, where to stop
-lesson_06            selected samples, frauds, strengths, copies: how far a before and after can be trusted
-lesson_06_exercises  a fraud, a coin, claims
+checks.py               what the exercise checkers of all lessons share
+trials.py               samples with and without the trigger, scored one number a picture; a sentence that compares two sets
+charts.py               scores of several groups between a floor and a ceiling, as a picture
+recorded.py             results of long runs: saved with date, device and versions, and loaded again
+long_run.py             what runs for minutes: a table of trials that resumes, and the command line of the modules below
+lesson_02.py            how many pictures are enough; a folder of bad pictures
+lesson_02_exercises.py  a box for a crop, eight pictures that differ, licences
+lesson_03_captions.py   what a caption should say
+lesson_03_trigger.py    whether a real word makes a good trigger
+lesson_04.py            a painting as a matrix of low rank; the checkers of its exercises
+lesson_05.py            how many steps are enough
+lesson_05_figures.py    charts of a sweep and of a loss, and the drawing of a training step
+lesson_05_memory.py     what a training holds in memory, part by part
+lesson_05_exercises.py  the loss, the steps of an epoch, where to stop
+lesson_06.py            selected samples, frauds, strengths, copies: how far a before and after can be trusted
+lesson_06_exercises.py  a fraud, a coin, claims
 """

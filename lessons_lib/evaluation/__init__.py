@@ -1,12 +1,12 @@
 """Base and tuned images that differ only in the adapter, and what is measured on them.
 
-* ``sampler``: a base model that makes images, with or without an adapter.
-* ``metrics``: style, prompt, diversity, nearest pictures, bootstrap intervals, each with floor and ceiling.
-* ``copies``: memorised training pictures, found by their layout.
-* ``comparison``: what a comparison holds, and one measure of it.
-* ``compare``: makes a comparison and saves it.
-* ``verdict``: a comparison in five lines.
-* ``html``: a comparison as one HTML file.
-* ``blind_test``: which of two images people prefer, and what their answers prove.
-* ``trigger_probe``: what a word means to a base before training.
+sampler.py        a base model that makes images, with or without an adapter
+metrics.py        style, prompt, diversity, nearest pictures, bootstrap intervals, each with floor and ceiling
+copies.py         memorised training pictures, found by their layout
+comparison.py     what a comparison holds, and one measure of it
+compare.py        makes a comparison and saves it
+verdict.py        a comparison in five lines
+html.py           a comparison as one HTML file
+blind_test.py     which of two images people prefer, and what their answers prove
+trigger_probe.py  what a word means to a base before training
 """
