@@ -1,4 +1,7 @@
-"""What the `lessons` command takes. Options that set up a training, and their help, come from the fields of `Settings`."""
+"""What the `lessons` command takes.
+
+Options that set up a training, and their help, come from the fields of `Settings`.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +94,10 @@ _CHECK_CODES = "Ends with code 1 when something must be fixed first."
 
 
 def _add_settings(command: argparse.ArgumentParser, names: Iterable[str]) -> None:
-    """Add an option for each of these fields of Settings. What is not given is None, so that the field's default holds."""
+    """Add an option for each of these fields of Settings.
+
+    What is not given is None, so that the field's default holds.
+    """
     fields = {f.name: f for f in dataclasses.fields(Settings)}
     for name in names:
         command.add_argument(settings.flag(name), dest=name, default=None, **_option(fields[name]))

@@ -16,7 +16,8 @@ from tqdm import tqdm
 from lessons_lib.arguments import parser
 from lessons_lib.display.progress import counting_bar, training_bar
 
-# The library is imported inside the commands: torch takes seconds to load, which `lessons --help` need not wait for.
+# The library is imported inside the commands: torch takes seconds to load,
+# which `lessons --help` need not wait for.
 if TYPE_CHECKING:
     from lessons_lib.adapters.run import Run
     from lessons_lib.adapters.settings import Settings
@@ -92,8 +93,9 @@ def train(args: Namespace) -> int:
 
 
 def training_settings(args: Namespace) -> Settings:
-    """Return the settings that the options and --config give; a run is named after its folder, or else its trigger word.
+    """Return the settings that the options and --config give.
 
+    A run is named after its folder, or else its trigger word.
     Raises ValueError when there is neither a trigger word nor --config, or no --out beside --config.
     """
     from lessons_lib.adapters.settings import Settings, read_settings
@@ -121,7 +123,10 @@ def _prompts(mode: str) -> list[str]:
 
 
 def _training_set(args: Namespace, base: Base, settings: Settings) -> Dataset:
-    """Return the dataset to train on and say what was found in it. ValueError without a folder and without --config."""
+    """Return the dataset to train on and say what was found in it.
+
+    ValueError without a folder and without --config.
+    """
     from lessons_lib import session, storage
     from lessons_lib.dataset import captions
     from lessons_lib.dataset import dataset as datasets
@@ -152,7 +157,10 @@ def _training_set(args: Namespace, base: Base, settings: Settings) -> Dataset:
 
 
 def _recorded_set(config: Path, base: Base) -> Dataset:
-    """Return the pictures that a run's settings.json lists, where they were. PictureError names one that is gone."""
+    """Return the pictures that a run's settings.json lists, where they were.
+
+    PictureError names one that is gone.
+    """
     from lessons_lib.adapters.run import Run
     from lessons_lib.dataset.dataset import Dataset
     from lessons_lib.dataset.records import from_records
@@ -193,14 +201,18 @@ def bases(args: Namespace) -> int:
     for base in BASES.values():
         gate = ", asks for a login" if base.gated else ""
         print(
-            f"{base.name}: {base.side} px, {base.memory_gb:g} GB memory, {base.size_gb:g} GB files, {base.licence}{gate}"
+            f"{base.name}: {base.side} px, {base.memory_gb:g} GB memory, {base.size_gb:g} GB files, "
+            f"{base.licence}{gate}"
         )
         print(f"    {base.note}")
     return 0
 
 
 def check(args: Namespace) -> int:
-    """Print the report on a folder and a trigger word; code 1 when something must be fixed before training."""
+    """Print the report on a folder and a trigger word.
+
+    Code 1 when something must be fixed before training.
+    """
     from lessons_lib import storage
     from lessons_lib.dataset import dataset as datasets
     from lessons_lib.inspection import html
@@ -250,7 +262,9 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
 def _compare(
     run: Run, base: Base, prompts: Sequence[str], seeds: Sequence[int], dataset: Dataset, out: Path
 ) -> None:
-    """Draw before and after, save picture and report into `out`, print the five lines and where things are."""
+    """Draw before and after, save picture and report into `out`,
+    print the five lines and where things are.
+    """
     from lessons_lib.evaluation import compare, verdict
     from lessons_lib.evaluation.sampler import Sampler
 
@@ -261,6 +275,7 @@ def _compare(
     print(f"picture  {out / 'before_after.jpg'}")
     print(f"report   {out / 'report.html'}")
     print(
-        f"adapter  {run.folder}, for any program: pipe.load_lora_weights({str(run.folder)!r}, adapter_name='learned')"
+        f"adapter  {run.folder}, for any program: pipe.load_lora_weights({str(run.folder)!r}, "
+        "adapter_name='learned')"
     )
     print(f"         drawn at: pipe.set_adapters('learned', {base.strength:g})")

@@ -1,4 +1,6 @@
-"""A cache on disk of what can be computed again: one safetensors file for each input and its settings, with a checksum."""
+"""A cache on disk of what can be computed again: one safetensors file for each input and its settings,
+with a checksum.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,9 @@ def path_for(folder: Path, digest: str, settings: Mapping[str, Any]) -> Path:
 
 
 def write(path: Path, tensors: Any, metadata: Mapping[str, str], save: Callable[..., bytes]) -> None:
-    """Write a safetensors file with its own checksum, whole or not at all. `save`: safetensors.torch's or .numpy's.
+    """Write a safetensors file with its own checksum, whole or not at all.
 
+    `save`: safetensors.torch's or .numpy's.
     Raises OSError that names the folder when it cannot be written.
     """
     data = save(tensors, {**metadata, "sha256": _checksum(_tensor_bytes(save(tensors)), metadata)})
@@ -41,12 +44,16 @@ def write(path: Path, tensors: Any, metadata: Mapping[str, str], save: Callable[
             raise
     except OSError as problem:
         raise OSError(
-            f"cannot write to {path.parent} ({problem.strerror}); free some space, or set LESSONS_CACHE to another folder"
+            f"cannot write to {path.parent} ({problem.strerror}); free some space, or set LESSONS_CACHE to "
+            "another folder"
         ) from problem
 
 
 def read(path: Path) -> tuple[bytes, dict[str, str]] | None:
-    """Return a file's bytes, for safetensors' load(), and its metadata; None when it is not there or is damaged."""
+    """Return a file's bytes, for safetensors' load(), and its metadata.
+
+    None when it is not there or is damaged.
+    """
     try:
         data = path.read_bytes()
         metadata = json.loads(data[8 : len(data) - len(_tensor_bytes(data))])["__metadata__"]

@@ -29,7 +29,9 @@ from lessons_lib.training import train
 
 @pytest.fixture(autouse=True, scope="session")
 def _threads() -> None:
-    """Two threads, or as many as the environment says: several that wait for one another on a busy machine only spin."""
+    """Two threads, or as many as the environment says: several that wait for one another on a busy machine
+    only spin.
+    """
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
 
 
@@ -101,7 +103,10 @@ def small_long_run(
     held_out_features: torch.Tensor,
     quick_features: None,
 ) -> dict[str, Any]:
-    """Put a fake sampler, four paintings and one subject in place of a long run's own; return what it records by name."""
+    """Put a fake sampler, four paintings and one subject in place of a long run's own.
+
+    Return what it records by name.
+    """
     run = long_run.LongRun(
         FakeSampler(), Dataset(paintings, paintings[:2]), held_out_features, held_out_features
     )

@@ -85,11 +85,13 @@ def strangers():
     drawing(size=(1, 1)).save(tiny, "PNG")
     drawing(size=(3000, 3)).save(thin, "PNG")
     files = {
-        "empty.jpg": b"", "one byte.png": b"\x89", "text.jpg": b"The falcon", "page.png": b"<html><svg/></html>",
-        "print.jpg": b"%PDF-1.7\n", "phone.jpg": b"\0\0\0\x18ftypheic" + bytes(50), "layers.png": psd, "zip.jpg": zipped({}),
-        "program.gif": b"\x7fELF" + bytes(90), "postscript.jpg": b"%!PS-Adobe-3.0 EPSF-3.0\n", "zeros.bmp": bytes(999),
-        "noise.webp": random.Random(0).randbytes(5000), "tiny.png": tiny.getvalue(), "thin.png": thin.getvalue(),
-        "tag.tif": b"II*\0\xff\xff\xff\xff", "loop.tif": b"II*\0\x08\0\0\0\0\0\x08\0\0\0", "riff.webp": b"RIFF\xff\xff\xff\xffWEBP",
+        "empty.jpg": b"", "one byte.png": b"\x89", "text.jpg": b"The falcon",
+        "page.png": b"<html><svg/></html>", "print.jpg": b"%PDF-1.7\n",
+        "phone.jpg": b"\0\0\0\x18ftypheic" + bytes(50), "layers.png": psd, "zip.jpg": zipped({}),
+        "program.gif": b"\x7fELF" + bytes(90), "postscript.jpg": b"%!PS-Adobe-3.0 EPSF-3.0\n",
+        "zeros.bmp": bytes(999), "noise.webp": random.Random(0).randbytes(5000), "tiny.png": tiny.getvalue(),
+        "thin.png": thin.getvalue(), "tag.tif": b"II*\0\xff\xff\xff\xff",
+        "loop.tif": b"II*\0\x08\0\0\0\0\0\x08\0\0\0", "riff.webp": b"RIFF\xff\xff\xff\xffWEBP",
     }  # fmt: skip
     return {**files, **{f"{name}.png": b"not one" for name in NAMES}}
 
@@ -125,13 +127,8 @@ def bad_zips():
     locked = bytearray(zipped(good))
     locked[locked.index(b"PK\1\2") + 8] |= 1
     names = (
-        "../out.png",
-        "/etc/out.png",
-        "C:\\out.png",
-        "a/../../out.png",
-        "..\\out.png",
-        "~/../../../out.png",
-    )
+        "../out.png", "/etc/out.png", "C:\\out.png", "a/../../out.png", "..\\out.png", "~/../../../out.png",
+    )  # fmt: skip
     files = {f"name {i}.zip": (zipped({**good, name: png}), 2) for i, name in enumerate(names)}
     files |= {f"cut {part}.zip": (whole[: len(whole) * part // 100], 0) for part in range(5, 100, 5)}
     return files | {
@@ -179,8 +176,10 @@ def test_a_folder_of_bad_files_costs_no_good_picture(tmp_path):
     assert all("\n" not in text and path.name[:20] in text for path, text in data.problems)
     (note,) = data.notes
     assert all(name in note for name in ("gone.png", "out.png", "up", "links that lead elsewhere"))
-    print(f"{len(bad) + len(maybe)} bad files: {len(data.problems)} refused in a line each, "
-          f"{len(names - good)} damaged ones still open, {len(good)} of {len(good)} good ones kept")  # fmt: skip
+    print(
+        f"{len(bad) + len(maybe)} bad files: {len(data.problems)} refused in a line each, "
+        f"{len(names - good)} damaged ones still open, {len(good)} of {len(good)} good ones kept"
+    )
     assert len(bad) + len(maybe) >= 200
 
 
@@ -221,7 +220,8 @@ def test_zips_have_limits(tmp_path, monkeypatch):
     ("metadata.csv", b"file_name\n/etc/passwd\n"), ("metadata.csv", b"file_name\na.png\0\n"),
     ("metadata.csv", b"file_name\n" + b"x" * 200_000), ("metadata.jsonl", b"{"), ("metadata.jsonl", b"[1]\n"),
     ("metadata.jsonl", b"[" * 100_000), ("metadata.jsonl", b'{"file_name": "\\ud800.png"}\n'),
-    ("metadata.jsonl", b'{"file_name": ["a.png"]}\n'), ("metadata.jsonl", b'{"file_name": "a.png", "caption": {"a": 1}}\n'),
+    ("metadata.jsonl", b'{"file_name": ["a.png"]}\n'),
+    ("metadata.jsonl", b'{"file_name": "a.png", "caption": {"a": 1}}\n'),
 ])  # fmt: skip
 def test_a_bad_table_ends_in_a_line(tmp_path, name, table):
     drawing().save(tmp_path / "a.png")

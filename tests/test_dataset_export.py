@@ -39,8 +39,10 @@ def test_the_practice_paintings_come_back_as_they_were(tmp_path):
 
 @pytest.mark.parametrize("split", [None, "train", "held_out", "validation"])
 def test_captions_of_every_kind_come_back(tmp_path, split):
-    pictures = [coloured(i, caption=" ".join(c.split()) or None, split=split, rights={"maker": c.strip() or "?"})
-                for i, c in enumerate(CAPTIONS)]  # fmt: skip
+    pictures = [
+        coloured(i, caption=" ".join(c.split()) or None, split=split, rights={"maker": c.strip() or "?"})
+        for i, c in enumerate(CAPTIONS)
+    ]
     for picture in pictures:
         picture.rights = {"maker": " ".join(picture.rights["maker"].split())}
     after = read_back(export.write(pictures, tmp_path / "out"))
@@ -62,7 +64,9 @@ def test_the_caption_files_alone_are_enough(tmp_path):
 
 
 def test_the_folder_keeps_imagefolders_rules(tmp_path):
-    """Split folders by its keywords, each with a metadata.csv whose file_name is a file beside it, none left over."""
+    """Split folders by its keywords, each with a metadata.csv whose file_name is a file beside it,
+    none left over.
+    """
     before = read(SAMPLE).pictures
     out = export.write(before, tmp_path / "out")
     assert {p.name for p in out.iterdir()} <= IMAGEFOLDER_SPLITS
@@ -102,14 +106,11 @@ def test_a_file_that_others_would_read_wrongly_becomes_a_png(tmp_path):
 
 def test_names_that_would_collide_elsewhere_are_numbered(tmp_path):
     names = (
-        "a/x.png",
-        "b/X.png",
-        "c/x.jpg",
-        "é.png",
+        "a/x.png", "b/X.png", "c/x.jpg", "é.png",
         unicodedata.normalize("NFD", "é.png"),
         "con?.png",
         "ک" * 150 + ".png",
-    )
+    )  # fmt: skip
     pictures = [coloured(i) for i in range(len(names))]
     for picture, name in zip(pictures, names, strict=True):
         picture.path = Path(name)

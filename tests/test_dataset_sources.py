@@ -18,10 +18,16 @@ def png(colour="red"):
     return out.getvalue()
 
 
+TABLE = """file_name,split,caption,licence,book
+a.png,train,a kite,CC0-1.0,Album 1
+sub/मोर.png,held_out,,,
+"""
 FILES = {
-    "metadata.csv": "file_name,split,caption,licence,book\na.png,train,a kite,CC0-1.0,Album 1\nsub/मोर.png,held_out,,,\n".encode(),
-    "a.png": png(), "sub/मोर.png": png("blue"), "sub/मोर.txt": "एक मोर".encode(),
-}  # fmt: skip
+    "metadata.csv": TABLE.encode(),
+    "a.png": png(),
+    "sub/मोर.png": png("blue"),
+    "sub/मोर.txt": "एक मोर".encode(),
+}
 
 
 def in_folder(tmp_path, files):

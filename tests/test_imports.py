@@ -1,4 +1,6 @@
-"""No module imports one that imports it, directly or through others, and each package uses only those before it."""
+"""No module imports one that imports it, directly or through others,
+and each package uses only those before it.
+"""
 
 import ast
 from graphlib import CycleError, TopologicalSorter
@@ -9,9 +11,16 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = (
     {"paths", "compat", "storage", "session"},
-    {"display"}, {"models"}, {"dataset"}, {"inspection"}, {"adapters"}, {"training"}, {"evaluation"}, {"course"},
+    {"display"},
+    {"models"},
+    {"dataset"},
+    {"inspection"},
+    {"adapters"},
+    {"training"},
+    {"evaluation"},
+    {"course"},
     {"arguments", "cli", "__main__"},
-)  # fmt: skip
+)
 
 
 def imported_modules(module, path, modules):

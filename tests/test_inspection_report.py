@@ -56,7 +56,8 @@ def findings_of(report, name):
 
 
 @pytest.mark.parametrize("name, what, level", [
-    ("mirrored.jpg", "a copy of another", "worth a look"), ("tilted.png", "very like another", "worth a look"),
+    ("mirrored.jpg", "a copy of another", "worth a look"),
+    ("tilted.png", "very like another", "worth a look"),
     ("blurred.png", "blurred", "worth a look"), ("small.png", "small", "worth a look"),
     ("dark.png", "very dark", "worth a look"), ("pale.png", "pale", "worth a look"),
     ("flat.png", "one flat colour", "must fix"), ("strip.png", "cut by the middle square", "worth a look"),
@@ -115,8 +116,14 @@ def test_a_folder_that_cannot_be_written_costs_only_the_keeping(mixed, tmp_path)
 
 
 def test_a_table_adds_splits_books_hashes_and_rights(tmp_path):
-    rows = ["a.png,train,x,CC0-1.0,Album,", "b.png,train,x,CC0-1.0,,", "c.png,train,x,CC0-1.0,,0123",
-            "d.png,held_out,x,CC0-1.0,Album,", "e.png,held_out,x,CC0-1.0,,", "f.png,,x,CC0-1.0,,"]  # fmt: skip
+    rows = [
+        "a.png,train,x,CC0-1.0,Album,",
+        "b.png,train,x,CC0-1.0,,",
+        "c.png,train,x,CC0-1.0,,0123",
+        "d.png,held_out,x,CC0-1.0,Album,",
+        "e.png,held_out,x,CC0-1.0,,",
+        "f.png,,x,CC0-1.0,,",
+    ]
     for i, row in enumerate(rows):
         painting(1 if row[0] == "e" else i).save(tmp_path / row.split(",")[0])
     (tmp_path / "metadata.csv").write_text(TABLE + "\n".join(rows))

@@ -1,4 +1,4 @@
-"""The library is held to its sizes and to the field's words; packages and the README list what is on the disk."""
+"""The library is held to its sizes and to the field's words; packages and the README list what is on disk."""
 
 import ast
 import re
@@ -15,9 +15,9 @@ LONG_FUNCTIONS = {
     "training/train.train": "Trainer.train: the whole way at a glance, half of it what it promises",
 }
 DROPPED = {
-    "Drawer", "FOLLOWS", "Lesson", "Plan", "asked", "chosen", "dice", "drawer", "found", "guess", "job", "job_name",
-    "keeps_books", "kept", "known", "learned", "lot", "made", "middles", "mixed", "nothing", "parrot", "seen", "taken",
-    "taught", "told", "twins", "unlearned",
+    "Drawer", "FOLLOWS", "Lesson", "Plan", "asked", "chosen", "dice", "drawer", "found", "guess", "job",
+    "job_name", "keeps_books", "kept", "known", "learned", "lot", "made", "middles", "mixed", "nothing",
+    "parrot", "seen", "taken", "taught", "told", "twins", "unlearned",
 }  # fmt: skip
 DROPPED_PHRASES = ("by lot", "nought", "parrot", "by heart", "keeps books", "is told of", "a taste of")
 

@@ -1,10 +1,12 @@
-"""What the lessons bring along: their experiments, charts and exercise checkers. A module's name says which lesson it is for.
+"""What the lessons bring along: their experiments, charts and exercise checkers.
+
+A module's name says which lesson it is for.
 
 checks.py               what the exercise checkers of all lessons share
-trials.py               samples with and without the trigger, scored one number a picture; a sentence that compares two sets
+trials.py               samples with and without the trigger, their scores, a sentence that compares them
 charts.py               scores of several groups between a floor and a ceiling, as a picture
 recorded.py             results of long runs: saved with date, device and versions, and loaded again
-long_run.py             what runs for minutes: a table of trials that resumes, and the command line of the modules below
+long_run.py             what runs for minutes: a table of trials that resumes, the command line
 lesson_02.py            how many pictures are enough; a folder of bad pictures
 lesson_02_exercises.py  a box for a crop, eight pictures that differ, licences
 lesson_03_captions.py   what a caption should say

@@ -1,4 +1,7 @@
-"""Lesson 02's exercises: a box for a crop, eight pictures that differ, licences; and a painting with a ruler to read off."""
+"""Lesson 02's exercises: a box for a crop, eight pictures that differ, licences.
+
+And a painting with a ruler to read off.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +90,9 @@ EIGHT, DRAWS = 8, 200
 
 
 def random_diversities(features: Tensor) -> list[float]:
-    """Return the diversity of random choices of eight pictures; features: those of all pictures, (n, 1280)."""
+    """Return the diversity of random choices of eight pictures; features: those of all pictures,
+    (n, 1280).
+    """
     rng = random.Random(0)
     return [metrics.diversity(features[rng.sample(range(len(features)), EIGHT)]) for _ in range(DRAWS)]
 

@@ -1,5 +1,6 @@
-"""Lesson 03: what should a caption say? The same pictures and trigger with three kinds of caption; a check of a caption.
+"""Lesson 03: what should a caption say?
 
+The same pictures and trigger with three kinds of caption; a check of a caption.
 `python -m lessons_lib.course.lesson_03_captions record` makes the long run that the lesson shows.
 """
 
@@ -30,9 +31,10 @@ from lessons_lib.training import train
 STYLE_WORDS = "flat outline drawing"  # true of the paintings, and words that pocket was trained on
 MODES = ("trigger only", "content", "styled content")
 STYLE_VOCABULARY = frozenset((
-    "art", "artwork", "beautiful", "border", "borders", "century", "cartoon", "colourful", "decorative", "detailed",
-    "drawing", "elegant", "illustration", "image", "indian", "intricate", "medieval", "miniature", "mughal", "ornate",
-    "outline", "outlines", "painted", "painting", "persian", "picture", "style", "traditional", "watercolour",
+    "art", "artwork", "beautiful", "border", "borders", "century", "cartoon", "colourful", "decorative",
+    "detailed", "drawing", "elegant", "illustration", "image", "indian", "intricate", "medieval",
+    "miniature", "mughal", "ornate", "outline", "outlines", "painted", "painting", "persian", "picture",
+    "style", "traditional", "watercolour",
 ))  # fmt: skip
 
 
@@ -65,7 +67,9 @@ def samples_with_suffix(
 def stronger_cue(
     sampler: Sampler, subjects: Sequence[str], seeds: Sequence[int], held_out_features: Tensor
 ) -> str:
-    """Return what brings more style with the adapter that is loaded: "trigger", "words" (of style), or "alike"."""
+    """Return what brings more style with the adapter that is loaded: "trigger", "words" (of style),
+    or "alike".
+    """
     by_trigger, by_words = (
         trials.style_scores(
             image_features(samples_with_suffix(suffix, sampler, subjects, seeds)), held_out_features
@@ -77,7 +81,10 @@ def stronger_cue(
 
 
 def caption_problems(caption: str, trigger: str, tokenizer: PreTrainedTokenizerBase, limit: int) -> list[str]:
-    """Return a sentence for each rule of style mode that a caption breaks. Whether it is true cannot be checked."""
+    """Return a sentence for each rule of style mode that a caption breaks.
+
+    Whether it is true cannot be checked.
+    """
     words = {word.strip(",.;:!").lower() for word in caption.split()}
     problems = []
     if len(words) < 4:
@@ -106,7 +113,9 @@ def style_chart(result: Mapping[str, Any]) -> Shown:
 
 
 def verdicts(result: Mapping[str, Any]) -> list[str]:
-    """Return what the recorded run shows of each mode beside plain content captions, and of what carries the style."""
+    """Return what the recorded run shows of each mode beside plain content captions,
+    and of what carries the style.
+    """
     trigger_only, content, styled = MODES
 
     def scores(key: str, *modes: str) -> list[list[list[float]]]:

@@ -1,6 +1,8 @@
-"""Lesson 06: how far a before and after can be trusted. Selected samples, measures that are fooled, strengths, copies.
+"""Lesson 06: how far a before and after can be trusted.
 
-`python -m lessons_lib.course.lesson_06 picture` draws the lesson's opening picture from the run that the lesson left.
+Selected samples, measures that are fooled, strengths, copies.
+`python -m lessons_lib.course.lesson_06 picture` draws the lesson's opening picture from the run that the
+lesson left.
 """
 
 from __future__ import annotations
@@ -50,14 +52,17 @@ def mean_per_subject(values: Sequence[float], seeds: int) -> list[float]:
 
 
 def sign_test_lines(changes: Sequence[float], counts: Sequence[int], seed: int = 0) -> list[str]:
-    """Return a line for each count: how many of so many random changes went up, and how often a coin is as one-sided."""
+    """Return a line for each count: how many of so many random changes went up,
+    and how often a coin is as one-sided.
+    """
     order = np.random.default_rng(seed).permutation(len(changes))
     lines = []
     for count in counts:
         ups = sum(changes[i] > 0 for i in order[:count])
         chance = blind_test.sign_test(max(ups, count - ups), count)
         lines.append(
-            f"{count} things: {ups} went up, {count - ups} down; a coin is as one-sided in {chance:.0%} of such tests"
+            f"{count} things: {ups} went up, {count - ups} down; a coin is as one-sided in {chance:.0%} of "
+            "such tests"
         )
     return lines
 
@@ -93,7 +98,9 @@ def add_borders(sample: Image.Image, painting: Image.Image) -> Image.Image:
 
 
 def match_colours(sample: Image.Image, painting: Image.Image) -> Image.Image:
-    """Return a sample whose three channels have a painting's means and standard deviations (Reinhard et al. 2001, in RGB)."""
+    """Return a sample whose three channels have a painting's means and standard deviations
+    (Reinhard et al. 2001, in RGB).
+    """
     ours, theirs = (np.asarray(i.convert("RGB"), dtype=np.float64) for i in (sample, painting))
     unit = (ours - ours.mean((0, 1))) / (ours.std((0, 1)) + 1e-6)
     return Image.fromarray((unit * theirs.std((0, 1)) + theirs.mean((0, 1))).clip(0, 255).astype(np.uint8))
@@ -105,13 +112,17 @@ def with_paintings(change: Change, samples: Images, paintings: Images) -> list[I
 
 
 def through_vae(sampler: Sampler, squares: Images) -> list[Image.Image]:
-    """Return pictures encoded by the base's VAE and decoded again: the best that this base could draw of them."""
+    """Return pictures encoded by the base's VAE and decoded again: the best that this base could draw of
+    them.
+    """
     latents = sampler.family.encode_images(sampler.pipe, pixels.to_pixels(squares, sampler.base.side))
     return sampler.family.decode_latents(sampler.pipe, latents)
 
 
 def train_memorised(dataset: Dataset, run_dir: Path, count: int = 2) -> tuple[Run, list[str]]:
-    """Return a run that has memorised the first `count` training pictures, and their captions with the trigger."""
+    """Return a run that has memorised the first `count` training pictures,
+    and their captions with the trigger.
+    """
     few = Dataset(dataset.train[:count])
     settings = Settings(trigger=TRIGGER, steps=200, name="memorised")
     return train.train(few, settings, run_dir), captions.training_captions(few.train, TRIGGER, "style")
@@ -141,7 +152,9 @@ def strength_tradeoff(
 
 
 def best_strength(tradeoff: Tradeoff, keep: float) -> float:
-    """Return the strength with most style among those that keep this share of the prompt match at strength 0."""
+    """Return the strength with most style among those that keep this share of the prompt match at
+    strength 0.
+    """
     least = keep * tradeoff[0.0][1]
     allowed = [strength for strength, (_, prompt) in tradeoff.items() if prompt >= least]
     return max(allowed, key=lambda strength: tradeoff[strength][0])

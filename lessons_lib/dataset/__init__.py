@@ -1,4 +1,5 @@
-"""A folder, zip, upload or museum list becomes a Dataset: upright pictures with captions, rights and crops, read once.
+"""A folder, zip, upload or museum list becomes a Dataset: upright pictures with captions, rights and crops,
+read once.
 
 dataset.py         Dataset(train, held_out, prior); `read` decodes every picture, `scan` decodes none yet
 pictures.py        Picture and its ImageFile: decoded when asked for, kept while memory lasts

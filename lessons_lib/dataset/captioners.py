@@ -18,8 +18,8 @@ from lessons_lib.models import features
 from lessons_lib.session import Session, current, quiet
 
 _PROMPT = (
-    "Say in one short sentence who and what is in this picture, what they do and where. Say nothing of its style, "
-    "medium, painter, period or mood."
+    "Say in one short sentence who and what is in this picture, what they do and where. Say nothing of its "
+    "style, medium, painter, period or mood."
 )
 _STYLE_OPENING = re.compile(
     r"^(?:(?:this|the) (?:image|picture|photo) (?:shows|is|depicts)\s+)?"
@@ -31,7 +31,10 @@ _STYLE_OPENING = re.compile(
 
 @dataclass(frozen=True)
 class Captioner:
-    """A model that describes pictures. `prompt`: the text it gets with each picture; memory in GB, as published."""
+    """A model that describes pictures.
+
+    `prompt`: the text it gets with each picture; memory in GB, as published.
+    """
 
     repository: str
     licence: str
@@ -49,11 +52,20 @@ class CaptionDraft:
 
 
 CAPTIONERS = {
-    "florence-2": Captioner("florence-community/Florence-2-base", "MIT", 1, "<DETAILED_CAPTION>",
-                            "small and quick; takes no instruction to leave the style out, so its opening words are cut"),
-    "qwen3-vl": Captioner("Qwen/Qwen3-VL-2B-Instruct", "Apache-2.0", 6, _PROMPT,
-                          "follows instructions; needs a GPU and torchvision"),
-    "blip": Captioner("Salesforce/blip-image-captioning-base", "BSD-3-Clause", 1, None, "the oldest; short captions"),
+    "florence-2": Captioner(
+        "florence-community/Florence-2-base", "MIT", 1, "<DETAILED_CAPTION>",
+        "small and quick; takes no instruction to leave the style out, so its opening words are cut",
+    ),
+    "qwen3-vl": Captioner(
+        "Qwen/Qwen3-VL-2B-Instruct",
+        "Apache-2.0",
+        6,
+        _PROMPT,
+        "follows instructions; needs a GPU and torchvision",
+    ),
+    "blip": Captioner(
+        "Salesforce/blip-image-captioning-base", "BSD-3-Clause", 1, None, "the oldest; short captions"
+    ),
 }  # fmt: skip
 OFFLINE = "tags"
 
@@ -61,10 +73,12 @@ OFFLINE = "tags"
 def describe(
     images: Sequence[Image.Image], by: str = OFFLINE, session: Session | None = None
 ) -> list[CaptionDraft]:
-    """Return a first caption for each picture, the style left out. Correct them: the model does not know your subject.
+    """Return a first caption for each picture, the style left out.
 
-    `by`: a name of CAPTIONERS, downloaded the first time, or "tags", which needs no download and only names the nearest
-    things that pocket-flux knows. Raises ValueError for another name.
+    Correct them: the model does not know your subject.
+    `by`: a name of CAPTIONERS, downloaded the first time, or "tags",
+    which needs no download and only names the nearest things that pocket-flux knows.
+    Raises ValueError for another name.
     """
     if by == OFFLINE:
         return [CaptionDraft(" and ".join(tags), OFFLINE) for tags in nearest_concepts(images)]
@@ -85,7 +99,8 @@ def describe(
 def nearest_concepts(images: Sequence[Image.Image], count: int = 2) -> list[list[str]]:
     """Return for each picture the `count` names whose drawings its features are nearest to, nearest first.
 
-    The mean is subtracted on both sides first: paintings are alike in a way that would give all of them the same tags.
+    The mean is subtracted on both sides first: paintings are alike in a way that would give all of them the
+    same tags.
     """
     names, concepts = features.load_concepts()
     image_features = features.image_features(images)  # (images, 1280)
@@ -97,7 +112,10 @@ def nearest_concepts(images: Sequence[Image.Image], count: int = 2) -> list[list
 
 @lru_cache(1)
 def _load_model(repository: str, session: Session) -> tuple[Any, Any]:
-    """Return (model, processor) in the session's precision. Raises OSError where it is neither cached nor reachable."""
+    """Return (model, processor) in the session's precision.
+
+    Raises OSError where it is neither cached nor reachable.
+    """
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     with quiet():
@@ -110,7 +128,10 @@ def _load_model(repository: str, session: Session) -> tuple[Any, Any]:
 
 @torch.inference_mode()
 def _generate_caption(model: Any, processor: Any, image: Image.Image, prompt: str | None) -> str:
-    """Return a model's text about one picture. A model with a chat template gets the prompt as a turn of a chat."""
+    """Return a model's text about one picture.
+
+    A model with a chat template gets the prompt as a turn of a chat.
+    """
     if getattr(processor, "chat_template", None):
         messages = [
             {"role": "user", "content": [{"type": "image", "image": image}, {"type": "text", "text": prompt}]}

@@ -1,4 +1,6 @@
-"""Captions with a trigger word in them, and warnings about words and lengths that do not do what was meant."""
+"""Captions with a trigger word in them, and warnings about words and lengths that do not do what was
+meant.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,10 @@ _ENDINGS = ("s", "es", "ed", "d", "ing", "er", "ers", "ly", "ness")
 
 @lru_cache(1)
 def known_words() -> frozenset[str]:
-    """Return everyday English words, first names and painters, in small letters; regular endings are left out."""
+    """Return everyday English words, first names and painters, in small letters.
+
+    Regular endings are left out.
+    """
     lines = WORD_LIST.read_text(encoding="utf-8").splitlines()
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
@@ -44,7 +49,8 @@ def check_trigger(word: str, tokenizer: PreTrainedTokenizerBase | None) -> list[
     warnings = []
     if is_known_word(first):
         warnings.append(
-            f"{first!r} is a word with a meaning: the old meaning will mix with the new one. {suggest_trigger(first)}"
+            f"{first!r} is a word with a meaning: the old meaning will mix with the new one. "
+            f"{suggest_trigger(first)}"
         )
     if any(mark in word for mark in ",.;:()[]<>\"'"):
         warnings.append(
@@ -56,7 +62,10 @@ def check_trigger(word: str, tokenizer: PreTrainedTokenizerBase | None) -> list[
 
 
 def _check_tokens(word: str, tokenizer: PreTrainedTokenizerBase, is_known: bool) -> list[str]:
-    """Return warnings about how a tokenizer splits a trigger word. `is_known`: there is a warning that it is a known word."""
+    """Return warnings about how a tokenizer splits a trigger word.
+
+    `is_known`: there is a warning that it is a known word.
+    """
     tokens = tokenizer.tokenize(word)
     warnings = []
     if len(tokens) == 1 and len(word) > 1 and not is_known:
@@ -86,10 +95,11 @@ def suggest_trigger(word: str) -> str:
 
 
 def with_trigger(text: str, trigger: str, mode: Mode = "style") -> str:
-    """Return a caption or a prompt with the trigger in it once: "a tiger, mugh4l" or, in concept mode, "th0r cat, asleep".
+    """Return a caption or a prompt with the trigger in it once: "a tiger, mugh4l" or, in concept mode,
+    "th0r cat, asleep".
 
-    The trigger follows the caption in style mode, as a style's name does in the captions that base models were trained on.
-    Raises ValueError for a mode that does not exist.
+    The trigger follows the caption in style mode, as a style's name does in the captions that base models
+    were trained on. Raises ValueError for a mode that does not exist.
     """
     if mode not in ("style", "concept"):
         raise ValueError(f"mode is {mode!r}; expected 'style' or 'concept'")
@@ -108,10 +118,11 @@ def training_captions(
     tokenizer: PreTrainedTokenizerBase | None = None,
     limit: int | None = None,
 ) -> list[str]:
-    """Return one caption a picture with the trigger in it; a picture without a caption gets the trigger alone.
+    """Return one caption a picture with the trigger in it.
 
-    With a tokenizer and a limit in tokens, words are taken off the end of a caption that is too long, so that the
-    trigger behind it still reaches the model. `caption_warnings` says what was missing or cut.
+    A picture without a caption gets the trigger alone.
+    With a tokenizer and a limit in tokens, words are taken off the end of a caption that is too long,
+    so that the trigger behind it still reaches the model. `caption_warnings` says what was missing or cut.
     """
     texts = [picture.caption or "" for picture in pictures]
     if tokenizer and limit:
@@ -137,7 +148,9 @@ def _count_tokens(text: str, tokenizer: PreTrainedTokenizerBase) -> int:
 def find_overlong(
     texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, limit: int
 ) -> list[tuple[int, str, str]]:
-    """Return (index, the words that are kept, the words that are cut off) for each text of more than `limit` tokens."""
+    """Return (index, the words that are kept, the words that are cut off) for each text of more than `limit`
+    tokens.
+    """
     overlong = []
     for index, text in enumerate(texts):
         if _count_tokens(text, tokenizer) <= limit:
@@ -162,12 +175,17 @@ def replace_phrase(texts: Sequence[str], old: str, new: str) -> tuple[list[str],
 
 
 def surround(texts: Sequence[str], before: str = "", after: str = "") -> list[str]:
-    """Return the captions with the same words before and after each, with commas between; empty ones stay empty."""
+    """Return the captions with the same words before and after each, with commas between.
+
+    Empty ones stay empty.
+    """
     return [", ".join(part for part in (before, text, after) if part) if text else "" for text in texts]
 
 
 def find_collisions(trigger: str, texts: Sequence[str]) -> list[int]:
-    """Return which captions hold the trigger's letters already, as a word or inside one: it would mean two things."""
+    """Return which captions hold the trigger's letters already, as a word or inside one:
+    it would mean two things.
+    """
     lower = trigger.split()[0].lower()
     return [i for i, text in enumerate(texts) if lower in text.lower()]
 

@@ -1,4 +1,6 @@
-"""From a picture of any shape to the shapes a model trains on: three crops to a square, and aspect-ratio buckets."""
+"""From a picture of any shape to the shapes a model trains on: three crops to a square,
+and aspect-ratio buckets.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ Bucket = tuple[int, int]  # width, height
 
 
 def crop_square(picture: Picture, side: int, method: CropMethod = "centre") -> Image.Image:
-    """Return a square of a picture; "hand" cuts out the box in its table's column `crop`, and the centre where there is none.
+    """Return a square of a picture; "hand" cuts out the box in its table's column `crop`,
+    and the centre where there is none.
 
     Raises ValueError for a method that does not exist, or a box outside the picture.
     """
@@ -30,14 +33,18 @@ def crop_square(picture: Picture, side: int, method: CropMethod = "centre") -> I
 
 
 def _table_box(picture: Picture) -> Box | None:
-    """Return the box in the column `crop` of a picture's table, "left top right bottom". Raises ValueError for another text."""
+    """Return the box in the column `crop` of a picture's table, "left top right bottom".
+
+    Raises ValueError for another text.
+    """
     text = picture.more.get("crop")
     if not text:
         return None
     numbers = text.replace(",", " ").split()
     if len(numbers) != 4 or not all(n.isdigit() for n in numbers):
         raise ValueError(
-            f"{printable(picture.path)}: its crop is {text!r}; expected four numbers, left top right bottom, in px"
+            f"{printable(picture.path)}: its crop is {text!r}; expected four numbers, left top right bottom, "
+            "in px"
         )
     left, top, right, bottom = map(int, numbers)
     return left, top, right, bottom
@@ -46,7 +53,8 @@ def _table_box(picture: Picture) -> Box | None:
 def crop_to_box(picture: Picture, box: Box, side: int) -> Image.Image:
     """Return the smallest square around a box, moved inside the picture; what cannot fit gets white bars.
 
-    The box is in px of the file, whatever size the image was shrunk to. Raises ValueError for a box outside the picture.
+    The box is in px of the file, whatever size the image was shrunk to.
+    Raises ValueError for a box outside the picture.
     """
     width, height = picture.size
     left, top, right, bottom = box
@@ -70,10 +78,11 @@ def crop_to_box(picture: Picture, box: Box, side: int) -> Image.Image:
 
 
 def bucket_sizes(side: int, step: int | None = None) -> list[Bucket]:
-    """Return the shapes to train in: sides in multiples of `step`, from half to twice `side`, area at most side squared.
+    """Return the shapes to train in: sides in multiples of `step`, from half to twice `side`,
+    area at most side squared.
 
-    The rule of kohya's sd-scripts and SDXL (Podell et al. 2023, arXiv 2307.01952). Steps are 64 px, and 16 for bases of
-    256 px or less, so that latents keep whole numbers of tokens.
+    The rule of kohya's sd-scripts and SDXL (Podell et al. 2023, arXiv 2307.01952). Steps are 64 px,
+    and 16 for bases of 256 px or less, so that latents keep whole numbers of tokens.
     """
     step = step or (16 if side <= 256 else 64)
     sizes = {(side // step * step, side // step * step)}
@@ -85,7 +94,10 @@ def bucket_sizes(side: int, step: int | None = None) -> list[Bucket]:
 
 
 def nearest_bucket(size: tuple[int, int], sizes: Sequence[Bucket]) -> Bucket:
-    """Return the bucket whose shape is nearest to a picture's; twice as wide and twice as high are equally distant."""
+    """Return the bucket whose shape is nearest to a picture's.
+
+    Twice as wide and twice as high are equally distant.
+    """
     shape = math.log(size[0] / size[1])
     return min(sizes, key=lambda b: (abs(math.log(b[0] / b[1]) - shape), -b[0] * b[1]))
 
@@ -102,7 +114,9 @@ def count_buckets(sizes: Iterable[tuple[int, int]], side: int) -> list[tuple[Buc
 
 
 def all_crops(picture: Picture, side: int) -> dict[str, Image.Image]:
-    """Return a picture whole, at most `side` px, and cropped by each method: centre, letterbox, by hand (centre where its table has no box)."""
+    """Return a picture whole, at most `side` px, and cropped by each method: centre, letterbox,
+    by hand (centre where its table has no box).
+    """
     return {
         "whole": ImageOps.contain(picture.image, (side, side)),
         "centre": crop_square(picture, side, "centre"),

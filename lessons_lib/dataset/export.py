@@ -1,4 +1,6 @@
-"""Write pictures and captions as a folder that other programs train from and that this library reads back unchanged."""
+"""Write pictures and captions as a folder that other programs train from and that this library reads back
+unchanged.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +23,14 @@ _FOLDERS = {"train": "train", "validation": "validation"}  # imagefolder's split
 
 
 def write(pictures: Sequence[Picture], out: Path, captions: Sequence[str] | None = None) -> Path:
-    """Return `out`, a new folder with the pictures in train/ (and test/, validation/), each with a metadata.csv.
+    """Return `out`, a new folder with the pictures in train/ (and test/, validation/),
+    each with a metadata.csv.
 
-    Hugging Face's ``load_dataset("imagefolder", data_dir=out)`` reads it, captions and rights as columns. Every picture has
-    its caption in NAME.txt too, for kohya and ai-toolkit, which take out/train. Files are copied byte for byte, except
-    those that were turned, converted or put on white when they were decoded: they become PNG. All or nothing is written.
-    Raises ValueError when the counts differ or `out` holds something, OSError when it cannot be written.
+    Hugging Face's ``load_dataset("imagefolder", data_dir=out)`` reads it, captions and rights as columns.
+    Every picture has its caption in NAME.txt too, for kohya and ai-toolkit, which take out/train.
+    Files are copied byte for byte, except those that were turned, converted or put on white when they were
+    decoded: they become PNG. All or nothing is written. Raises ValueError when the counts differ or `out`
+    holds something, OSError when it cannot be written.
     """
     texts = [p.caption or "" for p in pictures] if captions is None else list(captions)
     if len(texts) != len(pictures) or not texts:
@@ -83,7 +87,9 @@ def _encode(picture: Picture) -> tuple[bytes, str, bool]:
 
 
 def _unused_stem(stem: str, used: set[str]) -> str:
-    """Return a name that is unique on every file system: it differs in more than case, Unicode form and suffix."""
+    """Return a name that is unique on every file system: it differs in more than case,
+    Unicode form and suffix.
+    """
     safe_stem = "".join("_" if c in '<>:"/\\|?*' or c != printable(c) else c for c in stem).strip(" .")
     safe_stem = safe_stem.encode()[:180].decode(errors="ignore") or "picture"  # file systems count bytes
     unused, number = safe_stem, 2

@@ -1,4 +1,7 @@
-"""Where pictures come from: a folder, some files, a zip, an upload. Nothing is decoded here and nothing is written."""
+"""Where pictures come from: a folder, some files, a zip, an upload.
+
+Nothing is decoded here and nothing is written.
+"""
 
 from __future__ import annotations
 
@@ -25,15 +28,18 @@ from lessons_lib.dataset.metadata import (
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
 _UNREADABLE = {".heic", ".heif", ".jxl", ".jp2", ".psd", ".svg", ".dng", ".cr2", ".nef", ".arw", ".tga"}
 _SPLITS = {
-    "train": "train", "training": "train", "held_out": "held_out", "test": "test", "testing": "test", "eval": "test",
-    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
+    "train": "train", "training": "train", "held_out": "held_out", "test": "test", "testing": "test",
+    "eval": "test", "validation": "validation", "valid": "validation", "val": "validation",
+    "dev": "validation",
 }  # fmt: skip
 Source = str | Path | Sequence[str | Path] | Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class ListedFile:
-    """A picture file of a source: how to read it, its row of a table, and the text file that is its caption."""
+    """A picture file of a source: how to read it, its row of a table,
+    and the text file that is its caption.
+    """
 
     path: Path
     read: Reader
@@ -43,7 +49,10 @@ class ListedFile:
 
 @dataclass
 class Listing:
-    """The picture files of a source; `problems` name a file each, `notes` say what was passed over on purpose."""
+    """The picture files of a source.
+
+    `problems` name a file each, `notes` say what was passed over on purpose.
+    """
 
     files: list[ListedFile] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -51,7 +60,8 @@ class Listing:
 
 
 def list_files(source: Source) -> Listing:
-    """Return what a folder, a zip, a list of files or an upload holds, sorted by name, a table's files in its order.
+    """Return what a folder, a zip, a list of files or an upload holds, sorted by name,
+    a table's files in its order.
 
     An upload is the value of ipywidgets' FileUpload (7 or 8) or of google.colab.files.upload().
     Raises PictureError when the source is not there, or holds no pictures and nothing that went wrong.
@@ -87,12 +97,14 @@ def _files_on_disk(root: Path, listing: Listing) -> dict[str, Reader]:
             if archives.is_zip(file.read(4)):
                 return archives.list_members(root, root, listing.problems)
     raise PictureError(
-        f"{printable(root)}: is a file; expected a folder of pictures, or a zip. Put the pictures into a folder and name that"
+        f"{printable(root)}: is a file; expected a folder of pictures, or a zip. Put the pictures into a "
+        "folder and name that"
     )
 
 
 def walk(root: Path, notes: list[str]) -> dict[str, Reader]:
-    """Return the files in a folder and its subfolders by name, without hidden ones and links that lead out of it.
+    """Return the files in a folder and its subfolders by name, without hidden ones and links that lead out of
+    it.
 
     `notes` receives a line on folders that cannot be opened, and one on the links.
     """
@@ -122,9 +134,14 @@ def walk(root: Path, notes: list[str]) -> dict[str, Reader]:
 
 
 def _upload_contents(upload: Any) -> dict[str, bytes]:
-    """Return name and bytes of each uploaded file: Colab's and ipywidgets 7's are mappings, ipywidgets 8's a sequence."""
+    """Return name and bytes of each uploaded file: Colab's and ipywidgets 7's are mappings,
+    ipywidgets 8's a sequence.
+    """
     if isinstance(upload, Mapping):
-        pairs = [(name, value["content"] if isinstance(value, Mapping) else value) for name, value in upload.items()]  # fmt: skip
+        pairs = [
+            (name, value["content"] if isinstance(value, Mapping) else value)
+            for name, value in upload.items()
+        ]
     else:
         pairs = [(part["name"], part["content"]) for part in upload]
     return {str(name): bytes(data) for name, data in pairs}
@@ -147,7 +164,10 @@ def _uploaded_files(upload: Mapping[str, bytes], listing: Listing) -> dict[str, 
 
 
 def _add_listed(files: list[Path], listing: Listing) -> None:
-    """Add the files with their rows of a table in their own folder or in the one above. Raises PictureError for none."""
+    """Add the files with their rows of a table in their own folder or in the one above.
+
+    Raises PictureError for none.
+    """
     if not files:
         raise PictureError("the list of pictures is empty; expected at least one path")
     rows: dict[Path, dict[str, str]] = {}

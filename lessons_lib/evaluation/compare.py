@@ -30,15 +30,17 @@ def compare(
     seeds: Sequence[int],
     on_row: Callable[[int, int], None] | None = None,
 ) -> Comparison:
-    """Return base and tuned images for each prompt, images at rising strength, and measures. The adapter stays loaded.
+    """Return base and tuned images for each prompt, images at rising strength, and measures.
 
-    The trigger word is added to prompts that lack it. Both rows use the very same prompts and seeds, so that only the
-    adapter differs. `on_row(done, total)` is called after each row. Raises ValueError without prompts, seeds or
-    training pictures.
+    The adapter stays loaded.
+    The trigger word is added to prompts that lack it. Both rows use the very same prompts and seeds,
+    so that only the adapter differs. `on_row(done, total)` is called after each row.
+    Raises ValueError without prompts, seeds or training pictures.
     """
     if not prompts or not seeds or not dataset.train:
         raise ValueError(
-            f"{len(prompts)} prompts, {len(seeds)} seeds, {len(dataset.train)} training pictures: expected one or more of each"
+            f"{len(prompts)} prompts, {len(seeds)} seeds, {len(dataset.train)} training pictures: expected "
+            "one or more of each"
         )
     triggered = [with_trigger(p, run.settings.trigger, run.settings.mode) for p in prompts]
     report, total = on_row or (lambda done, total: None), 2 * len(triggered) + 1
@@ -80,7 +82,10 @@ def save(comparison: Comparison, folder: Path) -> None:
 
 @dataclass(frozen=True)
 class _Features:
-    """Features of unit length of all pictures of a comparison, (n, 1280); `held_out` is None where there are none."""
+    """Features of unit length of all pictures of a comparison, (n, 1280).
+
+    `held_out` is None where there are none.
+    """
 
     base: Tensor
     tuned: Tensor
@@ -91,7 +96,8 @@ class _Features:
 def _measure(
     prompts: Sequence[str], base_images: Rows, tuned_images: Rows, dataset: Dataset
 ) -> tuple[dict[str, Measure], list[tuple[int, float]]]:
-    """Return the measures by name, and for each tuned image the training picture whose layout it repeats most.
+    """Return the measures by name, and for each tuned image the training picture whose layout it repeats
+    most.
 
     A measure that these prompts and seeds cannot give is left out.
     """
@@ -116,7 +122,9 @@ def _measure(
 
 
 def _style_match(groups: _Features) -> Measure:
-    """Return the similarity to the held-out paintings, or to the training pictures where none were held out."""
+    """Return the similarity to the held-out paintings, or to the training pictures where none were held
+    out.
+    """
     reference = groups.train if groups.held_out is None else groups.held_out
     values = (groups.tuned @ reference.T).mean(1).tolist()
     if groups.held_out is not None:
@@ -127,12 +135,23 @@ def _style_match(groups: _Features) -> Measure:
         is_single = len(groups.train) == 1
         ceiling = 1.0 if is_single else float(metrics.pairwise_similarity(groups.train).nanmean())
     floor = metrics.style_match(groups.base, reference)
-    return Measure("style match", floor, float(np.mean(values)), floor, ceiling, *metrics.bootstrap_interval(values),
-                   "the base", f"training pictures against {reference_name}")  # fmt: skip
+    return Measure(
+        "style match",
+        floor,
+        float(np.mean(values)),
+        floor,
+        ceiling,
+        *metrics.bootstrap_interval(values),
+        "the base",
+        f"training pictures against {reference_name}",
+    )
 
 
 def _prompt_match(prompts: Sequence[str], seeds: int, groups: _Features) -> Measure | None:
-    """Return how well pictures show what their prompts name; None where no prompt names a concept of the list."""
+    """Return how well pictures show what their prompts name.
+
+    None where no prompt names a concept of the list.
+    """
     try:
         names = features.load_concepts()[0]
     except FileNotFoundError:
@@ -143,19 +162,34 @@ def _prompt_match(prompts: Sequence[str], seeds: int, groups: _Features) -> Meas
     if not concepts:
         return None
     ranks = metrics.prompt_ranks(groups.tuned[indices], concepts)
-    return Measure("prompt match", metrics.prompt_match(groups.base[indices], concepts), float(np.mean(ranks)), 0.0, 1.0,
-                   *metrics.bootstrap_interval(ranks), "chance", "the right concept always nearest")  # fmt: skip
+    return Measure(
+        "prompt match",
+        metrics.prompt_match(groups.base[indices], concepts),
+        float(np.mean(ranks)),
+        0.0, 1.0, *metrics.bootstrap_interval(ranks), "chance", "the right concept always nearest",
+    )  # fmt: skip
 
 
 def _seeds_differ(seeds: int, groups: _Features) -> Measure | None:
-    """Return how far pictures of one prompt lie apart; None for a single seed or a single training picture."""
+    """Return how far pictures of one prompt lie apart.
+
+    None for a single seed or a single training picture.
+    """
     if seeds < 2 or len(groups.train) < 2:
         return None
     base, tuned = (
         [metrics.diversity(rows) for rows in part.split(seeds)] for part in (groups.base, groups.tuned)
     )
-    return Measure("seeds differ", float(np.mean(base)), float(np.mean(tuned)), 0.0, metrics.diversity(groups.train),
-                   *metrics.bootstrap_interval(tuned), "all the same", "training pictures among themselves")  # fmt: skip
+    return Measure(
+        "seeds differ",
+        float(np.mean(base)),
+        float(np.mean(tuned)),
+        0.0,
+        metrics.diversity(groups.train),
+        *metrics.bootstrap_interval(tuned),
+        "all the same",
+        "training pictures among themselves",
+    )
 
 
 def _layout_match(base: list[tuple[int, float]], tuned: list[tuple[int, float]]) -> Measure:

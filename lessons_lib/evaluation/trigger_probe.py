@@ -11,7 +11,9 @@ MADE_UP_WORDS = ("qzv7x", "w0pj3k", "vrr9t")
 
 
 def tokenizations(word: str, names: Sequence[str] | None = None) -> dict[str, list[str] | str]:
-    """Return for each base model the tokens of a word, or a sentence on why its tokenizer cannot be loaded."""
+    """Return for each base model the tokens of a word, or a sentence on why its tokenizer cannot be
+    loaded.
+    """
     tokens: dict[str, list[str] | str] = {}
     for name in names or bases.BASES:
         base = bases.find(name)
@@ -25,7 +27,8 @@ def tokenizations(word: str, names: Sequence[str] | None = None) -> dict[str, li
 def word_effect(sampler: Sampler, word: str, seeds: Sequence[int] = (1, 2, 3)) -> float:
     """Return how far a word alone moves the base's images away from those of the empty prompt, 0 ... 1.
 
-    The mean over seeds of 1 - cosine of their features (see `features.image_features`). Compare it with `made_up_effect`.
+    The mean over seeds of 1 - cosine of their features (see `features.image_features`).
+    Compare it with `made_up_effect`.
     """
     images, empty_prompt_images = sampler.sample([word, ""], seeds)
     cosines = (features.image_features(images) * features.image_features(empty_prompt_images)).sum(1)
@@ -33,5 +36,7 @@ def word_effect(sampler: Sampler, word: str, seeds: Sequence[int] = (1, 2, 3)) -
 
 
 def made_up_effect(sampler: Sampler, seeds: Sequence[int] = (1, 2, 3)) -> float:
-    """Return the mean effect of made-up words: the floor of `word_effect`, of words without any meaning to this base."""
+    """Return the mean effect of made-up words: the floor of `word_effect`,
+    of words without any meaning to this base.
+    """
     return sum(word_effect(sampler, word, seeds) for word in MADE_UP_WORDS) / len(MADE_UP_WORDS)

@@ -1,6 +1,7 @@
 """The checks behind a report's findings, on each picture and on the set.
 
-Thresholds lie between practice paintings, real ones, and damaged copies of both; see image_stats.py and duplicates.py.
+Thresholds lie between practice paintings, real ones, and damaged copies of both;
+see image_stats.py and duplicates.py.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ def check_picture(one: InspectedPicture, side: int) -> list[Finding]:
 
 
 def check_pairs(pictures: Sequence[InspectedPicture]) -> None:
-    """Add the findings on pictures in relation to others: copies, near-duplicates, copies across the split, no split."""
+    """Add the findings on pictures in relation to others: copies, near-duplicates, copies across the split,
+    no split.
+    """
     stats = [one.stats for one in pictures]
     across = dict(duplicates.across_split(stats, [one.part == "held_out" for one in pictures]))
     for i, j in across.items():

@@ -24,9 +24,10 @@ from lessons_lib.training.latent_cache import CachedTensors
 class TrainingData:
     """A training set as the denoiser sees it: latents (pictures, ...), and the embeddings of each caption.
 
-    The last caption is the trigger word alone, which takes the place of one that is dropped. All of it may lie on disk;
-    a batch is on `device`, where the model is. `prior`: pictures of the class without the trigger, for prior preservation
-    (Ruiz et al. 2022, arXiv 2208.12242). `validation`: held-out pictures, never learned from.
+    The last caption is the trigger word alone, which takes the place of one that is dropped.
+    All of it may lie on disk; a batch is on `device`, where the model is. `prior`: pictures of the class
+    without the trigger, for prior preservation (Ruiz et al. 2022, arXiv 2208.12242). `validation`:
+    held-out pictures, never learned from.
     """
 
     latents: Tensor | CachedTensors
@@ -38,7 +39,10 @@ class TrainingData:
     def batch(
         self, size: int, dropout: float, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return latents and embeddings of `size` random pictures; a dropped caption is the trigger word alone."""
+        """Return latents and embeddings of `size` random pictures.
+
+        A dropped caption is the trigger word alone.
+        """
         pictures = torch.randint(len(self.latents), (size,), generator=generator)
         is_dropped = torch.rand(size, generator=generator) < dropout
         return self.rows(pictures, torch.where(is_dropped, len(self.latents), pictures))
@@ -59,8 +63,8 @@ def encode(
 ) -> TrainingData:
     """Return pictures and captions encoded; their batches are put on `device`, or else on the pipeline's.
 
-    Pictures are cut to squares, by the box in their table's column `crop` or at the centre. One is in memory at a time;
-    what is encoded lies on disk, so that a second run encodes nothing.
+    Pictures are cut to squares, by the box in their table's column `crop` or at the centre.
+    One is in memory at a time; what is encoded lies on disk, so that a second run encodes nothing.
     """
     squares = (crops.crop_square(picture, base.side, "hand") for picture in pictures)
     latents = latent_cache.encode_images(

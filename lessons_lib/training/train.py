@@ -1,7 +1,7 @@
 """Train a LoRA: a base model, a dataset and settings become a run folder.
 
-Pictures and captions are encoded once, the text encoders leave the memory, and one loop trains the adapter. It follows
-diffusers' train_dreambooth_lora_flux.py with cached latents. The loop is in loop.py.
+Pictures and captions are encoded once, the text encoders leave the memory, and one loop trains the adapter.
+It follows diffusers' train_dreambooth_lora_flux.py with cached latents. The loop is in loop.py.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def train(
 class Trainer:
     """One training: what is to be learned, from which pictures and how.
 
-    Raises ValueError for settings that cannot be used, a base that cannot be trained, or a dataset without pictures.
+    Raises ValueError for settings that cannot be used, a base that cannot be trained,
+    or a dataset without pictures.
     """
 
     def __init__(self, base: Base, dataset: Dataset, settings: Settings):
@@ -66,7 +67,9 @@ class Trainer:
 
     @cached_property
     def captions(self) -> dict[str, list[str]]:
-        """The captions of each part of the dataset as they are taught: with the trigger word, and in `prior` without it."""
+        """The captions of each part of the dataset as they are taught: with the trigger word,
+        and in `prior` without it.
+        """
         trigger, mode = self.settings.trigger, self.settings.mode
         tokenizer, limit = self.family.load_tokenizer(self.base), self.base.caption_tokens
         with_trigger = {
@@ -84,12 +87,13 @@ class Trainer:
     ) -> Run:
         """Return the run that was made at `out`, an adapter folder.
 
-        The same call goes on where it was stopped or killed, and ends with the adapter of an unbroken run; with `resume`
-        it is an error when there is nothing to go on from. Ctrl-C keeps what was learned and returns a run whose outcome
-        is STOPPED; so does an on_step that raises KeyboardInterrupt. `on_forecast` is called before the first step.
-        Under ``accelerate launch`` every process makes this call; they share each batch, and the first writes.
-        Raises OSError when `out` cannot be written, MemoryError when a batch does not fit, FloatingPointError when the
-        loss is no number; then `out` holds the last checkpoint's adapter, or nothing when there was no checkpoint.
+        The same call goes on where it was stopped or killed, and ends with the adapter of an unbroken run;
+        with `resume` it is an error when there is nothing to go on from.
+        Ctrl-C keeps what was learned and returns a run whose outcome is STOPPED; so does an on_step that
+        raises KeyboardInterrupt. `on_forecast` is called before the first step. Under ``accelerate launch``
+        every process makes this call; they share each batch, and the first writes. Raises OSError when `out`
+        cannot be written, MemoryError when a batch does not fit, FloatingPointError when the loss is no
+        number; then `out` holds the last checkpoint's adapter, or nothing when there was no checkpoint.
         """
         machine = distributed.accelerator()
         if self.settings.batch % machine.num_processes:
@@ -124,14 +128,19 @@ class Trainer:
         return Run.load(out)
 
     def _load(self, machine: Accelerator) -> DiffusionPipeline:
-        """Return the base's pipeline; one that is to be sharded may be too large for one GPU, so it comes into RAM first."""
+        """Return the base's pipeline.
+
+        One that is to be sharded may be too large for one GPU, so it comes into RAM first.
+        """
         here = session.current()
         if distributed.is_sharded(machine):
             here = dataclasses.replace(here, device=torch.device("cpu"))
         return self.family.load(self.base, here)
 
     def _encode(self, pipe: DiffusionPipeline, device: torch.device) -> TrainingData:
-        """Return the dataset encoded, its parts with their captions, and the trigger alone for captions that are dropped."""
+        """Return the dataset encoded, its parts with their captions,
+        and the trigger alone for captions that are dropped.
+        """
 
         def part(name: str, *more: str) -> TrainingData:
             pictures, texts = getattr(self.dataset, name), [*self.captions[name], *more]
@@ -180,7 +189,10 @@ class Trainer:
         return Loop(self.family, denoiser, data, self.settings, accelerator)
 
     def _fingerprint(self, data: TrainingData) -> str:
-        """Return a hash of all that decides what is learned: settings, layers, captions, pictures. A checkpoint belongs to one."""
+        """Return a hash of all that decides what is learned: settings, layers, captions, pictures.
+
+        A checkpoint belongs to one.
+        """
         parts = [part for part in (data, data.prior, data.validation) if part]
         files = [[path.name for path in getattr(part.latents, "files", ())] for part in parts]
         texts = [self.captions[name] for name in ("train", "prior", "held_out")]
@@ -205,15 +217,17 @@ def _training_device(pipe: DiffusionPipeline, machine: Accelerator) -> torch.dev
 
 
 def _resume_step(folder: Path, fingerprint: str, needed: bool, clears: bool = True) -> int:
-    """Return the step at which this run was stopped, or 0; then what another run left in the folder is removed.
+    """Return the step at which this run was stopped, or 0.
 
+    Then what another run left in the folder is removed.
     Raises ValueError, and removes nothing, when it is `needed` and not there.
     """
     if checkpoint := checkpoints.latest(folder / "checkpoints", fingerprint):
         return int(checkpoint["step"])
     if needed:
         raise ValueError(
-            "there is no unfinished run with these pictures, captions and settings; leave --resume out to start one"
+            "there is no unfinished run with these pictures, captions and settings; leave --resume out to "
+            "start one"
         )
     for path in folder.iterdir() if clears else ():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
