@@ -20,7 +20,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import resvg_py
 from PIL import Image
 
 from pocket import styles
@@ -115,6 +114,8 @@ def fetch(package: str, version: str) -> Path:
 
 def svg_picture(icons: dict, icon: str) -> Image.Image | None:
     """Return an Iconify icon drawn at SIDE px with transparency, or None where the set lacks it."""
+    import resvg_py  # a machine that only trains has no need of it
+
     while icon in icons.get("aliases", {}):
         icon = icons["aliases"][icon]["parent"]
     if icon not in icons["icons"]:

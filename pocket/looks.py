@@ -1,0 +1,327 @@
+"""Looks at random: palette, line, shading, manner and border of a picture, as rows of numbers that brushes.py reads.
+
+A base that has seen each thing in many looks learns that a look can change while the thing stays (domain randomisation,
+Tobin et al. 2017, arXiv 1703.06907). Eight families of looks use means that no other look has; they are never trained on
+and measure how well sixteen pictures teach a new one. Those families are in held_out.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+from pocket.corpus import COLOURS
+from pocket.dice import Dice
+
+PALETTES = ("natural", "jewel", "earth", "pastel", "night", "sepia", "two colours", "few colours")
+LINES = ("none", "thin", "thick", "coloured", "broken")
+SHADINGS = ("none", "soft shading", "hatching", "stippling")
+MANNERS = ("none", "watercolour", "oil painting", "sketch", "mosaic", "faded", "woven", "crayon", "fresco", "ink wash",
+           "pixel art", "rough paper", "glass")  # fmt: skip
+BORDERS = ("none", "ruled", "plain", "patterned")
+WARPS = ("none", "wobble", "cells", "squares", "dabs")
+INKS = 6  # colours that a palette may pull towards
+NAMEABLE = ("natural", "jewel", "pastel")  # palettes under which a ground's colour keeps its name
+COLOUR_NAMES = tuple(COLOURS)
+RGB = torch.tensor(list(COLOURS.values())) / 255  # (12, 3)
+GREY = torch.tensor((0.3, 0.59, 0.11))
+TRAINED_SEED = 20_000  # of the looks that have a name
+
+
+@dataclass
+class Looks:
+    """n looks, a row each. Colours are 0 to 1; lengths are shares of the side, or px where said."""
+
+    palette: Tensor  # index into PALETTES
+    line: Tensor  # into LINES
+    shading: Tensor  # into SHADINGS
+    manner: Tensor  # into MANNERS
+    border: Tensor  # into BORDERS
+    matrix: Tensor  # (n, 3, 3): colours times this plus `bias`
+    bias: Tensor  # (n, 3)
+    gamma: Tensor
+    inks: Tensor  # (n, INKS, 3)
+    snap: Tensor  # how far colours are pulled to the nearest ink
+    line_width: Tensor  # px, 0 to 3
+    line_colour: Tensor  # (n, 3)
+    line_name: Tensor  # index into COLOUR_NAMES
+    line_inner: Tensor  # strength of lines between the colours of a thing
+    broken: Tensor
+    silhouette: Tensor  # 1: things are filled with the line's colour
+    light: Tensor
+    light_angle: Tensor
+    shadow: Tensor
+    hatch: Tensor
+    hatch_freq: Tensor
+    hatch_angle: Tensor
+    stipple: Tensor
+    grain: Tensor
+    blotch: Tensor
+    streak: Tensor
+    weave: Tensor
+    edge: Tensor
+    blur: Tensor
+    fade: Tensor
+    paper: Tensor  # (n, 3)
+    warp: Tensor  # into WARPS
+    warp_size: Tensor  # px
+    grout: Tensor  # -1 dark to 1 light lines between the cells
+    margin_top: Tensor  # of the border, as shares of the side
+    margin_left: Tensor
+    border_colours: Tensor  # (n, 3, 3): band, pattern, line
+    border_name: Tensor
+    border_freq: Tensor  # (n, 2)
+    border_cut: Tensor
+    border_kind: Tensor  # 0 to 3
+    border_line: Tensor  # px
+    ground_ink: Tensor  # 1: a plain ground takes an ink's colour
+    # what no look but those held out has
+    screen: Tensor
+    hollow: Tensor
+    engrave: Tensor
+    stitch: Tensor
+    glow: Tensor
+    crackle: Tensor
+    chalk: Tensor
+    leading: Tensor
+
+    def __len__(self) -> int:
+        return len(self.palette)
+
+    def __getitem__(self, rows: Tensor) -> Looks:
+        return Looks(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+    def to(self, device: torch.device | str) -> Looks:
+        return Looks(**{f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)})
+
+
+ONLY_HELD_OUT = ("screen", "hollow", "engrave", "stitch", "glow", "crackle", "chalk", "leading")
+
+
+def joined(parts: list[Looks]) -> Looks:
+    return Looks(**{f.name: torch.cat([getattr(p, f.name) for p in parts]) for f in fields(Looks)})
+
+
+def put(first: Looks, rows: Tensor, other: Looks) -> Looks:
+    """Return `first` with `other` in the rows where the mask is true."""
+    where = rows.nonzero()[:, 0]
+    return Looks(
+        **{f.name: getattr(first, f.name).index_copy(0, where, getattr(other, f.name)) for f in fields(Looks)}
+    )
+
+
+def hsv(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
+    """Return (..., 3) colours; hue 0 to 1 is the whole circle."""
+    k = (hue[..., None] * 6 + torch.tensor((5.0, 3.0, 1.0))) % 6
+    down = torch.minimum(k, 4 - k).clamp(0, 1)
+    return value[..., None] * (1 - saturation[..., None] * down)
+
+
+def nearest_name(colours: Tensor) -> Tensor:
+    """Return the index into COLOUR_NAMES of the nearest colour, (n,), of (n, 3)."""
+    return torch.cdist(colours, RGB).argmin(1)
+
+
+def _saturated(amount: Tensor) -> Tensor:
+    """Return (n, 3, 3) matrices that scale how far colours are from grey."""
+    return amount[:, None, None] * torch.eye(3) + (1 - amount)[:, None, None] * GREY.expand(3, 3)
+
+
+def _ramp(dark: Tensor, light: Tensor) -> tuple[Tensor, Tensor]:
+    """Return matrix and bias that turn lightness into a way from one colour to another."""
+    return (light - dark)[:, :, None] * GREY, dark
+
+
+def _theme(dice: Dice, n: int) -> Tensor:
+    """Return (n, INKS, 3): a dark and a light colour and four around one or two hues."""
+    hue = dice.uniform(n)[:, None] + torch.tensor((0.0, 0.0, 0.0, 0.06, 0.5, 0.33))
+    hue = hue + dice.normal(n, 0, 0.05, INKS)
+    saturation = torch.cat(
+        [dice.uniform(n, 0.1, 0.6, 1), dice.uniform(n, 0.02, 0.25, 1), dice.uniform(n, 0.3, 0.95, 4)], 1
+    )
+    value = torch.cat(
+        [dice.uniform(n, 0.05, 0.3, 1), dice.uniform(n, 0.85, 1, 1), dice.uniform(n, 0.35, 0.95, 4)], 1
+    )
+    return hsv(hue % 1, saturation, value)
+
+
+EARTH = torch.tensor(
+    [
+        [0.24, 0.15, 0.1],
+        [0.93, 0.87, 0.74],
+        [0.72, 0.47, 0.2],
+        [0.55, 0.24, 0.14],
+        [0.45, 0.43, 0.25],
+        [0.8, 0.66, 0.42],
+    ]
+)
+JEWEL = torch.tensor([[0.1, 0.07, 0.15], [0.96, 0.9, 0.72], [0.7, 0.07, 0.2], [0.05, 0.4, 0.28], [0.1, 0.2, 0.6], [0.86, 0.62, 0.16]])  # fmt: skip
+
+
+def _colours(dice: Dice, palette: Tensor) -> dict[str, Tensor]:
+    """Return matrix, bias, gamma, inks and snap of each look's palette."""
+    n = len(palette)
+    out = {"matrix": _saturated(dice.normal(n, 1, 0.12)), "bias": dice.normal(n, 0, 0.03, 3), "gamma": dice.uniform(n, 0.85, 1.2),
+           "inks": _theme(dice, n), "snap": torch.zeros(n)}  # fmt: skip
+    for index, name in enumerate(PALETTES[1:], 1):
+        rows = (palette == index).nonzero()[:, 0]
+        for key, value in PALETTE_RULES[name](dice, len(rows), out["inks"][rows]).items():
+            out[key][rows] = value
+    return out
+
+
+def _jewel(dice: Dice, n: int, inks: Tensor) -> dict[str, Tensor]:
+    return {"matrix": _saturated(dice.uniform(n, 1.3, 1.8)), "gamma": dice.uniform(n, 1.2, 1.7),
+            "inks": JEWEL + dice.normal(n, 0, 0.05, 18).view(n, 6, 3), "snap": dice.uniform(n, 0, 0.7)}  # fmt: skip
+
+
+def _earth(dice: Dice, n: int, inks: Tensor) -> dict[str, Tensor]:
+    tint = torch.tensor((1.0, 0.9, 0.68)) + dice.normal(n, 0, 0.03, 3)
+    return {"matrix": tint[:, :, None] * _saturated(dice.uniform(n, 0.4, 0.7)), "gamma": dice.uniform(n, 1, 1.3),
+            "inks": EARTH + dice.normal(n, 0, 0.05, 18).view(n, 6, 3), "snap": dice.uniform(n, 0.3, 0.9)}  # fmt: skip
+
+
+def _pastel(dice: Dice, n: int, inks: Tensor) -> dict[str, Tensor]:
+    pale = dice.uniform(n, 0.4, 0.65)
+    return {"matrix": pale[:, None, None] * _saturated(dice.uniform(n, 0.7, 1.1)), "bias": 0.97 - pale[:, None] + dice.normal(n, 0, 0.02, 3)}  # fmt: skip
+
+
+def _night(dice: Dice, n: int, inks: Tensor) -> dict[str, Tensor]:
+    tint = torch.tensor((0.42, 0.5, 0.88)) + dice.normal(n, 0, 0.06, 3)
+    return {"matrix": tint[:, :, None] * _saturated(dice.uniform(n, 0.3, 0.75)), "gamma": dice.uniform(n, 1.1, 1.6),
+            "bias": torch.tensor((0.0, 0.01, 0.06)).expand(n, 3)}  # fmt: skip
+
+
+def _sepia(dice: Dice, n: int, inks: Tensor) -> dict[str, Tensor]:
+    dark = torch.tensor((0.2, 0.12, 0.06)) + dice.normal(n, 0, 0.03, 3)
+    light = torch.tensor((0.96, 0.88, 0.72)) + dice.normal(n, 0, 0.03, 3)
+    matrix, bias = _ramp(dark, light)
+    return {
+        "matrix": matrix,
+        "bias": bias,
+        "inks": dark[:, None] + (light - dark)[:, None] * torch.linspace(0, 1, 6)[:, None],
+    }
+
+
+def _two_colours(dice: Dice, n: int, inks: Tensor) -> dict[str, Tensor]:
+    dark = hsv(dice.uniform(n), dice.uniform(n, 0.3, 0.95), dice.uniform(n, 0.1, 0.5))
+    light = hsv(dice.uniform(n), dice.uniform(n, 0.03, 0.6), dice.uniform(n, 0.8, 1))
+    matrix, bias = _ramp(dark, light)
+    both = torch.stack([dark, light] * 3, 1)
+    return {"matrix": matrix, "bias": bias, "inks": both, "snap": dice.uniform(n, 0, 1) * dice.coin(n, 0.6)}
+
+
+def _few_colours(dice: Dice, n: int, inks: Tensor) -> dict[str, Tensor]:
+    return {"snap": dice.uniform(n, 0.75, 1), "matrix": _saturated(dice.uniform(n, 0.8, 1.5))}
+
+
+PALETTE_RULES: dict[str, Callable[[Dice, int, Tensor], dict[str, Tensor]]] = {
+    "jewel": _jewel, "earth": _earth, "pastel": _pastel, "night": _night, "sepia": _sepia,
+    "two colours": _two_colours, "few colours": _few_colours,
+}  # fmt: skip
+
+# What a manner sets, as (low, high) of each number; a list of one value is that value.
+MANNER_RULES: dict[str, dict[str, tuple[float, float]]] = {
+    "watercolour": {
+        "blotch": (0.15, 0.35),
+        "edge": (0.5, 1.1),
+        "grain": (0.03, 0.07),
+        "blur": (0.3, 0.7),
+        "fade": (0, 0.2),
+    },
+    "oil painting": {"warp": (4, 4), "warp_size": (2.5, 4.5), "streak": (0.05, 0.13), "blur": (0.2, 0.5)},
+    "sketch": {"hatch": (0.4, 0.8), "fade": (0.25, 0.55), "line_inner": (0.6, 1), "grain": (0.03, 0.08)},
+    "mosaic": {"warp": (2, 2), "warp_size": (4.5, 8), "grout": (-0.7, 0.5)},
+    "faded": {"fade": (0.3, 0.5), "blotch": (0.08, 0.16), "grain": (0.04, 0.08)},
+    "woven": {"weave": (0.12, 0.25), "grain": (0.04, 0.08)},
+    "crayon": {"grain": (0.15, 0.28), "streak": (0.1, 0.22), "warp": (1, 1), "warp_size": (1.2, 2.5)},
+    "fresco": {"blotch": (0.15, 0.28), "grain": (0.08, 0.14), "fade": (0.1, 0.3), "edge": (0, 0.4)},
+    "ink wash": {"blotch": (0.2, 0.4), "edge": (0.3, 0.8), "blur": (0.5, 1), "fade": (0, 0.2)},
+    "pixel art": {"warp": (3, 3), "warp_size": (4, 7)},
+    "rough paper": {"grain": (0.12, 0.22), "blotch": (0.05, 0.12)},
+    "glass": {"warp": (2, 2), "warp_size": (8, 11), "grout": (0.2, 0.6), "light": (0.1, 0.3)},
+}
+
+
+def _ruled(dice: Dice, out: dict[str, Tensor], manner: Tensor) -> None:
+    """Set the numbers that each look's manner asks for, in place."""
+    for index, name in enumerate(MANNERS[1:], 1):
+        rows = (manner == index).nonzero()[:, 0]
+        for key, (low, high) in MANNER_RULES[name].items():
+            out[key][rows] = dice.uniform(len(rows), low, high).to(out[key].dtype)
+    grey = manner == MANNERS.index("ink wash")
+    dark, light = out["inks"][:, 0] * 0.5, torch.tensor((0.97, 0.96, 0.92))
+    matrix, bias = _ramp(dark, light.expand_as(dark))
+    out["matrix"] = torch.where(grey[:, None, None], matrix, out["matrix"])
+    out["bias"] = torch.where(grey[:, None], bias, out["bias"])
+
+
+def _lines(dice: Dice, line: Tensor, inks: Tensor) -> dict[str, Tensor]:
+    n = len(line)
+    width = torch.tensor((0, 1, 2, 2, 2))[line] + ((line == 2) | (line == 3)) * dice.integers(n, 0, 2)
+    ink = torch.tensor((0.13, 0.1, 0.12)) + dice.normal(n, 0, 0.04, 3)
+    name = dice.choose(n, [3, 0, 0, 3, 2, 2, 2, 1, 3, 2, 1, 2])
+    coloured = RGB[name] + dice.normal(n, 0, 0.03, 3)
+    colour = torch.where((line == LINES.index("coloured"))[:, None], coloured, ink)
+    return {"line_width": width, "line_colour": colour.clamp(0, 1), "line_name": name,
+            "line_inner": (line > 0) * dice.uniform(n, 0, 1), "broken": (line == LINES.index("broken")) * dice.uniform(n, 0.5, 1),
+            "silhouette": dice.coin(n, 0.03).float()}  # fmt: skip
+
+
+def _borders(dice: Dice, border: Tensor, inks: Tensor) -> dict[str, Tensor]:
+    n = len(border)
+    has = (border > 0).float()
+    name = dice.integers(n, 0, len(RGB))
+    own = RGB[name] + dice.normal(n, 0, 0.03, 3)
+    band, pattern, line = (inks[torch.arange(n), dice.integers(n, 0, INKS)] for _ in range(3))
+    band = torch.where(dice.coin(n, 0.5)[:, None] | (border == 2)[:, None], own, band)
+    wide = torch.where(
+        border == BORDERS.index("ruled"), dice.uniform(n, 0.025, 0.07), dice.uniform(n, 0.04, 0.16)
+    )
+    return {"margin_top": has * wide * dice.uniform(n, 0.7, 1.2), "margin_left": has * wide * dice.uniform(n, 0.7, 1.4),
+            "border_colours": torch.stack([band, pattern, line], 1).clamp(0, 1), "border_name": name,
+            "border_freq": dice.uniform(n, 5, 22, 2), "border_cut": dice.uniform(n, -0.2, 0.6),
+            "border_kind": dice.integers(n, 0, 4), "border_line": dice.uniform(n, 0.8, 2.6)}  # fmt: skip
+
+
+def sample(count: int, dice: Dice, plain: float = 0.0) -> Looks:
+    """Return so many looks at random, none of a held-out family. `plain`: the share that leaves drawings as they are."""
+    palette = dice.choose(count, (28, 12, 12, 10, 8, 6, 10, 14))
+    line = dice.choose(count, (40, 16, 18, 13, 13))
+    shading = dice.choose(count, (55, 25, 12, 8))
+    manner = dice.choose(count, (40, *(5.0,) * (len(MANNERS) - 1)))
+    border = dice.choose(count, (62, 12, 12, 14))
+    bare = dice.coin(count, plain)
+    palette, line, shading, manner, border = (
+        x.masked_fill(bare, 0) for x in (palette, line, shading, manner, border)
+    )
+    out = _colours(dice, palette)
+    out |= _lines(dice, line, out["inks"]) | _borders(dice, border, out["inks"]) | _textures(dice, shading)
+    _ruled(dice, out, manner)
+    looks = Looks(palette=palette, line=line, shading=shading, manner=manner, border=border, **out,
+                  **{name: torch.zeros(count) for name in ONLY_HELD_OUT})  # fmt: skip
+    return put(looks, bare, _bare(looks[bare.nonzero()[:, 0]])) if bool(bare.any()) else looks
+
+
+def _textures(dice: Dice, shading: Tensor) -> dict[str, Tensor]:
+    n = len(shading)
+    soft, hatched, stippled = (shading == k for k in (1, 2, 3))
+    rare = dice.coin(n, 0.25)
+    return {"light": soft * dice.uniform(n, 0.25, 0.7), "light_angle": dice.uniform(n, 0, 6.2832), "shadow": dice.coin(n, 0.3) * dice.uniform(n, 0.15, 0.5),
+            "hatch": hatched * dice.uniform(n, 0.4, 0.8), "hatch_freq": dice.uniform(n, 0.7, 1.5), "hatch_angle": dice.uniform(n, 0, 3.1416),
+            "stipple": stippled * dice.uniform(n, 0.4, 0.9), "grain": rare * dice.uniform(n, 0, 0.06), "blotch": rare * dice.uniform(n, 0, 0.1),
+            "streak": torch.zeros(n), "weave": torch.zeros(n), "edge": torch.zeros(n), "blur": torch.zeros(n), "fade": torch.zeros(n),
+            "paper": torch.tensor((0.95, 0.91, 0.82)) + dice.normal(n, 0, 0.05, 3), "warp": torch.zeros(n, dtype=torch.long),
+            "warp_size": torch.full((n,), 4.0), "grout": torch.zeros(n), "ground_ink": dice.coin(n, 0.5).float()}  # fmt: skip
+
+
+def _bare(looks: Looks) -> Looks:
+    """Return looks that change nothing: natural colours, no line, no texture."""
+    n = len(looks)
+    zero = {name: torch.zeros(n) for name in ("snap", "line_inner", "light", "shadow", "hatch", "stipple", "grain", "blotch", "edge", "blur",
+                                               "fade", "streak", "weave", "silhouette", "ground_ink", "broken")}  # fmt: skip
+    return replace(looks, matrix=torch.eye(3).expand(n, 3, 3).clone(), bias=torch.zeros(n, 3), gamma=torch.ones(n),
+                   warp=torch.zeros(n, dtype=torch.long), **zero)  # fmt: skip
