@@ -1,6 +1,7 @@
 """What a look does to pixels, as tensor operations: the same code on a CPU and on a GPU.
 
-Pictures are (n, 3, SIDE, SIDE), 0 to 1; masks and noise are (n, 1, SIDE, SIDE). Numbers of a look come as (n,) tensors.
+Pictures are (n, 3, SIDE, SIDE), 0 to 1; masks and noise are (n, 1, SIDE, SIDE). Numbers of a look
+come as (n,) tensors.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ def column(values: Tensor) -> Tensor:
 
 @cache
 def tiles(kind: str, device: str) -> Tensor:
-    """Return (TILES, 1, SIDE, SIDE) noise of mean 0 and spread 1: "fine", "mid", "coarse" blotches, or "streak"."""
+    """Return (TILES, 1, SIDE, SIDE) noise of mean 0 and spread 1: "fine", "mid", "coarse" blotches, or
+    "streak".
+    """
     generator = torch.Generator().manual_seed(("fine", "mid", "coarse", "streak").index(kind))
     cells = {"fine": SIDE, "mid": 20, "coarse": 7, "streak": SIDE}[kind]
     noise = torch.randn(TILES, 1, cells, cells, generator=generator)
@@ -89,10 +92,11 @@ def outlined(rgb: Tensor, alpha: Tensor, looks: Looks, picks: Tensor) -> tuple[T
     gaps = step(noise("mid", picks) + 0.9 - 1.2 * column(looks.broken), 0.4)
     ring = (around - alpha).clamp(0, 1) * torch.where(column(looks.broken) > 0, gaps, 1.0)
     ink = column(looks.line_colour)
-    filled = column(torch.maximum(looks.silhouette, between.new_zeros(len(rgb))))
+    filled = column(looks.silhouette)
     inside = rgb + (ink - rgb) * torch.maximum(between, filled)
-    shape = alpha + ring * (1 - alpha)
-    return (inside * alpha + ink * (shape - alpha)) / shape.clamp(min=1e-3), shape
+    shown = alpha * (1 - column(looks.hollow) * (1 - between))
+    shape = shown + ring * (1 - alpha)
+    return (inside * shown + ink * (shape - shown)) / shape.clamp(min=1e-3), shape
 
 
 def relief(picture: Tensor, matte: Tensor, looks: Looks) -> Tensor:
@@ -111,7 +115,9 @@ def shadowed(ground: Tensor, matte: Tensor, looks: Looks, reach: int = 4) -> Ten
 
 
 def textured(picture: Tensor, looks: Looks, picks: Tensor) -> Tensor:
-    """Return the picture on its paper: blur, blotches, edges, hatching, dots, strokes, weave, fading and grain."""
+    """Return the picture on its paper: blur, blotches, edges, hatching, dots, strokes, weave, fading and
+    grain.
+    """
     x, y = grid(str(picture.device))
     out = picture + column(looks.blur) * (soft(picture, 5) - picture)
     fine = noise("fine", picks)
@@ -132,7 +138,9 @@ def textured(picture: Tensor, looks: Looks, picks: Tensor) -> Tensor:
 
 
 def warped(picture: Tensor, looks: Looks, picks: Tensor) -> Tensor:
-    """Return the picture sampled elsewhere: shaky, in cells as of a mosaic, in squares, or in dabs of a brush."""
+    """Return the picture sampled elsewhere: shaky, in cells as of a mosaic, in squares, or in dabs of a
+    brush.
+    """
     x, y = grid(str(picture.device))
     size = column(looks.warp_size) / SIDE
     kind = column(looks.warp)
@@ -144,18 +152,24 @@ def warped(picture: Tensor, looks: Looks, picks: Tensor) -> Tensor:
         cell + dab * noise("fine", picks, s) * 0.35 + 0.35 * (a - cell)
         for cell, a, s in ((cell_x, x, 3), (cell_y, y, 4))
     ]
-    to = [torch.where(kind == 1, s, torch.where(kind == 2, c, torch.where(kind == 3, q, torch.where(kind == 4, d, a))))
-          for s, c, q, d, a in zip(shaken, (cell_x, cell_y), square, dabbed, (x, y), strict=True)]  # fmt: skip
+    to = [
+        torch.where(
+            kind == 1, s, torch.where(kind == 2, c, torch.where(kind == 3, q, torch.where(kind == 4, d, a)))
+        )
+        for s, c, q, d, a in zip(shaken, (cell_x, cell_y), square, dabbed, (x, y), strict=True)
+    ]
     places = torch.cat(to, 1).permute(0, 2, 3, 1) * 2 - 1
     smooth = F.grid_sample(picture, places, mode="bilinear", padding_mode="reflection", align_corners=False)
     seam = (1 - step(near - 0.14, 0.12)) * (kind == 2)
     toward = torch.where(column(looks.grout) > 0, torch.ones_like(size), torch.zeros_like(size))
-    lead = torch.where(column(looks.leading) > 0, step(0.2 - near, 0.1), seam * column(looks.grout).abs())
+    lead = torch.where(column(looks.leading) > 0, step(0.13 - near, 0.1), seam * column(looks.grout).abs())
     return torch.where(kind > 0, smooth + (toward - smooth) * lead, picture)
 
 
 def _cells(x: Tensor, y: Tensor, size: Tensor, picks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return how far a pixel is from the next cell's border, 0 on it, and its cell's middle (Worley noise on a jittered grid)."""
+    """Return how far a pixel is from the next cell's border, 0 on it, and its cell's middle (Worley noise
+    on a jittered grid).
+    """
     column_at, row_at = torch.floor(x / size), torch.floor(y / size)
     best = second = torch.full_like(x * size, 9.0)
     middle_x, middle_y = torch.zeros_like(best), torch.zeros_like(best)
@@ -181,8 +195,12 @@ def bordered(picture: Tensor, looks: Looks, picks: Tensor) -> Tensor:
     )  # 0 at the inner edge, negative on the border
     band, pattern, line = (column(c) for c in looks.border_colours.unbind(1))
     p = torch.pi * column(looks.border_freq[:, 0]), torch.pi * column(looks.border_freq[:, 1])
-    fields = (torch.sin(p[0] * x) * torch.sin(p[1] * y), torch.sin(p[0] * (x + y)) * torch.sin(p[0] * (x - y)),
-              torch.sin(p[0] * x + 1.5 * torch.sin(p[1] * y)), torch.sin(p[0] * x).abs() + torch.sin(p[1] * y).abs() - 1)  # fmt: skip
+    fields = (
+        torch.sin(p[0] * x) * torch.sin(p[1] * y),
+        torch.sin(p[0] * (x + y)) * torch.sin(p[0] * (x - y)),
+        torch.sin(p[0] * x + 1.5 * torch.sin(p[1] * y)),
+        torch.sin(p[0] * x).abs() + torch.sin(p[1] * y).abs() - 1,
+    )
     kind = column(looks.border_kind)
     field = sum(f * (kind == k) for k, f in enumerate(fields))
     dressed = band + (pattern - band) * step(field - column(looks.border_cut), 0.25) * (
@@ -196,3 +214,44 @@ def bordered(picture: Tensor, looks: Looks, picks: Tensor) -> Tensor:
     out = out + (line - out) * torch.maximum(rule, second)
     has = (column(looks.border) > 0) * (inside < 0)
     return torch.where(has, out, picture)
+
+
+def rare_means(picture: Tensor, matte: Tensor, looks: Looks, picks: Tensor) -> Tensor:
+    """Return the picture with the means that only held-out looks have (held_out.py)."""
+    x, y = (axis * SIDE for axis in grid(str(picture.device)))
+    light = lightness(picture)
+    turned = torch.sin((x + y) * 0.85) * torch.sin((x - y) * 0.85)
+    paper, ink = column(looks.inks[:, 1]), column(looks.line_colour)
+    printed = paper + (picture - paper) * step(turned * 0.5 + 0.62 - light, 0.3)
+    out = picture + column(looks.screen) * (printed - picture)
+    carved = step(torch.sin(y * 1.5 + 1.6 * noise("coarse", picks)) * 0.4 + 1.02 - 1.55 * light, 0.2)
+    paper = column(looks.paper)
+    out = out + column(looks.engrave) * (ink + (paper - ink) * (1 - carved) - out)
+    cell = 4.0
+    u, v = (x % cell) / cell - 0.5, (y % cell) / cell - 0.5
+    cross = step(0.3 - torch.minimum((u - v).abs(), (u + v).abs()), 0.15) * step(
+        0.48 - torch.maximum(u.abs(), v.abs()), 0.05
+    )
+    square = F.interpolate(F.avg_pool2d(out, 4), scale_factor=4.0, mode="nearest")
+    sewn = (
+        paper * (0.94 + 0.06 * torch.sin(x * 2.1) * torch.sin(y * 2.1)) * (1 - cross)
+        + square * (0.85 + 0.35 * (u + v)) * cross
+    )
+    out = out + column(looks.stitch) * (sewn - out)
+    halo = soft(soft(matte, 9), 9) * (1 - matte) + 0.6 * soft((soft(matte, 5) - matte).abs(), 7)
+    out = out + column(looks.glow) * halo * ink * 0.9
+    cracks = step(0.07 - noise("mid", picks, 9).abs(), 0.08) * 0.8
+    wax = step(torch.sin(x * 0.78) * torch.sin(y * 0.78) - 0.7, 0.2) * (1 - soft(matte, 5))
+    waxed = out + wax * (column(looks.inks[:, 1]) - out)
+    out = out + column(looks.crackle) * (waxed + cracks * (column(looks.inks[:, 0]) - waxed) - out)
+    rubbed = 0.8 * noise("streak", picks, 3) + 0.7 * noise("fine", picks)
+    powder = step(rubbed + 0.5 + 1.2 * (light - 0.5), 0.7) * (0.15 + 0.85 * matte)
+    return (out + column(looks.chalk) * (paper + (out - paper) * powder - out)).clamp(0, 1)
+
+
+def finished(canvas: Tensor, matte: Tensor, looks: Looks, picks: Tensor, rare: bool) -> Tensor:
+    """Return a composed picture lit, warped, on its paper and in its border."""
+    out = relief(canvas, matte, looks)
+    out = warped(out, looks, picks)
+    out = rare_means(out, matte, looks, picks) if rare else out
+    return bordered(textured(out, looks, picks), looks, picks)

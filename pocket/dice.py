@@ -1,4 +1,6 @@
-"""Random numbers for a batch, drawn on the CPU whatever the device: a seed stands for the same scenes everywhere."""
+"""Random numbers for a batch, drawn on the CPU whatever the device: a seed stands for the same scenes
+everywhere.
+"""
 
 from __future__ import annotations
 

@@ -22,8 +22,9 @@ from transformers import CLIPModel, CLIPTokenizer
 
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models.pixels import to_square
-from pocket import clip, corpus, scenes, text, vae
+from pocket import clip, corpus, scenes, vae
 from pocket.judges import JUDGES, judge_pairs, judge_single
+from pocket.tokenizer import LONGEST
 from pocket.weights import CLIP, MODEL, SCHNELL
 
 PEOPLE = (
@@ -77,7 +78,7 @@ def draw(
         width=128,
         num_inference_steps=steps,
         guidance_scale=guidance.scale,
-        max_sequence_length=text.LONGEST,
+        max_sequence_length=LONGEST,
         generator=[torch.Generator().manual_seed(seed + i) for i in range(len(prompts))],
         **extra,
     ).images

@@ -18,55 +18,16 @@ from torch import Tensor, nn
 
 from pocket import corpus, latents, scenes, text
 from pocket.muon import optimizers, set_rates
+from pocket.networks import FLOW_MATRICES, Depth, image_ids, new_transformer
 from pocket.training import Average, Clock, apply_gradients, autocast
 from pocket.weights import MODEL
 
 STATE = corpus.CACHE / "flow.pt"
-CONFIG = {
-    "patch_size": 1,
-    "in_channels": 64,
-    "num_layers": 2,
-    "num_single_layers": 3,
-    "attention_head_dim": 64,
-    "num_attention_heads": 4,
-    "joint_attention_dim": 256,
-    "pooled_projection_dim": 256,
-    "guidance_embeds": True,
-    "axes_dims_rope": (16, 24, 24),
-}
+DEPTH = Depth(double=2, single=3)
 HEADS_WEIGHT = 0.2  # of the encoders' own loss beside the flow-matching loss
 # The third weights had five single blocks. Three are kept: the encoders grew, and the whole has to stay as
 # small.
 KEPT_BLOCKS = (0, 1, 4)
-MATRICES = (
-    "attn.to",
-    "attn.add",
-    ".ff.",
-    ".ff_context.",
-    "proj_mlp",
-    *(f"single_transformer_blocks.{i}.proj_out" for i in range(3)),
-)
-ZERO_AT_START = ("norm1.linear", "norm1_context.linear", "norm.linear", "norm_out.linear")
-
-
-def new_transformer() -> FluxTransformer2DModel:
-    """Return an untrained transformer whose blocks and output start as zero: early steps are gentle."""
-    model = FluxTransformer2DModel(**CONFIG)
-    for name, module in model.named_modules():
-        if name == "proj_out" or name.endswith(ZERO_AT_START):
-            nn.init.zeros_(module.weight)
-            nn.init.zeros_(module.bias)
-    return model
-
-
-def image_ids(side: int) -> Tensor:
-    """Return (tokens, 3) positions in units of the 128 px grid."""
-    cells = side // 16
-    ids = torch.zeros(cells, cells, 3)
-    step = 8 // cells
-    ids[..., 1] = (torch.arange(cells) * step + (step - 1) / 2)[:, None]
-    ids[..., 2] = (torch.arange(cells) * step + (step - 1) / 2)[None, :]
-    return ids.reshape(-1, 3)
 
 
 class JointModel(nn.Module):
@@ -74,7 +35,7 @@ class JointModel(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.flow, self.texts = new_transformer(), text.TextEncoders()
+        self.flow, self.texts = new_transformer(DEPTH), text.TextEncoders()
 
     def velocity(
         self,
@@ -138,10 +99,10 @@ def load_pipeline(model: JointModel, pipe: FluxPipeline) -> None:
 
 def without_dropped_blocks(transformer: FluxTransformer2DModel) -> FluxTransformer2DModel:
     """Return a transformer with the single blocks of KEPT_BLOCKS, or the same one where it has no more."""
-    if transformer.config.num_single_layers == CONFIG["num_single_layers"]:
+    if transformer.config.num_single_layers == DEPTH.single:
         return transformer
     blocks = [transformer.single_transformer_blocks[i] for i in KEPT_BLOCKS]
-    model = new_transformer()
+    model = new_transformer(DEPTH)
     transformer.single_transformer_blocks = nn.ModuleList(blocks)
     model.load_state_dict(transformer.state_dict())
     return model
@@ -215,7 +176,7 @@ def train(
     for part in (model.flow, model.texts.t5):
         part.compile(dynamic=False, disable=not compiled)
     average = Average(model)
-    opts = optimizers(model.flow, MATRICES, peak, 2e-3)
+    opts = optimizers(model.flow, FLOW_MATRICES, peak, 2e-3)
     opts += text.text_optimizers(model.texts, heads, 0.3 * peak)
     clock, step, smooth_loss = Clock(minutes), 0, 1.0
     while (share := clock.share()) < 1:

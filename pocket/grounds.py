@@ -1,7 +1,7 @@
 """What things stand on or before: plain colours, patterns and places, as tensor operations.
 
-Every painter takes the colours (n, 4, 3), the numbers (n, 6) between 0 and 1, and tile numbers (n,) of one kind of ground,
-and returns (n, 3, SIDE, SIDE).
+Every painter takes the colours (n, 4, 3), the numbers (n, 6) between 0 and 1, and tile numbers (n,)
+of one kind of ground, and returns (n, 3, SIDE, SIDE).
 """
 
 from __future__ import annotations
@@ -267,21 +267,44 @@ def snow(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
 
 
 PAINTERS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
-    "plain": plain, "gradient": gradient, "dots": dots, "stripes": stripes, "checks": checks, "pattern": pattern, "curtain": curtain,
-    "hills": hills, "mountains": mountains, "water": water, "sea": sea, "sky": sky, "floor": floor, "room": room, "foliage": foliage,
-    "forest": forest, "garden": garden, "desert": desert, "night": night, "snow": snow,
-}  # fmt: skip
+    "plain": plain,
+    "gradient": gradient,
+    "dots": dots,
+    "stripes": stripes,
+    "checks": checks,
+    "pattern": pattern,
+    "curtain": curtain,
+    "hills": hills,
+    "mountains": mountains,
+    "water": water,
+    "sea": sea,
+    "sky": sky,
+    "floor": floor,
+    "room": room,
+    "foliage": foliage,
+    "forest": forest,
+    "garden": garden,
+    "desert": desert,
+    "night": night,
+    "snow": snow,
+}
 KINDS = tuple(PAINTERS)
 WEIGHTS = (26, 6, 3, 3, 3, 4, 4, 5, 4, 4, 5, 4, 4, 5, 4, 4, 6, 5, 5, 3)
 COLOURED = KINDS[:7]  # a caption can say their colour
 # Usual colours of the others: sky above and below, or wall; then what lies nearer.
 BLUE, PALE, GREEN = (0.45, 0.68, 0.92), (0.85, 0.93, 0.97), (0.4, 0.64, 0.3)
 USUAL: dict[str, tuple[tuple[float, float, float], ...]] = {
-    "hills": (BLUE, PALE, GREEN, (0.55, 0.74, 0.5)), "mountains": (BLUE, PALE, (0.42, 0.45, 0.42), (0.55, 0.58, 0.68)),
-    "water": ((0.3, 0.62, 0.82), (0.1, 0.38, 0.62), PALE, PALE), "sea": (BLUE, PALE, (0.15, 0.45, 0.7), (0.9, 0.8, 0.58)),
-    "sky": ((0.35, 0.6, 0.92), (0.7, 0.86, 0.97), (0.97, 0.97, 0.97), PALE), "floor": ((0.88, 0.8, 0.66), (0.9, 0.88, 0.84), (0.5, 0.3, 0.25), (0.4, 0.3, 0.25)),
-    "room": ((0.92, 0.86, 0.75), (0.62, 0.43, 0.28), (0.82, 0.7, 0.6), (0.95, 0.93, 0.88)), "foliage": ((0.1, 0.28, 0.14), (0.22, 0.46, 0.2), (0.5, 0.7, 0.3), (0.95, 0.75, 0.8)),
-    "forest": ((0.3, 0.21, 0.15), (0.72, 0.8, 0.7), (0.36, 0.52, 0.24), (0.22, 0.42, 0.2)), "garden": (BLUE, PALE, (0.43, 0.7, 0.31), (0.95, 0.4, 0.45)),
-    "desert": ((0.5, 0.72, 0.92), (0.95, 0.88, 0.75), (0.9, 0.74, 0.46), PALE), "night": ((0.06, 0.08, 0.24), (0.16, 0.2, 0.42), (0.1, 0.16, 0.2), (0.95, 0.94, 0.8)),
+    "hills": (BLUE, PALE, GREEN, (0.55, 0.74, 0.5)),
+    "mountains": (BLUE, PALE, (0.42, 0.45, 0.42), (0.55, 0.58, 0.68)),
+    "water": ((0.3, 0.62, 0.82), (0.1, 0.38, 0.62), PALE, PALE),
+    "sea": (BLUE, PALE, (0.15, 0.45, 0.7), (0.9, 0.8, 0.58)),
+    "sky": ((0.35, 0.6, 0.92), (0.7, 0.86, 0.97), (0.97, 0.97, 0.97), PALE),
+    "floor": ((0.88, 0.8, 0.66), (0.9, 0.88, 0.84), (0.5, 0.3, 0.25), (0.4, 0.3, 0.25)),
+    "room": ((0.92, 0.86, 0.75), (0.62, 0.43, 0.28), (0.82, 0.7, 0.6), (0.95, 0.93, 0.88)),
+    "foliage": ((0.1, 0.28, 0.14), (0.22, 0.46, 0.2), (0.5, 0.7, 0.3), (0.95, 0.75, 0.8)),
+    "forest": ((0.3, 0.21, 0.15), (0.72, 0.8, 0.7), (0.36, 0.52, 0.24), (0.22, 0.42, 0.2)),
+    "garden": (BLUE, PALE, (0.43, 0.7, 0.31), (0.95, 0.4, 0.45)),
+    "desert": ((0.5, 0.72, 0.92), (0.95, 0.88, 0.75), (0.9, 0.74, 0.46), PALE),
+    "night": ((0.06, 0.08, 0.24), (0.16, 0.2, 0.42), (0.1, 0.16, 0.2), (0.95, 0.94, 0.8)),
     "snow": ((0.6, 0.72, 0.85), (0.86, 0.9, 0.95), (0.97, 0.98, 1.0), (0.72, 0.82, 0.92)),
-}  # fmt: skip
+}

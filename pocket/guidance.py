@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pocket import corpus, flow, latents, scenes
+from pocket import corpus, flow, latents, networks, scenes
 from pocket.muon import optimizers, set_rates
-from pocket.text import LONGEST, SHORT
+from pocket.text import SHORT
+from pocket.tokenizer import LONGEST
 from pocket.training import Average, Clock, apply_gradients, autocast
 
 STATE = corpus.CACHE / "guided.pt"
@@ -63,7 +64,7 @@ def train(minutes: float, batch: int, peak: float, seed: int, centre: float) -> 
     every, single, _ = latents.training_rows(all_scenes)
     distillation = Distillation()
     student = distillation.student
-    opts = optimizers(student, flow.MATRICES, peak, 0.05 * peak)
+    opts = optimizers(student, networks.FLOW_MATRICES, peak, 0.05 * peak)
     average = Average(student, decay=0.99)
     clock, step, smooth_loss = Clock(minutes, report_every=30), 0, 0.1
     while (share := clock.share()) < 1:

@@ -1,7 +1,10 @@
-"""Looks at random: palette, line, shading, manner and border of a picture, as rows of numbers that brushes.py reads.
+"""Looks at random: palette, line, shading, manner and border of a picture, as rows of numbers that
+brushes.py reads.
 
-A base that has seen each thing in many looks learns that a look can change while the thing stays (domain randomisation,
-Tobin et al. 2017, arXiv 1703.06907). Eight families of looks use means that no other look has; they are never trained on
+A base that has seen each thing in many looks learns that a look can change while the thing stays (domain
+randomisation,
+Tobin et al. 2017, arXiv 1703.06907). Eight families of looks use means that no other look has; they are
+never trained on
 and measure how well sixteen pictures teach a new one. Those families are in held_out.py.
 """
 
@@ -19,8 +22,21 @@ from pocket.dice import Dice
 PALETTES = ("natural", "jewel", "earth", "pastel", "night", "sepia", "two colours", "few colours")
 LINES = ("none", "thin", "thick", "coloured", "broken")
 SHADINGS = ("none", "soft shading", "hatching", "stippling")
-MANNERS = ("none", "watercolour", "oil painting", "sketch", "mosaic", "faded", "woven", "crayon", "fresco", "ink wash",
-           "pixel art", "rough paper", "glass")  # fmt: skip
+MANNERS = (
+    "none",
+    "watercolour",
+    "oil painting",
+    "sketch",
+    "mosaic",
+    "faded",
+    "woven",
+    "crayon",
+    "fresco",
+    "ink wash",
+    "pixel art",
+    "rough paper",
+    "glass",
+)
 BORDERS = ("none", "ruled", "plain", "patterned")
 WARPS = ("none", "wobble", "cells", "squares", "dabs")
 INKS = 6  # colours that a palette may pull towards
@@ -158,14 +174,28 @@ EARTH = torch.tensor(
         [0.8, 0.66, 0.42],
     ]
 )
-JEWEL = torch.tensor([[0.1, 0.07, 0.15], [0.96, 0.9, 0.72], [0.7, 0.07, 0.2], [0.05, 0.4, 0.28], [0.1, 0.2, 0.6], [0.86, 0.62, 0.16]])  # fmt: skip
+JEWEL = torch.tensor(
+    [
+        [0.1, 0.07, 0.15],
+        [0.96, 0.9, 0.72],
+        [0.7, 0.07, 0.2],
+        [0.05, 0.4, 0.28],
+        [0.1, 0.2, 0.6],
+        [0.86, 0.62, 0.16],
+    ]
+)
 
 
 def _colours(dice: Dice, palette: Tensor) -> dict[str, Tensor]:
     """Return matrix, bias, gamma, inks and snap of each look's palette."""
     n = len(palette)
-    out = {"matrix": _saturated(dice.normal(n, 1, 0.12)), "bias": dice.normal(n, 0, 0.03, 3), "gamma": dice.uniform(n, 0.85, 1.2),
-           "inks": _theme(dice, n), "snap": torch.zeros(n)}  # fmt: skip
+    out = {
+        "matrix": _saturated(dice.normal(n, 1, 0.12)),
+        "bias": dice.normal(n, 0, 0.03, 3),
+        "gamma": dice.uniform(n, 0.85, 1.2),
+        "inks": _theme(dice, n),
+        "snap": torch.zeros(n),
+    }
     for index, name in enumerate(PALETTES[1:], 1):
         rows = (palette == index).nonzero()[:, 0]
         for key, value in PALETTE_RULES[name](dice, len(rows), out["inks"][rows]).items():
@@ -174,25 +204,39 @@ def _colours(dice: Dice, palette: Tensor) -> dict[str, Tensor]:
 
 
 def _jewel(dice: Dice, n: int, inks: Tensor) -> dict[str, Tensor]:
-    return {"matrix": _saturated(dice.uniform(n, 1.3, 1.8)), "gamma": dice.uniform(n, 1.2, 1.7),
-            "inks": JEWEL + dice.normal(n, 0, 0.05, 18).view(n, 6, 3), "snap": dice.uniform(n, 0, 0.7)}  # fmt: skip
+    return {
+        "matrix": _saturated(dice.uniform(n, 1.3, 1.8)),
+        "gamma": dice.uniform(n, 1.2, 1.7),
+        "inks": JEWEL + dice.normal(n, 0, 0.05, 18).view(n, 6, 3),
+        "snap": dice.uniform(n, 0, 0.7),
+    }
 
 
 def _earth(dice: Dice, n: int, inks: Tensor) -> dict[str, Tensor]:
     tint = torch.tensor((1.0, 0.9, 0.68)) + dice.normal(n, 0, 0.03, 3)
-    return {"matrix": tint[:, :, None] * _saturated(dice.uniform(n, 0.4, 0.7)), "gamma": dice.uniform(n, 1, 1.3),
-            "inks": EARTH + dice.normal(n, 0, 0.05, 18).view(n, 6, 3), "snap": dice.uniform(n, 0.3, 0.9)}  # fmt: skip
+    return {
+        "matrix": tint[:, :, None] * _saturated(dice.uniform(n, 0.4, 0.7)),
+        "gamma": dice.uniform(n, 1, 1.3),
+        "inks": EARTH + dice.normal(n, 0, 0.05, 18).view(n, 6, 3),
+        "snap": dice.uniform(n, 0.3, 0.9),
+    }
 
 
 def _pastel(dice: Dice, n: int, inks: Tensor) -> dict[str, Tensor]:
     pale = dice.uniform(n, 0.4, 0.65)
-    return {"matrix": pale[:, None, None] * _saturated(dice.uniform(n, 0.7, 1.1)), "bias": 0.97 - pale[:, None] + dice.normal(n, 0, 0.02, 3)}  # fmt: skip
+    return {
+        "matrix": pale[:, None, None] * _saturated(dice.uniform(n, 0.7, 1.1)),
+        "bias": 0.97 - pale[:, None] + dice.normal(n, 0, 0.02, 3),
+    }
 
 
 def _night(dice: Dice, n: int, inks: Tensor) -> dict[str, Tensor]:
-    tint = torch.tensor((0.42, 0.5, 0.88)) + dice.normal(n, 0, 0.06, 3)
-    return {"matrix": tint[:, :, None] * _saturated(dice.uniform(n, 0.3, 0.75)), "gamma": dice.uniform(n, 1.1, 1.6),
-            "bias": torch.tensor((0.0, 0.01, 0.06)).expand(n, 3)}  # fmt: skip
+    tint = torch.tensor((0.52, 0.6, 0.95)) + dice.normal(n, 0, 0.06, 3)
+    return {
+        "matrix": tint[:, :, None] * _saturated(dice.uniform(n, 0.3, 0.75)),
+        "gamma": dice.uniform(n, 1.0, 1.3),
+        "bias": torch.tensor((0.01, 0.02, 0.08)).expand(n, 3),
+    }
 
 
 def _sepia(dice: Dice, n: int, inks: Tensor) -> dict[str, Tensor]:
@@ -219,30 +263,35 @@ def _few_colours(dice: Dice, n: int, inks: Tensor) -> dict[str, Tensor]:
 
 
 PALETTE_RULES: dict[str, Callable[[Dice, int, Tensor], dict[str, Tensor]]] = {
-    "jewel": _jewel, "earth": _earth, "pastel": _pastel, "night": _night, "sepia": _sepia,
-    "two colours": _two_colours, "few colours": _few_colours,
-}  # fmt: skip
+    "jewel": _jewel,
+    "earth": _earth,
+    "pastel": _pastel,
+    "night": _night,
+    "sepia": _sepia,
+    "two colours": _two_colours,
+    "few colours": _few_colours,
+}
 
 # What a manner sets, as (low, high) of each number; a list of one value is that value.
 MANNER_RULES: dict[str, dict[str, tuple[float, float]]] = {
     "watercolour": {
-        "blotch": (0.15, 0.35),
-        "edge": (0.5, 1.1),
-        "grain": (0.03, 0.07),
-        "blur": (0.3, 0.7),
+        "blotch": (0.08, 0.2),
+        "edge": (0.6, 1.2),
+        "grain": (0.02, 0.05),
+        "blur": (0.2, 0.5),
         "fade": (0, 0.2),
     },
-    "oil painting": {"warp": (4, 4), "warp_size": (2.5, 4.5), "streak": (0.05, 0.13), "blur": (0.2, 0.5)},
-    "sketch": {"hatch": (0.4, 0.8), "fade": (0.25, 0.55), "line_inner": (0.6, 1), "grain": (0.03, 0.08)},
-    "mosaic": {"warp": (2, 2), "warp_size": (4.5, 8), "grout": (-0.7, 0.5)},
-    "faded": {"fade": (0.3, 0.5), "blotch": (0.08, 0.16), "grain": (0.04, 0.08)},
-    "woven": {"weave": (0.12, 0.25), "grain": (0.04, 0.08)},
-    "crayon": {"grain": (0.15, 0.28), "streak": (0.1, 0.22), "warp": (1, 1), "warp_size": (1.2, 2.5)},
-    "fresco": {"blotch": (0.15, 0.28), "grain": (0.08, 0.14), "fade": (0.1, 0.3), "edge": (0, 0.4)},
-    "ink wash": {"blotch": (0.2, 0.4), "edge": (0.3, 0.8), "blur": (0.5, 1), "fade": (0, 0.2)},
-    "pixel art": {"warp": (3, 3), "warp_size": (4, 7)},
-    "rough paper": {"grain": (0.12, 0.22), "blotch": (0.05, 0.12)},
-    "glass": {"warp": (2, 2), "warp_size": (8, 11), "grout": (0.2, 0.6), "light": (0.1, 0.3)},
+    "oil painting": {"warp": (4, 4), "warp_size": (2.2, 4.0), "streak": (0.02, 0.05), "blur": (0.0, 0.3)},
+    "sketch": {"hatch": (0.4, 0.8), "fade": (0.25, 0.5), "line_inner": (0.6, 1), "grain": (0.02, 0.06)},
+    "mosaic": {"warp": (2, 2), "warp_size": (3.6, 6.2), "grout": (-0.7, 0.5)},
+    "faded": {"fade": (0.3, 0.5), "blotch": (0.05, 0.12), "grain": (0.03, 0.06)},
+    "woven": {"weave": (0.08, 0.18), "grain": (0.02, 0.05)},
+    "crayon": {"grain": (0.07, 0.14), "streak": (0.04, 0.09), "warp": (1, 1), "warp_size": (1.2, 2.5)},
+    "fresco": {"blotch": (0.1, 0.2), "grain": (0.05, 0.09), "fade": (0.1, 0.3), "edge": (0, 0.4)},
+    "ink wash": {"blotch": (0.08, 0.2), "edge": (0.5, 1.0), "blur": (0.3, 0.6), "fade": (0, 0.15)},
+    "pixel art": {"warp": (3, 3), "warp_size": (3.2, 5.4)},
+    "rough paper": {"grain": (0.07, 0.13), "blotch": (0.04, 0.1)},
+    "glass": {"warp": (2, 2), "warp_size": (5, 7.5), "grout": (0.2, 0.6), "light": (0.1, 0.3)},
 }
 
 
@@ -266,9 +315,14 @@ def _lines(dice: Dice, line: Tensor, inks: Tensor) -> dict[str, Tensor]:
     name = dice.choose(n, [3, 0, 0, 3, 2, 2, 2, 1, 3, 2, 1, 2])
     coloured = RGB[name] + dice.normal(n, 0, 0.03, 3)
     colour = torch.where((line == LINES.index("coloured"))[:, None], coloured, ink)
-    return {"line_width": width, "line_colour": colour.clamp(0, 1), "line_name": name,
-            "line_inner": (line > 0) * dice.uniform(n, 0, 1), "broken": (line == LINES.index("broken")) * dice.uniform(n, 0.5, 1),
-            "silhouette": dice.coin(n, 0.03).float()}  # fmt: skip
+    return {
+        "line_width": width,
+        "line_colour": colour.clamp(0, 1),
+        "line_name": name,
+        "line_inner": (line > 0) * dice.uniform(n, 0, 1),
+        "broken": (line == LINES.index("broken")) * dice.uniform(n, 0.5, 1),
+        "silhouette": dice.coin(n, 0.03).float(),
+    }
 
 
 def _borders(dice: Dice, border: Tensor, inks: Tensor) -> dict[str, Tensor]:
@@ -281,14 +335,22 @@ def _borders(dice: Dice, border: Tensor, inks: Tensor) -> dict[str, Tensor]:
     wide = torch.where(
         border == BORDERS.index("ruled"), dice.uniform(n, 0.025, 0.07), dice.uniform(n, 0.04, 0.16)
     )
-    return {"margin_top": has * wide * dice.uniform(n, 0.7, 1.2), "margin_left": has * wide * dice.uniform(n, 0.7, 1.4),
-            "border_colours": torch.stack([band, pattern, line], 1).clamp(0, 1), "border_name": name,
-            "border_freq": dice.uniform(n, 5, 22, 2), "border_cut": dice.uniform(n, -0.2, 0.6),
-            "border_kind": dice.integers(n, 0, 4), "border_line": dice.uniform(n, 0.8, 2.6)}  # fmt: skip
+    return {
+        "margin_top": has * wide * dice.uniform(n, 0.7, 1.2),
+        "margin_left": has * wide * dice.uniform(n, 0.7, 1.4),
+        "border_colours": torch.stack([band, pattern, line], 1).clamp(0, 1),
+        "border_name": name,
+        "border_freq": dice.uniform(n, 5, 22, 2),
+        "border_cut": dice.uniform(n, -0.2, 0.6),
+        "border_kind": dice.integers(n, 0, 4),
+        "border_line": dice.uniform(n, 0.8, 2.6),
+    }
 
 
 def sample(count: int, dice: Dice, plain: float = 0.0) -> Looks:
-    """Return so many looks at random, none of a held-out family. `plain`: the share that leaves drawings as they are."""
+    """Return so many looks at random, none of a held-out family. `plain`: the share that leaves drawings as
+    they are.
+    """
     palette = dice.choose(count, (28, 12, 12, 10, 8, 6, 10, 14))
     line = dice.choose(count, (40, 16, 18, 13, 13))
     shading = dice.choose(count, (55, 25, 12, 8))
@@ -301,8 +363,15 @@ def sample(count: int, dice: Dice, plain: float = 0.0) -> Looks:
     out = _colours(dice, palette)
     out |= _lines(dice, line, out["inks"]) | _borders(dice, border, out["inks"]) | _textures(dice, shading)
     _ruled(dice, out, manner)
-    looks = Looks(palette=palette, line=line, shading=shading, manner=manner, border=border, **out,
-                  **{name: torch.zeros(count) for name in ONLY_HELD_OUT})  # fmt: skip
+    looks = Looks(
+        palette=palette,
+        line=line,
+        shading=shading,
+        manner=manner,
+        border=border,
+        **out,
+        **{name: torch.zeros(count) for name in ONLY_HELD_OUT},
+    )
     return put(looks, bare, _bare(looks[bare.nonzero()[:, 0]])) if bool(bare.any()) else looks
 
 
@@ -310,18 +379,58 @@ def _textures(dice: Dice, shading: Tensor) -> dict[str, Tensor]:
     n = len(shading)
     soft, hatched, stippled = (shading == k for k in (1, 2, 3))
     rare = dice.coin(n, 0.25)
-    return {"light": soft * dice.uniform(n, 0.25, 0.7), "light_angle": dice.uniform(n, 0, 6.2832), "shadow": dice.coin(n, 0.3) * dice.uniform(n, 0.15, 0.5),
-            "hatch": hatched * dice.uniform(n, 0.4, 0.8), "hatch_freq": dice.uniform(n, 0.7, 1.5), "hatch_angle": dice.uniform(n, 0, 3.1416),
-            "stipple": stippled * dice.uniform(n, 0.4, 0.9), "grain": rare * dice.uniform(n, 0, 0.06), "blotch": rare * dice.uniform(n, 0, 0.1),
-            "streak": torch.zeros(n), "weave": torch.zeros(n), "edge": torch.zeros(n), "blur": torch.zeros(n), "fade": torch.zeros(n),
-            "paper": torch.tensor((0.95, 0.91, 0.82)) + dice.normal(n, 0, 0.05, 3), "warp": torch.zeros(n, dtype=torch.long),
-            "warp_size": torch.full((n,), 4.0), "grout": torch.zeros(n), "ground_ink": dice.coin(n, 0.5).float()}  # fmt: skip
+    return {
+        "light": soft * dice.uniform(n, 0.25, 0.7),
+        "light_angle": dice.uniform(n, 0, 6.2832),
+        "shadow": dice.coin(n, 0.3) * dice.uniform(n, 0.15, 0.5),
+        "hatch": hatched * dice.uniform(n, 0.4, 0.8),
+        "hatch_freq": dice.uniform(n, 0.7, 1.5),
+        "hatch_angle": dice.uniform(n, 0, 3.1416),
+        "stipple": stippled * dice.uniform(n, 0.4, 0.9),
+        "grain": rare * dice.uniform(n, 0, 0.06),
+        "blotch": rare * dice.uniform(n, 0, 0.1),
+        "streak": torch.zeros(n),
+        "weave": torch.zeros(n),
+        "edge": torch.zeros(n),
+        "blur": torch.zeros(n),
+        "fade": torch.zeros(n),
+        "paper": torch.tensor((0.95, 0.91, 0.82)) + dice.normal(n, 0, 0.05, 3),
+        "warp": torch.zeros(n, dtype=torch.long),
+        "warp_size": torch.full((n,), 4.0),
+        "grout": torch.zeros(n),
+        "ground_ink": dice.coin(n, 0.5).float(),
+    }
 
 
 def _bare(looks: Looks) -> Looks:
     """Return looks that change nothing: natural colours, no line, no texture."""
     n = len(looks)
-    zero = {name: torch.zeros(n) for name in ("snap", "line_inner", "light", "shadow", "hatch", "stipple", "grain", "blotch", "edge", "blur",
-                                               "fade", "streak", "weave", "silhouette", "ground_ink", "broken")}  # fmt: skip
-    return replace(looks, matrix=torch.eye(3).expand(n, 3, 3).clone(), bias=torch.zeros(n, 3), gamma=torch.ones(n),
-                   warp=torch.zeros(n, dtype=torch.long), **zero)  # fmt: skip
+    zero = {
+        name: torch.zeros(n)
+        for name in (
+            "snap",
+            "line_inner",
+            "light",
+            "shadow",
+            "hatch",
+            "stipple",
+            "grain",
+            "blotch",
+            "edge",
+            "blur",
+            "fade",
+            "streak",
+            "weave",
+            "silhouette",
+            "ground_ink",
+            "broken",
+        )
+    }
+    return replace(
+        looks,
+        matrix=torch.eye(3).expand(n, 3, 3).clone(),
+        bias=torch.zeros(n, 3),
+        gamma=torch.ones(n),
+        warp=torch.zeros(n, dtype=torch.long),
+        **zero,
+    )

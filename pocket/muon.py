@@ -19,7 +19,7 @@ FAST = torch.bfloat16 if any(torch.cpu.get_capabilities().get(unit) for unit in 
 def orthogonal(update: Tensor, steps: int = 3) -> Tensor:
     """Return the nearest matrices with near-equal singular values. update: (count, rows, columns)."""
     wide = update if update.shape[1] <= update.shape[2] else update.mT
-    wide = (wide / (wide.norm(dim=(1, 2), keepdim=True) + 1e-7)).to(FAST)
+    wide = (wide / (wide.norm(dim=(1, 2), keepdim=True) + 1e-7)).to(torch.bfloat16 if wide.is_cuda else FAST)
     for _ in range(steps):
         gram = wide @ wide.mT
         wide = 3.4445 * wide + torch.baddbmm(-4.7750 * gram, gram, gram, beta=1, alpha=2.0315) @ wide

@@ -19,9 +19,9 @@ from peft.utils import get_peft_model_state_dict
 from torch import Tensor, nn
 
 from lessons_lib.models.families.flux import TARGET_MODULES
-from pocket import corpus, flow, scenes
+from pocket import corpus, networks, scenes
 from pocket.muon import set_rates
-from pocket.text import LONGEST
+from pocket.tokenizer import LONGEST
 from pocket.training import Clock, apply_gradients, autocast
 from pocket.weights import MODEL, SCHNELL, write_checksums
 
@@ -61,7 +61,7 @@ class Denoiser:
                 pooled_projections=pooled_prompt_embeds,
                 encoder_hidden_states=prompt_embeds,
                 txt_ids=torch.zeros(LONGEST, 3),
-                img_ids=flow.image_ids(corpus.SIDE),
+                img_ids=networks.image_ids(corpus.SIDE),
                 return_dict=False,
             )[0].float()
 

@@ -13,29 +13,17 @@ import argparse
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
 
-from pocket import corpus, latents, scenes
+from pocket import corpus, latents, networks, scenes
 from pocket.muon import optimizers, set_rates
-from pocket.tokenizer import REGISTERS, cached_tokenizers
+from pocket.networks import CODE, TEXT_MATRICES, WIDTH, squares
+from pocket.tokenizer import LONGEST, REGISTERS, cached_tokenizers
 from pocket.training import Average, Clock, apply_gradients, autocast
 
 STATE = corpus.CACHE / "text.pt"
 HEADS = corpus.CACHE / "text_heads.pt"
 JOINT = corpus.CACHE / "flow.pt"  # where `python -m pocket.flow` saves them, trained with the transformer
-MATRICES = (
-    "SelfAttention.q",
-    "SelfAttention.k",
-    "SelfAttention.v",
-    "SelfAttention.o",
-    "DenseReluDense",
-    "self_attn",
-    "mlp.fc",
-)
-WIDTH = 256
-CODE = 384  # numbers that stand for a picture while CLIP's encoder learns
-# Text tokens, registers included: of a caption of one thing, and the most that training uses.
-SHORT, LONGEST = 32, 48
+SHORT = 32  # text tokens, registers included, of a caption of one thing
 
 
 class TextEncoders(nn.Module):
@@ -44,33 +32,8 @@ class TextEncoders(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.clip_tokenizer, self.t5_tokenizer = cached_tokenizers()
-        vocabulary = len(self.clip_tokenizer)
-        self.clip = CLIPTextModel(
-            CLIPTextConfig(
-                vocab_size=vocabulary,
-                hidden_size=WIDTH,
-                intermediate_size=WIDTH,
-                num_hidden_layers=2,
-                num_attention_heads=4,
-                max_position_embeddings=77,
-                projection_dim=WIDTH,
-                bos_token_id=vocabulary - 2,
-                eos_token_id=vocabulary - 1,
-            )
-        )
-        self.t5 = T5EncoderModel(
-            T5Config(
-                vocab_size=len(self.t5_tokenizer),
-                d_model=WIDTH,
-                d_kv=64,
-                d_ff=3 * WIDTH,
-                num_layers=3,
-                num_heads=4,
-                feed_forward_proj="gated-gelu",
-                dropout_rate=0.0,
-            )
-        )
-        nn.init.normal_(self.t5.shared.weight, std=0.05)  # T5's own 1.0 would take hundreds of steps to move
+        self.clip = networks.new_clip_encoder(len(self.clip_tokenizer))
+        self.t5 = networks.new_t5_encoder(len(self.t5_tokenizer))
 
     def forward(self, captions: list[str], length: int = LONGEST) -> tuple[Tensor, Tensor, Tensor]:
         """Return prompt_embeds (n, length, WIDTH), pooled_prompt_embeds (n, WIDTH), registers (n, REGISTERS,
@@ -111,14 +74,6 @@ def latest_weights() -> dict[str, Tensor]:
     return torch.load(STATE, weights_only=True) if STATE.exists() else {}
 
 
-def squares(packed: Tensor) -> Tensor:
-    """Return (n, 64, 64) packed latents of 128 px as (n, REGISTERS, 256): each row is a square of 2 x 2
-    tokens.
-    """
-    grid = packed.unflatten(1, (4, 2, 4, 2))  # (n, 4, 2, 4, 2, 64)
-    return grid.permute(0, 1, 3, 2, 4, 5).reshape(len(packed), REGISTERS, 256)
-
-
 def load_heads() -> nn.ModuleList:
     """Return two linear layers, those of the last run or new ones.
 
@@ -144,7 +99,7 @@ def text_optimizers(model: TextEncoders, heads: nn.ModuleList, peak: float) -> l
     ]
     for parameter in queries_and_keys:
         parameter.requires_grad_(False)
-    opts = optimizers(model, MATRICES, peak, 0.1 * peak)
+    opts = optimizers(model, TEXT_MATRICES, peak, 0.1 * peak)
     for parameter in queries_and_keys:
         parameter.requires_grad_(True)
     return [

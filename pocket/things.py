@@ -1,6 +1,8 @@
-"""The drawings of the rented run: several makers' pictures of each thing in things.txt. `python -m pocket.things`.
+"""The drawings of the rented run: several makers' pictures of each thing in things.txt. `python -m
+pocket.things`.
 
-Nothing of what it fetches is committed; `things.csv` in the cache has a row a drawing, and travels with the archive.
+Nothing of what it fetches is committed; `things.csv` in the cache has a row a drawing, and travels with the
+archive.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ from pocket.corpus import CACHE, HERE, SIDE
 
 PICTURES, ROWS = CACHE / "things.npy", CACHE / "things.csv"
 MARGIN = 0.03  # so much likelier must a drawing be when mirrored, before it is
-SQUARE = 0.9  # a drawing that covers more of its square is a scene with a ground of its own, and left out where others are not
+# a drawing that covers more of its square is a scene with a ground of its own, and left out where others
+# are not
+SQUARE = 0.9
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,9 @@ class Thing:
 
 @dataclass(frozen=True)
 class Drawing:
-    """One source picture: what it shows, the word for its style, and whose it is. `facing` is after mirroring."""
+    """One source picture: what it shows, the word for its style, and whose it is. `facing` is after
+    mirroring.
+    """
 
     thing: str
     style: str
@@ -68,8 +74,8 @@ def makers() -> dict[str, list[dict[str, Any]]]:
 
 
 def _icon_names(known: dict[str, str], icon: str) -> list[str]:
-    """Return a maker's names for an icon: with its skin tones, with numbered takes, or written in one word."""
-    names = [n for n in corpus.toned(icon, known) if n in known]
+    """Return a maker's names for an icon: with its skin tones, with numbered takes, or in one word."""
+    names = [n for n in corpus.skin_tones(icon, known) if n in known]
     return names or [n for n in (f"{icon}-1", f"{icon}-2", icon.replace("-", "")) if n in known]
 
 
@@ -99,7 +105,7 @@ def _webp(source: dict[str, Any]) -> Iterator[tuple[Thing, str, Image.Image]]:
     folder, codes = corpus.fetch(source["package"], source["version"]), _code_points()
     for thing in things():
         for icon in thing.icons:
-            for name in corpus.toned(icon, codes):
+            for name in corpus.skin_tones(icon, codes):
                 picture = corpus.webp_picture(folder, codes.get(name, ""))
                 if picture is not None:
                     yield thing, name, picture
@@ -141,7 +147,9 @@ def _look_of(pictures: np.ndarray) -> np.ndarray:
 
 
 def is_mirrored(picture: np.ndarray, first: np.ndarray) -> bool:
-    """Return whether a (SIDE, SIDE, 4) drawing looks the other way than the first maker's of the same thing."""
+    """Return whether a (SIDE, SIDE, 4) drawing looks the other way than the first maker's of the same
+    thing.
+    """
     one, other = _look_of(np.stack([picture, first]))
     far = [float(np.abs(a - other).mean()) for a in (one, one[:, ::-1])]
     return far[1] < far[0] * (1 - MARGIN)
@@ -166,8 +174,18 @@ def draw_all() -> tuple[np.ndarray, list[Drawing]]:
             if thing.facing and is_mirrored(picture, like):
                 picture = picture[:, ::-1]
             pictures.append(picture)
-            rows.append(Drawing(thing.names[0], source["style"], thing.facing, source["package"],
-                                source["version"], name, source["maker"], source["licence"]))  # fmt: skip
+            rows.append(
+                Drawing(
+                    thing.names[0],
+                    source["style"],
+                    thing.facing,
+                    source["package"],
+                    source["version"],
+                    name,
+                    source["maker"],
+                    source["licence"],
+                )
+            )
     return np.stack(pictures), rows
 
 

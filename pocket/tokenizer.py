@@ -10,6 +10,7 @@ import csv
 import json
 import math
 from collections import Counter
+from collections.abc import Iterable
 
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from tokenizers.processors import TemplateProcessing
@@ -17,6 +18,7 @@ from transformers import CLIPTokenizer, PreTrainedTokenizerFast, T5Tokenizer
 
 from pocket import corpus, scenes
 
+LONGEST = 48  # T5's tokens, registers included: the most that training uses
 REGISTERS = 16  # tokens after every caption, one for each 32 px square of the picture, row by row
 LETTERS = list("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,.-'!?_")
 
@@ -27,8 +29,8 @@ def text_lines() -> list[str]:
         return scenes.write_sample_text() + [row["caption"] for row in csv.DictReader(handle)] * 4
 
 
-def clip_tokenizer() -> CLIPTokenizer:
-    """Return a byte-pair tokenizer of 1500 pieces, trained on the captions."""
+def clip_tokenizer(lines: Iterable[str] | None = None) -> CLIPTokenizer:
+    """Return a byte-pair tokenizer of 1500 pieces, trained on lines, or else on the captions."""
     model = models.BPE(end_of_word_suffix="</w>", continuing_subword_prefix="", unk_token="<|endoftext|>")
     raw = Tokenizer(model)
     raw.normalizer = normalizers.Lowercase()
@@ -37,7 +39,7 @@ def clip_tokenizer() -> CLIPTokenizer:
     )
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     raw.train_from_iterator(
-        text_lines(),
+        text_lines() if lines is None else lines,
         trainers.BpeTrainer(
             vocab_size=1500, end_of_word_suffix="</w>", initial_alphabet=alphabet, show_progress=False
         ),
@@ -49,14 +51,15 @@ def clip_tokenizer() -> CLIPTokenizer:
     return CLIPTokenizer(vocab=vocab, merges=[tuple(m) for m in parts["merges"]], model_max_length=77)
 
 
-def t5_tokenizer() -> PreTrainedTokenizerFast:
-    """Return a Unigram tokenizer whose pieces are the words of the captions, and single letters for all
-    others.
+def t5_tokenizer(lines: Iterable[str] | None = None) -> PreTrainedTokenizerFast:
+    """Return a Unigram tokenizer whose pieces are the words of lines, or else of the captions, and single
+    letters for all others.
 
     It puts the registers after the end token. T5Tokenizer would lose them on loading, so the class is
     another.
     """
-    words = Counter(word for line in text_lines() for word in line.replace(",", "").split())
+    lines = text_lines() if lines is None else lines
+    words = Counter(word for line in lines for word in line.replace(",", "").split())
     total = sum(words.values())
     vocab = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("\u2581", -9.0)]
     vocab += [(f"\u2581{word}", math.log(count / total)) for word, count in sorted(words.items())]
