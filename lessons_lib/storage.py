@@ -26,7 +26,7 @@ def path_for(folder: Path, digest: str, settings: Mapping[str, Any]) -> Path:
 
 
 def write(path: Path, tensors: Any, metadata: Mapping[str, str], save: Callable[..., bytes]) -> None:
-    """Write a safetensors file with its own checksum, whole or not at all.
+    """Write a safetensors file with its own checksum atomically.
 
     `save`: safetensors.torch's or .numpy's.
     Raises OSError that names the folder when it cannot be written.

@@ -63,17 +63,26 @@ def test_the_table_of_settings_is_the_one_in_the_documents():
     assert page.endswith(settings.table())
 
 
-def test_a_run_is_repeated_to_the_bit_from_its_settings(tmp_path, monkeypatch):
+def repeat(tmp_path, monkeypatch, folder, *more):
+    """Train twice, the second time from the first one's settings; return both adapters."""
     monkeypatch.setattr(cli, "_compare", lambda *_: None)
-    folder = tmp_path / "pictures"
-    shutil.copytree(
-        SAMPLE / "train", folder, ignore=lambda _, names: [n for n in names if not n.startswith("0")]
-    )
-    first = ["train", str(folder), "--trigger", "v4se", "--steps", "2", "--rank", "2", "--seed", "3"]
-    assert cli.main([*first, "--out", str(tmp_path / "one"), "--prior", str(folder)]) == 0
+    first = ["train", str(folder), "--trigger", "v4se", "--steps", "2", "--rank", "2", "--seed", "3", *more]
+    assert cli.main([*first, "--out", str(tmp_path / "one")]) == 0
     config = str(tmp_path / "one" / "settings.json")
     assert cli.main(["train", "--config", config, "--out", str(tmp_path / "two")]) == 0
-    one, two = (load_file(Run.load(tmp_path / name).adapter) for name in ("one", "two"))
+    return [load_file(Run.load(tmp_path / name).adapter) for name in ("one", "two")]
+
+
+def test_a_run_with_class_pictures_is_repeated_to_the_bit_from_its_settings(tmp_path, monkeypatch):
+    folder = tmp_path / "pictures"
+    shutil.copytree(SAMPLE / "train", folder, ignore=lambda _, names: [n for n in names if n[0] != "0"])
+    one, two = repeat(tmp_path, monkeypatch, folder, "--prior", str(folder))
+    assert one.keys() == two.keys() and all((one[name] == two[name]).all() for name in one)
+
+
+def test_a_run_whose_table_holds_pictures_out_is_repeated_to_the_bit(tmp_path, monkeypatch):
+    one, two = repeat(tmp_path, monkeypatch, SAMPLE)
+    assert len(Run.load(tmp_path / "two").dataset["held_out"]) == 6
     assert one.keys() == two.keys() and all((one[name] == two[name]).all() for name in one)
 
 

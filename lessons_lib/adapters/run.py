@@ -17,7 +17,7 @@ WEIGHTS_NAME = "pytorch_lora_weights.safetensors"  # diffusers' own name for the
 
 class Outcome(Enum):
     """Why a training ended: after its last step, by Ctrl-C or a stop button,
-    or because the loss was no number.
+    or because the loss was NaN or infinite.
     """
 
     DONE = "done"
@@ -44,14 +44,16 @@ class Run:
             return (
                 f"{self.folder}: stopped at step {len(self.log)} of {steps}; the same call goes on from there"
             )
+        if self.outcome is Outcome.DIVERGED:
+            return f"{self.folder}: diverged at step {len(self.log) + 1} of {steps}; lower the learning rate"
         return f"{self.folder}: {steps}" + (
             f", resumed from {self.resumed_from}" if self.resumed_from else ""
         )
 
     @property
     def stopped(self) -> bool:
-        """Whether it ended before its last step."""
-        return self.outcome is not Outcome.DONE
+        """Whether it can be resumed: it was stopped before its last step."""
+        return self.outcome is Outcome.STOPPED
 
     @property
     def pictures(self) -> tuple[Path, ...]:

@@ -138,9 +138,11 @@ def read_settings(path: Path) -> tuple[ResolvedSettings, dict[str, Any]]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         names = [f.name for f in dataclasses.fields(ResolvedSettings)]
-        own = {name: values.pop(name) for name in names if name in values}
+        own = {name: values.pop(name) for name in names}
         own["sample_prompts"] = tuple(own["sample_prompts"])
-        return ResolvedSettings(**own), values
+        settings = ResolvedSettings(**own)
+        settings.check()
+        return settings, values
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
         raise ValueError(f"{path} is damaged ({problem}); train again, or restore the file") from problem
 

@@ -83,7 +83,7 @@ def layer_changes(denoiser: nn.Module) -> list[LayerChange]:
 
 
 def _adapted_layers(denoiser: nn.Module) -> Iterator[tuple[str, nn.Module, str]]:
-    """Give each layer with a LoRA: its name, the layer, the adapter's name.
+    """Yield each layer with a LoRA: its name, the layer, the adapter's name.
 
     Raises ValueError when there is none.
     """

@@ -25,7 +25,7 @@ def first_hint(mistakes: Iterable[tuple[bool, str]]) -> str | None:
 
 
 def is_close(answer: Any, expected: Tensor) -> bool:
-    """Tell whether an answer is a tensor of the expected shape with the expected values, to within 1e-5."""
+    """Return whether an answer is a tensor of the expected shape with the expected values, to within 1e-5."""
     if not isinstance(answer, Tensor) or answer.shape != expected.shape:
         return False
     return torch.allclose(answer, expected, atol=1e-5)

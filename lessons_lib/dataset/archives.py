@@ -24,7 +24,7 @@ Reader = Callable[[], bytes]
 
 
 def is_zip(start: bytes) -> bool:
-    """Tell by its first bytes whether a file is a zip, an empty one included."""
+    """Return, by its first bytes whether a file is a zip, an empty one included."""
     return start.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 
@@ -35,7 +35,7 @@ def list_members(
 
     Members that are refused become `problems`.
     A name that leads out of the zip, a link and an encrypted member are refused;
-    two members of one name are both kept. Raises PictureError for what is no whole zip,
+    two members of one name are both kept. Raises PictureError for what is not a valid zip,
     or holds more than the limits above.
     """
     try:

@@ -22,7 +22,7 @@ _ENDINGS = ("s", "es", "ed", "d", "ing", "er", "ers", "ly", "ness")
 
 @lru_cache(1)
 def known_words() -> frozenset[str]:
-    """Return everyday English words, first names and painters, in small letters.
+    """Return everyday English words, first names and painters, in lowercase letters.
 
     Regular endings are left out.
     """
@@ -31,7 +31,7 @@ def known_words() -> frozenset[str]:
 
 
 def is_known_word(word: str) -> bool:
-    """Tell whether a word, or what is left without a regular ending, is in the word list."""
+    """Return whether a word, or what is left without a regular ending, is in the word list."""
     lower = word.lower()
     stems = [lower.removesuffix(e) for e in _ENDINGS if lower.endswith(e) and len(lower) - len(e) > 2]
     return lower in known_words() or any(s in known_words() or s + "e" in known_words() for s in stems)

@@ -33,7 +33,7 @@ class Dataset:
     Every picture brings its own caption and rights. Class pictures serve prior preservation
     (Ruiz et al. 2022, arXiv 2208.12242); their captions lack the trigger word.
     `unused` pictures have no split in a table that names some. `problems` name each file that cannot be used
-    and say why; `notes` say what was passed over on purpose.
+    and say why; `notes` say what was skipped on purpose.
     """
 
     train: list[Picture]

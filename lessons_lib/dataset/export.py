@@ -29,7 +29,7 @@ def write(pictures: Sequence[Picture], out: Path, captions: Sequence[str] | None
     Hugging Face's ``load_dataset("imagefolder", data_dir=out)`` reads it, captions and rights as columns.
     Every picture has its caption in NAME.txt too, for kohya and ai-toolkit, which take out/train.
     Files are copied byte for byte, except those that were turned, converted or put on white when they were
-    decoded: they become PNG. All or nothing is written. Raises ValueError when the counts differ or `out`
+    decoded: they become PNG. Written atomically. Raises ValueError when the counts differ or `out`
     holds something, OSError when it cannot be written.
     """
     texts = [p.caption or "" for p in pictures] if captions is None else list(captions)

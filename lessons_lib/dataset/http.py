@@ -25,7 +25,7 @@ UNREACHABLE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 
 
 class FetchError(ValueError):
-    """Why a file cannot be had; asking again would not help."""
+    """Why a file cannot be fetched; asking again would not help."""
 
 
 @dataclass

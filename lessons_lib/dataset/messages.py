@@ -11,7 +11,7 @@ class PictureError(ValueError):
 
 
 def printable(path: str | os.PathLike[str]) -> str:
-    """Return a name that is safe to print: line breaks, control and half characters are spelt out."""
+    """Return a name that is safe to print: line breaks, control and lone surrogates are spelt out."""
     joiners = "\u200c\u200d"  # not "printable", yet ordinary letters in Urdu and Hindi names
     return "".join(c if c.isprintable() or c in joiners else ascii(c)[1:-1] for c in os.fspath(path))
 

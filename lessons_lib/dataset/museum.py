@@ -55,7 +55,7 @@ def fetch(
     only: museums, such as "met" or "walters,met". side: px, the most a short side may have;
     another one needs another folder. recommended: only the dozen for a first training. A picture with the
     hash of metadata.csv is not requested again, so a second call continues a stopped one. A painting that
-    cannot be had is a failure with a reason, not an error. Without any picture the result is the practice
+    cannot be fetched is a failure with a reason, not an error. Without any picture the result is the practice
     paintings, and `folder` stays as it was.  Used in lesson 02. Raises ValueError for an unknown museum, a
     side below 64, or a folder with other pictures; OSError when it cannot write.
     """
@@ -222,7 +222,7 @@ def _is_intact(path: Path, row: Row | None) -> bool:
 
 
 def _write_file(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, also when stopped with Ctrl-C."""
+    """Write a file atomically, also when stopped with Ctrl-C."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:

@@ -38,7 +38,7 @@ def museum_of(row: Row) -> str:
 def read_record(row: Row, client: PoliteClient, side: int) -> Record:
     """Return the record of a painting, with a picture whose short side has `side` px where there is one.
 
-    Raises FetchError when the record cannot be had, is of another painting, has no picture,
+    Raises FetchError when the record cannot be fetched, is of another painting, has no picture,
     or does not say that the picture is free.
     """
     record = _READERS[museum_of(row)](row, client, side)

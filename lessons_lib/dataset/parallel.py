@@ -14,7 +14,7 @@ _Result = TypeVar("_Result")
 
 
 def parallel_map(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
-    """Give work(item) for each item, in order, on one thread a core (8 at most) and only a few items ahead.
+    """Yield work(item) for each item, in order, on one thread a core (8 at most) and only a few items ahead.
 
     Python's warnings are off meanwhile: Pillow's remarks on damaged tags would fill the screen.
     """

@@ -30,7 +30,7 @@ class PixelMemory:
         self._lock = Lock()
 
     def take(self, image: Image.Image) -> bool:
-        """Tell whether an RGB image still fits, and count it if it does."""
+        """Return whether an RGB image still fits, and count it if it does."""
         size = 3 * image.width * image.height
         with self._lock:
             fits = size <= self.free

@@ -1,12 +1,14 @@
-"""A dataset as a run's settings.json lists it: the files, with what was said of each,
-so that a run can be repeated.
+"""A dataset as a run's settings.json lists it: the files with their captions and crops, so that a run can be
+repeated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lessons_lib.dataset.dataset import read
+from lessons_lib.dataset.messages import PictureError
 from lessons_lib.dataset.pictures import Picture
 
 Record = dict[str, str]  # path, and where there is one: caption, crop
@@ -25,8 +27,10 @@ def from_records(records: Sequence[Record], side: int | None = None) -> list[Pic
     """
     if not records:
         return []
-    part = read([record["path"] for record in records], side).pictures
-    for picture, record in zip(part, records, strict=True):
-        picture.caption = record.get("caption")
-        picture.more = {**picture.more, "crop": record.get("crop", "")}
-    return part
+    files = read([record["path"] for record in records], side, strict=False)
+    if files.problems:
+        raise PictureError(files.problems[0][1])
+    return [
+        replace(picture, caption=record.get("caption"), more=picture.more | {"crop": record.get("crop", "")})
+        for picture, record in zip(files.pictures, records, strict=True)
+    ]

@@ -51,7 +51,7 @@ class ListedFile:
 class Listing:
     """The picture files of a source.
 
-    `problems` name a file each, `notes` say what was passed over on purpose.
+    `problems` name a file each, `notes` say what was skipped on purpose.
     """
 
     files: list[ListedFile] = field(default_factory=list)
@@ -218,10 +218,10 @@ def _add_pictures(files: Mapping[str, Reader], root: Path, listing: Listing) -> 
 
 
 def file_suffix(name: str) -> str:
-    """Return how a name ends, in small letters."""
+    """Return how a name ends, in lowercase letters."""
     return PurePosixPath(name).suffix.lower()
 
 
 def _is_hidden(name: str) -> bool:
-    """Tell whether a file is one that computers keep for themselves."""
+    """Return whether a file is one that computers keep for themselves."""
     return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))

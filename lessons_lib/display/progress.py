@@ -24,7 +24,7 @@ class StepLike(Protocol):
 
 @contextmanager
 def training_bar() -> Iterator[Callable[[StepLike], None]]:
-    """Give a function that shows each training step with the loss and the time left."""
+    """Yield a function that shows each training step with the loss and the time left."""
     with tqdm(desc="training", unit="step", total=0) as bar:
 
         def show(step: StepLike) -> None:
@@ -38,7 +38,7 @@ def training_bar() -> Iterator[Callable[[StepLike], None]]:
 
 @contextmanager
 def counting_bar(activity: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a function that shows how many of something are done.
+    """Yield a function that shows how many of something are done.
 
     The bar comes with the first call, so that errors stand alone.
     """

@@ -72,7 +72,7 @@ def books_of(rows: Sequence[dict[str, str]]) -> list[str]:
 
 
 def _compare_all(stats: Sequence[ImageStats]) -> Iterator[tuple[_Bools, _Bools]]:
-    """Give for each picture which of all are copies of it, mirrored ones included,
+    """Yield for each picture which of all are copies of it, mirrored ones included,
     and which are very like it.
 
     Copies are found by difference hash, likeness by features; a picture counts as its own copy.

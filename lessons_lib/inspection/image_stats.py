@@ -91,7 +91,7 @@ def image_features(image: Image.Image) -> NDArray[np.float16]:
 
 @contextmanager
 def feature_network() -> Iterator[Callable[[], None]]:
-    """Give a function that loads the network of the features once, for any thread to call before it measures.
+    """Yield a function that loads the network of the features once; any thread calls it before it measures.
 
     From then on torch works on one thread: many pictures go side by side,
     and threads that wait for others cost threefold.

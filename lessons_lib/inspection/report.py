@@ -105,7 +105,7 @@ def _unique_names(pictures: list[Picture]) -> list[str]:
 def _measure_all(
     pictures: list[Picture], side: int, cache: Path | None, notes: list[str]
 ) -> Iterator[ImageStats | PictureError]:
-    """Give the statistics of each picture, or why there are none.
+    """Yield the statistics of each picture, or why there are none.
 
     A full disk is noted once and stops nothing.
     """

@@ -60,7 +60,7 @@ def choose_groups(
     """Return which pictures to hold out, whole groups only: about `share` of them, with at least 3 left over.
 
     The order of the groups comes from a hash of their names and the seed,
-    so that one more picture changes little. A group that does not fit is passed over; none may fit,
+    so that one more picture changes little. A group that does not fit is skipped; none may fit,
     where all pictures are of one book.
     """
     room = min(round(share * len(names)), len(names) - FEWEST_TO_TRAIN)

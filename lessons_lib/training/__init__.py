@@ -6,7 +6,7 @@ data.py          TrainingData: pictures and captions encoded, and batches of the
 latent_cache.py  latents and text embeddings on disk, by content
 state.py         State: all that the next step depends on
 checkpoints.py   a State in a file, and back
-optimizers.py    the optimizer and the course of the learning rate
+optimizers.py    the optimizer and the learning rate schedule
 distributed.py   several processes that train as one
 forecast.py      time, memory and file size from ten steps
 samples.py       pictures drawn on the way

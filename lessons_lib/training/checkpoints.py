@@ -1,4 +1,4 @@
-"""The whole state of a training on disk, so that a run that was killed goes on as if nothing had happened."""
+"""The whole state of a training on disk, so that a run that was killed resumes exactly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lessons_lib import storage
 
 
 def write(folder: Path, step: int, fingerprint: str, state: dict[str, Any]) -> Path:
-    """Write a state as NNNNNN.safetensors, whole or not at all and with its checksum,
+    """Write a state as NNNNNN.safetensors, atomically and with its checksum,
     then remove the older ones.
 
     `state` may nest dicts, lists, tensors, numbers and texts; tuples come back as lists.
@@ -37,9 +37,9 @@ def write(folder: Path, step: int, fingerprint: str, state: dict[str, Any]) -> P
 
 
 def latest(folder: Path, fingerprint: str) -> dict[str, Any] | None:
-    """Return the newest whole state of the run with this fingerprint, or None.
+    """Return the newest valid state of the run with this fingerprint, or None.
 
-    Damaged files and other runs' are passed over.
+    Damaged files and other runs' are skipped.
     """
     for path in reversed(files(folder)):
         content = storage.read(path)

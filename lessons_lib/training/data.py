@@ -89,6 +89,6 @@ def encode(
 
 
 def release_text_encoders(pipe: DiffusionPipeline, base: Base) -> None:
-    """Let the text encoders go: training needs their memory, and captions are encoded."""
+    """Delete the text encoders to free their memory; captions are encoded by then."""
     for name in base.text_encoders:
         setattr(pipe, name, None)

@@ -22,9 +22,7 @@ from lessons_lib import compat, session
 
 
 def accelerator(**options: Any) -> Accelerator:
-    """Return Accelerate's view of this process and the others, on the session's kind of device:
-    CPUs meet over gloo.
-    """
+    """Return an Accelerator on the session's kind of device; CPU processes use gloo."""
     return Accelerator(cpu=session.current().device.type == "cpu", **options)
 
 
@@ -34,7 +32,7 @@ def own_part(accelerator: Accelerator) -> slice:
 
 
 def mean_gradients(parameters: Iterable[nn.Parameter], accelerator: Accelerator) -> None:
-    """Let every process have the mean of all processes' gradients."""
+    """Average the gradients over all processes, in place."""
     if accelerator.num_processes > 1:
         gradients = [p.grad for p in parameters if p.grad is not None]
         mean = accelerator.reduce(parameters_to_vector(gradients), "mean")
@@ -64,7 +62,7 @@ def is_sharded(accelerator: Accelerator) -> bool:
 
 
 def shard(model: nn.Module, trainable: Iterable[nn.Parameter], accelerator: Accelerator) -> None:
-    """Leave each process a part of a model's frozen weights and move it to the process's device, in place.
+    """Shard a model's frozen weights over the processes and move it to the process's device, in place.
 
     A block's weights are gathered when it runs and dropped after it
     (FSDP2, ``fully_shard``; Zhao et al. 2023, arXiv 2304.11277). The trainable parameters are few and stay

@@ -11,7 +11,7 @@ from typing import Any
 
 @contextmanager
 def stop_signal() -> Iterator[Callable[[], bool]]:
-    """Give a function that says whether Ctrl-C was pressed.
+    """Yield a function that says whether Ctrl-C was pressed.
 
     A second Ctrl-C interrupts at once. Outside the main thread signals cannot be caught and nothing changes.
     """

@@ -100,7 +100,7 @@ def _encode_missing(
 
 
 def fingerprint(model: nn.Module) -> str:
-    """Return a hash of a model's weights, so that latents of another VAE are not taken for its own."""
+    """Return a hash of a model's weights, so that latents of another VAE are not reused."""
     digest = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())

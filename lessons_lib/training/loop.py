@@ -57,8 +57,8 @@ class Ending(NamedTuple):
 
 @dataclass(frozen=True)
 class Loop:
-    """What every step needs and none changes: the denoiser with its adapter, the encoded training set,
-    the settings.
+    """The training loop and what it works on, all constant during a training: the denoiser with its
+    adapter, the encoded training set, the settings, the processes.
     """
 
     family: Family
@@ -110,7 +110,7 @@ class Loop:
         """Train the adapter, from this run's checkpoint if there is one.
 
         Write log and checkpoints into `folder`.
-        A loss that is no number ends it as DIVERGED, with the adapter of the last checkpoint.
+        A NaN or infinite loss ends it as DIVERGED, with the adapter of the last checkpoint.
         Raises FloatingPointError for that when there is no checkpoint, MemoryError when a batch does not fit,
         ValueError when TensorBoard or an optimizer is wanted and not installed.
         """
@@ -191,7 +191,7 @@ def _report(on_step: Callable[[Step], None] | None, state: State, steps: int, lo
 
 
 def _restored(state: State, checkpoint_dir: Path, fingerprint: str, loss: float) -> Ending:
-    """Return to the last checkpoint after a loss that is no number; FloatingPointError when there is none."""
+    """Return to the last checkpoint after a NaN or infinite loss; FloatingPointError when there is none."""
     reason = (
         f"the loss became {loss} at step {state.step + 1}; lower the learning rate ({state.learning_rate:g})"
     )

@@ -1,4 +1,4 @@
-"""The optimizer by its usual name, and the course of the learning rate."""
+"""The optimizer by its usual name, and the learning rate schedule."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def optimizer(parameters: Sequence[nn.Parameter], settings: ResolvedSettings) ->
     """Return the optimizer that the settings name.
 
     ``adamw8bit`` keeps its state in a quarter of the memory (Dettmers et al. 2022, arXiv 2110.02861);
-    ``prodigy`` finds its own rate and takes `learning_rate` as a factor,
+    ``prodigy`` finds its own learning rate and takes `learning_rate` as a factor,
     1 (Mishchenko and Defazio 2023, arXiv 2306.06101). Raises ValueError that names the package when it is not
     installed.
     """
@@ -42,7 +42,7 @@ def optimizer(parameters: Sequence[nn.Parameter], settings: ResolvedSettings) ->
 
 
 def lr_scheduler(optimizer: Any, settings: ResolvedSettings) -> Any:
-    """Return the learning rate's course: a warm-up of a tenth of the steps, at most twenty,
+    """Return the learning rate schedule: a warm-up of a tenth of the steps, at most twenty,
     then what the settings name.
     """
     constant = settings.lr_scheduler == "constant"

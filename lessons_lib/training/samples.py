@@ -1,4 +1,4 @@
-"""Pictures drawn on the way, at fixed seeds, so that one sees a training go right or wrong."""
+"""Pictures drawn on the way, at fixed seeds, to monitor a training."""
 
 from __future__ import annotations
 
@@ -29,10 +29,12 @@ def draw_samples(
     lora.set_strength(denoiser, base.strength)
     negative = {name: value[-1:] for name, value in embeddings.items()}
     images = []
-    for index in range(len(next(iter(embeddings.values()))) - 1):
-        prompt = {name: value[index : index + 1] for name, value in embeddings.items()}
-        images.append(family.sample_image(pipe, prompt, negative, base, index + 1))
-    lora.set_strength(denoiser, 1)
+    try:
+        for index in range(len(next(iter(embeddings.values()))) - 1):
+            prompt = {name: value[index : index + 1] for name, value in embeddings.items()}
+            images.append(family.sample_image(pipe, prompt, negative, base, index + 1))
+    finally:
+        lora.set_strength(denoiser, 1)
     return images
 
 

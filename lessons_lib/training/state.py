@@ -1,4 +1,4 @@
-"""What a training remembers: all that the next step depends on."""
+"""The state of a training: all that the next step depends on."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EARLIER_NAMES = {
 class State:
     """All that the next step depends on.
 
-    Written and read back, it makes a stopped run the same as an unbroken one.
+    Written and read back, it makes a stopped run the same as an uninterrupted one.
     """
 
     parameters: dict[str, nn.Parameter]
@@ -59,7 +59,7 @@ class State:
         return float(self.optimizer.param_groups[0]["lr"])
 
     def advance(self, loss: float, seconds: float) -> dict[str, float]:
-        """Count a step that was made, and return its row for the log."""
+        """Count a step, advance the learning rate schedule and the EMA; return the step's row for the log."""
         row = {
             "step": self.step + 1,
             "loss": loss,
@@ -75,19 +75,21 @@ class State:
         return row
 
     def copy_ema(self) -> None:
-        """Let the adapter be its own average for good, where one is kept."""
+        """Copy the EMA weights into the adapter, where there are any."""
         if self.ema:
             self.ema.copy_to(self.parameters.values())
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """While inside, the adapter is its own average, where one is kept."""
+        """While inside, the adapter has its EMA weights, where there are any."""
         if self.ema:
             self.ema.store(self.parameters.values())
             self.ema.copy_to(self.parameters.values())
-        yield
-        if self.ema:
-            self.ema.restore(self.parameters.values())
+        try:
+            yield
+        finally:
+            if self.ema:
+                self.ema.restore(self.parameters.values())
 
     def save(self, folder: Path, fingerprint: str) -> None:
         """Write a checkpoint of the run with this fingerprint into a folder."""
@@ -100,7 +102,7 @@ class State:
         checkpoints.write(folder, self.step, fingerprint, values)
 
     def load(self, folder: Path, fingerprint: str) -> bool:
-        """Take the newest whole checkpoint of this run from a folder; False when there is none."""
+        """Load the newest valid checkpoint of this run from a folder; False when there is none."""
         checkpoint = checkpoints.latest(folder, fingerprint)
         if checkpoint is None:
             return False
@@ -118,9 +120,6 @@ class State:
 
 
 def gradient_scaler(denoiser: nn.Module) -> GradScaler:
-    """Return what keeps small gradients from vanishing where a model's weights are float16.
-
-    Elsewhere it does nothing.
-    """
+    """Return a GradScaler, enabled where a model's weights are float16."""
     weights = next(p for p in denoiser.parameters() if not p.requires_grad)
     return GradScaler(weights.device.type, enabled=weights.dtype == torch.float16)

@@ -50,7 +50,7 @@ def train(
 
 
 class Trainer:
-    """One training: what is to be learned, from which pictures and how.
+    """Trains one LoRA on one dataset.
 
     Raises ValueError for settings that cannot be used, a base that cannot be trained,
     or a dataset without pictures.
@@ -87,13 +87,14 @@ class Trainer:
     ) -> Run:
         """Return the run that was made at `out`, an adapter folder.
 
-        The same call goes on where it was stopped or killed, and ends with the adapter of an unbroken run;
-        with `resume` it is an error when there is nothing to go on from.
-        Ctrl-C keeps what was learned and returns a run whose outcome is STOPPED; so does an on_step that
-        raises KeyboardInterrupt. `on_forecast` is called before the first step. Under ``accelerate launch``
-        every process makes this call; they share each batch, and the first writes. Raises OSError when `out`
-        cannot be written, MemoryError when a batch does not fit, FloatingPointError when the loss is no
-        number; then `out` holds the last checkpoint's adapter, or nothing when there was no checkpoint.
+        The same call resumes where it was stopped or killed, and ends with the adapter of an uninterrupted
+        run; with `resume` it is an error when there is nothing to resume from. Ctrl-C keeps what was learned
+        and returns a run whose outcome is STOPPED; so does an on_step that raises KeyboardInterrupt.
+        `on_forecast` is called before the first step. Under ``accelerate launch`` every process makes this
+        call; they share each batch, and the main process writes.
+        Raises OSError when `out` cannot be written, MemoryError when a batch does not fit, FloatingPointError
+        when the loss is NaN or infinite; then `out` holds the last checkpoint's adapter, or nothing when
+        there was no checkpoint.
         """
         machine = distributed.accelerator()
         if self.settings.batch % machine.num_processes:
@@ -189,10 +190,7 @@ class Trainer:
         return Loop(self.family, denoiser, data, self.settings, accelerator)
 
     def _fingerprint(self, data: TrainingData) -> str:
-        """Return a hash of all that decides what is learned: settings, layers, captions, pictures.
-
-        A checkpoint belongs to one.
-        """
+        """Return a hash of everything that the result depends on: settings, layers, captions, pictures."""
         parts = [part for part in (data, data.prior, data.validation) if part]
         files = [[path.name for path in getattr(part.latents, "files", ())] for part in parts]
         texts = [self.captions[name] for name in ("train", "prior", "held_out")]

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 @contextmanager
 def workspace(out: Path, accelerator: Accelerator | None = None) -> Iterator[Path]:
-    """Give a folder to work in that takes the place of `out` when all went well.
+    """Yield a folder to work in that takes the place of `out` when all went well.
 
     When it went wrong, or the process was killed, a folder that holds checkpoints stays for the next try;
     any other is removed. A run that was stopped with Ctrl-C goes on from a copy.
