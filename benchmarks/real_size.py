@@ -125,7 +125,7 @@ class Bench:
         return ["--gradient_checkpointing"] if self.name in LARGE else []
 
     def ours(self, place: str, *more: str) -> dict[str, Any]:
-        """Return what our trainer costs, with `picture` (s) where it is told to draw."""
+        """Return what our trainer costs, with `picture` (s) where it draws one."""
         out = self.folder / place
         command = [
             sys.executable, "-m", "benchmarks.ours", "--base", self.name, "--repository", str(self.model),

@@ -71,6 +71,21 @@ def throne(ink: Ink, x: float, y: float, w: float, h: float, cloth: str = "crims
 
 def tent(ink: Ink, x: float, y: float, w: float, h: float, name: str = "red", roof: str = "white") -> None:
     """Paint a royal tent with peaked roof, valance and parted door, standing on (x, y)."""
+    _tent_walls(ink, x, y, w, h, name, roof)
+    _tent_roof(ink, x, y, w, h, name, roof)
+    for i in range(17):
+        px = x - w * 0.5 + i * w / 16
+        low = y - h * 0.46 + h * 0.03 * (1 - abs(i - 8) / 8)
+        ink.fill(
+            polygon([(px - w * 0.03, low), (px + w * 0.03, low), (px, low + h * 0.08)]),
+            ("emerald", "gold", "lapis")[i % 3],
+        )
+    ink.paint(oval(x, y - h - 4, 3.4, 5.5), "gold", line=0.7)
+    for s in (-1, 1):
+        ink.line([(x + s * w * 0.5, y - h * 0.46), (x + s * w * 0.64, y + 2)], 1.2, "brown", taper=False)
+
+
+def _tent_walls(ink: Ink, x: float, y: float, w: float, h: float, name: str, roof: str) -> None:
     wall = polygon(
         [(x - w * 0.42, y), (x - w * 0.4, y - h * 0.5), (x + w * 0.4, y - h * 0.5), (x + w * 0.42, y)]
     )
@@ -89,6 +104,9 @@ def tent(ink: Ink, x: float, y: float, w: float, h: float, name: str = "red", ro
             (x + s * w * 0.15, y), (x + s * w * 0.19, y - h * 0.3),
         ])  # fmt: skip
         ink.paint(flap, roof, shade=0.4)
+
+
+def _tent_roof(ink: Ink, x: float, y: float, w: float, h: float, name: str, roof: str) -> None:
     top = smooth([
         (x - w * 0.52, y - h * 0.46), (x - w * 0.26, y - h * 0.68), (x, y - h),
         (x + w * 0.26, y - h * 0.68), (x + w * 0.52, y - h * 0.46), (x, y - h * 0.43),
@@ -102,13 +120,3 @@ def tent(ink: Ink, x: float, y: float, w: float, h: float, name: str = "red", ro
                 "saffron" if i % 2 else name,
                 0.8,
             )
-    for i in range(17):
-        px = x - w * 0.5 + i * w / 16
-        low = y - h * 0.46 + h * 0.03 * (1 - abs(i - 8) / 8)
-        ink.fill(
-            polygon([(px - w * 0.03, low), (px + w * 0.03, low), (px, low + h * 0.08)]),
-            ("emerald", "gold", "lapis")[i % 3],
-        )
-    ink.paint(oval(x, y - h - 4, 3.4, 5.5), "gold", line=0.7)
-    for s in (-1, 1):
-        ink.line([(x + s * w * 0.5, y - h * 0.46), (x + s * w * 0.64, y + 2)], 1.2, "brown", taper=False)
