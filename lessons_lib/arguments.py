@@ -15,10 +15,10 @@ from lessons_lib.adapters import settings
 from lessons_lib.adapters.settings import CHOICES, Settings
 from lessons_lib.paths import SAMPLE
 
-DEMO_TRIGGER = "mugh4l"
+_DEMO_TRIGGER = "mugh4l"
 FROM_ARGUMENTS = ("sample_prompts", "name")  # fields that the command fills from --prompt and --out
-DEMO_SETTINGS = ("steps", "sample_every", "seed")
-EXAMPLES = """examples:
+_DEMO_SETTINGS = ("steps", "sample_every", "seed")
+_EXAMPLES = """examples:
   lessons demo                                          the whole job on the practice paintings
   lessons check photos --trigger v4se                   what the course thinks of your pictures
   lessons train photos --trigger v4se --steps 300       your own style, before and after
@@ -35,15 +35,15 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="lessons",
         description="Teach a text-to-image model something new with LoRA, and see before and after.",
-        epilog=EXAMPLES,
+        epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="command")
 
     demo = commands.add_parser("demo", help="teach the practice paintings and show before and after")
-    demo.set_defaults(folder=SAMPLE, trigger=DEMO_TRIGGER, mode="style", base="pocket", hold_out=None,
+    demo.set_defaults(folder=SAMPLE, trigger=_DEMO_TRIGGER, mode="style", base="pocket", hold_out=None,
                       prior=None, config=None)  # fmt: skip
-    _add_settings(demo, DEMO_SETTINGS)
+    _add_settings(demo, _DEMO_SETTINGS)
     _add_run(demo, out=Path("runs/demo"))
 
     train = commands.add_parser("train", help="teach a folder of pictures and show before and after")

@@ -32,14 +32,14 @@ PLACES = (
     "at night",
 )  # for a concept, which is the subject itself
 SEEDS = (1, 2, 3)
-IS_MAIN_PROCESS = int(os.environ.get("RANK", "0")) == 0  # of those that `accelerate launch` started
+_IS_MAIN_PROCESS = int(os.environ.get("RANK", "0")) == 0  # of those that `accelerate launch` started
 INTERRUPTED = 130  # the exit code shells expect after Ctrl-C
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Return the exit code: 0 done, 1 a problem in one line, 2 a wrong call, 130 stopped with Ctrl-C."""
     args = parser().parse_args(argv)
-    if not IS_MAIN_PROCESS:
+    if not _IS_MAIN_PROCESS:
         sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")
     try:
         return COMMANDS[args.command](args)
@@ -68,7 +68,7 @@ def train(args: Namespace) -> int:
             dataset, settings, args.out or Path("runs") / settings.name, on_step,
             lambda costs: tqdm.write(f"forecast {costs}"), args.resume,
         )  # fmt: skip
-    if not IS_MAIN_PROCESS:
+    if not _IS_MAIN_PROCESS:
         return 0
     if distributed.is_sharded(distributed.accelerator()):
         print(

@@ -16,7 +16,7 @@ from lessons_lib.models import bases, families
 from lessons_lib.models.bases import Base
 from lessons_lib.models.families import Family
 
-KOHYA_FACTORS = {"lora_A": "lora_down", "lora_B": "lora_up"}  # from diffusers' name of a factor
+_KOHYA_FACTORS = {"lora_A": "lora_down", "lora_B": "lora_up"}  # from diffusers' name of a factor
 
 
 def write_comfyui(run_folder: Path, name: str | None = None) -> Path:
@@ -52,7 +52,7 @@ def comfyui_key(key: str, family: Family) -> str:
     if not family.KOHYA_PREFIX:
         return key
     layer, factor = key.removeprefix(f"{family.DENOISER}.").removesuffix(".weight").rsplit(".", 1)
-    return f"{family.KOHYA_PREFIX}{layer.replace('.', '_')}.{KOHYA_FACTORS[factor]}.weight"
+    return f"{family.KOHYA_PREFIX}{layer.replace('.', '_')}.{_KOHYA_FACTORS[factor]}.weight"
 
 
 def modelspec_metadata(settings: dict[str, Any], base: Base, name: str) -> dict[str, str]:

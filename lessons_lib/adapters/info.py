@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lessons_lib.adapters.run import WEIGHTS_NAME
 
-DOWN = ".lora_A.weight"  # the end of a factor's key in diffusers' files
+_DOWN = ".lora_A.weight"  # the end of a factor's key in diffusers' files
 SETTINGS = ("base", "trigger", "mode", "steps", "learning_rate", "batch", "seed")
 
 
@@ -29,7 +29,7 @@ def read_adapter(run_folder: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         )
     with safe_open(path, "pt") as file:
         tensors, metadata = {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}
-    if not any(key.endswith(DOWN) for key in tensors):
+    if not any(key.endswith(_DOWN) for key in tensors):
         raise ValueError(
             f"{path}: holds no lora_A tensors; expected an adapter that diffusers saved. Train it again"
         )
@@ -44,8 +44,8 @@ def layer_alphas(tensors: dict[str, Tensor], metadata: dict[str, str]) -> dict[s
     config = json.loads(metadata.get("lora_adapter_metadata", "{}"))
     alphas = {}
     for key in tensors:
-        if key.endswith(DOWN):
-            layer = key.removesuffix(DOWN)
+        if key.endswith(_DOWN):
+            layer = key.removesuffix(_DOWN)
             component, _, inner = layer.partition(".")
             pattern = config.get(f"{component}.alpha_pattern") or {}
             default = config.get(f"{component}.lora_alpha", tensors[key].shape[0])
@@ -58,7 +58,7 @@ def summary(run_folder: Path) -> list[str]:
     folder = Path(run_folder)
     tensors, metadata = read_adapter(folder)
     alphas = layer_alphas(tensors, metadata)
-    ranks = sorted({tensor.shape[0] for key, tensor in tensors.items() if key.endswith(DOWN)})
+    ranks = sorted({tensor.shape[0] for key, tensor in tensors.items() if key.endswith(_DOWN)})
     return [
         f"adapter: {len(alphas)} layers, rank {', '.join(map(str, ranks))}, "
         f"alpha {', '.join(f'{alpha:g}' for alpha in sorted(set(alphas.values())))}",

@@ -105,7 +105,7 @@ class _Factor(nn.Linear):
         return nn.functional.linear(x, self.weight.to(x.dtype))
 
 
-def adapter_configs(denoiser: nn.Module) -> dict[str, LoraConfig]:
+def _adapter_configs(denoiser: nn.Module) -> dict[str, LoraConfig]:
     """Return the settings of the attached adapters, by name. Raises ValueError when there are none."""
     configs = getattr(denoiser, "peft_config", {})
     if not configs:
@@ -120,7 +120,7 @@ def detach(denoiser: nn.Module) -> None:
     Raises ValueError when nothing is attached, and for ``pissa``, which has altered the base;
     merge that one first.
     """
-    initialisations = [config.init_lora_weights for config in adapter_configs(denoiser).values()]
+    initialisations = [config.init_lora_weights for config in _adapter_configs(denoiser).values()]
     if "pissa" in initialisations and not is_merged(denoiser):
         raise ValueError(
             "pissa took a part out of the frozen weights, so taking it off would lose that part; "
@@ -134,7 +134,7 @@ def set_strength(denoiser: nn.Module, strength: float) -> None:
 
     ValueError when none is attached, or it is merged.
     """
-    names = list(adapter_configs(denoiser))
+    names = list(_adapter_configs(denoiser))
     if is_merged(denoiser):
         raise ValueError("the adapter is merged, so its strength is fixed; unmerge it first")
     denoiser.set_adapters(names, strength)
@@ -148,7 +148,7 @@ def merge(denoiser: nn.Module) -> None:
     and small changes are lost. Raises ValueError when nothing is attached, it is merged already,
     or a change is not a finite number.
     """
-    adapter_configs(denoiser)
+    _adapter_configs(denoiser)
     if is_merged(denoiser):
         raise ValueError("the adapter is merged already; merging it again would add its change twice")
     denoiser.fuse_lora(safe_fusing=True)

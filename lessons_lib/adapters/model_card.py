@@ -12,7 +12,7 @@ from lessons_lib.dataset.pictures import RIGHTS, Picture
 from lessons_lib.models import families
 from lessons_lib.models.bases import Base
 
-TAGS = ("text-to-image", "diffusers", "lora", "template:sd-lora")
+_TAGS = ("text-to-image", "diffusers", "lora", "template:sd-lora")
 
 
 def readme(settings: ResolvedSettings, pictures: Sequence[Picture], base: Base) -> str:
@@ -60,7 +60,7 @@ def _front_matter(settings: ResolvedSettings, base: Base) -> str:
     rows += [] if base.is_local else [f"base_model: {base.repository}"]
     trigger = json.dumps(settings.trigger, ensure_ascii=False)
     rows += ["library_name: diffusers", f"instance_prompt: {trigger}"]
-    rows += ["tags:", *[f"- {tag}" for tag in TAGS]]
+    rows += ["tags:", *[f"- {tag}" for tag in _TAGS]]
     prompts = [json.dumps(prompt, ensure_ascii=False) for prompt in settings.sample_prompts]
     rows += ["widget:", *[f"- text: {prompt}" for prompt in prompts]] if prompts else []
     return "---\n" + "\n".join(rows) + "\n---\n"

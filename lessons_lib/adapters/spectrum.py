@@ -22,7 +22,7 @@ from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER
 
 # diffusers' names for the two kinds of block: with separate weights for text and image,
 # and with the same for both.
-BLOCK_LABELS = {"transformer_blocks": "double", "single_transformer_blocks": "single"}
+_BLOCK_LABELS = {"transformer_blocks": "double", "single_transformer_blocks": "single"}
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def change_table(changes: Sequence[LayerChange]) -> tuple[list[str], list[str], 
 def block_label(block: str) -> str:
     """Return a block's name as a column's label: "double 0", "single 3", or "no block"."""
     kind, _, number = block.rpartition(".")
-    return f"{BLOCK_LABELS.get(kind, kind)} {number}" if block else "no block"
+    return f"{_BLOCK_LABELS.get(kind, kind)} {number}" if block else "no block"
 
 
 def change_map(changes: Sequence[LayerChange]) -> JPEG:

@@ -21,9 +21,9 @@ from lessons_lib.display import notebook
 from lessons_lib.display.theme import INK, font
 from lessons_lib.evaluation import metrics
 
-# Exercise 1: the king at his window with all his men, who fill SUBJECT_BOX to within TOLERANCE px.
+# Exercise 1: the king at his window with all his men, who fill _SUBJECT_BOX to within TOLERANCE px.
 WINDOW = "09_king_at_window.jpg"
-SUBJECT_BOX: Box = (68, 280, 527, 750)
+_SUBJECT_BOX: Box = (68, 280, 527, 750)
 TOLERANCE, LONGEST_SIDE = 6, 550
 
 
@@ -57,10 +57,10 @@ def check_box(box: Box | None, picture: Picture) -> str:
         return not_yet(f"four numbers, left < right up to {width}, top < bottom up to {height}")
     left, top, right, bottom = box
     is_cut = {
-        "the plume on the king's turban": top > SUBJECT_BOX[1] + TOLERANCE,
-        "the feet in the front row": bottom < SUBJECT_BOX[3] - TOLERANCE,
-        "the man on the left": left > SUBJECT_BOX[0] + TOLERANCE,
-        "the man on the right": right < SUBJECT_BOX[2] - TOLERANCE,
+        "the plume on the king's turban": top > _SUBJECT_BOX[1] + TOLERANCE,
+        "the feet in the front row": bottom < _SUBJECT_BOX[3] - TOLERANCE,
+        "the man on the left": left > _SUBJECT_BOX[0] + TOLERANCE,
+        "the man on the right": right < _SUBJECT_BOX[2] - TOLERANCE,
     }
     parts = ", ".join(part for part, cut in is_cut.items() if cut)
     side = max(right - left, bottom - top)

@@ -30,7 +30,7 @@ from lessons_lib.training import train
 
 STYLE_WORDS = "flat outline drawing"  # true of the paintings, and words that pocket was trained on
 MODES = ("trigger only", "content", "styled content")
-STYLE_VOCABULARY = frozenset((
+_STYLE_VOCABULARY = frozenset((
     "art", "artwork", "beautiful", "border", "borders", "century", "cartoon", "colourful", "decorative",
     "detailed", "drawing", "elegant", "illustration", "image", "indian", "intricate", "medieval",
     "miniature", "mughal", "ornate", "outline", "outlines", "painted", "painting", "persian", "picture",
@@ -89,7 +89,7 @@ def caption_problems(caption: str, trigger: str, tokenizer: PreTrainedTokenizerB
     problems = []
     if len(words) < 4:
         problems.append("too short: say who or what is there, what they do and where")
-    if style_words := sorted(words & STYLE_VOCABULARY):
+    if style_words := sorted(words & _STYLE_VOCABULARY):
         problems.append(f"speaks of the style, which the trigger shall carry: {', '.join(style_words)}")
     if captions.find_collisions(trigger, [caption]):
         problems.append(f"holds {trigger!r}, which is added to every caption later")

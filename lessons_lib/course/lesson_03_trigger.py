@@ -25,7 +25,7 @@ from lessons_lib.training import train
 # A concept that pocket was trained on, a word only to people, and a word that means nothing, as the control.
 TRIGGERS = ("lion", "tom", "thgh96")
 WATCHED_CONCEPT = TRIGGERS[0]  # whose rank is measured under every trigger
-SEEDS_OF_CONCEPT = range(1, 7)  # one prompt only, so more seeds
+_SEEDS_OF_CONCEPT = range(1, 7)  # one prompt only, so more seeds
 
 
 def train_trigger(dataset: Dataset, trigger: str, steps: int, seed: int, run_dir: Path) -> Run:
@@ -152,7 +152,7 @@ def record() -> None:
     run = long_run.prepare()
     base = samples_by_trigger(run.sampler, trials.SUBJECTS, TRIGGERS, trials.SEEDS)
     base_ranks = {
-        "prompted_ranks": prompted_ranks(run.sampler, SEEDS_OF_CONCEPT),
+        "prompted_ranks": prompted_ranks(run.sampler, _SEEDS_OF_CONCEPT),
         "unprompted_ranks": {trigger: unprompted_ranks(base[trigger]) for trigger in TRIGGERS},
     }
 
@@ -166,7 +166,7 @@ def record() -> None:
             "seed": seed,
             **asdict(scores),
             "unprompted_ranks": unprompted_ranks(tuned),
-            "prompted_ranks": prompted_ranks(run.sampler, SEEDS_OF_CONCEPT),
+            "prompted_ranks": prompted_ranks(run.sampler, _SEEDS_OF_CONCEPT),
         }
 
     rows = run.run_trials("trigger_word", TRIGGERS, trial)

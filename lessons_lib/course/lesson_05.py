@@ -30,7 +30,7 @@ from lessons_lib.training import train
 from lessons_lib.training.loop import Step
 
 COUNTS = (25, 50, 100, 200, 400, 800)
-ADVISED_STEPS = (1000, 1500)  # for FLUX.1-dev
+_ADVISED_STEPS = (1000, 1500)  # for FLUX.1-dev
 # Hours for 700 steps of FLUX.1-dev, https://huggingface.co/blog/flux-qlora
 PUBLISHED_HOURS = {"H100, 8 bits": 0.33, "RTX 4090, nf4": 0.68, "free T4, nf4": 4}
 
@@ -116,7 +116,7 @@ def sweep_result(
     }
 
 
-def best_count(result: Mapping[str, Any]) -> int:
+def _best_count(result: Mapping[str, Any]) -> int:
     """Return the count, among those that were trained, whose samples match the style most."""
     style = {
         n: trials.mean_score(trials.column(result["rows"], "style", count=n)) for n in result["counts"][1:]
@@ -124,7 +124,9 @@ def best_count(result: Mapping[str, Any]) -> int:
     return max(style, key=lambda count: style[count])
 
 
-def compare_counts(result: Mapping[str, Any], key: str, first: int, second: int, figures: bool = True) -> str:
+def _compare_counts(
+    result: Mapping[str, Any], key: str, first: int, second: int, figures: bool = True
+) -> str:
     """Return a sentence that compares two counts of steps, 0 for the base, in one of `MEASURES`."""
     one, other = (f"{count} steps" if count else "the base" for count in (first, second))
     scores = [trials.column(result["rows"], key, count=count) for count in (first, second)]
@@ -136,10 +138,10 @@ def enough_steps(result: Mapping[str, Any]) -> int | None:
 
     None when the best cannot be told from the base.
     """
-    best = best_count(result)
-    if " higher " not in compare_counts(result, "style", best, 0):
+    best = _best_count(result)
+    if " higher " not in _compare_counts(result, "style", best, 0):
         return None
-    return next(n for n in result["counts"][1:] if " lower " not in compare_counts(result, "style", n, best))
+    return next(n for n in result["counts"][1:] if " lower " not in _compare_counts(result, "style", n, best))
 
 
 def advice_verdict(result: Mapping[str, Any]) -> str:
@@ -151,7 +153,7 @@ def advice_verdict(result: Mapping[str, Any]) -> str:
     sentence = f"enough for the style: {enough} steps, {epochs:g} epochs"
     if enough == result["counts"][-1]:
         return f"{sentence}, the most that was tried; more might do better"
-    low, high = ADVISED_STEPS
+    low, high = _ADVISED_STEPS
     side = "fewer than" if enough < low else "as many as" if enough <= high else "more than"
     return f"{sentence}; {side} the {low} to {high} steps of the advice"
 
@@ -160,14 +162,14 @@ def verdicts(result: Mapping[str, Any], figures: bool = True) -> list[str]:
     """Return what a sweep shows, in sentences: style at each count, how many are enough,
     what more of them cost.
     """
-    counts, best = result["counts"], best_count(result)
+    counts, best = result["counts"], _best_count(result)
     first, last = counts[1], counts[-1]
-    sentences = [compare_counts(result, "style", best, 0, figures)]
-    sentences += [compare_counts(result, "style", n, best, figures) for n in counts[1:] if n != best]
+    sentences = [_compare_counts(result, "style", best, 0, figures)]
+    sentences += [_compare_counts(result, "style", n, best, figures) for n in counts[1:] if n != best]
     sentences.append(advice_verdict(result))
     for count in sorted({first, enough_steps(result) or last, last}):
-        sentences.append(compare_counts(result, "prompt_rank", count, 0, figures))
-        sentences.append(compare_counts(result, "nearest", count, 0, figures))
+        sentences.append(_compare_counts(result, "prompt_rank", count, 0, figures))
+        sentences.append(_compare_counts(result, "nearest", count, 0, figures))
     return [*sentences, _copy_verdict(result), *validation_verdict(result)]
 
 

@@ -20,7 +20,7 @@ from lessons_lib.models.bases import Base
 from lessons_lib.training import forecast
 from lessons_lib.training.data import TrainingData
 
-TRAINABLE_PARTS = ("adapter", "gradients", "optimizer state")
+_TRAINABLE_PARTS = ("adapter", "gradients", "optimizer state")
 
 
 def memory_by_part(sampler: Sampler, data: TrainingData) -> dict[str, float]:
@@ -79,7 +79,7 @@ def memory_chart(parts: Mapping[str, float]) -> Shown:
     """Return a JPEG with a bar to scale for each part, in MB; what training adds is red."""
     figure, axes = charts.new_chart(7.2, 3.2, 76)
     colours = [
-        ACCENT if name in TRAINABLE_PARTS else MUTED if "frozen" not in name else INK for name in parts
+        ACCENT if name in _TRAINABLE_PARTS else MUTED if "frozen" not in name else INK for name in parts
     ]
     bars = axes.barh(list(parts), list(parts.values()), color=colours)
     axes.bar_label(bars, [f"{value:.1f} MB" for value in parts.values()], padding=4, fontsize=9)

@@ -35,7 +35,7 @@ from lessons_lib.training import train
 Images = Sequence[Image.Image]
 Change = Callable[[Image.Image, Image.Image], Image.Image]  # (sample, painting) to a changed sample
 Tradeoff = Mapping[float, tuple[float, float]]  # by strength: share of the style gap closed, prompt match
-BORDER = 0.14  # share of a side that the ruled border of a practice painting takes, left and right
+_BORDER = 0.14  # share of a side that the ruled border of a practice painting takes, left and right
 SUBJECTS = ("an elephant", "a castle", "a horse", "a house", "a tree", "a boat", "a bird", "a tiger")
 OPENING_PICTURE = NOTEBOOK_PICTURES / "06_which.jpg"
 
@@ -92,7 +92,7 @@ def paste_on_painting(sample: Image.Image, painting: Image.Image) -> Image.Image
 
 def add_borders(sample: Image.Image, painting: Image.Image) -> Image.Image:
     """Return a sample whose left and right edges are covered by a painting's borders."""
-    page, edge = painting.convert("RGB"), round(BORDER * painting.width)
+    page, edge = painting.convert("RGB"), round(_BORDER * painting.width)
     page.paste(sample.convert("RGB").crop((edge, 0, sample.width - edge, sample.height)), (edge, 0))
     return page
 

@@ -54,8 +54,8 @@ CLAIMS = {
     ),
     "e": "Five of six colleagues preferred the new pictures, so they are better.",
 }
-CLAIMS_THAT_HOLD = {"a", "d"}
-HINTS = {
+_CLAIMS_THAT_HOLD = {"a", "d"}
+_HINTS = {
     "a": "one that holds is missing",
     "b": "who chose them?",
     "c": "what does a loss know of pictures?",
@@ -68,5 +68,5 @@ def check_claims(letters: Sequence[str] | None) -> str:
     """Return whether a learner picked the claims that hold."""
     if letters is None:
         return NOT_ATTEMPTED
-    wrong = sorted(set(letters) ^ CLAIMS_THAT_HOLD)
-    return f"look again at {wrong[0]}: {HINTS.get(wrong[0], 'there is no such claim')}" if wrong else RIGHT
+    wrong = sorted(set(letters) ^ _CLAIMS_THAT_HOLD)
+    return f"look again at {wrong[0]}: {_HINTS.get(wrong[0], 'there is no such claim')}" if wrong else RIGHT

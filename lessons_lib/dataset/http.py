@@ -15,13 +15,16 @@ import httpx
 
 from lessons_lib import __version__
 
-AGENT = f"lora-lessons/{__version__} (a course in fine-tuning picture models; one request a second)"
-HEADERS = {"User-Agent": AGENT, "Accept-Encoding": "identity"}  # unpacked, so that max_bytes is what is kept
+_AGENT = f"lora-lessons/{__version__} (a course in fine-tuning picture models; one request a second)"
+_HEADERS = {
+    "User-Agent": _AGENT,
+    "Accept-Encoding": "identity",
+}  # unpacked, so that max_bytes is what is kept
 FIRST_TIMEOUT_S, TIMEOUT_S = 8, 30  # of silence: until a host has given a file, and from then on
 PAUSE_S, BACK_OFF_S, LONGEST_WAIT_S = 1, 2, 120  # between requests; after a failure, then doubled; at most
 ATTEMPTS, MAX_REDIRECTS, MAX_FAILURES = 4, 4, 3  # failures: files in a row, before a host is given up
-RETRY_STATUS = {403, 408, 429, 500, 502, 503, 504}
-UNREACHABLE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
+_RETRY_STATUS = {403, 408, 429, 500, 502, 503, 504}
+_UNREACHABLE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 
 
 class FetchError(ValueError):
@@ -53,7 +56,7 @@ class PoliteClient:
         limits = httpx.Limits(max_keepalive_connections=0)  # no connection is left open
         hooks = {"response": [httpx.Response.raise_for_status]}  # raises for redirects too
         try:
-            self._client = httpx.Client(headers=HEADERS, limits=limits, event_hooks=hooks)
+            self._client = httpx.Client(headers=_HEADERS, limits=limits, event_hooks=hooks)
         except (ImportError, ValueError) as error:
             expected = "expected an http:// address in HTTP_PROXY, HTTPS_PROXY and ALL_PROXY"
             raise ValueError(f"the environment's proxy cannot be used ({error}); {expected}") from None
@@ -99,10 +102,10 @@ class PoliteClient:
                 if error.response.has_redirect_location:
                     return error.response, b""
                 reason = f"{_origin(url)} answers {error.response.status_code} {error.response.reason_phrase}"
-                if error.response.status_code not in RETRY_STATUS:
+                if error.response.status_code not in _RETRY_STATUS:
                     raise FetchError(reason) from None
                 wait_s = max(wait_s, _seconds(error.response.headers.get("Retry-After", "")))
-            except UNREACHABLE as error:
+            except _UNREACHABLE as error:
                 reason = f"{_origin(url)} cannot be reached ({error})"
                 if not host.has_given_a_file:
                     host.given_up = reason

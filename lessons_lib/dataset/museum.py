@@ -25,7 +25,7 @@ from lessons_lib.paths import SAMPLE
 LIST = SAMPLE / "museum.csv"
 COLUMNS = ("file_name", "split", "title", "caption", "maker", "date", "licence", "source", "sha256")
 MAX_PICTURE_BYTES = 64 << 20
-MIN_SIDE = 256  # px; below it is a thumbnail or a sign that says "no image"
+_MIN_SIDE = 256  # px; below it is a thumbnail or a sign that says "no image"
 
 
 @dataclass(frozen=True)
@@ -190,9 +190,9 @@ def _to_jpeg(data: bytes, side: int) -> bytes:
         except PictureError as error:
             raise FetchError(str(error).removeprefix(f"{path}: ")) from None
     short = min(image.size)
-    if short < MIN_SIDE:
+    if short < _MIN_SIDE:
         raise FetchError(
-            f"is {image.width} x {image.height} px; expected at least {MIN_SIDE} on the short side"
+            f"is {image.width} x {image.height} px; expected at least {_MIN_SIDE} on the short side"
         )
     if short > side:
         size = (round(image.width * side / short), round(image.height * side / short))

@@ -16,7 +16,7 @@ ORIGINS = {
     "met": ("https://collectionapi.metmuseum.org", "https://images.metmuseum.org"),
     "cleveland": ("https://openaccess-api.clevelandart.org", "https://openaccess-cdn.clevelandart.org"),
 }
-MAX_RECORD_BYTES = 2 << 20
+_MAX_RECORD_BYTES = 2 << 20
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ _READERS: dict[str, Callable[[Row, PoliteClient, int], Record]] = {
 
 def _live_record(museum: str, row: Row, client: PoliteClient) -> object:
     """Return the museum's own record as JSON gives it, in any shape."""
-    body = client.get(museum, row["api_url"], MAX_RECORD_BYTES)
+    body = client.get(museum, row["api_url"], _MAX_RECORD_BYTES)
     try:
         return json.loads(body)
     except (ValueError, RecursionError):

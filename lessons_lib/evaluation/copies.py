@@ -16,7 +16,7 @@ COPY_THRESHOLD = (
 _GRID = 16  # px of a picture's layout
 
 
-def layout_features(images: Sequence[Image.Image]) -> Tensor:
+def _layout_features(images: Sequence[Image.Image]) -> Tensor:
     """Return (n, 768) of unit length: pictures as 16 x 16 px without each colour's mean.
 
     Blur and tint hardly change it.
@@ -36,7 +36,7 @@ def nearest_layouts(images: Sequence[Image.Image], squares: Sequence[Image.Image
     """
     if not images or not squares:
         raise ValueError(f"{len(images)} pictures, {len(squares)} training pictures: expected some of both")
-    samples, train = layout_features(images), layout_features(squares)
+    samples, train = _layout_features(images), _layout_features(squares)
     mirrored = train.view(-1, 3, _GRID, _GRID).flip(3).flatten(1)
     best = torch.maximum(samples @ train.T, samples @ mirrored.T).max(1)
     return list(zip(best.indices.tolist(), best.values.tolist(), strict=True))

@@ -14,7 +14,7 @@ from lessons_lib.evaluation.comparison import Comparison, Measure
 from lessons_lib.models import bases
 
 MOST_SIMILAR = 4  # samples that are shown beside the training picture whose layout they repeat
-FRAME_SIDE = 420
+_FRAME_SIDE = 420
 
 
 def render(comparison: Comparison, sheet: Image.Image, lines: Sequence[str]) -> str:
@@ -44,7 +44,7 @@ def render(comparison: Comparison, sheet: Image.Image, lines: Sequence[str]) -> 
 
 
 def _frame(image: Image.Image) -> Image.Image:
-    return image.resize((FRAME_SIDE, FRAME_SIDE), Image.Resampling.LANCZOS)
+    return image.resize((_FRAME_SIDE, _FRAME_SIDE), Image.Resampling.LANCZOS)
 
 
 def _first_frame(comparison: Comparison) -> int:

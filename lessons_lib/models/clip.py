@@ -19,7 +19,13 @@ from lessons_lib.paths import POCKET_CLIP, in_course
 from lessons_lib.session import quiet
 
 FOLDER = POCKET_CLIP
-PROMPT_TEMPLATES = ("{}", "a {}", "a flat drawing of a {}", "a cartoon of a {}", "a {} on a white background")
+_PROMPT_TEMPLATES = (
+    "{}",
+    "a {}",
+    "a flat drawing of a {}",
+    "a cartoon of a {}",
+    "a {} on a white background",
+)
 
 
 @lru_cache(1)
@@ -68,7 +74,7 @@ def tags(images: Sequence[Image.Image], labels: Sequence[str], count: int = 2) -
     Zero-shot classification, each label the mean of several prompts
     (Radford et al. 2021, arXiv 2103.00020, section 3.1.4).
     """
-    features = sum(text_features([t.format(label) for label in labels]) for t in PROMPT_TEMPLATES)
+    features = sum(text_features([t.format(label) for label in labels]) for t in _PROMPT_TEMPLATES)
     best = (image_features(images) @ nn.functional.normalize(features, dim=1).T).topk(
         min(count, len(labels)), dim=1
     )

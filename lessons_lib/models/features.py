@@ -19,7 +19,7 @@ from lessons_lib.models.pixels import to_pixels, to_square
 from lessons_lib.paths import POCKET
 
 CONCEPTS = POCKET / "concept_features.safetensors"
-NATIVE_SIDE = 224  # the side that EfficientNet-lite0 was trained at
+_NATIVE_SIDE = 224  # the side that EfficientNet-lite0 was trained at
 Images: TypeAlias = Sequence[Image.Image] | Tensor  # pictures, or the features made of them before
 
 
@@ -40,7 +40,7 @@ def load_efficientnet() -> nn.Module:
 
 
 @torch.inference_mode()
-def image_features(images: Images, side: int = 128, native: int = NATIVE_SIDE) -> Tensor:
+def image_features(images: Images, side: int = 128, native: int = _NATIVE_SIDE) -> Tensor:
     """Return (n, 1280) float32 features of unit length; features are returned as they are.
 
     Every picture is first cropped to a square of `side` px, the size of the base model's samples,

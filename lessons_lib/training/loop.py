@@ -25,7 +25,7 @@ from lessons_lib.training import log as logs
 from lessons_lib.training.data import TrainingData
 from lessons_lib.training.state import State
 
-VALIDATION_SIGMAS = (0.2, 0.4, 0.6, 0.8)
+_VALIDATION_SIGMAS = (0.2, 0.4, 0.6, 0.8)
 
 
 @dataclass(frozen=True)
@@ -158,10 +158,10 @@ def validation_loss(family: Family, denoiser: nn.Module, data: TrainingData) -> 
     generator = torch.Generator().manual_seed(0)
     losses = []
     for index in range(len(data.latents)):
-        repeated = torch.full((len(VALIDATION_SIGMAS),), index)
+        repeated = torch.full((len(_VALIDATION_SIGMAS),), index)
         latents, embeddings = data.rows(repeated, repeated)
         noise = torch.randn(latents.shape, generator=generator).to(latents)
-        sigma = torch.tensor(VALIDATION_SIGMAS).to(latents.device)
+        sigma = torch.tensor(_VALIDATION_SIGMAS).to(latents.device)
         losses.append(family.loss(denoiser, latents, embeddings, noise, sigma).mean())
     return float(torch.stack(losses).mean())
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from lessons_lib.adapters.settings import ResolvedSettings
 
-WEIGHT_DECAY = 1e-4
+_WEIGHT_DECAY = 1e-4
 PACKAGES = {"adamw8bit": "bitsandbytes", "prodigy": "prodigyopt"}
 
 
@@ -28,17 +28,17 @@ def optimizer(parameters: Sequence[nn.Parameter], settings: ResolvedSettings) ->
         if settings.optimizer == "adamw8bit":
             from bitsandbytes.optim import AdamW8bit
 
-            return AdamW8bit(parameters, rate, weight_decay=WEIGHT_DECAY)
+            return AdamW8bit(parameters, rate, weight_decay=_WEIGHT_DECAY)
         if settings.optimizer == "prodigy":
             from prodigyopt import Prodigy
 
-            return Prodigy(parameters, rate, weight_decay=WEIGHT_DECAY, safeguard_warmup=True)
+            return Prodigy(parameters, rate, weight_decay=_WEIGHT_DECAY, safeguard_warmup=True)
     except ImportError as problem:
         package = PACKAGES[settings.optimizer]
         raise ValueError(
             f"the optimizer {settings.optimizer!r} needs {package}: pip install {package}, or choose adamw"
         ) from problem
-    return torch.optim.AdamW(parameters, rate, weight_decay=WEIGHT_DECAY, fused=True)
+    return torch.optim.AdamW(parameters, rate, weight_decay=_WEIGHT_DECAY, fused=True)
 
 
 def lr_scheduler(optimizer: Any, settings: ResolvedSettings) -> Any:

@@ -17,7 +17,7 @@ from lessons_lib.adapters import lora
 from lessons_lib.adapters.settings import ResolvedSettings
 from lessons_lib.training import checkpoints, optimizers
 
-EARLIER_NAMES = {
+_EARLIER_NAMES = {
     "rates": "lr_scheduler",
     "average": "ema",
     "numbers": "progress",
@@ -51,7 +51,7 @@ class State:
         scheduler = optimizers.lr_scheduler(optimizer, settings)
         ema = EMAModel(parameters.values(), settings.ema_decay) if settings.ema_decay and with_ema else None
         generator = torch.Generator().manual_seed(settings.seed)
-        return cls(parameters, optimizer, scheduler, generator, gradient_scaler(denoiser), ema)
+        return cls(parameters, optimizer, scheduler, generator, _gradient_scaler(denoiser), ema)
 
     @property
     def learning_rate(self) -> float:
@@ -106,7 +106,7 @@ class State:
         checkpoint = checkpoints.latest(folder, fingerprint)
         if checkpoint is None:
             return False
-        values = {EARLIER_NAMES.get(name, name): value for name, value in checkpoint.items()}
+        values = {_EARLIER_NAMES.get(name, name): value for name, value in checkpoint.items()}
         with torch.no_grad():
             for name, parameter in self.parameters.items():
                 parameter.copy_(values["adapter"][name])
@@ -119,7 +119,7 @@ class State:
         return True
 
 
-def gradient_scaler(denoiser: nn.Module) -> GradScaler:
+def _gradient_scaler(denoiser: nn.Module) -> GradScaler:
     """Return a GradScaler, enabled where a model's weights are float16."""
     weights = next(p for p in denoiser.parameters() if not p.requires_grad)
     return GradScaler(weights.device.type, enabled=weights.dtype == torch.float16)
