@@ -28,7 +28,7 @@ def picture(name, caption, **rights):
 
 @pytest.fixture
 def comparison():
-    run = Run(Path("runs/gold"), Settings(trigger="g0ld", name="gold").filled(bases.find("pocket")))
+    run = Run(Path("runs/gold"), Settings(trigger="g0ld", name="gold").resolve(bases.find("pocket")))
     train = [
         picture("p1.png", "<script>alert(1)</script>", maker="A & B", licence="CC0-1.0"),
         picture("p2.png", ""),
