@@ -1,5 +1,6 @@
 """Captions carry the trigger word once, and words that already mean something cause a warning."""
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -90,10 +91,58 @@ def test_a_missing_caption_is_the_trigger_alone_and_is_named():
     ]
 
 
-def test_a_trigger_that_is_in_captions_already_causes_one_warning_for_all_of_them():
-    pictures = [picture(f"a mugh4l tiger {i}", f"{i}.png") for i in range(3)]
+def test_a_trigger_inside_other_words_causes_one_warning_for_all_of_them():
+    pictures = [picture(f"a mugh4ls tiger {i}", f"{i}.png") for i in range(3)]
     (line,) = captions.caption_warnings(pictures, "mugh4l")
-    assert line.startswith("'mugh4l' is in the caption of 0.png") and line.count("mugh4l") == 1
+    assert line.startswith("'mugh4l' is part of other words in the caption of 0.png")
+    assert line.count("mugh4l") == 1
+
+
+def test_a_trigger_that_stands_in_a_caption_on_purpose_causes_no_warning():
+    assert captions.caption_warnings([picture("a tiger, Mugh4l"), picture("mugh4l, a boat")], "mugh4l") == []
+    assert captions.caption_warnings([picture("a th0r-cat asleep")], "th0r cat") == []
+
+
+@pytest.mark.parametrize(
+    "text, trigger, whole",
+    [
+        ("a lamp, zq-7", "zq-7", "a lamp, zq-7"),
+        ("a lamp, zq_7", "zq_7", "a lamp, zq_7"),
+        ("a lamp, zq-7", "zq_7", "a lamp, zq-7"),
+        ("a lamp, zqe\u03017", "zq\u00e97", "a lamp, zq\u00e97"),
+        ("a lamp, zq\u00e97", "zqe\u03017", "a lamp, zq\u00e97"),
+        ("a lamp, zq-77", "zq-7", "a lamp, zq-77, zq-7"),
+        (
+            "\u092c\u093e\u0918 \u092e\u0941\u0917\u093c\u0932",
+            "\u092e\u0941\u0917\u093c\u0932",
+            "\u092c\u093e\u0918 \u092e\u0941\u0917\u093c\u0932",
+        ),
+    ],
+)
+def test_a_trigger_spelt_otherwise_is_not_added_twice(text, trigger, whole):
+    assert captions.with_trigger(text, trigger) == unicodedata.normalize("NFC", whole)
+
+
+@pytest.mark.parametrize(
+    "text, whole",
+    [
+        ("a drawing of [trigger] at night", "a drawing of zq7x at night"),
+        ("[TRIGGER], a goat", "zq7x, a goat"),
+        ("a barn by {trigger}.", "a barn by zq7x"),
+        ("[name] with two ladders", "zq7x with two ladders"),
+        ("{{ trigger_word }} asleep", "zq7x asleep"),
+        ("[trigger]", "zq7x"),
+        ("[trigger], a goat, zq7x", "a goat, zq7x"),
+        ("[a sign] that says {hello}", "[a sign] that says {hello}, zq7x"),
+    ],
+)
+def test_a_place_for_the_trigger_is_filled_once(text, whole):
+    assert captions.with_trigger(text, "zq7x") == whole
+
+
+def test_a_place_before_the_class_is_filled_with_both_words_once():
+    assert captions.with_trigger("a photo of [trigger] cat", "th0r cat", "concept") == "a photo of th0r cat"
+    assert captions.fill_placeholders("a photo of [trigger], a cat", "") == "a photo of, a cat"
 
 
 def test_a_long_caption_is_cut_before_the_trigger_is(tokenizer):

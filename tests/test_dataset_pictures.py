@@ -288,7 +288,7 @@ def test_metadata_that_names_no_such_picture_is_refused(tmp_path, name, says):
 
 def test_a_text_file_beside_a_picture_is_its_caption(tmp_path):
     quarters().save(tmp_path / "a.png")
-    (tmp_path / "a.txt").write_text("ein roter\nDrachen über एक झील\n", encoding="utf-8")
+    (tmp_path / "a.txt").write_text("ein roter Drachen über एक झील\n\n", encoding="utf-8")
     assert only(tmp_path).caption == "ein roter Drachen über एक झील"
 
 

@@ -131,7 +131,10 @@ def test_what_is_passed_over_is_noted(tmp_path):
     in_folder(tmp_path, FILES | {"new.png": png(), "phone.HEIC": b"x", ".hidden.png": png(), "a.md": b""})
     dataset = read(tmp_path, strict=False)
     assert len(dataset.pictures) == 2 and dataset.problems == []
-    assert [note.split(":")[0] for note in dataset.notes] == ["new.png", "phone.HEIC"]
+    assert [note.split(":")[0] for note in dataset.notes] == [
+        "1 picture left out (new.png)",
+        "1 file left out (phone.HEIC)",
+    ]
 
 
 def test_a_table_with_wrong_rows_keeps_the_right_ones(tmp_path):

@@ -5,7 +5,10 @@ dataset.py         Dataset(train, held_out, prior); `read` decodes every picture
 pictures.py        Picture and its ImageFile: decoded when asked for, kept while memory lasts
 sources.py         where pictures come from: a folder, some files, a zip, an upload
 archives.py        a zip without unpacking it to disk, with its limits
-metadata.py        metadata.csv and .jsonl, and caption files beside pictures
+tables.py          metadata.csv and .jsonl, and tables that other programs wrote
+metadata.py        rows of tables by picture, and which caption files belong to it
+caption_files.py   the caption of each picture, and what was decided there
+layouts.py         masks, class pictures and the course's own files, which are no pictures to learn from
 decode.py          one file to an upright 8-bit sRGB picture
 messages.py        PictureError, and names that are safe to print
 parallel.py        work on many files at once, results in order

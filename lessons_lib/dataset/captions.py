@@ -5,6 +5,7 @@ meant.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +18,13 @@ from lessons_lib.dataset.pictures import Picture
 
 Mode = Literal["style", "concept"]
 WORD_LIST = Path(__file__).with_name("words.txt")
+# Where other trainers' sets want the trigger word: ai-toolkit's [trigger] and [name], and the like.
+_PLACEHOLDER = re.compile(
+    r"\[{1,2} *(?:trigger|name|trigger[ _-]?word|trigger[ _-]?phrase|concept|token) *\]{1,2}"
+    r"|\{{1,2} *(?:trigger|name|trigger[ _-]?word|trigger[ _-]?phrase|concept|token) *\}{1,2}"
+    r"|< *(?:trigger|trigger[ _-]?word|trigger[ _-]?phrase) *>",
+    re.IGNORECASE,
+)
 _ENDINGS = ("s", "es", "ed", "d", "ing", "er", "ers", "ly", "ness")
 
 
@@ -103,12 +111,44 @@ def with_trigger(text: str, trigger: str, mode: Mode = "style") -> str:
     """
     if mode not in ("style", "concept"):
         raise ValueError(f"mode is {mode!r}; expected 'style' or 'concept'")
-    trigger, text = " ".join(trigger.split()), text.strip().rstrip(",.")
-    if not text or not trigger:
-        return text or trigger
-    if f" {trigger.lower()} " in " " + "".join(c if c.isalnum() else " " for c in text.lower()) + " ":
+    trigger, text = unicodedata.normalize("NFC", " ".join(trigger.split())), text.strip().rstrip(",.")
+    if not trigger:
+        return text
+    text = fill_placeholders(unicodedata.normalize("NFC", text), trigger)
+    if not text:
+        return trigger
+    if has_trigger(text, trigger):
         return text
     return f"{text}, {trigger}" if mode == "style" else f"{trigger}, {text}"
+
+
+def has_trigger(text: str, trigger: str) -> bool:
+    """Tell whether a text holds the trigger as words of its own, in any case.
+
+    "th0r-cat" and "th0r_cat" are "th0r cat".
+    """
+    words = re.split(r"[-_\s]+", unicodedata.normalize("NFC", trigger).strip("-_ \t\n"))
+    letter = r"[^\W_]"
+    pattern = rf"(?<!{letter})" + r"(?:[-_\s]+|[\W_])".join(map(re.escape, words)) + rf"(?!{letter})"
+    return bool(words[0]) and bool(re.search(pattern, unicodedata.normalize("NFC", text), re.IGNORECASE))
+
+
+def fill_placeholders(text: str, trigger: str) -> str:
+    """Return a text with the trigger where another trainer's set has [trigger] or the like.
+
+    Where the trigger stands in the text already, or there is none, the place is taken out. "[trigger] cat" is
+    filled with
+    "th0r cat" once.
+    """
+    if not _PLACEHOLDER.search(text):
+        return text
+    rest = _PLACEHOLDER.sub(" ", text)
+    if not trigger or has_trigger(rest, trigger):
+        return re.sub(r"^[\s,]+|(?<=,)[\s,]+(?=,)|[\s,]+$", "", " ".join(rest.split())).replace(" ,", ",")
+    class_words = " ".join(trigger.split()[1:])
+    follows = rf"(?: {re.escape(class_words)}(?!\w))?" if class_words else ""
+    pattern = re.compile(f"(?:{_PLACEHOLDER.pattern}){follows}", re.IGNORECASE)
+    return " ".join(pattern.sub(lambda _: trigger, text).split())
 
 
 def training_captions(
@@ -201,10 +241,13 @@ def caption_warnings(
     without_caption = name_list(p.path.name for p in pictures if not p.caption)
     if without_caption:
         warnings.append(f"no caption: {without_caption}. Trained on with the trigger word alone")
-    collisions = find_collisions(trigger, [p.caption or "" for p in pictures])
+    texts = [p.caption or "" for p in pictures]
+    collisions = [i for i in find_collisions(trigger, texts) if not has_trigger(texts[i], trigger)]
     if collisions:
         names = name_list(pictures[i].path.name for i in collisions)
-        warnings.append(f"{trigger!r} is in the caption of {names} already; it should mean one thing only")
+        warnings.append(
+            f"{trigger!r} is part of other words in the caption of {names}; it should mean one thing only"
+        )
     if tokenizer and limit:
         texts = [with_trigger(p.caption or "", trigger) for p in pictures]
         for index, _, _ in find_overlong(texts, tokenizer, limit):

@@ -9,20 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lessons_lib.dataset import metadata, sources
+from lessons_lib.dataset import sources
 from lessons_lib.dataset.archives import Problem
+from lessons_lib.dataset.caption_files import CaptionReader
 from lessons_lib.dataset.messages import PictureError, name_list
 from lessons_lib.dataset.parallel import parallel_map
 from lessons_lib.dataset.pictures import PIXEL_BYTES, RIGHTS, SMALLEST, ImageFile, Picture, PixelMemory
 from lessons_lib.dataset.sources import ListedFile, Source
 
-_COLUMNS = (
-    "file_name",
-    "caption",
-    "text",
-    "split",
-    *RIGHTS,
-)  # those that have a place of their own in a Picture
+_COLUMNS = ("split", *RIGHTS)  # those that have a place of their own in a Picture
 
 
 @dataclass(frozen=True)
@@ -106,18 +101,22 @@ def scan(
     """Return the pictures of a source with its tables and caption files read, and no picture decoded yet.
 
     A `metadata.csv` or `.jsonl` (columns file_name, caption or text, split, and rights) decides which files
-    are read; a `NAME.txt` beside a picture is its caption where the table has none.
-    A picture is decoded when its image is asked for; with `side`, larger ones are shrunk to twice that short
-    side, and `pixel_bytes` of them stay in memory. Raises PictureError when there is no such source or
-    nothing in it; all else that is wrong is in `problems`.
+    are read;
+    a `NAME.txt` beside a picture is its caption where the table has none; notebooks/FOLDERS.md lists every
+    layout. A picture is decoded when its image is asked
+    for; with `side`, larger ones are shrunk to twice that short side, and `pixel_bytes` of them stay in
+    memory.
+    Raises PictureError when there is no such source or nothing in it; all else that is wrong is in
+    `problems`.
     """
     listing = sources.list_files(source)
     memory = PixelMemory(pixel_bytes)
     problems, pictures = list(listing.problems), []
+    captions = CaptionReader(problems)
     for index, listed in enumerate(listing.files):
         file = ImageFile(listed.path, listed.read, side, min_side, memory)
-        pictures.append(_picture(listed, file, index, problems))
-    return _by_split(pictures, problems, listing.notes)
+        pictures.append(_picture(listed, file, index, captions.read(listed)))
+    return _by_split(pictures, problems, [*captions.notes(listing.lookalikes), *listing.notes])
 
 
 def read(
@@ -174,15 +173,9 @@ def of_run(paths: Sequence[Path], source: Source | None = None) -> Dataset:
     return Dataset(train, held_out, notes=dataset.notes)
 
 
-def _picture(listed: ListedFile, file: ImageFile, index: int, problems: list[Problem]) -> Picture:
-    """Return a listed file as a Picture; a caption file that cannot be read is a problem."""
-    row = listed.row
-    caption = row.get("caption") or row.get("text") or None
-    if not caption and listed.caption_file:
-        try:
-            caption = metadata.read_caption(listed.caption_file)
-        except PictureError as problem:
-            problems.append((listed.caption_file[0], str(problem)))
+def _picture(listed: ListedFile, file: ImageFile, index: int, caption: str | None) -> Picture:
+    """Return a listed file as a Picture."""
+    row = listed.row.more
     rights = {name: row[name] for name in RIGHTS if row.get(name)}
     more = {name: value for name, value in row.items() if value and name not in _COLUMNS}
     return Picture(listed.path, file, rights, caption, row.get("split") or None, more, index)

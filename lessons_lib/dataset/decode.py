@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ _MAX_MEGAPIXELS = (
     100  # above any camera a learner has; a picture that decodes to more is a mistake or an attack
 )
 _MAX_MEGABYTES = 300  # of one file
+HEIF_SUFFIXES = (".heic", ".heif", ".hif")  # of phones, read where pillow-heif is installed
+_GIT_LFS = b"version https://git-lfs.github.com/spec/"
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")  # no other decoder is ever started
 _SIGNATURES = (
     b"\xff\xd8\xff",
@@ -111,19 +114,41 @@ def decode_bytes(data: bytes, path: Path) -> DecodedImage:
 def _available_formats() -> list[str]:
     """Return those of _FORMATS that this Pillow was built with."""
     Image.init()
-    return [name for name in _FORMATS if name in Image.OPEN]
+    return [name for name in (*_FORMATS, *(["HEIF"] if reads_heif() else [])) if name in Image.OPEN]
+
+
+@lru_cache(1)
+def reads_heif() -> bool:
+    """Tell whether pictures of phones can be read: with pillow-heif, which is an extra."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
 
 
 def _unknown_format_message(data: bytes, path: Path, problem: Exception) -> str:
     """Return the message for bytes that no decoder knows."""
     if not data:
         return f"{printable(path)}: is empty (0 bytes); expected a picture. Copy or download it again"
+    if data.startswith(_GIT_LFS):
+        return (
+            f"{printable(path)}: is a Git LFS pointer, a small text in place of a picture that was not "
+            "fetched. "
+            "Fetch it with git lfs pull"
+        )
     if data.startswith(_SIGNATURES):
         return _damaged_message(path, problem)
-    kind = "a HEIC picture" if data[4:8] == b"ftyp" else f"not a picture (it begins with {data[:24]!r})"
+    if data[4:8] == b"ftyp":
+        return (
+            f"{printable(path)}: is a HEIC picture, a phone's own format; expected JPEG, PNG or WebP. "
+            "Install pillow-heif, export it again, or leave it out"
+        )
+    kind = f"not a picture (it begins with {data[:24]!r})"
     return (
-        f"{printable(path)}: is {kind}; expected JPEG, PNG or WebP. Export it again as one of these, or "
-        "leave it out"
+        f"{printable(path)}: is {kind}; expected JPEG, PNG or WebP. Export it again as one of these, "
+        "or leave it out"
     )
 
 

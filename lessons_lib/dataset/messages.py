@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Sized
 
 
 class PictureError(ValueError):
@@ -26,3 +26,13 @@ def name_list(names: Iterable[str], most: int = 4) -> str:
     every = [printable(name) for name in names]
     more = len(every) - most
     return ", ".join(every[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def count_of(items: Sized, noun: str) -> str:
+    """Return "1 picture" or "3 pictures"."""
+    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"
+
+
+def left_out(names: Sequence[str], noun: str, reason: str) -> str:
+    """Return a note on files that are not read: how many, the names of a few, and why."""
+    return f"{count_of(names, noun)} left out ({name_list(names)}): {reason}"

@@ -1,109 +1,174 @@
-"""Tables and caption files that lie beside pictures: rows of a metadata.csv or .jsonl, and NAME.txt."""
+"""What lies beside pictures and speaks of them: the rows of tables by the file they are about, and caption
+files.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
+import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from lessons_lib.dataset.archives import Problem, Reader
-from lessons_lib.dataset.messages import PictureError, one_line, printable
+from lessons_lib.dataset.messages import PictureError, name_list, printable
+from lessons_lib.dataset.tables import Row, Table, decode_text, read_table, split_captions, table_kind
 
-TABLES = ("metadata.csv", "metadata.jsonl")  # Hugging Face's imagefolder
-CAPTION_SUFFIXES = (".txt", ".caption")  # kohya, ai-toolkit
+CAPTION_SUFFIXES = (".txt", ".caption", ".json")  # kohya, ai-toolkit, OneTrainer; downloaders
+SHARED_CAPTION = "ROOT.txt"  # of every picture in its folder that has none of its own
+_LOOKS_LIKE_CAPTIONS = {
+    ".txt", ".caption", ".captions", ".csv", ".tsv", ".json", ".jsonl", ".xlsx", ".ods", ".rtf",
+    ".yaml", ".yml",
+}  # fmt: skip
+_OTHER_TEXTS = re.compile(
+    r"(readme|licen[cs]e|copying|notice|credits|requirements|settings|log|classes|museum|dataset_info)\b.*"
+)
+CaptionFile = tuple[Path, Reader]
+
+
+class FileNames:
+    """The names of some files, found also in another Unicode form, in other case, or without their suffix."""
+
+    def __init__(self, names: Iterable[str]):
+        every = list(names)[::-1]
+        self._exact = {unicodedata.normalize("NFC", name): name for name in every}
+        self._any_case = {name.casefold(): file for name, file in self._exact.items()}
+        self._stems: dict[str, list[str]] = {}
+        for name in self._any_case:
+            if PurePosixPath(name).suffix not in _LOOKS_LIKE_CAPTIONS:
+                self._stems.setdefault(str(PurePosixPath(name).with_suffix("")), []).append(name)
+
+    def find(self, name: str) -> str | None:
+        """Return the file of this name, or else the one that differs in case only."""
+        spelling = unicodedata.normalize("NFC", name)
+        return self._exact.get(spelling) or self._any_case.get(spelling.casefold())
+
+    def find_stem(self, name: str) -> str | None:
+        """Return the one file whose name without its suffix this is."""
+        names = self._stems.get(unicodedata.normalize("NFC", name).casefold(), [])
+        return self._any_case[names[0]] if len(names) == 1 else None
 
 
 def read_tables(
-    files: Mapping[str, Reader], spellings: Mapping[str, str], root: Path, problems: list[Problem]
-) -> dict[str, dict[str, str]]:
-    """Return the rows of all tables by the file they are about; a row without its file becomes a problem."""
-    rows: dict[str, dict[str, str]] = {}
-    for table in sorted(n for n in files if PurePosixPath(n).name in TABLES):
-        path, folder = root / table, PurePosixPath(table).parent
-        for row in read_table(path, files[table], problems):
-            file_name = row["file_name"]
-            name = spellings.get(
-                unicodedata.normalize("NFC", os.path.normpath(folder / file_name)).replace("\\", "/")
-            )
-            if ".." in PurePosixPath(file_name).parts or file_name.startswith("/"):
-                message = (
-                    f"{printable(file_name)} lies outside the folder; expected files inside it. Move the "
-                    "picture in"
-                )
-                problems.append((path, f"{printable(path)}: {message}"))
-            elif name is None:
-                message = (
-                    f"names {printable(file_name)}, which is not there. Add the file or take out its row"
-                )
-                problems.append((path, f"{printable(path)}: {message}"))
-            else:
-                rows.setdefault(name, row)
+    files: Mapping[str, Reader], names: FileNames, root: Path, problems: list[Problem], notes: list[str]
+) -> tuple[dict[str, Row], set[PurePosixPath]]:
+    """Return the rows of all tables by the file they are about, and the folders whose pictures a table lists.
+
+    Rows without their file become a problem of their table; of two rows on one file the first counts, a table
+    that lists
+    pictures before one that only captions them.
+    """
+    rows: dict[str, Row] = {}
+    listing_folders: set[PurePosixPath] = set()
+    tables = sorted((name for name in files if table_kind(name)), key=lambda n: (table_kind(n) != "list", n))
+    for name in tables:
+        table = read_table(root / name, files[name], problems, notes)
+        folder, is_list = PurePosixPath(name).parent, table_kind(name) == "list"
+        if table.rows and is_list:
+            listing_folders.add(folder)
+        for file, row in _match_rows(table, folder, names, is_list, problems, notes).items():
+            if file in rows and not rows[file].captions:
+                rows[file].captions = row.captions
+            rows.setdefault(file, row)
+    return rows, listing_folders
+
+
+def _match_rows(
+    table: Table, folder: PurePosixPath, names: FileNames, is_list: bool, problems: list[Problem], notes:
+    list[str]
+) -> dict[str, Row]:  # fmt: skip
+    """Return a table's rows by the file they are about.
+
+    Other rows are problems, or a note where it only captions.
+    """
+    rows: dict[str, Row] = {}
+    outside, missing, twice = list[str](), list[str](), list[str]()
+    for row in table.rows:
+        leads_out = ".." in PurePosixPath(row.file_name).parts or row.file_name.startswith("/")
+        file_name = os.path.basename(row.file_name) if leads_out and not is_list else row.file_name
+        name = os.path.normpath(folder / file_name).replace("\\", "/")
+        file = names.find(name) or names.find_stem(name)
+        if leads_out and is_list:
+            outside.append(row.file_name)
+        elif file is None:
+            missing.append(row.file_name)
+        else:
+            twice += [row.file_name] if file in rows and row.captions != rows[file].captions else []
+            rows.setdefault(file, row)
+    texts = []
+    if outside:
+        lies = "lies" if len(outside) == 1 else "lie"
+        texts.append(
+            f"{name_list(outside)} {lies} outside the folder; expected files inside it. Move the picture in"
+        )
+    if missing:
+        rest = "which is not there" if len(missing) == 1 else f"{len(missing)} files that are not there"
+        texts.append(f"names {name_list(missing)}, {rest}. Add the file or take out its row")
+    table.notes.clear()
+    table.note(twice, "name a picture of another row with another caption; the first row is used")
+    notes += table.notes
+    if is_list:
+        problems += [(table.path, f"{printable(table.path)}: {text}") for text in texts]
+    else:
+        notes += [f"{printable(table.path)}: {text}" for text in texts]
     return rows
 
 
-def read_table(path: Path, read: Reader, problems: list[Problem]) -> list[dict[str, str]]:
-    """Return the rows of a metadata.csv or .jsonl that name a file.
-
-    What is wrong with the table becomes a problem.
+def caption_file_names(name: str) -> list[str]:
+    """Return what the caption file of a picture may be called: a.txt, a.caption, a.json, a.jpg.txt,
+    ROOT.txt.
     """
-    try:
-        text = read().decode("utf-8-sig")
-        lines = (json.loads(line) for line in text.split("\n") if line.strip())
-        table = list(lines if path.suffix == ".jsonl" else csv.DictReader(io.StringIO(text, newline="")))
-        rows = [
-            {k: str(v or "") if k == "file_name" else _one_line_text(v) for k, v in row.items() if k}
-            for row in table
-        ]
-    except PictureError as problem:
-        problems.append((path, str(problem)))
-        return []
-    except (ValueError, csv.Error, AttributeError, RecursionError) as problem:
-        kind = "a JSON object a line" if path.suffix == ".jsonl" else "a CSV file"
-        message = f"cannot be read ({one_line(problem)}); expected {kind} in UTF-8. Save it again"
-        problems.append((path, f"{printable(path)}: {message}"))
-        return []
-    without_name = sum(not row.get("file_name") for row in rows)
-    if without_name:
-        message = (
-            f"{without_name} of {len(rows)} rows without file_name; expected that column, filled in for "
-            "every picture"
-        )
-        problems.append((path, f"{printable(path)}: {message}"))
-    return [row for row in rows if row.get("file_name")]
+    path = PurePosixPath(name)
+    own = [str(path.with_suffix(suffix)) for suffix in CAPTION_SUFFIXES]
+    return [
+        *own,
+        *(f"{name}{suffix}" for suffix in CAPTION_SUFFIXES),
+        str(path.with_name(SHARED_CAPTION)),
+    ]
 
 
-def _one_line_text(value: object) -> str:
-    """Return a value of a table in one line.
+def find_caption_files(
+    name: str, files: Mapping[str, Reader], names: FileNames, root: Path
+) -> list[CaptionFile]:
+    """Return the caption files beside a picture and how to read them.
 
-    Half characters, which no file can hold, become question marks.
+    The first that holds a caption is its caption.
     """
-    return " ".join(str(value or "").split()).encode("utf-8", "replace").decode()
+    present = dict.fromkeys(file for text in caption_file_names(name) if (file := names.find(text)))
+    return [(root / file, files[file]) for file in present if file != name]
 
 
-def find_caption_file(
-    name: str, files: Mapping[str, Reader], spellings: Mapping[str, str], root: Path
-) -> tuple[Path, Reader] | None:
-    """Return the text file beside a picture and how to read it."""
-    for suffix in CAPTION_SUFFIXES:
-        text_file = spellings.get(unicodedata.normalize("NFC", str(PurePosixPath(name).with_suffix(suffix))))
-        if text_file:
-            return root / text_file, files[text_file]
-    return None
+def read_captions(caption_file: CaptionFile) -> list[str]:
+    """Return the captions in a file, a line each; of JSON what is called caption, text or prompt.
 
-
-def read_caption(caption_file: tuple[Path, Reader]) -> str | None:
-    """Return the text of a caption file in one line, or None where it is empty.
-
-    Raises PictureError when it is not UTF-8.
+    Raises PictureError when it is no text.
     """
     path, read = caption_file
+    is_json = path.suffix.lower() == ".json"
     try:
-        return " ".join(read().decode("utf-8-sig").split()) or None
-    except UnicodeDecodeError:
+        text = decode_text(read())
+    except ValueError as problem:
+        if isinstance(problem, PictureError):
+            raise
         raise PictureError(
             f"{printable(path)}: is not UTF-8 text; expected a caption in UTF-8. Save it again as UTF-8"
         ) from None
+    if not is_json:
+        return split_captions(text)
+    try:
+        return split_captions(json.loads(text))
+    except (ValueError, RecursionError):
+        return []
+
+
+def find_lookalikes(names: Iterable[str], used: set[str]) -> list[str]:
+    """Return the files that look like captions and are not read: a_old.txt where no picture is called
+    a_old.
+    """
+    paths = [PurePosixPath(name) for name in sorted(names) if name not in used and not table_kind(name)]
+    return [
+        path.name
+        for path in paths
+        if path.suffix.lower() in _LOOKS_LIKE_CAPTIONS and not _OTHER_TEXTS.fullmatch(path.name.lower())
+    ]

@@ -6,57 +6,61 @@ Nothing is decoded here and nothing is written.
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from lessons_lib.dataset import archives
+from lessons_lib.dataset import archives, layouts
 from lessons_lib.dataset.archives import Problem, Reader
-from lessons_lib.dataset.decode import read_bytes
-from lessons_lib.dataset.messages import PictureError, name_list, printable
+from lessons_lib.dataset.decode import HEIF_SUFFIXES, read_bytes, reads_heif
+from lessons_lib.dataset.messages import PictureError, left_out, name_list, printable
 from lessons_lib.dataset.metadata import (
-    CAPTION_SUFFIXES,
-    TABLES,
-    find_caption_file,
-    read_table,
+    CaptionFile,
+    FileNames,
+    find_caption_files,
+    find_lookalikes,
     read_tables,
 )
+from lessons_lib.dataset.tables import Row, read_table, table_kind
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
-_UNREADABLE = {".heic", ".heif", ".jxl", ".jp2", ".psd", ".svg", ".dng", ".cr2", ".nef", ".arw", ".tga"}
-_SPLITS = {
-    "train": "train", "training": "train", "held_out": "held_out", "test": "test", "testing": "test",
-    "eval": "test", "validation": "validation", "valid": "validation", "val": "validation",
-    "dev": "validation",
+SUFFIXES = {
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff",
+    ".avif",
+}  # fmt: skip
+_UNREADABLE = {
+    ".jxl", ".jp2", ".psd", ".svg", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".tga",
+    ".pdf", ".eps",
+    *HEIF_SUFFIXES,
 }  # fmt: skip
 Source = str | Path | Sequence[str | Path] | Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class ListedFile:
-    """A picture file of a source: how to read it, its row of a table,
-    and the text file that is its caption.
+    """A picture file of a source: how to read it, its row of a table, and the files beside it that may
+    caption it.
     """
 
     path: Path
     read: Reader
-    row: dict[str, str] = field(default_factory=dict)
-    caption_file: tuple[Path, Reader] | None = None
+    row: Row = field(default_factory=lambda: Row(""))
+    caption_files: list[CaptionFile] = field(default_factory=list)
 
 
 @dataclass
 class Listing:
-    """The picture files of a source.
+    """The picture files of a source; `problems` name a file each, `notes` say what was passed over on
+    purpose.
 
-    `problems` name a file each, `notes` say what was skipped on purpose.
+    `lookalikes` are files that look like captions and belong to no picture.
     """
 
     files: list[ListedFile] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    lookalikes: list[str] = field(default_factory=list)
 
 
 def list_files(source: Source) -> Listing:
@@ -170,51 +174,94 @@ def _add_listed(files: list[Path], listing: Listing) -> None:
     """
     if not files:
         raise PictureError("the list of pictures is empty; expected at least one path")
-    rows: dict[Path, dict[str, str]] = {}
-    for table in dict.fromkeys(
-        parent / name for path in files for parent in path.resolve().parents[:2] for name in TABLES
-    ):
-        if table.is_file():
-            table_rows = read_table(table, partial(read_bytes, table), listing.problems)
-            rows |= {Path(os.path.normpath(table.parent / row["file_name"])): row for row in table_rows}
+    rows: dict[Path, Row] = {}
+    for folder in dict.fromkeys(parent for path in files for parent in path.resolve().parents[:2]):
+        for table in (folder / name for name in _siblings(folder) if table_kind(name)):
+            read = read_table(table, partial(read_bytes, table), listing.problems)
+            rows |= {Path(os.path.normpath(folder / row.file_name)): row for row in read.rows}
+    beside = {folder: _siblings(folder) for folder in dict.fromkeys(path.parent for path in files)}
+    names = {folder: FileNames(readers) for folder, readers in beside.items()}
     for path in files:
         if path.is_file():
-            beside = [path.with_suffix(suffix) for suffix in CAPTION_SUFFIXES]
-            texts = [(text, partial(read_bytes, text)) for text in beside if text.is_file()]
-            row = rows.get(path.resolve(), {})
-            listing.files.append(
-                ListedFile(path, partial(read_bytes, path), row, texts[0] if texts else None)
-            )
+            folder = path.parent
+            texts = find_caption_files(path.name, beside[folder], names[folder], folder)
+            row = rows.get(path.resolve(), Row(""))
+            listing.files.append(ListedFile(path, partial(read_bytes, path), row, texts))
         else:
             message = f"{printable(path)}: no such file; expected the path of a picture. Check its spelling"
             listing.problems.append((path, message))
 
 
+def _siblings(folder: Path) -> dict[str, Reader]:
+    """Return the names of the files in a folder and how to read them; none where it cannot be opened."""
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if entry.is_file())
+    except OSError:
+        return {}
+    return {name: partial(read_bytes, folder / name) for name in names}
+
+
 def _add_pictures(files: Mapping[str, Reader], root: Path, listing: Listing) -> None:
-    """Add the pictures among some files, by their tables where there are any."""
-    files = {name: read for name, read in files.items() if not _is_hidden(name)}
-    spellings = {unicodedata.normalize("NFC", name): name for name in reversed(list(files))}
-    rows = read_tables(files, spellings, root, listing.problems)
-    folders_with_table = {PurePosixPath(name).parent for name in files if PurePosixPath(name).name in TABLES}
-    others = sorted((n for n in files if n not in rows and file_suffix(n) in SUFFIXES), key=PurePosixPath)
+    """Add the pictures among some files, by their tables where there are any, without masks and class
+    pictures.
+    """
+    from_course = layouts.course_files(files)
+    files = {name: read for name, read in files.items() if not _is_hidden(name) and name not in from_course}
+    names = FileNames(files)
+    rows, folders_with_table = read_tables(files, names, root, listing.problems, listing.notes)
+    is_picture = {name for name in files if file_suffix(name) in SUFFIXES or _is_heif(name)}
+    candidates = sorted(is_picture | rows.keys(), key=PurePosixPath)
+    prior = layouts.regularisation(candidates)
+    masks = [
+        name for name in layouts.masks([n for n in candidates if n not in set(prior)]) if name not in rows
+    ]
+    passed_over = {*prior, *masks}
+    others = [name for name in candidates if name not in rows and name not in passed_over]
     without_row = dict.fromkeys(n for n in others if folders_with_table & set(PurePosixPath(n).parents))
-    names = [*rows, *(n for n in others if n not in without_row)]
-    by_folder = any(_SPLITS.get(n.split("/")[0].lower()) == "train" for n in names if "/" in n)
-    for name in names:
-        row = rows.get(name, {})
-        if by_folder and "split" not in row:
-            row = row | {"split": _SPLITS.get(name.split("/")[0].lower(), "")}
-        caption_file = find_caption_file(name, files, spellings, root)
-        listing.files.append(ListedFile(root / name, files[name], row, caption_file))
+    in_list = [name for name in rows if name not in passed_over]
+    if not folders_with_table:  # tables that only caption keep the order of names
+        in_list, others = [], [name for name in candidates if name not in passed_over]
+    pictures = [*in_list, *(name for name in others if name not in without_row)]
+    splits = layouts.splits_by_folder(pictures)
+    used: set[str] = set()
+    for name in pictures:
+        row = rows.get(name, Row(name))
+        if splits and "split" not in row.more:
+            row.more["split"] = splits[name]
+        texts = find_caption_files(name, files, names, root)
+        used |= {path.relative_to(root).as_posix() for path, _ in texts}
+        listing.files.append(ListedFile(root / name, files[name], row, texts))
+    listing.lookalikes = find_lookalikes(files, used)
+    listing.notes += layouts.layout_notes(pictures, masks, prior, root)
+    _note_left_out(files, list(without_row), from_course, listing)
+
+
+def _note_left_out(
+    files: Mapping[str, Reader], without_row: list[str], from_course: set[str], listing: Listing
+) -> None:
+    """Add a line on each kind of file that is not read, with how many there are and why."""
     if without_row:
-        listing.notes.append(
-            f"{name_list(without_row)}: not in the table beside them, so left out. Add a row for each"
-        )
-    unreadable = [name for name in files if file_suffix(name) in _UNREADABLE]
+        reason = "not in the table beside them. Add a row for each"
+        listing.notes.append(left_out(without_row, "picture", reason))
+    phone = [name for name in sorted(files) if file_suffix(name) in HEIF_SUFFIXES and not reads_heif()]
+    if phone:
+        reason = "HEIC, a phone's own format, is read after pip install pillow-heif. Or export them as JPEG"
+        listing.notes.append(left_out(phone, "file", reason))
+    unreadable = [
+        n for n in sorted(files) if file_suffix(n) in _UNREADABLE and file_suffix(n) not in HEIF_SUFFIXES
+    ]
     if unreadable:
-        listing.notes.append(
-            f"{name_list(unreadable)}: in formats that are not read here. Export them as JPEG"
-        )
+        reason = "in formats that are not read here. Export them as JPEG"
+        listing.notes.append(left_out(unreadable, "file", reason))
+    made_here = sorted(name for name in from_course if file_suffix(name) in SUFFIXES)
+    if made_here:
+        listing.notes.append(left_out(made_here, "picture", "runs and samples that the course made itself"))
+
+
+def _is_heif(name: str) -> bool:
+    """Tell whether this is a phone's picture, and the decoder for it is installed."""
+    return file_suffix(name) in HEIF_SUFFIXES and reads_heif()
 
 
 def file_suffix(name: str) -> str:

@@ -1,0 +1,120 @@
+"""Which files of a folder are no pictures to learn from: masks, regularisation pictures, and what the course
+wrote itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from pathlib import Path, PurePosixPath
+
+from lessons_lib.dataset.messages import left_out, name_list, printable
+from lessons_lib.dataset.tables import SPLITS
+
+_RUN_FILES = ("pytorch_lora_weights.safetensors", "log.jsonl")  # beside settings.json, in the folder of a run
+_COURSE_SAMPLE = re.compile(r"(^|/)(before_after\.jpg|samples/\d{5}_\d+\.jpg)$")
+_REGULARISATION = re.compile(
+    r"(reg|regs|reg[-_ ]?(images?|data|imgs?|pictures?)"
+    r"|regulari[sz]ations?([-_ ]?(images?|data|imgs?|pictures?))?"
+    r"|class[-_ ](images?|data|imgs?|pictures?)|prior)"
+)
+_MASK_FOLDER = re.compile(r"(alpha[-_ ]?|loss[-_ ]?)?masks?([-_ ]?labels?)?")
+_MASK_NAME = re.compile(r"(?P<stem>.+?)[-_. ](?P<kind>mask|masks|masklabel|condlabel)|mask[-_](?P<rest>.+)")
+_REPEATS = re.compile(r"(\d{1,3})_(?=\S)")  # kohya: 10_zq7 cat
+
+
+def course_files(names: Iterable[str]) -> set[str]:
+    """Return what the course wrote: all that lies in the folder of a run, samples, and pictures of before and
+    after.
+    """
+    every = list(names)
+    present = set(every)
+    folders = [PurePosixPath(name).parent for name in every if PurePosixPath(name).name == "settings.json"]
+    runs = {folder for folder in folders if any(str(folder / file) in present for file in _RUN_FILES)}
+    inside = {name for name in every if runs and runs & set(PurePosixPath(name).parents)}
+    return inside | {name for name in every if _COURSE_SAMPLE.search(name)}
+
+
+def masks(pictures: Collection[str]) -> list[str]:
+    """Return the masks among some pictures: a_mask.png or a-masklabel.png beside a.jpg, or masks/a.png."""
+    in_mask_folder = {name: folder for name in pictures if (folder := _folder_like(name, _MASK_FOLDER))}
+    others = [PurePosixPath(name) for name in pictures if name not in in_mask_folder]
+    stems = {path.stem.casefold() for path in others} | {path.name.casefold() for path in others}
+    folders = {
+        folder
+        for name, folder in in_mask_folder.items()
+        if PurePosixPath(name).stem.casefold() in stems or _masked_stem(name) in stems
+    }
+    beside = {str(path.with_suffix("")).casefold() for path in others}
+    beside |= {str(path).casefold() for path in others}
+    return [
+        name
+        for name in pictures
+        if in_mask_folder.get(name, "") in folders
+        or str(PurePosixPath(name).with_name(_masked_stem(name) or "?")).casefold() in beside
+        or re.search(r"-(mask|cond)label$", PurePosixPath(name).stem, re.IGNORECASE)
+    ]
+
+
+def _masked_stem(name: str) -> str:
+    """Return the stem of the picture that a mask belongs to by its own name, in small letters, or an empty
+    text.
+    """
+    match = _MASK_NAME.fullmatch(PurePosixPath(name).stem.casefold())
+    return (match["stem"] or match["rest"]) if match else ""
+
+
+def regularisation(names: Iterable[str]) -> list[str]:
+    """Return the files below a folder called reg or the like, as kohya's trainer has beside img."""
+    return [name for name in names if _folder_like(name, _REGULARISATION)]
+
+
+def _folder_like(name: str, pattern: re.Pattern[str]) -> str:
+    """Return the folder of a file's path whose own name fits a pattern, or an empty text."""
+    parts = PurePosixPath(name).parts
+    fitting = (i for i, part in enumerate(parts[:-1], 1) if pattern.fullmatch(part.casefold()))
+    return "/".join(parts[: next(fitting, 0)])
+
+
+def layout_notes(pictures: Iterable[str], mask_names: list[str], prior: list[str], root: Path) -> list[str]:
+    """Return what was made of another trainer's layout, a line each: masks, regularisation pictures,
+    repeats.
+    """
+    notes = []
+    if prior:
+        folder = root / _folder_like(prior[0], _REGULARISATION)
+        reason = (
+            "regularisation (class) pictures are never taught with the trigger word. Use them with "
+            f"--prior {printable(folder)}"
+        )
+        notes.append(left_out([PurePosixPath(name).name for name in prior], "picture", reason))
+    if mask_names:
+        reason = "masks of other pictures. Training does not use masks yet"
+        notes.append(left_out([PurePosixPath(name).name for name in mask_names], "mask", reason))
+    folders = dict.fromkeys(part for name in pictures for part in PurePosixPath(name).parts[:-1])
+    repeats = [folder for folder in folders if _REPEATS.match(folder)]
+    if repeats:
+        notes.append(
+            f"repeats are not used ({name_list(repeats)}): every picture is drawn equally often, and "
+            "--steps says for how long"
+        )
+    return notes
+
+
+def split_of(name: str, prefix: str = "") -> str:
+    """Return the split that the first folder below `prefix` is named after, or an empty text."""
+    parts = PurePosixPath(name.removeprefix(prefix)).parts
+    return SPLITS.get(parts[0].lower(), "") if len(parts) > 1 else ""
+
+
+def splits_by_folder(names: Collection[str]) -> dict[str, str]:
+    """Return the split of each file by its folder, train/ and test/, at the top or below the one folder that
+    holds all.
+    """
+    common = {PurePosixPath(name).parts[0] for name in names if "/" in name}
+    prefixes = ["", f"{common.pop()}/"] if len(common) == 1 and all("/" in n for n in names) else [""]
+    for prefix in prefixes:
+        splits = {name: split_of(name, prefix) for name in names}
+        if "train" in splits.values():
+            return splits
+    return {}

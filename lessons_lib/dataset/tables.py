@@ -1,0 +1,332 @@
+"""A metadata.csv or a table that another program wrote, to rows with the columns file_name, caption, split
+and rights.
+"""
+
+from __future__ import annotations
+
+import ast
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from lessons_lib.dataset.archives import Problem, Reader
+from lessons_lib.dataset.messages import PictureError, count_of, name_list, one_line, printable
+
+FILE_COLUMNS = ("file_name", "filename", "file", "image", "image_file", "image_name", "image_path", "img",
+                "picture", "path", "file_path", "filepath")  # fmt: skip
+CAPTION_COLUMNS = ("caption", "text", "prompt", "captions")
+SPLITS = {
+    "train": "train", "training": "train", "held_out": "held_out", "test": "test", "testing": "test",
+    "eval": "test",
+    "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
+}  # fmt: skip
+_EMPTY = {"nan", "-nan", "null", "none", "n/a", "#n/a", "<na>"}  # as programs write a cell without a value
+_DELIMITERS = (",", ";", "\t", "|")
+_PICTURE_NAME = re.compile(r"\.(jpe?g|jfif|png|webp|gif|bmp|tiff?|avif|heic)\s*\"?\s*$", re.IGNORECASE)
+
+
+@dataclass
+class Row:
+    """One row of a table: a picture's name, its caption (the first of several), and the other columns by
+    their names.
+    """
+
+    file_name: str
+    captions: list[str] = field(default_factory=list)
+    more: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Table:
+    """The rows of a table, with what is wrong in it (`problems`, by row) and what its reader should know
+    (`notes`).
+    """
+
+    path: Path
+    rows: list[Row] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, names: list[str], text: str) -> None:
+        """Add one note on several rows, with their count and the names of a few."""
+        if names:
+            self.notes.append(f"{printable(self.path)}: {count_of(names, 'row')} ({name_list(names)}) {text}")
+
+
+def table_kind(name: str) -> str:
+    """Return "list" for a table that decides which pictures are read, "captions" for one that only captions
+    them, or "".
+
+    A list is metadata.csv, .tsv, .jsonl or .json (Hugging Face's imagefolder); captions are captions.csv and
+    its like, and
+    kohya's meta_cap.json.
+    """
+    path = PurePosixPath(name.lower())
+    if path.suffix not in (".csv", ".tsv", ".jsonl", ".json"):
+        return ""
+    if path.stem == "metadata":
+        return "list"
+    is_kohya = path.suffix == ".json" and path.stem.startswith("meta_")
+    return "captions" if is_kohya or path.stem in ("captions", "caption", "prompts") else ""
+
+
+def read_table(path: Path, read: Reader, problems: list[Problem], notes: list[str] | None = None) -> Table:
+    """Return the rows of a table that name a file; what is wrong with it becomes a problem, a line each."""
+    table = Table(path)
+    try:
+        text = decode_text(read())
+        _read_json(table, text) if path.suffix.lower() in (".jsonl", ".json") else _read_csv(table, text)
+    except PictureError as problem:
+        problems.append((path, str(problem)))
+        return table
+    except (ValueError, csv.Error, AttributeError, TypeError, RecursionError) as problem:
+        kind = {".jsonl": "a JSON object a line", ".json": "a JSON file"}.get(
+            path.suffix.lower(), "a CSV file"
+        )
+        message = f"cannot be read ({one_line(problem)}); expected {kind} in UTF-8. Save it again"
+        problems.append((path, f"{printable(path)}: {message}"))
+        return Table(path)
+    _check_names(table)
+    _check_splits(table)
+    several = [row.file_name for row in table.rows if len(row.captions) > 1]
+    table.note(several, "with several captions; the first is used")
+    problems += [(path, f"{printable(path)}: {text}") for text in table.problems]
+    if notes is not None:
+        notes += table.notes
+    return table
+
+
+def decode_text(data: bytes) -> str:
+    """Return the text of a file in UTF-8, or in UTF-16 as Excel and Notepad write it.
+
+    Raises ValueError for other bytes.
+    """
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16")
+    if data[1:2] == b"\0":
+        return data.decode("utf-16-le")
+    text = data.decode("utf-8-sig")
+    if "\0" in text:
+        raise ValueError("it holds bytes that are no text")
+    return text
+
+
+def split_captions(value: object) -> list[str]:
+    """Return the captions in one value: a list's items, a text's lines.
+
+    The word nan of another program is none.
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        if text[:1] == "[" and text[-1:] == "]" and text[1:2] in "'\"":
+            try:
+                return split_captions(ast.literal_eval(text))
+            except (ValueError, SyntaxError, MemoryError, RecursionError):
+                pass
+        lines = [one_line_text(line) for line in re.split(r"[\r\n]+", value)]
+        return [line for line in lines if line and line.lower() not in _EMPTY]
+    if isinstance(value, dict):
+        return next((split_captions(value[name]) for name in CAPTION_COLUMNS if value.get(name)), [])
+    if isinstance(value, list):
+        return [caption for item in value for caption in split_captions(item)]
+    return split_captions(str(value)) if value else []
+
+
+def one_line_text(value: object) -> str:
+    """Return a value in one line; half characters, which no file can hold, become question marks."""
+    return " ".join(str(value or "").split()).encode("utf-8", "replace").decode()
+
+
+def _read_json(table: Table, text: str) -> None:
+    """Read objects a line, a list of them, or kohya's {"name": {"caption": ...}}.
+
+    A name there may lack its suffix.
+    """
+    if table.path.suffix.lower() == ".jsonl":
+        values = [json.loads(line) for line in text.split("\n") if line.strip()]
+    else:
+        content = json.loads(text)
+        if isinstance(content, dict):
+            pairs = content.items()
+            content = [{"file_name": k} | (v if isinstance(v, dict) else {"caption": v}) for k, v in pairs]
+            content = [row if "caption" in row else row | {"caption": row.get("tags")} for row in content]
+        values = list(content)
+    rows = [{_column(name): value for name, value in row.items()} for row in values]
+    table.columns = list(dict.fromkeys(name for row in rows for name in row))
+    table.rows = [_row(row) for row in rows]
+    no_text = [row.file_name for row, value in zip(table.rows, rows, strict=True) if not row.captions
+               and any(isinstance(value.get(name), dict) for name in CAPTION_COLUMNS)]  # fmt: skip
+    table.note(no_text, "whose caption is an object without a caption in it; expected a text")
+
+
+def _read_csv(table: Table, text: str) -> None:
+    """Read a table whose cells are parted by commas, semicolons, tabs or bars, as its first line shows."""
+    lines = text.splitlines(keepends=True) if "\r" in text and "\n" not in text else _lines(text)
+    if lines and (separator := re.fullmatch(r"\"?sep=(.)\"?\s*", lines[0])):
+        lines, delimiter = lines[1:], separator[1]
+    else:
+        delimiter = _sniff_delimiter(lines[0] if lines else "")
+    has_spaces = bool(lines) and f"{delimiter} " in lines[0]
+    has_spaces = has_spaces or any(re.search(re.escape(delimiter) + r" +\"", line) for line in lines)
+    records = _records(lines, delimiter, has_spaces, table)
+    header, _ = next(records, ([], ""))
+    table.columns = [_column(cell) for cell in header]
+    joined, wide, spaced = list[str](), list[str](), list[str]()
+    for cells, raw in records:
+        while len(cells) > len(header) and not cells[-1].strip():
+            cells.pop()
+        name = _named_cell(table.columns, cells)
+        if len(cells) > len(header):
+            is_last = bool(header) and table.columns[-1] in CAPTION_COLUMNS
+            if not is_last or '"' in raw:
+                wide.append(name)
+            else:
+                joined.append(name)
+                cells = [*cells[: len(header) - 1], raw.split(delimiter, len(header) - 1)[-1]]
+        elif not has_spaces and _is_spaced(table.columns, cells):
+            spaced.append(name)
+        if cells:
+            table.rows.append(_row(dict(reversed(list(zip(table.columns, cells, strict=False))))))
+    if 0 < len(spaced) < len(table.rows):
+        wide += spaced
+    if wide:
+        table.problems.append(
+            f"{count_of(wide, 'row')} ({name_list(wide)}) with more cells than the {len(header)} columns; "
+            "expected a "
+            f"caption that holds {delimiter!r} in quotation marks. Put them around it"
+        )
+    table.note(joined, f"with {delimiter!r} in a caption without quotation marks; the caption is read whole")
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines of a text with their ends; other separators than line breaks stay in them."""
+    return io.StringIO(text, newline="").readlines()
+
+
+def _sniff_delimiter(header: str) -> str:
+    """Return what parts the cells of the first line: the delimiter that gives the most cells, one of them for
+    file names.
+    """
+    cells = {d: [_column(cell) for cell in next(csv.reader([header], delimiter=d), [])] for d in _DELIMITERS}
+    fitting = [d for d in _DELIMITERS if set(FILE_COLUMNS) & set(cells[d])]
+    return max(fitting, key=lambda d: len(cells[d]), default=",")
+
+
+def _records(
+    lines: list[str], delimiter: str, skips_spaces: bool, table: Table
+) -> Iterator[tuple[list[str], str]]:
+    """Give the cells of each record and its text. A quotation mark that is never closed is a problem, and
+    costs one row.
+
+    It is taken for one where the record goes on over a line that begins with a picture's name, or to the end
+    of the table.
+    """
+    start = 0
+    while start < len(lines):
+        reader = csv.reader(
+            (lines[i] for i in range(start, len(lines))), delimiter=delimiter, skipinitialspace=skips_spaces
+        )
+        try:
+            cells, failed = next(reader), False
+        except csv.Error:  # a cell longer than csv reads, or a line break in a wrong place
+            cells, failed = [], True
+        end = start + max(1, reader.line_num)
+        raw = "".join(lines[start:end])
+        if failed or _is_open(raw, delimiter, skips_spaces) or _holds_rows(lines[start + 1 : end], delimiter):
+            first = lines[start].split(delimiter)[0].strip(' "\r\n')
+            table.problems.append(
+                f"row {start} ({printable(first)[:60]}): a quotation mark is not closed; expected one at "
+                "the end of the cell. "
+                "Add it, or take out the one that begins the cell"
+            )
+            cells, raw, end = [first] if start and len(first) < 256 else [], first[:255], start + 1
+        if raw.strip():
+            yield cells, raw.rstrip("\r\n")
+        start = end
+
+
+def _is_open(raw: str, delimiter: str, skips_spaces: bool) -> bool:
+    """Tell whether a record ends within quotation marks."""
+    if '"' not in raw:
+        return False
+    try:
+        strict = csv.reader(_lines(raw), delimiter=delimiter, skipinitialspace=skips_spaces, strict=True)
+        list(strict)
+    except csv.Error as problem:
+        return "unexpected end" in str(problem)
+    return False
+
+
+def _holds_rows(lines: list[str], delimiter: str) -> bool:
+    """Tell whether a line within a record looks like a row of its own: its first cell is the name of a
+    picture.
+    """
+    return any(delimiter in line and _PICTURE_NAME.search(line.split(delimiter)[0]) for line in lines)
+
+
+def _column(name: object) -> str:
+    """Return a column's name as this library spells it: small letters, no spaces around it."""
+    return re.sub(r"[\s\-]+", "_", str(name or "").strip().strip("\ufeff").lower())
+
+
+def _named_cell(columns: list[str], cells: list[str]) -> str:
+    """Return the file name in a record, to name it by."""
+    named = dict(reversed(list(zip(columns, cells, strict=False))))
+    names = [named[name].strip() for name in FILE_COLUMNS if name in named]
+    return (names or cells or ["?"])[0]
+
+
+def _is_spaced(columns: list[str], cells: list[str]) -> bool:
+    """Tell whether the cell behind the caption begins with a space, as after a comma that belongs to the
+    caption.
+    """
+    pairs = zip(columns, cells[1:], strict=False)
+    return any(name in CAPTION_COLUMNS and cell.startswith(" ") for name, cell in pairs)
+
+
+def _row(values: dict[str, object]) -> Row:
+    """Return a row from its values by column; a word such as nan or NULL is an empty cell."""
+    names = [str(values[name] or "") for name in FILE_COLUMNS if values.get(name)]
+    captions = next((c for name in CAPTION_COLUMNS if (c := split_captions(values.get(name)))), [])
+    special = {*FILE_COLUMNS, *CAPTION_COLUMNS}
+    more = {name: one_line_text(v) for name, v in values.items() if name and name not in special}
+    more = {name: "" if text.lower() in _EMPTY else text for name, text in more.items()}
+    return Row(names[0].strip("\r\n") if names else "", captions, more)
+
+
+def _check_names(table: Table) -> None:
+    """Keep the rows that name a file; a line says how many do not, and which columns there are."""
+    unnamed = sum(not row.file_name for row in table.rows)
+    if unnamed:
+        columns = "" if set(FILE_COLUMNS) & set(table.columns) else f" (it has {name_list(table.columns)})"
+        table.problems.append(
+            f"{unnamed} of {len(table.rows)} rows without file_name; expected that column{columns}, "
+            "filled in for every picture"
+        )
+    table.rows = [row for row in table.rows if row.file_name]
+    if table.rows and not set(CAPTION_COLUMNS) & set(table.columns) and len(table.columns) > 1:
+        known = {"split", "crop", "book", "sha256", "title", "maker", "date", "licence", "source"}
+        others = [name for name in table.columns if name not in {*FILE_COLUMNS, *known}]
+        if others:
+            table.notes.append(
+                f"{printable(table.path)}: no column is called caption, text or prompt; it has "
+                f"{name_list(table.columns, 8)}. "
+                "Rename the one that holds captions"
+            )
+
+
+def _check_splits(table: Table) -> None:
+    """Bring the splits to the names of `SPLITS`; others are kept, judged by and named."""
+    unknown: dict[str, list[str]] = {}
+    for row in table.rows:
+        if split := row.more.get("split", ""):
+            row.more["split"] = SPLITS.get(split.lower().replace(" ", "_").replace("-", "_"), split)
+            if row.more["split"] not in SPLITS:
+                unknown.setdefault(split, []).append(row.file_name)
+    for split, names in unknown.items():
+        table.note(names, f"in the split {split!r}, which is none of train, validation, test; held out")
