@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from lessons_lib.arguments import parser
 from lessons_lib.display.progress import counting_bar, training_bar
+from lessons_lib.paths import SAMPLE, in_course
 
 # The library is imported inside the commands: torch takes seconds to load,
 # which `lessons --help` need not wait for.
@@ -139,7 +140,8 @@ def _training_set(args: Namespace, base: Base, settings: Settings) -> Dataset:
         dataset = _recorded_set(args.config, base)
         print(base.capability_card(session.current()))
     else:
-        report = inspect(datasets.scan(args.folder, base.side), base, storage.cache_dir() / "image_stats")
+        folder = in_course(SAMPLE) if args.command == "demo" else args.folder
+        report = inspect(datasets.scan(folder, base.side), base, storage.cache_dir() / "image_stats")
         report.dataset.check()
         dataset = report.hold_out(args.hold_out)
         if args.prior:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,7 @@ from lessons_lib import arguments, cli
 from lessons_lib.adapters.run import Outcome, Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.models.bases import BASES
+from lessons_lib.paths import ROOT, SAMPLE
 from lessons_lib.training import train
 
 
@@ -147,3 +152,14 @@ def test_a_short_run_ends_with_picture_report_and_adapter(folder, tmp_path, monk
     assert {"before_after.jpg", "report.html", "pytorch_lora_weights.safetensors", "README.md"} <= files
     shown = capsys.readouterr().out
     assert str(out / "report.html") in shown and "at strength 0" in shown and "forecast " in shown
+
+
+def test_outside_a_clone_the_command_says_what_to_do(tmp_path):
+    """As after `pip install` of the package alone: the library is there, its models and pictures are not."""
+    shutil.copytree(ROOT / "lessons_lib", tmp_path / "lessons_lib")
+    for words in (["demo"], ["train", str(SAMPLE), "--trigger", "v4se"]):
+        command = [sys.executable, "-m", "lessons_lib", *words]
+        environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+        run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert run.returncode == 1 and run.stderr.splitlines()[-1].startswith("lessons: ")
+        assert "LESSONS_HOME" in run.stderr and "Traceback" not in run.stderr

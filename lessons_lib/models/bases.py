@@ -96,10 +96,18 @@ class Base:
 def load_table(path: Path = TABLE) -> dict[str, Base]:
     """Return the base models of a TOML file by name.
 
-    Raises TypeError for a key that is missing or is none of Base's.
+    Raises ValueError that names the table with a key that is missing or is none of Base's.
     """
     tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    return {name: _base(name, tables) for name in tables}
+    bases = {}
+    for name in tables:
+        try:
+            bases[name] = _base(name, tables)
+        except (KeyError, TypeError) as problem:
+            raise ValueError(
+                f"{path}: the table [{name}] is wrong ({problem}); see the fields of Base"
+            ) from problem
+    return bases
 
 
 def _base(name: str, tables: dict[str, dict[str, Any]]) -> Base:
@@ -136,6 +144,10 @@ def verify(folder: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else ()
     for line in lines:
         expected, name = line.split(maxsplit=1)
+        if not (folder / name).is_file():
+            raise ValueError(
+                f"{folder / name} is missing; expected the files that {CHECKSUMS} lists. Check it out again"
+            )
         checksum = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         if checksum != expected:
             raise ValueError(

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer
 
 from lessons_lib.models.bases import Base, verify
+from lessons_lib.paths import in_course
 from lessons_lib.session import Session, quiet
 
 Pipeline = TypeVar("Pipeline", bound=DiffusionPipeline)
@@ -30,9 +31,10 @@ def explain_fetch_errors(base: Base) -> Iterator[None]:
             raise
         page = f"https://huggingface.co/{base.repository}"
         gate = " with the licence accepted there and `hf auth login` done once" if base.gated else ""
+        reason = " ".join(str(problem).split())[:160]
         raise OSError(
             f"cannot fetch {base.name} ({base.size_gb:g} GB): expected the network{gate}, or files fetched "
-            f"before. See {page}. The base pocket needs no network"
+            f"before; found: {reason}. See {page}. The base pocket needs no network"
         ) from problem
 
 
@@ -43,11 +45,7 @@ def load_pipeline(kind: type[Pipeline], base: Base, session: Session, **componen
     damaged; for a base on the Hub OSError when it cannot be fetched.
     """
     if base.is_local:
-        if not Path(base.repository, "model_index.json").exists():
-            raise FileNotFoundError(
-                f"the base model {base.name!r} is missing: expected {base.repository}; clone the course again"
-            )
-        verify(Path(base.repository))
+        verify(in_course(Path(base.repository, "model_index.json")).parent)
     with quiet(), explain_fetch_errors(base):
         pipe = kind.from_pretrained(
             base.repository, torch_dtype=base.precision(session), use_safetensors=True, **components
@@ -58,6 +56,8 @@ def load_pipeline(kind: type[Pipeline], base: Base, session: Session, **componen
 
 def load_tokenizer(base: Base, folder: str = "tokenizer") -> Any:
     """Return the tokenizer in one of the base's folders, without loading any weights."""
+    if base.is_local:
+        in_course(Path(base.repository, folder))
     with quiet(), explain_fetch_errors(base):
         return AutoTokenizer.from_pretrained(base.repository, subfolder=folder)
 
