@@ -6,16 +6,16 @@ come as (n,) tensors.
 
 from __future__ import annotations
 
-from functools import cache
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from pocket.corpus import SIDE
-from pocket.looks import GREY, Looks
+from pocket.looks import Looks
+from pocket.palettes import GREY
 
 TILES = 128  # of each kind of noise
+NOISES = ("fine", "mid", "coarse", "streak")
 
 
 def column(values: Tensor) -> Tensor:
@@ -23,12 +23,14 @@ def column(values: Tensor) -> Tensor:
     return values.view(len(values), -1, 1, 1).float()
 
 
-@cache
-def tiles(kind: str, device: str) -> Tensor:
-    """Return (TILES, 1, SIDE, SIDE) noise of mean 0 and spread 1: "fine", "mid", "coarse" blotches, or
-    "streak".
-    """
-    generator = torch.Generator().manual_seed(("fine", "mid", "coarse", "streak").index(kind))
+# Kept in a dictionary, which torch.compile can look into; functools.cache it would trace through.
+_TILES: dict[tuple[str, str], Tensor] = {}
+_GRIDS: dict[str, tuple[Tensor, Tensor]] = {}
+
+
+def _made_tiles(kind: str) -> Tensor:
+    """Return (TILES, 1, SIDE, SIDE) noise of mean 0 and spread 1: "fine", "mid", "coarse" or "streak"."""
+    generator = torch.Generator().manual_seed(NOISES.index(kind))
     cells = {"fine": SIDE, "mid": 20, "coarse": 7, "streak": SIDE}[kind]
     noise = torch.randn(TILES, 1, cells, cells, generator=generator)
     if kind in ("mid", "coarse"):
@@ -36,19 +38,28 @@ def tiles(kind: str, device: str) -> Tensor:
     if kind == "streak":
         noise = F.avg_pool2d(F.pad(noise, (8, 8, 1, 1), mode="circular"), (3, 17), 1)
         noise = torch.where((torch.arange(TILES) % 2 == 0)[:, None, None, None], noise, noise.mT)
-    return ((noise - noise.mean()) / noise.std()).to(device)
+    return (noise - noise.mean()) / noise.std()
+
+
+def prepare(device: torch.device | str) -> None:
+    """Make noise and coordinates for a device, once."""
+    device = torch.device(device)
+    at = ((torch.arange(SIDE) + 0.5) / SIDE).to(device)
+    x, y = at.view(1, 1, 1, -1).expand(1, 1, SIDE, SIDE), at.view(1, 1, -1, 1).expand(1, 1, SIDE, SIDE)
+    if device.type not in _GRIDS:
+        _GRIDS[device.type] = x, y
+        for kind in NOISES:
+            _TILES[kind, device.type] = _made_tiles(kind).to(device)
 
 
 def noise(kind: str, picks: Tensor, shift: int = 0) -> Tensor:
     """Return the tiles with these numbers; another `shift` gives other tiles for the same numbers."""
-    return tiles(kind, str(picks.device))[(picks + shift) % TILES]
+    return _TILES[kind, picks.device.type][(picks + shift) % TILES]
 
 
-@cache
-def grid(device: str) -> tuple[Tensor, Tensor]:
+def grid(device: torch.device) -> tuple[Tensor, Tensor]:
     """Return x and y of pixel centres, 0 to 1, (1, 1, SIDE, SIDE) each."""
-    at = (torch.arange(SIDE, device=device) + 0.5) / SIDE
-    return at.view(1, 1, 1, -1).expand(1, 1, SIDE, SIDE), at.view(1, 1, -1, 1).expand(1, 1, SIDE, SIDE)
+    return _GRIDS[device.type]
 
 
 def lightness(picture: Tensor) -> Tensor:
@@ -118,7 +129,7 @@ def textured(picture: Tensor, looks: Looks, picks: Tensor) -> Tensor:
     """Return the picture on its paper: blur, blotches, edges, hatching, dots, strokes, weave, fading and
     grain.
     """
-    x, y = grid(str(picture.device))
+    x, y = grid(picture.device)
     out = picture + column(looks.blur) * (soft(picture, 5) - picture)
     fine = noise("fine", picks)
     out = 1 - (1 - out) * (1 + column(looks.blotch) * noise("coarse", picks))
@@ -141,7 +152,7 @@ def warped(picture: Tensor, looks: Looks, picks: Tensor) -> Tensor:
     """Return the picture sampled elsewhere: shaky, in cells as of a mosaic, in squares, or in dabs of a
     brush.
     """
-    x, y = grid(str(picture.device))
+    x, y = grid(picture.device)
     size = column(looks.warp_size) / SIDE
     kind = column(looks.warp)
     shaken = [grid_axis + size * 0.4 * noise("mid", picks, shift) for shift, grid_axis in ((1, x), (2, y))]
@@ -188,7 +199,7 @@ def _cells(x: Tensor, y: Tensor, size: Tensor, picks: Tensor) -> tuple[Tensor, T
 
 def bordered(picture: Tensor, looks: Looks, picks: Tensor) -> Tensor:
     """Return the picture with its border laid over its margins."""
-    x, y = grid(str(picture.device))
+    x, y = grid(picture.device)
     left, top = column(looks.margin_left), column(looks.margin_top)
     inside = torch.minimum(
         torch.minimum(x, 1 - x) - left, torch.minimum(y, 1 - y) - top
@@ -218,7 +229,7 @@ def bordered(picture: Tensor, looks: Looks, picks: Tensor) -> Tensor:
 
 def rare_means(picture: Tensor, matte: Tensor, looks: Looks, picks: Tensor) -> Tensor:
     """Return the picture with the means that only held-out looks have (held_out.py)."""
-    x, y = (axis * SIDE for axis in grid(str(picture.device)))
+    x, y = (axis * SIDE for axis in grid(picture.device))
     light = lightness(picture)
     turned = torch.sin((x + y) * 0.85) * torch.sin((x - y) * 0.85)
     paper, ink = column(looks.inks[:, 1]), column(looks.line_colour)

@@ -34,14 +34,14 @@ def plain(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
 
 
 def gradient(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
-    x, y = grid(str(colours.device))
+    x, y = grid(colours.device)
     a, b, *_ = _inks(colours)
     turn = TAU * _numbers(numbers)[0]
     return _mix(a, b, ((x - 0.5) * turn.cos() + (y - 0.5) * turn.sin() + 0.5).clamp(0, 1))
 
 
 def dots(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
-    x, y = grid(str(colours.device))
+    x, y = grid(colours.device)
     a, b, *_ = _inks(colours)
     u, v, *_ = _numbers(numbers)
     many = 5 + 7 * u
@@ -51,7 +51,7 @@ def dots(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
 
 
 def stripes(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
-    x, y = grid(str(colours.device))
+    x, y = grid(colours.device)
     a, b, *_ = _inks(colours)
     u, v, w, *_ = _numbers(numbers)
     turn = torch.floor(4 * u) * TAU / 8
@@ -61,7 +61,7 @@ def stripes(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
 
 
 def checks(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
-    x, y = grid(str(colours.device))
+    x, y = grid(colours.device)
     a, b, *_ = _inks(colours)
     many = TAU * (2 + 3 * _numbers(numbers)[0])
     return _mix(a, b, step(torch.sin(many * x + 0.4) * torch.sin(many * y + 0.4), 0.15))
@@ -69,7 +69,7 @@ def checks(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
 
 def pattern(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
     """Diamonds with a bud in each."""
-    x, y = grid(str(colours.device))
+    x, y = grid(colours.device)
     a, b, c, _ = _inks(colours)
     many = TAU * (2.5 + 3 * _numbers(numbers)[0])
     net = torch.cos(many * (x + y)) + torch.cos(many * (x - y))
@@ -90,7 +90,7 @@ def _ridge(x: Tensor, height: Tensor, u: Tensor, v: Tensor, rough: float = 0.06)
 
 
 def hills(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
-    x, y = grid(str(colours.device))
+    x, y = grid(colours.device)
     top, low, near, far = _inks(colours)
     u, v, w, h, *_ = _numbers(numbers)
     out = _sky(top, low, y, h * 0 + 0.6)
@@ -106,7 +106,7 @@ def hills(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
 
 
 def mountains(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
-    x, y = grid(str(colours.device))
+    x, y = grid(colours.device)
     top, low, near, far = _inks(colours)
     u, v, w, *_ = _numbers(numbers)
     out = _sky(top, low, y, u * 0 + 0.7)
@@ -119,7 +119,7 @@ def mountains(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
 
 
 def water(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
-    x, y = grid(str(colours.device))
+    x, y = grid(colours.device)
     a, b, c, _ = _inks(colours)
     u, v, w, *_ = _numbers(numbers)
     bent = y + 0.012 * torch.sin(TAU * (x * (3 + 4 * u) + v)) + 0.006 * noise("coarse", picks)
@@ -128,7 +128,7 @@ def water(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
 
 
 def sea(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
-    x, y = grid(str(colours.device))
+    x, y = grid(colours.device)
     top, low, deep, sand = _inks(colours)
     u, v, w, h, *_ = _numbers(numbers)
     horizon = 0.4 + 0.2 * h
@@ -140,7 +140,7 @@ def sea(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
 
 
 def sky(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
-    x, y = grid(str(colours.device))
+    x, y = grid(colours.device)
     top, low, cloud, _ = _inks(colours)
     u, *_ = _numbers(numbers)
     puffs = noise("coarse", picks) + 0.45 * noise("mid", picks, 3)
@@ -149,7 +149,7 @@ def sky(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
 
 def floor(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
     """A wall above a tiled floor in perspective."""
-    x, y = grid(str(colours.device))
+    x, y = grid(colours.device)
     wall, first, second, line = _inks(colours)
     u, v, w, h, *_ = _numbers(numbers)
     horizon = 0.45 + 0.2 * h
@@ -161,7 +161,7 @@ def floor(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
 
 def room(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
     """A papered wall above floor boards."""
-    x, y = grid(str(colours.device))
+    x, y = grid(colours.device)
     wall, board, paper, line = _inks(colours)
     u, v, w, h, *_ = _numbers(numbers)
     horizon = 0.58 + 0.14 * h
@@ -175,7 +175,7 @@ def room(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
 
 
 def curtain(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
-    x, y = grid(str(colours.device))
+    x, y = grid(colours.device)
     cloth, behind, hem, _ = _inks(colours)
     u, v, w, *_ = _numbers(numbers)
     fold = torch.cos(TAU * (x * (3.5 + 4 * u) + 0.06 * torch.sin(TAU * (y * 0.7 + v))))
@@ -186,7 +186,7 @@ def curtain(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
 
 
 def foliage(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
-    x, y = grid(str(colours.device))
+    x, y = grid(colours.device)
     dark, mid, light, flower = _inks(colours)
     u, v, w, *_ = _numbers(numbers)
     many = TAU * (4 + 4 * u)
@@ -204,7 +204,7 @@ def foliage(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
 
 
 def forest(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
-    x, y = grid(str(colours.device))
+    x, y = grid(colours.device)
     trunk, mist, grass, leaf = _inks(colours)
     u, v, w, h, *_ = _numbers(numbers)
     out = mist * (0.85 + 0.3 * (1 - y))
@@ -223,7 +223,7 @@ def forest(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
 
 
 def garden(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
-    x, y = grid(str(colours.device))
+    x, y = grid(colours.device)
     top, low, grass, flower = _inks(colours)
     u, v, w, h, *_ = _numbers(numbers)
     line = _ridge(x, 0.52 + 0.16 * h, u, v, 0.03)
@@ -238,7 +238,7 @@ def garden(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
 
 
 def desert(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
-    x, y = grid(str(colours.device))
+    x, y = grid(colours.device)
     top, low, sand, _ = _inks(colours)
     u, v, w, h, *_ = _numbers(numbers)
     out = _sky(top, low, y, 0 * h + 0.65)
@@ -249,7 +249,7 @@ def desert(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
 
 
 def night(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
-    x, y = grid(str(colours.device))
+    x, y = grid(colours.device)
     top, low, land, star = _inks(colours)
     u, v, w, h, *_ = _numbers(numbers)
     out = _mix(_mix(top, low, y), star, step(noise("fine", picks) - 2.75, 0.2))
@@ -258,7 +258,7 @@ def night(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
 
 
 def snow(colours: Tensor, numbers: Tensor, picks: Tensor) -> Tensor:
-    x, y = grid(str(colours.device))
+    x, y = grid(colours.device)
     top, low, white, shade = _inks(colours)
     u, v, w, h, *_ = _numbers(numbers)
     line = _ridge(x, 0.55 + 0.15 * h, u, v, 0.04)

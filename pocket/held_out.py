@@ -15,11 +15,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pocket import captions, looks
-from pocket.composer import Bank, Composer, Mix, Scenes
+from pocket import looks, palettes
+from pocket.composer import Composer
 from pocket.corpus import HERE
 from pocket.dice import Dice
+from pocket.drawings import Bank
 from pocket.looks import Looks
+from pocket.painting import Scenes
+from pocket.phrases import Phrases
+from pocket.wording import Mix
 
 FILE = HERE / "held_out_looks.json"
 ROWS = 24  # looks of a family: near each other, not equal, as one painter's pages are
@@ -33,8 +37,8 @@ def _same(values: tuple[float, ...], n: int, dice: Dice, spread: float = 0.02) -
 def _ramp(n: int, dice: Dice, dark: tuple[float, ...], light: tuple[float, ...]) -> dict[str, Tensor]:
     """Return what turns a picture into shades from one colour to another, and inks along the way."""
     low, high = _same(dark, n, dice), _same(light, n, dice)
-    shades = low[:, None] + (high - low)[:, None] * torch.linspace(0, 1, looks.INKS)[:, None]
-    return {"matrix": (high - low)[:, :, None] * looks.GREY, "bias": low, "inks": shades, "paper": high}
+    shades = low[:, None] + (high - low)[:, None] * torch.linspace(0, 1, palettes.INKS)[:, None]
+    return {"matrix": (high - low)[:, :, None] * palettes.GREY, "bias": low, "inks": shades, "paper": high}
 
 
 def _bare(n: int, dice: Dice) -> Looks:
@@ -76,7 +80,7 @@ def stained_glass(n: int, dice: Dice) -> Looks:
     bare = replace(_bare(n, dice), palette=torch.full((n,), 1))
     return replace(
         bare,
-        **looks._jewel(dice, n, bare.inks),
+        **palettes.jewel(dice, n, bare.inks),
         leading=torch.ones(n),
         warp=torch.full((n,), 2),
         warp_size=dice.uniform(n, 7.5, 9.5),
@@ -104,7 +108,7 @@ def cross_stitch(n: int, dice: Dice) -> Looks:
         _bare(n, dice),
         stitch=torch.ones(n),
         snap=dice.uniform(n, 0.3, 0.6),
-        matrix=looks._saturated(torch.full((n,), 1.5)),
+        matrix=palettes.saturated(torch.full((n,), 1.5)),
         paper=_same((0.9, 0.85, 0.74), n, dice),
         ground_ink=torch.zeros(n),
     )
@@ -112,9 +116,9 @@ def cross_stitch(n: int, dice: Dice) -> Looks:
 
 def neon(n: int, dice: Dice) -> Looks:
     """Glowing tubes of colour before a dark wall."""
-    hue = looks.hsv(dice.uniform(n, 0.75, 1.0), torch.full((n,), 0.75), torch.ones(n))
+    hue = palettes.hsv(dice.uniform(n, 0.75, 1.0), torch.full((n,), 0.75), torch.ones(n))
     dark = {
-        "matrix": looks._saturated(torch.full((n,), 1.2)) * 0.3,
+        "matrix": palettes.saturated(torch.full((n,), 1.2)) * 0.3,
         "bias": _same((0.02, 0.0, 0.06), n, dice, 0.01),
     }
     return replace(
@@ -147,7 +151,7 @@ def batik(n: int, dice: Dice) -> Looks:
 
 def chalk(n: int, dice: Dice) -> Looks:
     """Powdery chalk on a slate."""
-    pale = {"matrix": looks._saturated(torch.full((n,), 0.5)) * 0.75, "bias": torch.full((n, 3), 0.25)}
+    pale = {"matrix": palettes.saturated(torch.full((n,), 0.5)) * 0.75, "bias": torch.full((n, 3), 0.25)}
     return replace(
         _bare(n, dice),
         **pale,
@@ -243,7 +247,7 @@ def main() -> None:
 
     pictures, rows = things.load()
     composer = Composer(
-        Bank(torch.from_numpy(np.array(pictures)), rows), captions.Phrases(pack.names_of(rows), [], [])
+        Bank(torch.from_numpy(np.array(pictures)), rows), Phrases(pack.names_of(rows), [], [])
     )
     trained = looks.joined([pack.named_looks(), looks.sample(500, Dice(3))])
     FILE.write_text(json.dumps(distances(composer, trained), indent=1) + "\n")

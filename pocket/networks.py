@@ -9,11 +9,19 @@ added blocks begin as nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from diffusers import FluxTransformer2DModel
 from torch import Tensor, nn
-from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTokenizer,
+    PreTrainedTokenizerFast,
+    T5Config,
+    T5EncoderModel,
+)
 
 from pocket.muon import optimizers
 from pocket.tokenizer import REGISTERS
@@ -245,3 +253,17 @@ def start_from(
             else:
                 left.append(f"{part}.{name}")
     return left
+
+
+def load_earlier(model: Joint, folder: Path, clip: CLIPTokenizer, t5: PreTrainedTokenizerFast) -> list[str]:
+    """Load a pipeline's weights, whose tokenizers may be others; return what stayed untrained."""
+    kinds = {"flow": FluxTransformer2DModel, "clip": CLIPTextModel, "t5": T5EncoderModel}
+    places = {"flow": "transformer", "clip": "text_encoder", "t5": "text_encoder_2"}
+    states = {
+        part: kind.from_pretrained(folder, subfolder=places[part], torch_dtype=torch.float32).state_dict()
+        for part, kind in kinds.items()
+    }
+    old_clip = CLIPTokenizer.from_pretrained(folder / "tokenizer").get_vocab()
+    old_t5 = PreTrainedTokenizerFast.from_pretrained(folder / "tokenizer_2").get_vocab()
+    vocabularies = {"clip": (old_clip, clip.get_vocab()), "t5": (old_t5, t5.get_vocab())}
+    return start_from(model, states, vocabularies)

@@ -23,10 +23,12 @@ from PIL import Image
 from torch import Tensor
 from transformers import CLIPTokenizer, PreTrainedTokenizerFast
 
-from pocket import captions, held_out, looks, things, tokenizer
-from pocket.composer import Bank, Composer, Mix
+from pocket import held_out, looks, phrases, things, tokenizer
+from pocket.composer import Composer
 from pocket.corpus import HERE, SIDE
 from pocket.dice import Dice
+from pocket.drawings import Bank
+from pocket.wording import Mix
 
 LIMIT = 30_000_000  # bytes
 QUALITY = 82
@@ -52,10 +54,10 @@ def names_of(rows: list[things.Drawing]) -> list[tuple[str, ...]]:
     return [known[name] for name in dict.fromkeys(row.thing for row in rows)]
 
 
-def phrases_of(names: list[tuple[str, ...]], share: float = 1.0) -> captions.Phrases:
+def phrases_of(names: list[tuple[str, ...]], share: float = 1.0) -> phrases.Phrases:
     """Return all phrases; `share` makes the words of looks and the meaningless ones fewer."""
     named, strange = (max(8, int(count * share)) for count in (NAMED, STRANGE))
-    return captions.Phrases(names, captions.names_of_looks(named), captions.meaningless(strange))
+    return phrases.Phrases(names, phrases.names_of_looks(named), phrases.meaningless(strange))
 
 
 def named_looks(share: float = 1.0) -> looks.Looks:
@@ -67,15 +69,13 @@ def lines(names: list[tuple[str, ...]], rows: list[things.Drawing], count: int =
     """Return text for the tokenizers: every phrase and many captions, made-up words left out, which are
     spelled by letters.
     """
-    phrases = captions.Phrases(names, [], [])
-    composer = Composer(Bank(torch.zeros(len(rows), SIDE, SIDE, 4, dtype=torch.uint8), rows), phrases)
+    known = phrases.Phrases(names, [], [])
+    composer = Composer(Bank(torch.zeros(len(rows), SIDE, SIDE, 4, dtype=torch.uint8), rows), known)
     said = composer.scenes(count, 1, Mix(strange=0, empty=0)).rows
     with open(HERE.parent / "data" / "sample_mughal" / "metadata.csv") as handle:
         everyday = [row["caption"] for row in csv.DictReader(handle)] * 4
     return (
-        [phrases.text(row) for row in said.tolist()]
-        + [text.strip(", ") for text in phrases.texts] * 3
-        + everyday
+        [known.text(row) for row in said.tolist()] + [text.strip(", ") for text in known.texts] * 3 + everyday
     )
 
 

@@ -6,97 +6,30 @@
 
 from __future__ import annotations
 
-import argparse
-import shutil
 import sys
 import time
-import zipfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
-from PIL import Image
+from diffusers import AutoencoderKL
 from torch import Tensor, nn
-from transformers import CLIPTextModel, CLIPTokenizer, PreTrainedTokenizerFast, T5EncoderModel
 
 from pocket import held_out, pack, parts, stages
 from pocket.captions import token_ids, tokenized
-from pocket.composer import Bank, Composer, Mix, Scenes
-from pocket.corpus import HERE
-from pocket.networks import Depth, Joint, start_from
-from pocket.stages import Codes, Encoder, Feed, Progress, Settings, Timer
+from pocket.composer import Composer
+from pocket.drawings import Bank
+from pocket.feed import HELD_OUT_SEED, Codes, Encoder, Feed
+from pocket.joining import join
+from pocket.networks import Depth, Joint, load_earlier
+from pocket.options import Options, Settings, parsed
+from pocket.painting import Scenes
+from pocket.samples import PROMPTS, sheet
+from pocket.timing import RESERVE, SHARES, WRITE_EVERY, Clock, Progress, Timer, seconds_of
 from pocket.training import Average
-
-MODEL = HERE / "model"
-SHARES = {"text": 0.07, "flow": 0.72, "guidance": 0.13, "four steps": 0.08}
-WRITE_EVERY = 120.0
-RESERVE = 0.05  # of the seconds, for the last writing, sheets and losses; twelve seconds at the least
-PROMPTS = (
-    "an elephant",
-    "a tiger",
-    "a house",
-    "a sailboat",
-    "a palm tree",
-    "a king",
-    "a rabbit",
-    "a horse",
-    "a castle",
-    "a rose",
-    "a camel in the desert",
-    "a fish",
-    "a flat drawing of an owl on a blue background",
-    "a glossy 3d drawing of a guitar on a white background",
-    "an outline drawing of a cat on a yellow background",
-    "a lion left of a tree",
-    "a bird above a house",
-    "a dog and a ball in a garden",
-    "two cows on green hills",
-    "a small boat on the left, by the sea",
-    "a fox in a forest, watercolour",
-    "a peacock, jewel colours, thick outline",
-    "a castle at night, in a patterned border",
-    "a tiger, mosaic",
-)
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a run is told; `scale` makes batches, looks and measures smaller, for trials."""
-
-    seconds: float = 540.0
-    device: str = "cpu"
-    scale: float = 1.0
-    depth: Depth = Depth()
-    width: int = 256
-    seed: int = 0
-    resume: bool = False
-    decoder_seconds: float = 0.0
-    settings: Settings = Settings()
-
-
-class Clock:
-    """Seconds since a run began; `now` can be another clock, for tests."""
-
-    def __init__(self, seconds: float, now: Callable[[], float] = time.monotonic) -> None:
-        self.now, self.seconds = now, seconds
-        self.start = now()
-
-    def passed(self) -> float:
-        return self.now() - self.start
-
-    def left(self) -> float:
-        return self.seconds - self.passed()
-
-
-def seconds_of(stages_left: list[str], left: float, decoder: float) -> dict[str, float]:
-    """Return how long each stage may take, in its order; the decoder's seconds are its own."""
-    decoder = min(decoder, 0.5 * left)
-    whole = sum(SHARES[s] for s in stages_left if s in SHARES)
-    out = {s: SHARES[s] / whole * (left - decoder) for s in stages_left if s in SHARES}
-    return out | ({"decoder": decoder} if "decoder" in stages_left and decoder else {})
+from pocket.weights import MODEL
+from pocket.wording import Mix
 
 
 class Run:
@@ -144,25 +77,7 @@ class Run:
                 raise ValueError(
                     f"{MODEL} holds other weights than those that {self.archive} was made for: pack again."
                 )
-            known = {
-                "flow": FluxTransformer2DModel.from_pretrained(
-                    MODEL, subfolder="transformer", torch_dtype=torch.float32
-                ),
-                "clip": CLIPTextModel.from_pretrained(
-                    MODEL, subfolder="text_encoder", torch_dtype=torch.float32
-                ),
-                "t5": T5EncoderModel.from_pretrained(
-                    MODEL, subfolder="text_encoder_2", torch_dtype=torch.float32
-                ),
-            }
-            old = {
-                "clip": CLIPTokenizer.from_pretrained(MODEL / "tokenizer").get_vocab(),
-                "t5": PreTrainedTokenizerFast.from_pretrained(MODEL / "tokenizer_2").get_vocab(),
-            }
-            new = {"clip": clip.get_vocab(), "t5": t5.get_vocab()}
-            left = start_from(
-                self.model, {k: v.state_dict() for k, v in known.items()}, {k: (old[k], new[k]) for k in old}
-            )
+            left = load_earlier(self.model, MODEL, clip, t5)
             rows = [name for name in left if "rows" in name]
             self.log(f"begins with {MODEL.name}; new: {rows} and {len(left) - len(rows)} tensors")
         self.model.to(self.device)
@@ -195,16 +110,16 @@ class Run:
             self.model.t5.compile(dynamic=False)
         count = max(16, int(384 * self.options.scale))
         self.sets: dict[str, Scenes] = {
-            "scenes": composer.scenes(count, stages.HELD_OUT_SEED, Mix(empty=0, strange=0))
+            "scenes": self.feed.short(composer.scenes(count, HELD_OUT_SEED, Mix(empty=0, strange=0)))
         }
         for k, name in enumerate(held_out.FAMILIES):
             only = held_out.family(name)
-            self.sets[name] = composer.scenes(
-                max(8, count // 6), stages.HELD_OUT_SEED + 1 + k, Mix(empty=0, strange=0), only
-            )
+            seed = HELD_OUT_SEED + 1 + k
+            scenes = composer.scenes(max(8, count // 6), seed, Mix(empty=0, strange=0), only)
+            self.sets[name] = self.feed.short(scenes)
         few = max(2, int(8 * self.options.scale))
         some = [
-            self.feed.made(composer.scenes(self.settings.batch, stages.HELD_OUT_SEED // 8 + k)).packed
+            self.feed.made(composer.scenes(self.settings.batch, HELD_OUT_SEED // 8 + k)).packed
             for k in range(few)
         ]
         self.codes = Codes.of(torch.cat(some))
@@ -261,6 +176,11 @@ class Run:
         self.extra, self.done, self.codes = state["extra"], state["done"], Codes(*state["codes"])
         self.feed.seed = state["seed"]
         self.progress.steps, self.progress.pictures = state["steps"], state["pictures"]
+        if "flow" in self.done and "guidance" not in self.done and list(self.out.glob("teacher-*")):
+            teacher = parts.join(self.out, "teacher")[0]
+            for name, value in teacher.items():  # a student that was cut short is no teacher
+                self.average.weights[name].copy_(value)
+            self.start_again()
         self.log(f"goes on after step {state['steps']}, done: {state['done']}")
 
     def start_again(self, decay: float | None = None) -> None:
@@ -319,142 +239,25 @@ class Run:
             looks = {name: row["sigma 0.95"] for name, row in losses.items() if name != "scenes"}
             self.log(f"held-out scenes: {losses['scenes']}; held-out looks at sigma 0.95: {looks}")
         if self.clock.left() > 0.01 * self.options.seconds:
-            self.sheet().save(self.out / "sheet.jpg", quality=88)
+            count = (
+                len(PROMPTS) if self.options.scale == 1 else max(4, int(len(PROMPTS) * self.options.scale))
+            )
+            steps = 20 if self.options.scale == 1 else 4
+            page = sheet(
+                self.model, self.feed, (self.pack.clip, self.pack.t5), self.sets["scenes"], count, steps
+            )
+            page.save(self.out / "sheet.jpg", quality=88)
         self.log(f"done, {self.clock.left():.1f} s left")
         self.feed.close()
         self.log_file.close()
-
-    @torch.no_grad()
-    def sheet(self) -> Image.Image:
-        """Return composed scenes above what is drawn for PROMPTS, then one prompt a column with one seed
-        for all.
-        """
-        count = len(PROMPTS) if self.options.scale == 1 else max(4, int(len(PROMPTS) * self.options.scale))
-        prompts = list(PROMPTS[:count])
-        with stages.mixed(self.device), torch.compiler.set_stance("force_eager"):
-            t5 = self.pack.t5(
-                prompts, padding="max_length", max_length=48, truncation=True, return_tensors="pt"
-            ).input_ids
-            clip = self.pack.clip(
-                prompts, padding="max_length", max_length=64, truncation=True, return_tensors="pt"
-            ).input_ids
-            words = tuple(e.float() for e in self.model.encode(t5.to(self.device), clip.to(self.device)))
-            levels = stages.sigmas(20 if self.options.scale == 1 else 4)
-            drawn = stages.draw(self.model, words, 1000, levels)[-1]
-            one_seed = torch.cat(
-                [
-                    stages.draw(self.model, tuple(e[k : k + 1] for e in words), 7, levels)[-1]
-                    for k in range(min(8, count))
-                ]
-            )
-        shown = self.sets["scenes"]
-        pictures = [self.feed.composer.paint(shown)[:count].cpu()] + [
-            self.encoder.decode(x).cpu() for x in (drawn, one_seed)
-        ]
-        return tiled(torch.cat(pictures), min(12, count))
 
 
 def _millions(network: nn.Module) -> float:
     return sum(p.numel() for p in network.parameters()) / 1e6
 
 
-def tiled(pictures: Tensor, columns: int) -> Image.Image:
-    """Return (n, 3, h, w) pictures, 0 to 1, as one image."""
-    side = pictures.shape[-1]
-    sheet = Image.new("RGB", (columns * side, -(-len(pictures) // columns) * side), "white")
-    for k, picture in enumerate((pictures.permute(0, 2, 3, 1).clamp(0, 1) * 255).byte().numpy()):
-        sheet.paste(Image.fromarray(np.ascontiguousarray(picture)), (k % columns * side, k // columns * side))
-    return sheet
-
-
-def joined(folder: Path, archive: Path, kind: str = "part") -> tuple[FluxPipeline, dict[str, Tensor]]:
-    """Return the pipeline that a run's parts hold, in half precision, and pocket-schnell's weights in
-    PEFT's names.
-
-    kind: "teacher" takes the transformer as it was before guidance was distilled.
-    """
-    state, facts = parts.join(folder, "part")
-    if kind == "teacher":
-        state |= parts.join(folder, "teacher")[0]
-
-    model = Joint(**facts["sizes"], depth=Depth(**facts["depth"]), width=facts["width"])
-    for part in ("flow", "clip", "t5"):
-        own = {n.removeprefix(f"{part}."): v.float() for n, v in state.items() if n.startswith(f"{part}.")}
-        if part == "t5":
-            own["encoder.embed_tokens.weight"] = own["shared.weight"]
-        getattr(model, part).load_state_dict(own)
-    vae = AutoencoderKL.from_pretrained(MODEL, subfolder="vae", torch_dtype=torch.float32)
-    decoder = {n.removeprefix("decoder."): v.float() for n, v in state.items() if n.startswith("decoder.")}
-    if decoder:
-        vae.decoder.load_state_dict(decoder)
-    read = pack.read(archive, 0.0)
-    pipe = FluxPipeline(
-        scheduler=FlowMatchEulerDiscreteScheduler.from_pretrained(MODEL, subfolder="scheduler"),
-        vae=vae,
-        transformer=model.flow,
-        text_encoder=model.clip,
-        text_encoder_2=model.t5,
-        tokenizer=read.clip,
-        tokenizer_2=read.t5,
-    )
-    return pipe.to(dtype=torch.float16), {
-        n.removeprefix("schnell."): v for n, v in state.items() if n.startswith("schnell.")
-    }
-
-
-def join(folder: Path, archive: Path, to: Path, kind: str = "part") -> None:
-    """Write `to`/model, `to`/schnell and `to`/provenance.csv as they lie in pocket/."""
-    pipe, schnell = joined(folder, archive, kind)
-    pipe.save_pretrained(to / "model", safe_serialization=True)
-    for path in (to / "model" / "model_index.json", to / "model" / "tokenizer_2" / "tokenizer_config.json"):
-        path.write_text(
-            path.read_text().replace("TokenizersBackend", "PreTrainedTokenizerFast")
-        )  # its name before transformers 5
-    if schnell:
-        FluxPipeline.save_lora_weights(to / "schnell", transformer_lora_layers=schnell)
-    with (
-        zipfile.ZipFile(archive) as stored,
-        stored.open("things.csv") as source,
-        open(to / "provenance.csv", "wb") as target,
-    ):
-        shutil.copyfileobj(source, target)
-    print(f"{to}: {sum(p.stat().st_size for p in to.rglob('*') if p.is_file()) / 1e6:.1f} MB")
-
-
-def parsed(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="train; on the rented machine")
-    run.add_argument("archive", type=Path)
-    run.add_argument("--out", type=Path, required=True)
-    run.add_argument("--seconds", type=float, default=540, help="from start to end, all writing included")
-    run.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    run.add_argument(
-        "--scale",
-        type=float,
-        default=1.0,
-        help="0.01 for a trial: batches, looks and measures a hundredth as large",
-    )
-    run.add_argument("--double", type=int, default=Depth().double)
-    run.add_argument("--single", type=int, default=Depth().single)
-    run.add_argument("--batch", type=int, default=Settings().batch)
-    run.add_argument("--peak", type=float, default=Settings().peak, help="Muon's learning rate")
-    run.add_argument("--contrast", type=float, default=0.0, help="weight of contrastive flow matching")
-    run.add_argument("--decoder-seconds", type=float, default=0.0)
-    run.add_argument("--seed", type=int, default=0)
-    run.add_argument("--workers", type=int, default=4, help="threads that draw scenes ahead")
-    run.add_argument("--no-compile", action="store_true")
-    run.add_argument("--resume", action="store_true", help="go on from the state beside OUT")
-    back = commands.add_parser("join", help="put the returned parts together; at home")
-    back.add_argument("parts", type=Path)
-    back.add_argument("archive", type=Path)
-    back.add_argument("--to", type=Path, required=True)
-    back.add_argument("--teacher", action="store_true", help="the transformer before guidance was distilled")
-    return parser.parse_args(arguments)
-
-
 def main(arguments: list[str] | None = None) -> None:
-    o = parsed(sys.argv[1:] if arguments is None else arguments)
+    o = parsed(sys.argv[1:] if arguments is None else arguments, __doc__)
     if o.command == "join":
         join(o.parts, o.archive, o.to, "teacher" if o.teacher else "part")
         return

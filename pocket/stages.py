@@ -8,218 +8,31 @@ from __future__ import annotations
 
 import copy
 import json
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxPipeline
+from diffusers import FlowMatchEulerDiscreteScheduler
 from diffusers.pipelines.flux.pipeline_flux import calculate_shift
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 from torch import Tensor, nn
 
-from pocket.captions import Tokens, token_ids
-from pocket.composer import Composer, Mix, Scenes
-from pocket.muon import FAST, optimizers, set_rates
-from pocket.networks import CODE, FLOW_MATRICES, Joint
+from pocket.captions import token_ids
+from pocket.feed import HELD_OUT_SEED, Codes, Encoder, Feed, mixed, noisy
+from pocket.muon import optimizers, set_rates
+from pocket.networks import FLOW_MATRICES, Joint
+from pocket.options import Settings
+from pocket.painting import Scenes
+from pocket.timing import Timer
 from pocket.training import Average, apply_gradients
+from pocket.wording import Mix
 
-HELD_OUT_SEED = 1 << 40  # scenes from here on are measured by and never trained on
 GUIDANCE = 3.5
 SCALES = (1.0, 6.0)  # guidance_scale is drawn from here
 LORA_TARGETS = tuple(
     f"attn.{layer}"
     for layer in ("to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out")
 ) + ("ff.net.0.proj", "ff.net.2", "ff_context.net.0.proj", "ff_context.net.2", "proj_mlp", "proj_out")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What can be chosen. `batch` is of a whole run; a smaller scale makes it smaller."""
-
-    batch: int = 1024
-    peak: float = 0.02
-    text_peak: float = 0.02
-    guidance_peak: float = 0.005
-    centre: float = 1.3
-    end_share: float = 0.4  # the part of the flow stage before its rate falls
-    short_from: float = 0.7  # the part of it after which captions become short
-    heads_weight: float = 0.2
-    contrast: float = 0.0  # weight of contrastive flow matching (arXiv 2506.05350); not tried
-    rank: int = 8
-    lora_rate: float = 2e-3
-    curves: int = 20_000
-    workers: int = 4
-    compiled: bool = False
-    report_every: float = 20.0
-
-
-@dataclass
-class Batch:
-    packed: Tensor  # (n, TOKENS, CHANNELS)
-    t5_ids: Tensor
-    clip_ids: Tensor
-
-
-class Encoder:
-    """The fixed VAE: pictures to packed latents of mean 0 and spread 1, and back."""
-
-    def __init__(self, vae: AutoencoderKL, device: torch.device) -> None:
-        self.vae = vae.to(device).eval().requires_grad_(False)
-        self.vae.encoder = self.vae.encoder.to(memory_format=torch.channels_last)
-        self.device = device
-
-    @torch.no_grad()
-    def encode(self, pictures: Tensor) -> Tensor:
-        """Return (n, TOKENS, CHANNELS) of (n, 3, 128, 128), 0 to 1."""
-        with mixed(self.device):
-            z = self.vae.encode(
-                (pictures * 2 - 1).contiguous(memory_format=torch.channels_last)
-            ).latent_dist.mean
-        z = (z.float() - self.vae.config.shift_factor) * self.vae.config.scaling_factor
-        return FluxPipeline._pack_latents(z, *z.shape)
-
-    @torch.no_grad()
-    def decode(self, packed: Tensor) -> Tensor:
-        z = FluxPipeline._unpack_latents(packed, 128, 128, 8)
-        return (
-            self.vae.decode(z / self.vae.config.scaling_factor + self.vae.config.shift_factor).sample / 2
-            + 0.5
-        ).clamp(0, 1)
-
-
-def mixed(device: torch.device) -> torch.autocast:
-    """Return a context of bfloat16 products where the device has units for them."""
-    kind = torch.device(device).type
-    return torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda" or FAST == torch.bfloat16)
-
-
-class Feed:
-    """Batches without end. Scenes are drawn ahead by threads, in an order that depends on nothing but the
-    seed.
-    """
-
-    def __init__(
-        self, composer: Composer, encoder: Encoder, tokens: Tokens, batch: int, seed: int, workers: int
-    ) -> None:
-        self.composer, self.encoder, self.tokens, self.batch = (
-            composer,
-            encoder,
-            tokens.to(composer.device),
-            batch,
-        )
-        self.seed, self.mix = seed, Mix()
-        self._pool, self._ahead = ThreadPoolExecutor(workers), deque[Future[Scenes]]()
-        self._workers = workers
-
-    def _draw(self, seed: int, mix: Mix) -> Scenes:
-        return self.composer.scenes(self.batch, seed, mix)
-
-    def __iter__(self) -> Iterator[Batch]:
-        while True:
-            while len(self._ahead) < 2 * self._workers:
-                self._ahead.append(self._pool.submit(self._draw, self.seed, self.mix))
-                self.seed += 1
-            yield self.made(self._ahead.popleft().result())
-
-    def made(self, scenes: Scenes) -> Batch:
-        return Batch(self.encoder.encode(self.composer.paint(scenes)), *token_ids(scenes.rows, self.tokens))
-
-    def close(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
-
-
-@dataclass
-class Progress:
-    """What a run has done, and where it says so."""
-
-    log: Callable[[str], None]
-    stage: str = ""
-    steps: int = 0
-    pictures: int = 0
-    losses: dict[str, float] = field(default_factory=dict)
-
-
-class Timer:
-    """A stage's part of the clock. `tick` is called after every step: it reports, and writes weights when
-    they are due.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        seconds: float,
-        now: Callable[[], float],
-        tick: Callable[[], None],
-        progress: Progress,
-        every: float,
-    ) -> None:
-        self.name, self.seconds, self.now, self._tick, self.progress, self.every = (
-            name,
-            seconds,
-            now,
-            tick,
-            progress,
-            every,
-        )
-        self.start = self._said = now()
-        self.step = 0
-        progress.stage = name
-
-    def share(self) -> float:
-        """Return the part of the time that has passed; 1 is the end."""
-        return (self.now() - self.start) / self.seconds if self.seconds > 0 else 1.0
-
-    def done(self, pictures: int, **values: Tensor) -> None:
-        """Count a step; now and then say how it goes."""
-        self.step += 1
-        self.progress.steps += 1
-        self.progress.pictures += pictures
-        if self.now() - self._said > self.every or self.step == 1:
-            self._said = self.now()
-            rate = self.step * pictures / max(self._said - self.start, 1e-6)
-            self.progress.losses |= {f"{self.name} {k}": float(v) for k, v in values.items()}
-            numbers = " ".join(f"{k} {float(v):.4f}" for k, v in values.items())
-            self.progress.log(
-                f"{self.name} step {self.step} {self.share():.0%} {rate:.0f} pictures/s {numbers}"
-            )
-        self._tick()
-
-
-class Codes:
-    """The strongest principal components of some composed pictures' latents: what CLIP's encoder predicts."""
-
-    def __init__(self, mean: Tensor, directions: Tensor, spread: Tensor) -> None:
-        self.mean, self.directions, self.spread = mean, directions, spread
-
-    @classmethod
-    @torch.no_grad()
-    def of(cls, packed: Tensor) -> Codes:
-        flat = packed.flatten(1)
-        mean = flat.mean(0)
-        count = min(CODE, len(flat) - 1)
-        with torch.random.fork_rng(devices=[flat.device] if flat.is_cuda else []):
-            torch.manual_seed(0)
-            _, _, directions = torch.svd_lowrank(flat - mean, q=count, niter=2)
-        directions = nn.functional.pad(directions, (0, CODE - count))
-        return cls(
-            mean, directions, ((flat - mean) @ directions).square().mean().sqrt() * (CODE / count) ** 0.5
-        )
-
-    def __call__(self, packed: Tensor) -> Tensor:
-        return (packed.flatten(1) - self.mean) @ self.directions / self.spread
-
-
-def noisy(packed: Tensor, centre: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Return noisy latents, sigma and target. What a picture shows is decided at high sigma, where only the
-    caption tells.
-    """
-    noise = torch.randn_like(packed)
-    sigma = torch.sigmoid(centre + 1.2 * torch.randn(len(packed), device=packed.device))
-    return torch.lerp(packed, noise, sigma[:, None, None]), sigma, noise - packed
 
 
 def train_text(
@@ -288,6 +101,8 @@ def train_guidance(
         0.05 * settings.guidance_peak,
     )
     feed.mix = Mix(empty=0.0).later()
+    with torch.no_grad(), mixed(feed.encoder.device), torch.compiler.set_stance("force_eager"):
+        unsaid = model.encode(*empty)
     for batch in feed:
         if timer.share() >= 1:
             return teacher
@@ -295,12 +110,12 @@ def train_guidance(
         x, sigma, _ = noisy(batch.packed, settings.centre - 0.3)
         scale = SCALES[0] + (SCALES[1] - SCALES[0]) * torch.rand_like(sigma)
         with mixed(feed.encoder.device):
-            with torch.no_grad():
+            with torch.no_grad(), torch.compiler.set_stance("force_eager"):
                 said = model.encode(batch.t5_ids, batch.clip_ids)
-                unsaid = tuple(e.expand(len(x), *e.shape[1:]) for e in model.encode(*empty))
                 student, model.flow = model.flow, teacher
+                both = (said, tuple(e.expand(len(x), *e.shape[1:]) for e in unsaid))
                 with_words, without = (
-                    model.velocity(x, sigma, torch.ones_like(sigma), e).float() for e in (said, unsaid)
+                    model.velocity(x, sigma, torch.ones_like(sigma), e).float() for e in both
                 )
                 model.flow = student
             velocity = model.velocity(x, sigma, scale, said).float()
@@ -339,7 +154,7 @@ def draw(
     ).to(device)
     out = [x]
     for now, then in zip(levels[:-1].tolist(), levels[1:].tolist(), strict=True):
-        with mixed(device):
+        with mixed(device), torch.compiler.set_stance("force_eager"):
             velocity = model.velocity(
                 x, torch.full((n,), now, device=device), torch.full((n,), guidance, device=device), embeddings
             )
@@ -366,8 +181,8 @@ def train_four_steps(
     feed.mix = Mix(empty=0.0).later()
     model.eval()
     while timer.share() < 0.45 and len(ways) * feed.batch < settings.curves or not ways:
-        rows = feed.composer.scenes(feed.batch, seed + len(ways), feed.mix).rows
-        with torch.no_grad(), mixed(feed.encoder.device):
+        rows = feed.short(feed.composer.scenes(feed.batch, seed + len(ways), feed.mix)).rows
+        with torch.no_grad(), mixed(feed.encoder.device), torch.compiler.set_stance("force_eager"):
             embeddings = tuple(e.float() for e in model.encode(*token_ids(rows, feed.tokens)))
         ways.append(draw(model, embeddings, seed + len(ways) * feed.batch, dense)[::fine].half())
         said.append([e.half() for e in embeddings[:2]])
@@ -451,9 +266,11 @@ def held_out_losses(
     """
     out: dict[str, dict[str, float]] = {}
     for name, scenes in sets.items():
-        batch = feed.made(scenes)
-        noise = torch.randn(batch.packed.shape, generator=torch.Generator().manual_seed(0)).to(batch.packed)
         with mixed(feed.encoder.device), torch.compiler.set_stance("force_eager"):
+            batch = feed.made(scenes)
+            noise = torch.randn(batch.packed.shape, generator=torch.Generator().manual_seed(0)).to(
+                batch.packed
+            )
             embeddings = model.encode(batch.t5_ids, batch.clip_ids)
             out[name] = {}
             for level in levels:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from lessons_lib.models.bases import CHECKSUMS
 from pocket.corpus import HERE
 
 MODEL = HERE / "model"  # written by `python -m pocket.assemble`
@@ -15,6 +14,8 @@ SCHNELL = HERE / "schnell"  # by `python -m pocket.schnell`
 
 def write_checksums(folder: Path) -> None:
     """List the SHA-256 of every weight file in a folder, which loading compares."""
+    from lessons_lib.models.bases import CHECKSUMS  # a machine that only trains has no lessons_lib
+
     files = sorted(folder.rglob("*.safetensors"))
     sums = {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()) for path in files}
     (folder / CHECKSUMS).write_text(

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from pocket.composer import Bank
+from pocket.drawings import Bank
 from pocket.things import Drawing
 
 NAMES = ("elephant", "tulip", "house", "cat", "star", "boat", "king", "milk")

@@ -7,18 +7,20 @@ import pytest
 import torch
 from pocket_miniature import bank, drawings
 
-from pocket import captions, composer, held_out, looks, pack, things, tokenizer
-from pocket.composer import SPRITES, THINGS, Composer, Mix
+from pocket import captions, held_out, looks, pack, things, tokenizer
+from pocket.composer import Composer
 from pocket.dice import Dice
+from pocket.drawings import CLUTTER
+from pocket.painting import SPRITES
+from pocket.phrases import Phrases, meaningless, names_of_looks, several_of
+from pocket.wording import THINGS, Mix
 
 FIRST = SPRITES - THINGS
 
 
 @cache
-def phrases() -> captions.Phrases:
-    return captions.Phrases(
-        pack.names_of(drawings()[1]), captions.names_of_looks(5), captions.meaningless(20)
-    )
+def phrases() -> Phrases:
+    return Phrases(pack.names_of(drawings()[1]), names_of_looks(5), meaningless(20))
 
 
 @cache
@@ -143,7 +145,7 @@ def test_a_plain_look_leaves_a_drawing_as_it_is():
 
 def test_several_of_a_thing_are_called_as_english_does():
     told = ("wolf", "man in a boat", "field mouse", "slice of pizza", "cherry blossom", "sheep")
-    assert [captions.several_of(n) for n in told] == [
+    assert [several_of(n) for n in told] == [
         "wolves",
         "men in a boat",
         "field mice",
@@ -169,4 +171,4 @@ def test_clutter_is_there_when_the_caption_says_so():
     scenes = small().scenes(200, 10, Mix(empty=0))
     said = scenes.rows[:, captions.SLOT["clutter"]] > 0
     assert said.any() and (scenes.drawing[said, :FIRST] >= 0).any(1).all()
-    assert set(composer.CLUTTER) <= {thing.names[0] for thing in things.things()}
+    assert set(CLUTTER) <= {thing.names[0] for thing in things.things()}

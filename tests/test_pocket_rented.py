@@ -6,10 +6,10 @@ import pytest
 import torch
 from pocket_miniature import drawings
 
-from pocket import networks, pack, parts, rented, stages
+from pocket import joining, networks, pack, parts, stages, timing
 from pocket.networks import Depth
-from pocket.rented import Options, Run
-from pocket.stages import Settings
+from pocket.options import Options, Settings
+from pocket.rented import Run
 
 TINY = Settings(batch=4, curves=4, workers=1, report_every=1e9)
 
@@ -74,11 +74,11 @@ def test_a_run_leaves_its_parts_a_sheet_and_its_losses(finished):
 
 
 def test_joined_parts_are_the_averaged_weights_and_draw(finished, archive, tmp_path):
-    pipe, schnell = rented.joined(finished.out, archive)
+    pipe, schnell = joining.joined(finished.out, archive)
     name = "transformer_blocks.0.attn.to_q.weight"
     assert torch.equal(pipe.transformer.state_dict()[name], finished.average.weights[f"flow.{name}"].half())
     assert schnell and all("lora" in n for n in schnell)
-    rented.join(finished.out, archive, tmp_path)
+    joining.join(finished.out, archive, tmp_path)
     assert (tmp_path / "provenance.csv").read_text().startswith("thing,style")
     image = pipe.to(dtype=torch.float32)(
         "an elephant", height=128, width=128, num_inference_steps=1, max_sequence_length=48
@@ -88,14 +88,15 @@ def test_joined_parts_are_the_averaged_weights_and_draw(finished, archive, tmp_p
 
 def test_the_teacher_is_the_transformer_before_guidance(finished, archive):
     teacher, student = (
-        rented.joined(finished.out, archive, kind)[0].transformer.state_dict() for kind in ("teacher", "part")
+        joining.joined(finished.out, archive, kind)[0].transformer.state_dict()
+        for kind in ("teacher", "part")
     )
     assert any(not torch.equal(teacher[n], student[n]) for n in teacher)
 
 
 def test_a_run_goes_on_from_its_state(archive, tmp_path):
     first = tiny_run(archive, tmp_path / "out", seconds=4.0)
-    first._stage("text", stages.Timer("text", 1.0, first.clock.now, first.tick, first.progress, 1e9))
+    first._stage("text", timing.Timer("text", 1.0, first.clock.now, first.tick, first.progress, 1e9))
     first.done.append("text")
     first.write()
     second = tiny_run(archive, tmp_path / "out", seconds=4.0, resume=True)
@@ -113,15 +114,15 @@ def test_weights_are_written_when_two_minutes_have_passed(archive, tmp_path):
     run = tiny_run(archive, tmp_path / "out")
     run.tick()
     assert not list(run.out.glob("*.safetensors"))
-    run.clock.now.time += rented.WRITE_EVERY + 1
+    run.clock.now.time += timing.WRITE_EVERY + 1
     run.tick()
     assert list(run.out.glob("part-*.safetensors"))
 
 
 def test_stages_share_what_time_there_is():
-    shares = rented.seconds_of(["text", "flow", "guidance", "four steps"], 100, 0)
+    shares = timing.seconds_of(["text", "flow", "guidance", "four steps"], 100, 0)
     assert sum(shares.values()) == pytest.approx(100) and max(shares, key=shares.__getitem__) == "flow"
-    later = rented.seconds_of(["guidance", "four steps", "decoder"], 100, 20)
+    later = timing.seconds_of(["guidance", "four steps", "decoder"], 100, 20)
     assert later["decoder"] == 20 and sum(later.values()) == pytest.approx(100)
 
 

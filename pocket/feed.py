@@ -1,0 +1,133 @@
+"""What every stage of the rented run is fed with: composed and encoded scenes without end, and its time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import torch
+from diffusers import AutoencoderKL, FluxPipeline
+from torch import Tensor, nn
+
+from pocket.captions import Tokens, shortened, token_ids
+from pocket.composer import Composer
+from pocket.muon import FAST
+from pocket.networks import CODE
+from pocket.painting import Scenes
+from pocket.wording import Mix
+
+HELD_OUT_SEED = 1 << 40  # scenes from here on are measured by and never trained on
+
+
+@dataclass
+class Batch:
+    packed: Tensor  # (n, TOKENS, CHANNELS)
+    t5_ids: Tensor
+    clip_ids: Tensor
+
+
+class Encoder:
+    """The fixed VAE: pictures to packed latents of mean 0 and spread 1, and back."""
+
+    def __init__(self, vae: AutoencoderKL, device: torch.device) -> None:
+        self.vae = vae.to(device).eval().requires_grad_(False)
+        self.vae.encoder = self.vae.encoder.to(memory_format=torch.channels_last)
+        self.device = device
+
+    @torch.no_grad()
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Return (n, TOKENS, CHANNELS) of (n, 3, 128, 128), 0 to 1."""
+        with mixed(self.device):
+            z = self.vae.encode(
+                (pictures * 2 - 1).contiguous(memory_format=torch.channels_last)
+            ).latent_dist.mean
+        z = (z.float() - self.vae.config.shift_factor) * self.vae.config.scaling_factor
+        return FluxPipeline._pack_latents(z, *z.shape)
+
+    @torch.no_grad()
+    def decode(self, packed: Tensor) -> Tensor:
+        z = FluxPipeline._unpack_latents(packed, 128, 128, 8)
+        return (
+            self.vae.decode(z / self.vae.config.scaling_factor + self.vae.config.shift_factor).sample / 2
+            + 0.5
+        ).clamp(0, 1)
+
+
+def mixed(device: torch.device) -> torch.autocast:
+    """Return a context of bfloat16 products where the device has units for them."""
+    kind = torch.device(device).type
+    return torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda" or FAST == torch.bfloat16)
+
+
+class Feed:
+    """Batches without end. Scenes are drawn ahead by threads, in an order that depends on nothing but the
+    seed.
+    """
+
+    def __init__(
+        self, composer: Composer, encoder: Encoder, tokens: Tokens, batch: int, seed: int, workers: int
+    ) -> None:
+        self.composer, self.encoder, self.tokens, self.batch = (
+            composer,
+            encoder,
+            tokens.to(composer.device),
+            batch,
+        )
+        self.seed, self.mix = seed, Mix()
+        self._pool, self._ahead = ThreadPoolExecutor(workers), deque[Future[Scenes]]()
+        self._workers = workers
+
+    def _draw(self, seed: int, mix: Mix) -> Scenes:
+        return self.short(self.composer.scenes(self.batch, seed, mix))
+
+    def short(self, scenes: Scenes) -> Scenes:
+        """Return scenes whose captions T5 need not cut."""
+        return replace(scenes, rows=shortened(scenes.rows, self.tokens))
+
+    def __iter__(self) -> Iterator[Batch]:
+        while True:
+            while len(self._ahead) < 2 * self._workers:
+                self._ahead.append(self._pool.submit(self._draw, self.seed, self.mix))
+                self.seed += 1
+            yield self.made(self._ahead.popleft().result())
+
+    def made(self, scenes: Scenes) -> Batch:
+        return Batch(self.encoder.encode(self.composer.paint(scenes)), *token_ids(scenes.rows, self.tokens))
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+
+class Codes:
+    """The strongest principal components of some composed pictures' latents: what CLIP's encoder predicts."""
+
+    def __init__(self, mean: Tensor, directions: Tensor, spread: Tensor) -> None:
+        self.mean, self.directions, self.spread = mean, directions, spread
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, packed: Tensor) -> Codes:
+        flat = packed.flatten(1)
+        mean = flat.mean(0)
+        count = min(CODE, len(flat) - 1)
+        with torch.random.fork_rng(devices=[flat.device] if flat.is_cuda else []):
+            torch.manual_seed(0)
+            _, _, directions = torch.svd_lowrank(flat - mean, q=count, niter=2)
+        directions = nn.functional.pad(directions, (0, CODE - count))
+        return cls(
+            mean, directions, ((flat - mean) @ directions).square().mean().sqrt() * (CODE / count) ** 0.5
+        )
+
+    def __call__(self, packed: Tensor) -> Tensor:
+        return (packed.flatten(1) - self.mean) @ self.directions / self.spread
+
+
+def noisy(packed: Tensor, centre: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Return noisy latents, sigma and target. What a picture shows is decided at high sigma, where only the
+    caption tells.
+    """
+    noise = torch.randn_like(packed)
+    sigma = torch.sigmoid(centre + 1.2 * torch.randn(len(packed), device=packed.device))
+    return torch.lerp(packed, noise, sigma[:, None, None]), sigma, noise - packed

@@ -1,0 +1,96 @@
+"""The clock of a rented run, and how its stages share it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+SHARES = {"text": 0.07, "flow": 0.72, "guidance": 0.13, "four steps": 0.08}
+
+
+WRITE_EVERY = 120.0
+
+
+RESERVE = 0.05  # of the seconds, for the last writing, sheets and losses; twelve seconds at the least
+
+
+class Clock:
+    """Seconds since a run began; `now` can be another clock, for tests."""
+
+    def __init__(self, seconds: float, now: Callable[[], float] = time.monotonic) -> None:
+        self.now, self.seconds = now, seconds
+        self.start = now()
+
+    def passed(self) -> float:
+        return self.now() - self.start
+
+    def left(self) -> float:
+        return self.seconds - self.passed()
+
+
+def seconds_of(stages_left: list[str], left: float, decoder: float) -> dict[str, float]:
+    """Return how long each stage may take, in its order; the decoder's seconds are its own."""
+    decoder = min(decoder, 0.5 * left)
+    whole = sum(SHARES[s] for s in stages_left if s in SHARES)
+    out = {s: SHARES[s] / whole * (left - decoder) for s in stages_left if s in SHARES}
+    return out | ({"decoder": decoder} if "decoder" in stages_left and decoder else {})
+
+
+@dataclass
+class Progress:
+    """What a run has done, and where it says so."""
+
+    log: Callable[[str], None]
+    stage: str = ""
+    steps: int = 0
+    pictures: int = 0
+    losses: dict[str, float] = field(default_factory=dict)
+
+
+class Timer:
+    """A stage's part of the clock. `tick` is called after every step: it reports, and writes weights when
+    they are due.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        seconds: float,
+        now: Callable[[], float],
+        tick: Callable[[], None],
+        progress: Progress,
+        every: float,
+    ) -> None:
+        self.name, self.seconds, self.now, self._tick, self.progress, self.every = (
+            name,
+            seconds,
+            now,
+            tick,
+            progress,
+            every,
+        )
+        self.start = self._said = now()
+        self.step = 0
+        progress.stage = name
+
+    def share(self) -> float:
+        """Return the part of the time that has passed; 1 is the end."""
+        return (self.now() - self.start) / self.seconds if self.seconds > 0 else 1.0
+
+    def done(self, pictures: int, **values: Tensor) -> None:
+        """Count a step; now and then say how it goes."""
+        self.step += 1
+        self.progress.steps += 1
+        self.progress.pictures += pictures
+        if self.now() - self._said > self.every or self.step == 1:
+            self._said = self.now()
+            rate = self.step * pictures / max(self._said - self.start, 1e-6)
+            self.progress.losses |= {f"{self.name} {k}": float(v) for k, v in values.items()}
+            numbers = " ".join(f"{k} {float(v):.4f}" for k, v in values.items())
+            self.progress.log(
+                f"{self.name} step {self.step} {self.share():.0%} {rate:.0f} pictures/s {numbers}"
+            )
+        self._tick()
