@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser("demo", help="teach the practice paintings and show before and after")
     demo.set_defaults(folder=SAMPLE, trigger=_DEMO_TRIGGER, mode="style", base="pocket", hold_out=None,
-                      prior=None, config=None)  # fmt: skip
+                      anyway=False, prior=None, config=None)  # fmt: skip
     _add_settings(demo, _DEMO_SETTINGS)
     _add_run(demo, out=Path("runs/demo"))
 
@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--config", type=Path, metavar="FILE", help=_CONFIG_HELP)
     train.add_argument("--prior", type=Path, metavar="FOLDER", help=_PRIOR_HELP)
     train.add_argument("--hold-out", type=int, metavar="N", help=_HOLD_OUT_HELP)
+    train.add_argument("--anyway", action="store_true", help=_ANYWAY_HELP)
     _add_run(train)
 
     compare = commands.add_parser("compare", help="draw before and after again, with other prompts or seeds")
@@ -68,8 +69,9 @@ def parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help=_CHECK_HELP, description=f"{_CHECK_HELP}. {_CHECK_CODES}")
     check.add_argument("folder", type=Path, help=_FOLDER_HELP)
-    _add_settings(check, ("base",))
+    _add_settings(check, ("base", "mode"))
     check.add_argument("--trigger", metavar="WORD", help="the trigger word you think of using")
+    check.add_argument("--captions", action="store_true", help=_CAPTIONS_HELP)
     check.add_argument("--html", type=Path, metavar="FILE", help="the report with thumbnails, as one page")
 
     fetch = commands.add_parser("fetch", help="fetch real paintings that museums give away (CC0)")
@@ -83,12 +85,17 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-_FOLDER_HELP = "a folder or a zip of pictures; captions in metadata.csv or NAME.txt if you have them"
+_FOLDER_HELP = (
+    "a folder or a zip of pictures; captions in metadata.csv or NAME.txt if you have them "
+    "(notebooks/FOLDERS.md lists every layout)"
+)
 _CONFIG_HELP = (
     "the settings.json of a run, to repeat it; other options change it. Its pictures are read where they were"
 )
 _PRIOR_HELP = "class pictures with captions, for prior preservation"
 _HOLD_OUT_HELP = "pictures to judge by, where metadata.csv names no splits (default: 1 in 5 of ten or more)"
+_ANYWAY_HELP = "train although something must be fixed first; files that cannot be read are left out"
+_CAPTIONS_HELP = "print only what each picture is taught with, a line each: path | caption"
 _CHECK_HELP = "say what is good and what is missing in a folder of pictures"
 _CHECK_CODES = "Ends with code 1 when something must be fixed first."
 

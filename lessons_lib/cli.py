@@ -131,6 +131,7 @@ def _training_set(args: Namespace, base: Base, settings: Settings) -> Dataset:
     from lessons_lib import session, storage
     from lessons_lib.dataset import captions
     from lessons_lib.dataset import dataset as datasets
+    from lessons_lib.inspection import before_training
     from lessons_lib.inspection.report import inspect
     from lessons_lib.models import families
 
@@ -141,16 +142,17 @@ def _training_set(args: Namespace, base: Base, settings: Settings) -> Dataset:
         print(base.capability_card(session.current()))
     else:
         folder = in_course(SAMPLE) if args.command == "demo" else args.folder
-        report = inspect(datasets.scan(folder, base.side), base, storage.cache_dir() / "image_stats")
-        report.dataset.check()
-        dataset = report.hold_out(args.hold_out)
-        if args.prior:
-            prior = datasets.read(args.prior, base.side).pictures
-            dataset = dataclasses.replace(dataset, prior=prior)
+        cache = storage.cache_dir() / "image_stats"
+        report = inspect(datasets.scan(folder, base.side), base, cache)
+        prior = inspect(datasets.scan(args.prior, base.side), base, cache) if args.prior else None
         print(base.capability_card(session.current()))
-        for line in report.lines():
-            if line.startswith("must fix"):
-                print(f"! {line}")
+        lines = before_training.lines_before(report)
+        if prior:
+            about_prior = before_training.class_picture_lines(prior, report, settings.trigger)
+            lines += [f"--prior {args.prior}: {line}" for line in about_prior]
+        for line in lines:
+            print(f"! {line}")
+        dataset = before_training.training_set(report, prior, args.hold_out, args.anyway)
     print(f"{len(dataset.train)} pictures to learn from, {len(dataset.held_out)} held out for judging")
     tokenizer = families.find(base.family).load_tokenizer(base)
     for line in captions.caption_warnings(dataset.train, settings.trigger, tokenizer, base.caption_tokens):
@@ -217,11 +219,13 @@ def check(args: Namespace) -> int:
     """
     from lessons_lib import storage
     from lessons_lib.dataset import dataset as datasets
-    from lessons_lib.inspection import html
+    from lessons_lib.inspection import before_training, html
     from lessons_lib.inspection.report import inspect
     from lessons_lib.models import bases
 
     base = bases.find(args.base or "pocket")
+    if args.captions:
+        return _print_captions(args, base)
     dataset = datasets.scan(args.folder, pixel_bytes=0)  # nothing is trained, so no pixels stay in memory
     with counting_bar("looking", "picture") as on_picture:
         report = inspect(dataset, base, storage.cache_dir() / "image_stats", on_picture)
@@ -236,7 +240,32 @@ def check(args: Namespace) -> int:
         tokenizer = families.find(base.family).load_tokenizer(base)
         lines = captions.caption_warnings(report.dataset.train, args.trigger, tokenizer, base.caption_tokens)
         print(*[f"! {line}" for line in lines] or [f"{args.trigger!r} is free to take a meaning"], sep="\n")
-    return int(report.count("must fix") > 0)
+    if must_fix := report.count("must fix"):
+        print(f"{must_fix} to fix: lessons train stops at them; {before_training.OVERRULE} overrules that")
+    return int(must_fix > 0)
+
+
+def _print_captions(args: Namespace, base: Base) -> int:
+    """Print what each picture is taught with, and to stderr what was decided and which words are not read.
+
+    Code 1 when a caption or a table cannot be read. Raises ValueError without a trigger word.
+    """
+    from lessons_lib.dataset import captions
+    from lessons_lib.dataset import dataset as datasets
+    from lessons_lib.dataset.messages import printable
+    from lessons_lib.models import families
+
+    if not args.trigger:
+        raise ValueError("--captions shows captions with the trigger word in them: name it with --trigger")
+    dataset = datasets.scan(args.folder, pixel_bytes=0)
+    tokenizer = families.find(base.family).load_tokenizer(base)
+    overlong = captions.overlong_warnings(dataset.train, args.trigger, tokenizer, base.caption_tokens)
+    for line in [*(text for _, text in dataset.problems), *dataset.notes, *overlong]:
+        print(f"! {line}", file=sys.stderr)
+    texts = captions.training_captions(dataset.train, args.trigger, args.mode or "style")
+    for picture, text in zip(dataset.train, texts, strict=True):
+        print(f"{printable(picture.path)} | {text}")
+    return int(bool(dataset.problems))
 
 
 def fetch(args: Namespace) -> int:

@@ -6,6 +6,7 @@ pictures.py        Picture and its ImageFile: decoded when asked for, kept while
 sources.py         where pictures come from: a folder, some files, a zip, an upload
 archives.py        a zip without unpacking it to disk, with its limits
 tables.py          metadata.csv and .jsonl, and tables that other programs wrote
+csv_records.py     a CSV file with any delimiter, and quotation marks that are never closed
 metadata.py        rows of tables by picture, and which caption files belong to it
 caption_files.py   the caption of each picture, and what was decided there
 layouts.py         masks, class pictures and the course's own files, which are no pictures to learn from

@@ -249,11 +249,23 @@ def caption_warnings(
             f"{trigger!r} is part of other words in the caption of {names}; it should mean one thing only"
         )
     if tokenizer and limit:
-        texts = [with_trigger(p.caption or "", trigger) for p in pictures]
-        for index, _, _ in find_overlong(texts, tokenizer, limit):
-            caption = pictures[index].caption or ""
-            kept_words = truncate_to_tokens(caption, trigger, "style", tokenizer, limit)
-            cut_words = caption[len(kept_words) :].strip()
-            name = pictures[index].path.name
-            warnings.append(f"{name}: caption longer than {limit} tokens; not read: {cut_words!r}")
+        warnings += overlong_warnings(pictures, trigger, tokenizer, limit)
     return warnings
+
+
+def overlong_warnings(
+    pictures: Sequence[Picture], trigger: str, tokenizer: PreTrainedTokenizerBase, limit: int
+) -> list[str]:
+    """Return a warning about captions that do not fit: the words that are not read, of the first of them."""
+    texts = [with_trigger(p.caption or "", trigger) for p in pictures]
+    overlong = [pictures[index] for index, _, _ in find_overlong(texts, tokenizer, limit)]
+    if not overlong:
+        return []
+    caption = overlong[0].caption or ""
+    kept_words = truncate_to_tokens(caption, trigger, "style", tokenizer, limit)
+    names = name_list(picture.path.name for picture in overlong)
+    count, of_first = (
+        ("caption", "") if len(overlong) == 1 else (f"{len(overlong)} captions", " of the first")
+    )
+    cut_words = caption[len(kept_words) :].strip()
+    return [f"{names}: {count} longer than {limit} tokens; not read{of_first}: {cut_words!r}"]

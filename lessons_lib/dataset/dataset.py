@@ -73,6 +73,8 @@ class Dataset:
         _raise_first(self.problems)
         if not self.train:
             names = sorted({picture.split for picture in self.pictures if picture.split})
+            if not names:
+                raise PictureError("no picture is left to train on; expected some that can be read")
             raise PictureError(
                 f"metadata.csv has the splits {', '.join(names)}; expected some pictures in split train"
             )

@@ -18,6 +18,7 @@ _MAX_MEGAPIXELS = (
     100  # above any camera a learner has; a picture that decodes to more is a mistake or an attack
 )
 _MAX_MEGABYTES = 300  # of one file
+TRANSPARENT = "transparent parts put on white"
 HEIF_SUFFIXES = (".heic", ".heif", ".hif")  # of phones, read where pillow-heif is installed
 _GIT_LFS = b"version https://git-lfs.github.com/spec/"
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")  # no other decoder is ever started
@@ -182,7 +183,7 @@ def _to_rgb(file: Image.Image, notes: list[str]) -> Image.Image:
     if file.mode == "CMYK":
         notes.append("CMYK, converted to RGB")
     if "transparency" in file.info or file.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
-        notes.append("transparent parts put on white")
+        notes.append(TRANSPARENT)
         layer = file.convert("RGBA")
         image = Image.new("RGB", file.size, WHITE)
         image.paste(_to_srgb(layer.convert("RGB"), profile, notes), mask=layer.getchannel("A"))

@@ -6,18 +6,15 @@ from __future__ import annotations
 
 import ast
 import csv
-import io
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from lessons_lib.dataset.archives import Problem, Reader
+from lessons_lib.dataset.csv_records import FILE_COLUMNS, column_name, read_records, sniff_delimiter, to_lines
 from lessons_lib.dataset.messages import PictureError, count_of, name_list, one_line, printable
 
-FILE_COLUMNS = ("file_name", "filename", "file", "image", "image_file", "image_name", "image_path", "img",
-                "picture", "path", "file_path", "filepath")  # fmt: skip
 CAPTION_COLUMNS = ("caption", "text", "prompt", "captions")
 SPLITS = {
     "train": "train", "training": "train", "held_out": "held_out", "test": "test", "testing": "test",
@@ -25,8 +22,6 @@ SPLITS = {
     "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
 }  # fmt: skip
 _EMPTY = {"nan", "-nan", "null", "none", "n/a", "#n/a", "<na>"}  # as programs write a cell without a value
-_DELIMITERS = (",", ";", "\t", "|")
-_PICTURE_NAME = re.compile(r"\.(jpe?g|jfif|png|webp|gif|bmp|tiff?|avif|heic)\s*\"?\s*$", re.IGNORECASE)
 
 
 @dataclass
@@ -156,7 +151,7 @@ def _read_json(table: Table, text: str) -> None:
             content = [{"file_name": k} | (v if isinstance(v, dict) else {"caption": v}) for k, v in pairs]
             content = [row if "caption" in row else row | {"caption": row.get("tags")} for row in content]
         values = list(content)
-    rows = [{_column(name): value for name, value in row.items()} for row in values]
+    rows = [{column_name(name): value for name, value in row.items()} for row in values]
     table.columns = list(dict.fromkeys(name for row in rows for name in row))
     table.rows = [_row(row) for row in rows]
     no_text = [row.file_name for row, value in zip(table.rows, rows, strict=True) if not row.captions
@@ -166,16 +161,16 @@ def _read_json(table: Table, text: str) -> None:
 
 def _read_csv(table: Table, text: str) -> None:
     """Read a table whose cells are parted by commas, semicolons, tabs or bars, as its first line shows."""
-    lines = text.splitlines(keepends=True) if "\r" in text and "\n" not in text else _lines(text)
+    lines = text.splitlines(keepends=True) if "\r" in text and "\n" not in text else to_lines(text)
     if lines and (separator := re.fullmatch(r"\"?sep=(.)\"?\s*", lines[0])):
         lines, delimiter = lines[1:], separator[1]
     else:
-        delimiter = _sniff_delimiter(lines[0] if lines else "")
+        delimiter = sniff_delimiter(lines[0] if lines else "")
     has_spaces = bool(lines) and f"{delimiter} " in lines[0]
     has_spaces = has_spaces or any(re.search(re.escape(delimiter) + r" +\"", line) for line in lines)
-    records = _records(lines, delimiter, has_spaces, table)
+    records = read_records(lines, delimiter, has_spaces, table.problems)
     header, _ = next(records, ([], ""))
-    table.columns = [_column(cell) for cell in header]
+    table.columns = [column_name(cell) for cell in header]
     joined, wide, spaced = list[str](), list[str](), list[str]()
     for cells, raw in records:
         while len(cells) > len(header) and not cells[-1].strip():
@@ -201,77 +196,6 @@ def _read_csv(table: Table, text: str) -> None:
             f"caption that holds {delimiter!r} in quotation marks. Put them around it"
         )
     table.note(joined, f"with {delimiter!r} in a caption without quotation marks; the caption is read whole")
-
-
-def _lines(text: str) -> list[str]:
-    """Return the lines of a text with their ends; other separators than line breaks stay in them."""
-    return io.StringIO(text, newline="").readlines()
-
-
-def _sniff_delimiter(header: str) -> str:
-    """Return what parts the cells of the first line: the delimiter that gives the most cells, one of them for
-    file names.
-    """
-    cells = {d: [_column(cell) for cell in next(csv.reader([header], delimiter=d), [])] for d in _DELIMITERS}
-    fitting = [d for d in _DELIMITERS if set(FILE_COLUMNS) & set(cells[d])]
-    return max(fitting, key=lambda d: len(cells[d]), default=",")
-
-
-def _records(
-    lines: list[str], delimiter: str, skips_spaces: bool, table: Table
-) -> Iterator[tuple[list[str], str]]:
-    """Give the cells of each record and its text. A quotation mark that is never closed is a problem, and
-    costs one row.
-
-    It is taken for one where the record goes on over a line that begins with a picture's name, or to the end
-    of the table.
-    """
-    start = 0
-    while start < len(lines):
-        reader = csv.reader(
-            (lines[i] for i in range(start, len(lines))), delimiter=delimiter, skipinitialspace=skips_spaces
-        )
-        try:
-            cells, failed = next(reader), False
-        except csv.Error:  # a cell longer than csv reads, or a line break in a wrong place
-            cells, failed = [], True
-        end = start + max(1, reader.line_num)
-        raw = "".join(lines[start:end])
-        if failed or _is_open(raw, delimiter, skips_spaces) or _holds_rows(lines[start + 1 : end], delimiter):
-            first = lines[start].split(delimiter)[0].strip(' "\r\n')
-            table.problems.append(
-                f"row {start} ({printable(first)[:60]}): a quotation mark is not closed; expected one at "
-                "the end of the cell. "
-                "Add it, or take out the one that begins the cell"
-            )
-            cells, raw, end = [first] if start and len(first) < 256 else [], first[:255], start + 1
-        if raw.strip():
-            yield cells, raw.rstrip("\r\n")
-        start = end
-
-
-def _is_open(raw: str, delimiter: str, skips_spaces: bool) -> bool:
-    """Tell whether a record ends within quotation marks."""
-    if '"' not in raw:
-        return False
-    try:
-        strict = csv.reader(_lines(raw), delimiter=delimiter, skipinitialspace=skips_spaces, strict=True)
-        list(strict)
-    except csv.Error as problem:
-        return "unexpected end" in str(problem)
-    return False
-
-
-def _holds_rows(lines: list[str], delimiter: str) -> bool:
-    """Tell whether a line within a record looks like a row of its own: its first cell is the name of a
-    picture.
-    """
-    return any(delimiter in line and _PICTURE_NAME.search(line.split(delimiter)[0]) for line in lines)
-
-
-def _column(name: object) -> str:
-    """Return a column's name as this library spells it: small letters, no spaces around it."""
-    return re.sub(r"[\s\-]+", "_", str(name or "").strip().strip("\ufeff").lower())
 
 
 def _named_cell(columns: list[str], cells: list[str]) -> str:

@@ -6,5 +6,6 @@ findings.py     Finding, its levels and advice, and a picture with its findings
 image_stats.py  what is measured on a picture, cached by the hash of its file
 duplicates.py   copies, near-duplicates, leaves of one book
 split.py        which pictures to hold out, whole groups only
+before_training.py  what is said before a training starts, and what stops it
 html.py         the report as one page with thumbnails
 """

@@ -22,6 +22,8 @@ ADVICE = {
     ),
     "small": "They are enlarged, which softens them. Find larger copies where you can",
     "one flat colour": "There is nothing to learn from them. Leave them out",
+    "white on white": "They were put on white where they are transparent, and what is left is white as well. "
+    "Put them on another colour",
     "a copy across the split": (
         "Judging by a picture that was learned proves nothing. Leave one of each pair out"
     ),

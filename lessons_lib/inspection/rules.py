@@ -6,12 +6,14 @@ see image_stats.py and duplicates.py.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from lessons_lib.dataset import crops
 from lessons_lib.dataset.archives import Problem
 from lessons_lib.dataset.crops import Box
-from lessons_lib.dataset.messages import name_list
+from lessons_lib.dataset.decode import TRANSPARENT
+from lessons_lib.dataset.messages import name_list, printable
 from lessons_lib.inspection import duplicates, split
 from lessons_lib.inspection.findings import Finding, InspectedPicture, Level
 from lessons_lib.inspection.image_stats import ImageStats
@@ -32,6 +34,8 @@ def check_picture(one: InspectedPicture, side: int) -> list[Finding]:
     stats = one.stats
     findings = [*(Finding("fine", note) for note in stats.notes), *_check_size(stats, side)]
     if stats.contrast < _FLAT:
+        if stats.white > _MOSTLY and TRANSPARENT in stats.notes:
+            return [*findings, Finding("must fix", "white on white")]
         return [*findings, Finding("must fix", "one flat colour")]
     findings += _check_tones(stats)
     if stats.sharpness < BLURRED:
@@ -67,7 +71,7 @@ def check_set(pictures: Sequence[InspectedPicture], problems: Sequence[Problem],
     """Return the findings on the set as a whole."""
     train = [one for one in pictures if one.part == "train"]
     held_out = [one for one in pictures if one.part == "held_out"]
-    findings = [Finding("must fix", message) for _, message in problems]
+    findings = [Finding("must fix", message) for message in group_problems(problems)]
     count = f"{len(train)} pictures to train on, {len(held_out)} held out for judging"
     findings += [Finding("fine", count), *_check_count(len(train))]
     if train:
@@ -93,6 +97,21 @@ def _check_size(stats: ImageStats, side: int) -> list[Finding]:
     if 2 * short < side:
         return [Finding("must fix", "too small", detail)]
     return [Finding("worth a look", "small", detail)]
+
+
+def group_problems(problems: Sequence[Problem]) -> list[str]:
+    """Return the messages on files, one for all files that are wrong in the same way, most files first."""
+    kinds: dict[str, list[tuple[str, str]]] = {}
+    for path, message in problems:
+        name, text = printable(path.name), message.removeprefix(f"{printable(path)}: ")
+        kinds.setdefault(re.sub(r"\(.*?\)|'[^']*'|\d[\d,.]*", "", text), []).append((name, text))
+    first = {kind: next(m for _, m in problems if m.endswith(texts[0][1])) for kind, texts in kinds.items()}
+    return [
+        f"{len(texts)} files ({name_list(name for name, _ in texts)}): each {texts[0][1]}"
+        if len(texts) > 1
+        else first[kind]
+        for kind, texts in sorted(kinds.items(), key=lambda pair: -len(pair[1]))
+    ]
 
 
 def _check_tones(stats: ImageStats) -> list[Finding]:

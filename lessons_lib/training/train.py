@@ -76,7 +76,9 @@ class Trainer:
             name: captions.training_captions(getattr(self.dataset, name), trigger, mode, tokenizer, limit)
             for name in ("train", "held_out")
         }
-        return with_trigger | {"prior": [picture.caption or "" for picture in self.dataset.prior]}
+        return with_trigger | {
+            "prior": [captions.fill_placeholders(p.caption or "", "") for p in self.dataset.prior]
+        }
 
     def train(
         self,

@@ -1,0 +1,89 @@
+"""The records of a CSV file: any delimiter, and quotation marks that are never closed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+
+from lessons_lib.dataset.messages import printable
+
+FILE_COLUMNS = ("file_name", "filename", "file", "image", "image_file", "image_name", "image_path", "img",
+                "picture", "path", "file_path", "filepath")  # fmt: skip
+_DELIMITERS = (",", ";", "\t", "|")
+_PICTURE_NAME = re.compile(r"\.(jpe?g|jfif|png|webp|gif|bmp|tiff?|avif|heic)\s*\"?\s*$", re.IGNORECASE)
+
+
+def to_lines(text: str) -> list[str]:
+    """Return the lines of a text with their ends.
+
+    Other separators than line breaks stay in them.
+    """
+    return io.StringIO(text, newline="").readlines()
+
+
+def sniff_delimiter(header: str) -> str:
+    """Return what parts the cells of the first line: the delimiter that gives the most cells, one of them for
+    file names.
+    """
+    cells = {
+        d: [column_name(cell) for cell in next(csv.reader([header], delimiter=d), [])] for d in _DELIMITERS
+    }
+    fitting = [d for d in _DELIMITERS if set(FILE_COLUMNS) & set(cells[d])]
+    return max(fitting, key=lambda d: len(cells[d]), default=",")
+
+
+def read_records(
+    lines: list[str], delimiter: str, skips_spaces: bool, problems: list[str]
+) -> Iterator[tuple[list[str], str]]:
+    """Give the cells of each record and its text. A quotation mark that is never closed is a problem, and
+    costs one row.
+
+    It is taken for one where the record goes on over a line that begins with a picture's name, or to the end
+    of the table.
+    """
+    start = 0
+    while start < len(lines):
+        reader = csv.reader(
+            (lines[i] for i in range(start, len(lines))), delimiter=delimiter, skipinitialspace=skips_spaces
+        )
+        try:
+            cells, failed = next(reader), False
+        except csv.Error:  # a cell longer than csv reads, or a line break in a wrong place
+            cells, failed = [], True
+        end = start + max(1, reader.line_num)
+        raw = "".join(lines[start:end])
+        if failed or _is_open(raw, delimiter, skips_spaces) or _holds_rows(lines[start + 1 : end], delimiter):
+            first = lines[start].split(delimiter)[0].strip(' "\r\n')
+            problems.append(
+                f"row {start} ({printable(first)[:60]}): a quotation mark is not closed; expected one at "
+                "the end of the cell. "
+                "Add it, or take out the one that begins the cell"
+            )
+            cells, raw, end = [first] if start and len(first) < 256 else [], first[:255], start + 1
+        if raw.strip():
+            yield cells, raw.rstrip("\r\n")
+        start = end
+
+
+def _is_open(raw: str, delimiter: str, skips_spaces: bool) -> bool:
+    """Tell whether a record ends within quotation marks."""
+    if '"' not in raw:
+        return False
+    try:
+        strict = csv.reader(to_lines(raw), delimiter=delimiter, skipinitialspace=skips_spaces, strict=True)
+        list(strict)
+    except csv.Error as problem:
+        return "unexpected end" in str(problem)
+    return False
+
+
+def _holds_rows(lines: list[str], delimiter: str) -> bool:
+    """Tell whether a line within a record is a row of its own: its first cell names a picture."""
+    return any(delimiter in line and _PICTURE_NAME.search(line.split(delimiter)[0]) for line in lines)
+
+
+def column_name(name: object) -> str:
+    """Return a column's name as this library spells it: small letters, no spaces around it."""
+    return re.sub(r"[\s\-]+", "_", str(name or "").strip().strip("\ufeff").lower())

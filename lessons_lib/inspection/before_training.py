@@ -1,0 +1,85 @@
+"""What is said of pictures before a training starts, and what stops it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lessons_lib.dataset.captions import fill_placeholders, has_trigger
+from lessons_lib.dataset.dataset import Dataset
+from lessons_lib.dataset.messages import count_of, name_list, printable
+from lessons_lib.inspection import duplicates
+from lessons_lib.inspection.report import Report
+from lessons_lib.inspection.rules import group_problems
+
+OVERRULE = "--anyway"  # the option of `lessons train` that goes on without what must be fixed
+
+
+def lines_before(report: Report) -> list[str]:
+    """Return what must be fixed and what is left out or read in its own way, worst first.
+
+    The other findings are counted.
+    """
+    more = sum(line.startswith("worth a look") for line in report.lines()) - len(report.dataset.notes)
+    rest = [f"{more} more worth a look: lessons check says which"] if more > 0 else []
+    return [*_must_fix(report), *report.dataset.notes, *rest]
+
+
+def _must_fix(report: Report) -> list[str]:
+    """Return the lines of a report that stop a training."""
+    return [line for line in report.lines() if line.startswith("must fix")]
+
+
+def training_set(report: Report, prior: Report | None, held_out: int | None, anyway: bool) -> Dataset:
+    """Return the dataset to train on, some of it held out, with its class pictures.
+
+    Raises ValueError where something must be fixed first, unless it is overruled with `anyway`, and where no
+    picture is left.
+    """
+    must_fix = [line.removeprefix("must fix: ") for line in _must_fix(report)]
+    must_fix += group_problems(prior.dataset.problems) if prior else []
+    if must_fix and not anyway:
+        raise ValueError(
+            f"{count_of(must_fix, 'thing')} must be fixed before training: {must_fix[0]}. "
+            f"{OVERRULE} trains all the same, without the files that cannot be read"
+        )
+    replace(report.dataset, problems=[]).check()
+    dataset = report.hold_out(held_out)
+    return replace(dataset, prior=prior.dataset.pictures) if prior else dataset
+
+
+def class_picture_lines(prior: Report, subject: Report, trigger: str) -> list[str]:
+    """Return what is wrong with class pictures: no captions, the trigger in them, the subject's own
+    pictures.
+    """
+    lines = [*(f"must fix: {text}" for text in group_problems(prior.dataset.problems)), *prior.dataset.notes]
+    pictures = prior.dataset.pictures
+    class_name = " ".join(trigger.split()[1:]) or "cat"
+    without = [p.path.name for p in pictures if not p.caption]
+    if without:
+        lines.append(
+            f"{count_of(without, 'class picture')} without a caption ({name_list(without)}): an empty "
+            "caption is "
+            f"taught. Write what each shows, such as 'a {class_name} on a chair'"
+        )
+    word = trigger.split()[0]
+    holding = [
+        p.path.name
+        for p in pictures
+        if p.caption and (has_trigger(p.caption, word) or fill_placeholders(p.caption, "") != p.caption)
+    ]
+    if holding:
+        lines.append(
+            f"{count_of(holding, 'class picture')} with the trigger word {printable(word)!r} in the caption "
+            f"({name_list(holding)}): they are there to keep the class apart from it. Take the word out"
+        )
+    both = [*subject.pictures, *prior.pictures]
+    is_class = [index >= len(subject.pictures) for index in range(len(both))]
+    pairs = duplicates.across_split([one.stats for one in both], is_class)
+    if pairs:
+        names = [f"{both[i].name} is {both[j].name}" for i, j in pairs]
+        lines.append(
+            f"{count_of(pairs, 'class picture')} of the subject itself ({name_list(names)}): they teach "
+            "that the "
+            "subject is like any other of its class. Leave them out"
+        )
+    return lines
