@@ -16,7 +16,8 @@ The stages in the order in which they run; each reads what the ones before it le
 The next weights, in one run on a rented GPU (RENTED.md):
 
     things       several makers' drawings of 470 things
-    looks        looks at random, from palettes; held_out has those that are never trained on
+    looks        looks at random, from palettes; held_out has those that are never trained
+                 on, look_distance says how far they are from the others
     composer     scenes of things in looks, by way of placing, wording (phrases, captions) and painting
                  (drawings, grounds, brushes)
     pack         one archive with what travels
@@ -25,6 +26,6 @@ The next weights, in one run on a rented GPU (RENTED.md):
     joining      the returned parts as a pipeline
 
 What they share: styles and manner (how pictures look), scenes (what they show and their captions), bank
-(pictures for the VAE), tokenizer, networks, dice, muon (the optimizer), training (the loops' parts), judges
-(networks that judge), weights (where they lie).
+(pictures for the VAE), tokenizer, networks, batch_rng, muon (the optimizer), training (the loops' parts),
+judges (networks that judge), weights (where they lie).
 """

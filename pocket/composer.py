@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from pocket import brushes, grounds, looks, palettes
+from pocket.batch_rng import BatchRng
 from pocket.captions import SLOT
-from pocket.dice import Dice
 from pocket.drawings import Bank
 from pocket.looks import Looks
 from pocket.painting import SPRITES, Scenes, paint
@@ -36,85 +36,75 @@ class Composer:
 
     def scenes(self, count: int, seed: int, mix: Mix | None = None, only: Looks | None = None) -> Scenes:
         """Return so many scenes. `only`: looks to take in turn, in place of random ones."""
-        mix, dice = mix or Mix(), Dice(seed)
-        look = looks.sample(count, dice, mix.plain)
+        mix, rng = mix or Mix(), BatchRng(seed)
+        look = looks.sample(count, rng, mix.plain)
         name = torch.full((count,), -1)
         if only is not None:
             look = only[torch.arange(count) % len(only)]
         elif self.named is not None and len(self.named):
-            name = torch.where(dice.coin(count, mix.named), dice.integers(count, 0, len(self.named)), -1)
+            name = torch.where(rng.coin(count, mix.named), rng.integers(count, 0, len(self.named)), -1)
             look = looks.put(look, name >= 0, self.named[name[name >= 0]])
         rows = torch.zeros(count, len(SLOT), dtype=torch.long)
-        kind = dice.choose(count, (56, 9, 23, 6, 6))
-        scene = self._things(dice, kind, rows)
-        scene |= self._ground(dice, look, rows)
+        kind = rng.choose(count, (56, 9, 23, 6, 6))
+        scene = self._things(rng, kind, rows)
+        scene |= self._ground(rng, look, rows)
         look = self._on_dark(scene, look)
-        name_look(self.phrases, self.bank, dice, look, rows, scene["drawing"])
-        leave_out(self.phrases, dice, rows, name, mix)
-        return Scenes(**scene, picks=dice.integers(count, 0, 1 << 20), looks=look, rows=rows)
+        name_look(self.phrases, self.bank, rng, look, rows, scene["drawing"])
+        leave_out(self.phrases, rng, rows, name, mix)
+        return Scenes(**scene, picks=rng.integers(count, 0, 1 << 20), looks=look, rows=rows)
 
-    def _things(self, dice: Dice, kind: Tensor, rows: Tensor) -> dict[str, Tensor]:
+    def _things(self, rng: BatchRng, kind: Tensor, rows: Tensor) -> dict[str, Tensor]:
         n, bank, phrases = len(kind), self.bank, self.phrases
         drawing = torch.full((n, SPRITES), -1)
         x, y, size = (torch.zeros(n, SPRITES) for _ in range(3))
-        things = torch.stack([dice.integers(n, 0, len(bank.names)) for _ in range(THINGS)], 1)
-        copies = torch.where(kind == 1, dice.integers(n, 2, 5), 1)
+        things = torch.stack([rng.integers(n, 0, len(bank.names)) for _ in range(THINGS)], 1)
+        copies = torch.where(kind == 1, rng.integers(n, 2, 5), 1)
         many = torch.tensor((1, 0, 2, 3, 4))[kind] + (kind == 1) * copies
         things = torch.where((kind == 1)[:, None], things[:, :1], things)
         used = torch.arange(THINGS) < many[:, None]
-        relation = torch.where(kind == 2, dice.integers(n, 0, 8), -1)
-        spot, first = places(dice, many, relation), slice(SPRITES - THINGS, None)
+        relation = torch.where(kind == 2, rng.integers(n, 0, 8), -1)
+        spot, first = places(rng, many, relation), slice(SPRITES - THINGS, None)
         x[:, first], y[:, first], size[:, first] = spot[..., 0], spot[..., 1], spot[..., 2]
-        self._alone(dice, kind, x, y, size, rows)
-        maker = torch.where(dice.coin(n, 0.75), dice.integers(n, 0, len(bank.makers)), -1)
-        for k in range(THINGS):
-            by = torch.where(maker >= 0, maker, dice.integers(n, 0, len(bank.makers)))
-            drawing[:, SPRITES - THINGS + k] = torch.where(used[:, k], bank.pick(things[:, k], by, dice), -1)
-        same = (kind == 1) & dice.coin(n, 0.7)
-        last = drawing[:, first]
-        drawing[:, first] = torch.where(same[:, None] & used, last[:, :1], last)
-        behind = (
-            relation == 5
-        )  # the first thing is behind: paint it first, as it stands; in front of: paint it last
-        self._clutter(dice, kind, drawing, x, y, size, rows)
-        mirrored = dice.uniform(n, width=SPRITES) < 0.5
-        turn = dice.normal(n, 0, 0.06, SPRITES)
-        tilted = (kind == 0) & dice.coin(n, 0.08)
-        turn[:, SPRITES - THINGS] += tilted * dice.uniform(n, 0.35, 0.7) * (1 - 2 * dice.coin(n, 0.5).float())
+        self._alone(rng, kind, x, y, size, rows)
+        drawing[:, first] = self._drawings(rng, kind, things, used)
+        self._clutter(rng, kind, drawing, x, y, size, rows)
+        mirrored = rng.uniform(n, width=SPRITES) < 0.5
+        turn = rng.normal(n, 0, 0.06, SPRITES)
+        tilted = (kind == 0) & rng.coin(n, 0.08)
+        turn[:, SPRITES - THINGS] += tilted * rng.uniform(n, 0.35, 0.7) * (1 - 2 * rng.coin(n, 0.5).float())
         rows[:, SLOT["tilted"]] = tilted * phrases.tilted
-        name_things(phrases, dice, kind, copies, relation, torch.where(used, things, -1), rows)
+        name_things(phrases, rng, kind, copies, relation, torch.where(used, things, -1), rows)
         sees_left = bank.looks_left[drawing[:, SPRITES - THINGS].clamp(min=0)]
-        faces = (sees_left >= 0) & (kind == 0) & dice.coin(n, 0.7)
+        faces = (sees_left >= 0) & (kind == 0) & rng.coin(n, 0.7)
         right = (sees_left == 1) == mirrored[:, SPRITES - THINGS]
         rows[:, SLOT["facing"]] = faces * phrases.facing[right.long()]
-        front = (relation == 4)[:, None]
+        front = (relation == 4)[:, None]  # what is in front is painted last; what is behind, first
         order = torch.where(front, torch.tensor([0, 1, 2, 3, 5, 4, 6, 7]), torch.arange(SPRITES))
-        assert not bool((behind & front[:, 0]).any())
-        shuffled = {
-            key: value.gather(1, order)
-            for key, value in (
-                ("drawing", drawing),
-                ("x", x),
-                ("y", y),
-                ("size", size),
-                ("mirrored", mirrored),
-                ("turn", turn),
-            )
-        }
-        return shuffled | {
-            "stretch": torch.exp(dice.normal(n, 0, 0.08, SPRITES)),
-            "things": torch.where(used, things, -1),
-        }
+        sprites = {"drawing": drawing, "x": x, "y": y, "size": size, "mirrored": mirrored, "turn": turn}
+        stretch = torch.exp(rng.normal(n, 0, 0.08, SPRITES))
+        in_order = {key: value.gather(1, order) for key, value in sprites.items()}
+        return in_order | {"stretch": stretch, "things": torch.where(used, things, -1)}
 
-    def _alone(self, dice: Dice, kind: Tensor, x: Tensor, y: Tensor, size: Tensor, rows: Tensor) -> None:
+    def _drawings(self, rng: BatchRng, kind: Tensor, things: Tensor, used: Tensor) -> Tensor:
+        """Return a drawing of each thing, mostly by one maker, and mostly one drawing of several."""
+        n, makers = len(kind), len(self.bank.makers)
+        maker = torch.where(rng.coin(n, 0.75), rng.integers(n, 0, makers), -1)
+        drawing = torch.full((n, THINGS), -1)
+        for k in range(THINGS):
+            by = torch.where(maker >= 0, maker, rng.integers(n, 0, makers))
+            drawing[:, k] = torch.where(used[:, k], self.bank.pick(things[:, k], by, rng), -1)
+        same = (kind == 1) & rng.coin(n, 0.7)
+        return torch.where(same[:, None] & used, drawing[:, :1], drawing)
+
+    def _alone(self, rng: BatchRng, kind: Tensor, x: Tensor, y: Tensor, size: Tensor, rows: Tensor) -> None:
         """Place a thing that is alone: its size and, where it is off the middle, its place are said."""
         n, at = len(kind), SPRITES - THINGS
-        word = dice.choose(n, (18, 14, 6, 5, 57))  # small, big, tiny, huge, none
+        word = rng.choose(n, (18, 14, 6, 5, 57))  # small, big, tiny, huge, none
         low, high = torch.tensor((0.33, 0.88, 0.24, 1.0, 0.62)), torch.tensor((0.5, 1.0, 0.33, 1.2, 0.88))
-        side = low[word] + (high - low)[word] * dice.uniform(n)
+        side = low[word] + (high - low)[word] * rng.uniform(n)
         room = ((1 - side) / 2).clamp(min=0.02)
-        off = dice.uniform(n, -1, 1, 2)
-        off = torch.where(dice.coin(n, 0.35)[:, None], off * 0.2, off)
+        off = rng.uniform(n, -1, 1, 2)
+        off = torch.where(rng.coin(n, 0.35)[:, None], off * 0.2, off)
         for axis, (values, spot) in enumerate(((x, off[:, 0]), (y, off[:, 1]))):
             values[:, at] = torch.where(kind == 0, 0.5 + room * spot + (0.03 * axis), values[:, at])
         size[:, at] = torch.where(kind == 0, side, size[:, at])
@@ -126,9 +116,7 @@ class Composer:
             torch.where(
                 far[:, 0],
                 1 + (~left).long(),
-                torch.where(
-                    far[:, 1], 3 + (~top).long(), 9 * (dice.coin(n, 0.2) & (word != 1) & (word != 3))
-                ),
+                torch.where(far[:, 1], 3 + (~top).long(), 9 * (rng.coin(n, 0.2) & (word != 1) & (word != 3))),
             ),
         )
         rows[:, SLOT["place"]] = (kind == 0) * self.phrases.place[place]
@@ -136,28 +124,28 @@ class Composer:
         rows[:, SLOT["size"]] *= word < 4
 
     def _clutter(
-        self, dice: Dice, kind: Tensor, drawing: Tensor, x: Tensor, y: Tensor, size: Tensor, rows: Tensor
+        self, rng: BatchRng, kind: Tensor, drawing: Tensor, x: Tensor, y: Tensor, size: Tensor, rows: Tensor
     ) -> None:
         """Put small things of one kind behind the others, near the sides."""
         n = len(kind)
         has, thing = (
-            dice.coin(n, 0.2) & (kind != 4),
-            self.bank.clutter[dice.integers(n, 0, len(self.bank.clutter))],
+            rng.coin(n, 0.2) & (kind != 4),
+            self.bank.clutter[rng.integers(n, 0, len(self.bank.clutter))],
         )
-        one = self.bank.pick(thing, dice.integers(n, 0, len(self.bank.makers)), dice)
+        one = self.bank.pick(thing, rng.integers(n, 0, len(self.bank.makers)), rng)
         for k in range(SPRITES - THINGS):
-            drawing[:, k] = torch.where(has & dice.coin(n, 0.85), one, -1)
-            x[:, k] = (0.14, 0.86, 0.12, 0.88)[k] + dice.normal(n, 0, 0.06)
-            y[:, k] = (0.16, 0.2, 0.84, 0.8)[k] + dice.normal(n, 0, 0.07)
-            size[:, k] = dice.uniform(n, 0.1, 0.22)
+            drawing[:, k] = torch.where(has & rng.coin(n, 0.85), one, -1)
+            x[:, k] = (0.14, 0.86, 0.12, 0.88)[k] + rng.normal(n, 0, 0.06)
+            y[:, k] = (0.16, 0.2, 0.84, 0.8)[k] + rng.normal(n, 0, 0.07)
+            size[:, k] = rng.uniform(n, 0.1, 0.22)
         shown = (drawing[:, : SPRITES - THINGS] >= 0).any(1)
         rows[:, SLOT["clutter"]] = shown * self.phrases.clutter[thing]
 
-    def _ground(self, dice: Dice, look: Looks, rows: Tensor) -> dict[str, Tensor]:
+    def _ground(self, rng: BatchRng, look: Looks, rows: Tensor) -> dict[str, Tensor]:
         n = len(look)
-        kind = dice.choose(n, grounds.WEIGHTS)
-        name = dice.choose(n, (3, 1.5, 0.7, 1, 1, 1, 1, 1, 1, 1, 1, 1))
-        other = (name + dice.integers(n, 1, len(palettes.RGB))) % len(palettes.RGB)
+        kind = rng.choose(n, grounds.WEIGHTS)
+        name = rng.choose(n, (3, 1.5, 0.7, 1, 1, 1, 1, 1, 1, 1, 1, 1))
+        other = (name + rng.integers(n, 1, len(palettes.RGB))) % len(palettes.RGB)
         usual = torch.zeros(len(grounds.KINDS), 4, 3)
         for k, ground in enumerate(grounds.KINDS):
             if ground in grounds.USUAL:
@@ -178,17 +166,15 @@ class Composer:
             & ~torch.isin(look.palette, torch.tensor([palettes.PALETTES.index(p) for p in looks.NAMEABLE]))
         )
         ink = look.inks[
-            torch.arange(n)[:, None], torch.stack([dice.integers(n, 0, palettes.INKS) for _ in range(4)], 1)
+            torch.arange(n)[:, None], torch.stack([rng.integers(n, 0, palettes.INKS) for _ in range(4)], 1)
         ]
         colours = torch.where(
             coloured[:, None, None], torch.where(inked[:, None, None], ink, fit), usual[kind]
         )
-        colours = (
-            colours + dice.normal(n, 0, 0.025, 12).view(n, 4, 3) * (1 + 1.2 * (~coloured))[:, None, None]
-        )
+        colours = colours + rng.normal(n, 0, 0.025, 12).view(n, 4, 3) * (1 + 1.2 * (~coloured))[:, None, None]
         called = torch.where(inked, len(palettes.RGB), name)
         rows[:, SLOT["ground"]] = self.phrases.ground[kind, called]
-        return {"ground": kind, "colours": colours.clamp(0, 1), "numbers": dice.uniform(n, 0, 1, 6)}
+        return {"ground": kind, "colours": colours.clamp(0, 1), "numbers": rng.uniform(n, 0, 1, 6)}
 
     def _on_dark(self, scene: dict[str, Tensor], look: Looks) -> Looks:
         """Return looks whose black lines are pale where the ground is dark."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pocket.dice import Dice
+from pocket.batch_rng import BatchRng
 from pocket.phrases import STYLES
 from pocket.things import Drawing
 
@@ -57,25 +57,25 @@ class Bank:
 
     def _by_maker(self, rows: list[Drawing], number: dict[str, int]) -> None:
         """Set (things, makers, most) drawing numbers and how many there are."""
-        found: dict[tuple[int, int], list[int]] = {}
+        numbers_of: dict[tuple[int, int], list[int]] = {}
         for k, row in enumerate(rows):
-            found.setdefault((number[row.thing], self.makers.index(row.package)), []).append(k)
-        most = max(map(len, found.values()))
+            numbers_of.setdefault((number[row.thing], self.makers.index(row.package)), []).append(k)
+        most = max(map(len, numbers_of.values()))
         self.drawings = torch.zeros(len(self.names), len(self.makers), most, dtype=torch.long)
         self.counts = torch.zeros(len(self.names), len(self.makers), dtype=torch.long)
-        for (thing, maker), which in found.items():
+        for (thing, maker), which in numbers_of.items():
             self.drawings[thing, maker, : len(which)] = torch.tensor(which)
             self.counts[thing, maker] = len(which)
 
-    def pick(self, thing: Tensor, maker: Tensor, dice: Dice) -> Tensor:
+    def pick(self, thing: Tensor, maker: Tensor, rng: BatchRng) -> Tensor:
         """Return a drawing of each thing, by the maker where he has one, else by any."""
         n, has = len(thing), self.counts[thing] > 0  # (n, makers)
-        order = dice.uniform(n, width=has.shape[1]) * has
+        order = rng.uniform(n, width=has.shape[1]) * has
         order[torch.arange(n), maker] = torch.where(
             has[torch.arange(n), maker], 2.0, order[torch.arange(n), maker]
         )
         maker = order.argmax(1)
-        which = (dice.uniform(n) * self.counts[thing, maker]).long()
+        which = (rng.uniform(n) * self.counts[thing, maker]).long()
         return self.drawings[thing, maker, which]
 
 

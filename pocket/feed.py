@@ -39,7 +39,7 @@ class Encoder:
     @torch.no_grad()
     def encode(self, pictures: Tensor) -> Tensor:
         """Return (n, TOKENS, CHANNELS) of (n, 3, 128, 128), 0 to 1."""
-        with mixed(self.device):
+        with autocast(self.device):
             z = self.vae.encode(
                 (pictures * 2 - 1).contiguous(memory_format=torch.channels_last)
             ).latent_dist.mean
@@ -55,7 +55,7 @@ class Encoder:
         ).clamp(0, 1)
 
 
-def mixed(device: torch.device) -> torch.autocast:
+def autocast(device: torch.device) -> torch.autocast:
     """Return a context of bfloat16 products where the device has units for them."""
     kind = torch.device(device).type
     return torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda" or FAST == torch.bfloat16)
@@ -91,9 +91,9 @@ class Feed:
             while len(self._ahead) < 2 * self._workers:
                 self._ahead.append(self._pool.submit(self._draw, self.seed, self.mix))
                 self.seed += 1
-            yield self.made(self._ahead.popleft().result())
+            yield self.encoded(self._ahead.popleft().result())
 
-    def made(self, scenes: Scenes) -> Batch:
+    def encoded(self, scenes: Scenes) -> Batch:
         return Batch(self.encoder.encode(self.composer.paint(scenes)), *token_ids(scenes.rows, self.tokens))
 
     def close(self) -> None:

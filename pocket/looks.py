@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from pocket.dice import Dice
+from pocket.batch_rng import BatchRng
 from pocket.palettes import INKS, RGB, colours, ramp
 
 LINES = ("none", "thin", "thick", "coloured", "broken")
@@ -146,12 +146,12 @@ MANNER_RULES: dict[str, dict[str, tuple[float, float]]] = {
 }
 
 
-def _ruled(dice: Dice, out: dict[str, Tensor], manner: Tensor) -> None:
+def _ruled(rng: BatchRng, out: dict[str, Tensor], manner: Tensor) -> None:
     """Set the numbers that each look's manner asks for, in place."""
     for index, name in enumerate(MANNERS[1:], 1):
         rows = (manner == index).nonzero()[:, 0]
         for key, (low, high) in MANNER_RULES[name].items():
-            out[key][rows] = dice.uniform(len(rows), low, high).to(out[key].dtype)
+            out[key][rows] = rng.uniform(len(rows), low, high).to(out[key].dtype)
     grey = manner == MANNERS.index("ink wash")
     dark, light = out["inks"][:, 0] * 0.5, torch.tensor((0.97, 0.96, 0.92))
     matrix, bias = ramp(dark, light.expand_as(dark))
@@ -159,61 +159,61 @@ def _ruled(dice: Dice, out: dict[str, Tensor], manner: Tensor) -> None:
     out["bias"] = torch.where(grey[:, None], bias, out["bias"])
 
 
-def _lines(dice: Dice, line: Tensor, inks: Tensor) -> dict[str, Tensor]:
+def _lines(rng: BatchRng, line: Tensor, inks: Tensor) -> dict[str, Tensor]:
     n = len(line)
-    width = torch.tensor((0, 1, 2, 2, 2))[line] + ((line == 2) | (line == 3)) * dice.integers(n, 0, 2)
-    ink = torch.tensor((0.13, 0.1, 0.12)) + dice.normal(n, 0, 0.04, 3)
-    name = dice.choose(n, [3, 0, 0, 3, 2, 2, 2, 1, 3, 2, 1, 2])
-    coloured = RGB[name] + dice.normal(n, 0, 0.03, 3)
+    width = torch.tensor((0, 1, 2, 2, 2))[line] + ((line == 2) | (line == 3)) * rng.integers(n, 0, 2)
+    ink = torch.tensor((0.13, 0.1, 0.12)) + rng.normal(n, 0, 0.04, 3)
+    name = rng.choose(n, [3, 0, 0, 3, 2, 2, 2, 1, 3, 2, 1, 2])
+    coloured = RGB[name] + rng.normal(n, 0, 0.03, 3)
     colour = torch.where((line == LINES.index("coloured"))[:, None], coloured, ink)
     return {
         "line_width": width,
         "line_colour": colour.clamp(0, 1),
         "line_name": name,
-        "line_inner": (line > 0) * dice.uniform(n, 0, 1),
-        "broken": (line == LINES.index("broken")) * dice.uniform(n, 0.5, 1),
-        "silhouette": dice.coin(n, 0.03).float(),
+        "line_inner": (line > 0) * rng.uniform(n, 0, 1),
+        "broken": (line == LINES.index("broken")) * rng.uniform(n, 0.5, 1),
+        "silhouette": rng.coin(n, 0.03).float(),
     }
 
 
-def _borders(dice: Dice, border: Tensor, inks: Tensor) -> dict[str, Tensor]:
+def _borders(rng: BatchRng, border: Tensor, inks: Tensor) -> dict[str, Tensor]:
     n = len(border)
     has = (border > 0).float()
-    name = dice.integers(n, 0, len(RGB))
-    own = RGB[name] + dice.normal(n, 0, 0.03, 3)
-    band, pattern, line = (inks[torch.arange(n), dice.integers(n, 0, INKS)] for _ in range(3))
-    band = torch.where(dice.coin(n, 0.5)[:, None] | (border == 2)[:, None], own, band)
+    name = rng.integers(n, 0, len(RGB))
+    own = RGB[name] + rng.normal(n, 0, 0.03, 3)
+    band, pattern, line = (inks[torch.arange(n), rng.integers(n, 0, INKS)] for _ in range(3))
+    band = torch.where(rng.coin(n, 0.5)[:, None] | (border == 2)[:, None], own, band)
     wide = torch.where(
-        border == BORDERS.index("ruled"), dice.uniform(n, 0.025, 0.07), dice.uniform(n, 0.04, 0.16)
+        border == BORDERS.index("ruled"), rng.uniform(n, 0.025, 0.07), rng.uniform(n, 0.04, 0.16)
     )
     return {
-        "margin_top": has * wide * dice.uniform(n, 0.7, 1.2),
-        "margin_left": has * wide * dice.uniform(n, 0.7, 1.4),
+        "margin_top": has * wide * rng.uniform(n, 0.7, 1.2),
+        "margin_left": has * wide * rng.uniform(n, 0.7, 1.4),
         "border_colours": torch.stack([band, pattern, line], 1).clamp(0, 1),
         "border_name": name,
-        "border_freq": dice.uniform(n, 5, 22, 2),
-        "border_cut": dice.uniform(n, -0.2, 0.6),
-        "border_kind": dice.integers(n, 0, 4),
-        "border_line": dice.uniform(n, 0.8, 2.6),
+        "border_freq": rng.uniform(n, 5, 22, 2),
+        "border_cut": rng.uniform(n, -0.2, 0.6),
+        "border_kind": rng.integers(n, 0, 4),
+        "border_line": rng.uniform(n, 0.8, 2.6),
     }
 
 
-def sample(count: int, dice: Dice, plain: float = 0.0) -> Looks:
+def sample(count: int, rng: BatchRng, plain: float = 0.0) -> Looks:
     """Return so many looks at random, none of a held-out family. `plain`: the share that leaves drawings as
     they are.
     """
-    palette = dice.choose(count, (28, 12, 12, 10, 8, 6, 10, 14))
-    line = dice.choose(count, (40, 16, 18, 13, 13))
-    shading = dice.choose(count, (55, 25, 12, 8))
-    manner = dice.choose(count, (40, *(5.0,) * (len(MANNERS) - 1)))
-    border = dice.choose(count, (62, 12, 12, 14))
-    bare = dice.coin(count, plain)
+    palette = rng.choose(count, (28, 12, 12, 10, 8, 6, 10, 14))
+    line = rng.choose(count, (40, 16, 18, 13, 13))
+    shading = rng.choose(count, (55, 25, 12, 8))
+    manner = rng.choose(count, (40, *(5.0,) * (len(MANNERS) - 1)))
+    border = rng.choose(count, (62, 12, 12, 14))
+    bare = rng.coin(count, plain)
     palette, line, shading, manner, border = (
         x.masked_fill(bare, 0) for x in (palette, line, shading, manner, border)
     )
-    out = colours(dice, palette)
-    out |= _lines(dice, line, out["inks"]) | _borders(dice, border, out["inks"]) | _textures(dice, shading)
-    _ruled(dice, out, manner)
+    out = colours(rng, palette)
+    out |= _lines(rng, line, out["inks"]) | _borders(rng, border, out["inks"]) | _textures(rng, shading)
+    _ruled(rng, out, manner)
     looks = Looks(
         palette=palette,
         line=line,
@@ -226,30 +226,30 @@ def sample(count: int, dice: Dice, plain: float = 0.0) -> Looks:
     return put(looks, bare, _bare(looks[bare.nonzero()[:, 0]])) if bool(bare.any()) else looks
 
 
-def _textures(dice: Dice, shading: Tensor) -> dict[str, Tensor]:
+def _textures(rng: BatchRng, shading: Tensor) -> dict[str, Tensor]:
     n = len(shading)
     soft, hatched, stippled = (shading == k for k in (1, 2, 3))
-    rare = dice.coin(n, 0.25)
+    rare = rng.coin(n, 0.25)
     return {
-        "light": soft * dice.uniform(n, 0.25, 0.7),
-        "light_angle": dice.uniform(n, 0, 6.2832),
-        "shadow": dice.coin(n, 0.3) * dice.uniform(n, 0.15, 0.5),
-        "hatch": hatched * dice.uniform(n, 0.4, 0.8),
-        "hatch_freq": dice.uniform(n, 0.7, 1.5),
-        "hatch_angle": dice.uniform(n, 0, 3.1416),
-        "stipple": stippled * dice.uniform(n, 0.4, 0.9),
-        "grain": rare * dice.uniform(n, 0, 0.06),
-        "blotch": rare * dice.uniform(n, 0, 0.1),
+        "light": soft * rng.uniform(n, 0.25, 0.7),
+        "light_angle": rng.uniform(n, 0, 6.2832),
+        "shadow": rng.coin(n, 0.3) * rng.uniform(n, 0.15, 0.5),
+        "hatch": hatched * rng.uniform(n, 0.4, 0.8),
+        "hatch_freq": rng.uniform(n, 0.7, 1.5),
+        "hatch_angle": rng.uniform(n, 0, 3.1416),
+        "stipple": stippled * rng.uniform(n, 0.4, 0.9),
+        "grain": rare * rng.uniform(n, 0, 0.06),
+        "blotch": rare * rng.uniform(n, 0, 0.1),
         "streak": torch.zeros(n),
         "weave": torch.zeros(n),
         "edge": torch.zeros(n),
         "blur": torch.zeros(n),
         "fade": torch.zeros(n),
-        "paper": torch.tensor((0.95, 0.91, 0.82)) + dice.normal(n, 0, 0.05, 3),
+        "paper": torch.tensor((0.95, 0.91, 0.82)) + rng.normal(n, 0, 0.05, 3),
         "warp": torch.zeros(n, dtype=torch.long),
         "warp_size": torch.full((n,), 4.0),
         "grout": torch.zeros(n),
-        "ground_ink": dice.coin(n, 0.5).float(),
+        "ground_ink": rng.coin(n, 0.5).float(),
     }
 
 

@@ -239,11 +239,11 @@ def start_from(
     parts: {"flow": ..., "clip": ..., "t5": ...}; vocabularies: {"clip": (old, new), "t5": ...}.
     """
     left: list[str] = []
-    for part, known in parts.items():
+    for part, earlier in parts.items():
         own = getattr(model, part).state_dict()
-        left += [f"{part}.{n}" for n in own if n not in known]
+        left += [f"{part}.{n}" for n in own if n not in earlier]
         old, new = vocabularies.get(part, ({}, {}))
-        for name, value in known.items():
+        for name, value in earlier.items():
             if name in own and name.endswith(BY_WORD) and old:
                 rows = [(new[word], old[word]) for word in new if word in old]
                 own[name][[a for a, _ in rows]] = value[[b for _, b in rows]].to(own[name])

@@ -24,9 +24,9 @@ from torch import Tensor
 from transformers import CLIPTokenizer, PreTrainedTokenizerFast
 
 from pocket import held_out, looks, phrases, things, tokenizer
+from pocket.batch_rng import BatchRng
 from pocket.composer import Composer
 from pocket.corpus import HERE, SIDE
-from pocket.dice import Dice
 from pocket.drawings import Bank
 from pocket.wording import Mix
 
@@ -50,8 +50,8 @@ class Pack:
 
 def names_of(rows: list[things.Drawing]) -> list[tuple[str, ...]]:
     """Return the names of the things of the rows, in their order there."""
-    known = {thing.names[0]: thing.names for thing in things.things()}
-    return [known[name] for name in dict.fromkeys(row.thing for row in rows)]
+    by_name = {thing.names[0]: thing.names for thing in things.things()}
+    return [by_name[name] for name in dict.fromkeys(row.thing for row in rows)]
 
 
 def phrases_of(names: list[tuple[str, ...]], share: float = 1.0) -> phrases.Phrases:
@@ -62,20 +62,20 @@ def phrases_of(names: list[tuple[str, ...]], share: float = 1.0) -> phrases.Phra
 
 def named_looks(share: float = 1.0) -> looks.Looks:
     """Return the looks that have a word, the same ones every time."""
-    return looks.sample(NAMED, Dice(looks.TRAINED_SEED))[torch.arange(max(8, int(NAMED * share)))]
+    return looks.sample(NAMED, BatchRng(looks.TRAINED_SEED))[torch.arange(max(8, int(NAMED * share)))]
 
 
 def lines(names: list[tuple[str, ...]], rows: list[things.Drawing], count: int = 6000) -> list[str]:
     """Return text for the tokenizers: every phrase and many captions, made-up words left out, which are
     spelled by letters.
     """
-    known = phrases.Phrases(names, [], [])
-    composer = Composer(Bank(torch.zeros(len(rows), SIDE, SIDE, 4, dtype=torch.uint8), rows), known)
+    table = phrases.Phrases(names, [], [])
+    composer = Composer(Bank(torch.zeros(len(rows), SIDE, SIDE, 4, dtype=torch.uint8), rows), table)
     said = composer.scenes(count, 1, Mix(strange=0, empty=0)).rows
     with open(HERE.parent / "data" / "sample_mughal" / "metadata.csv") as handle:
         everyday = [row["caption"] for row in csv.DictReader(handle)] * 4
     return (
-        [known.text(row) for row in said.tolist()] + [text.strip(", ") for text in known.texts] * 3 + everyday
+        [table.text(row) for row in said.tolist()] + [text.strip(", ") for text in table.texts] * 3 + everyday
     )
 
 
@@ -105,11 +105,11 @@ def write(archive: Path, pictures: np.ndarray, rows: list[things.Drawing]) -> in
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)
         out.writestr("things.csv", handle.getvalue())
-        for kind, made in (
+        for kind, kind_tokenizer in (
             ("tokenizer", tokenizer.clip_tokenizer(text)),
             ("tokenizer_2", tokenizer.t5_tokenizer(text)),
         ):
-            made.save_pretrained(Path(folder) / kind)
+            kind_tokenizer.save_pretrained(Path(folder) / kind)
             for path in sorted((Path(folder) / kind).iterdir()):
                 out.write(path, f"{kind}/{path.name}")
         out.writestr("sums.json", json.dumps(weight_sums()))
@@ -134,18 +134,18 @@ def read(archive: Path, share: float = 1.0) -> Pack:
         ]
         wanted = list(dict.fromkeys(row.thing for row in rows))
         wanted = wanted[:: max(1, len(wanted) // max(8, int(len(wanted) * share)))] if share < 1 else wanted
-        taken = [k for k, row in enumerate(rows) if row.thing in set(wanted)]
+        numbers = [k for k, row in enumerate(rows) if row.thing in set(wanted)]
         pictures = np.stack(
             [
                 np.asarray(Image.open(io.BytesIO(stored.read(f"drawings/{k:05d}.webp"))).convert("RGBA"))
-                for k in taken
+                for k in numbers
             ]
         )
         for kind in ("tokenizer", "tokenizer_2"):
             stored.extractall(folder, [n for n in stored.namelist() if n.startswith(f"{kind}/")])
         clip = CLIPTokenizer.from_pretrained(Path(folder) / "tokenizer")
         t5 = PreTrainedTokenizerFast.from_pretrained(Path(folder) / "tokenizer_2")
-        rows = [rows[k] for k in taken]
+        rows = [rows[k] for k in numbers]
         return Pack(
             torch.from_numpy(pictures), rows, names_of(rows), clip, t5, json.loads(stored.read("sums.json"))
         )

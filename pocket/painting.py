@@ -79,31 +79,31 @@ def _lay(
     side = scenes.size[:, slot] * inner.amin(1)
     small = (side < 0.5).long() + (side < 0.22).long()
     for level in range(3):
-        chosen = ((which >= 0) & (small == level)).nonzero()[:, 0]
-        if not len(chosen):
+        indices = ((which >= 0) & (small == level)).nonzero()[:, 0]
+        if not len(indices):
             continue
-        rows = chosen.to(layers.device)
-        sprite = _placed(scenes, slot, chosen, inner[chosen], side[chosen], bank.levels[level])
+        rows = indices.to(layers.device)
+        sprite = _placed(scenes, slot, indices, inner[indices], side[indices], bank.levels[level])
         own = look[rows]
         rgb, alpha = brushes.outlined(brushes.recoloured(sprite[:, :3], own), sprite[:, 3:], own, picks[rows])
         layers[rows] = layers[rows] * (1 - alpha) + rgb * alpha
         matte[rows] = matte[rows] * (1 - alpha) + alpha
 
 
-def _placed(scenes: Scenes, slot: int, chosen: Tensor, inner: Tensor, side: Tensor, level: Tensor) -> Tensor:
+def _placed(scenes: Scenes, slot: int, indices: Tensor, inner: Tensor, side: Tensor, level: Tensor) -> Tensor:
     """Return drawings where they stand, (m, 4, SIDE, SIDE), colours not premultiplied."""
-    x, y = (0.5 + (v[chosen, slot] - 0.5) * inner[:, k] for k, v in enumerate((scenes.x, scenes.y)))
-    stretch, turn = scenes.stretch[chosen, slot], scenes.turn[chosen, slot]
-    flip = 1 - 2 * scenes.mirrored[chosen, slot].float()
+    x, y = (0.5 + (v[indices, slot] - 0.5) * inner[:, k] for k, v in enumerate((scenes.x, scenes.y)))
+    stretch, turn = scenes.stretch[indices, slot], scenes.turn[indices, slot]
+    flip = 1 - 2 * scenes.mirrored[indices, slot].float()
     across, down = side * stretch, side / stretch
     cos, sin = turn.cos(), turn.sin()
     cx, cy = 2 * x - 1, 2 * y - 1
     top = torch.stack([flip * cos / across, flip * sin / across, -flip * (cos * cx + sin * cy) / across], 1)
     low = torch.stack([-sin / down, cos / down, (sin * cx - cos * cy) / down], 1)
     places = F.affine_grid(
-        torch.stack([top, low], 1).to(level.device), [len(chosen), 4, SIDE, SIDE], align_corners=False
+        torch.stack([top, low], 1).to(level.device), [len(indices), 4, SIDE, SIDE], align_corners=False
     )
-    drawn = level[scenes.drawing[chosen, slot].to(level.device)].float() / 255
+    drawn = level[scenes.drawing[indices, slot].to(level.device)].float() / 255
     drawn = torch.cat([drawn[:, :3] * drawn[:, 3:], drawn[:, 3:]], 1)
     out = F.grid_sample(drawn, places, mode="bilinear", padding_mode="zeros", align_corners=False)
     return torch.cat([out[:, :3] / out[:, 3:].clamp(min=1e-3), out[:, 3:]], 1)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from pocket.batch_rng import BatchRng
 from pocket.corpus import COLOURS
-from pocket.dice import Dice
 
 PALETTES = ("natural", "jewel", "earth", "pastel", "night", "sepia", "two colours", "few colours")
 
@@ -47,15 +47,15 @@ def ramp(dark: Tensor, light: Tensor) -> tuple[Tensor, Tensor]:
     return (light - dark)[:, :, None] * GREY, dark
 
 
-def theme(dice: Dice, n: int) -> Tensor:
+def theme(rng: BatchRng, n: int) -> Tensor:
     """Return (n, INKS, 3): a dark and a light colour and four around one or two hues."""
-    hue = dice.uniform(n)[:, None] + torch.tensor((0.0, 0.0, 0.0, 0.06, 0.5, 0.33))
-    hue = hue + dice.normal(n, 0, 0.05, INKS)
+    hue = rng.uniform(n)[:, None] + torch.tensor((0.0, 0.0, 0.0, 0.06, 0.5, 0.33))
+    hue = hue + rng.normal(n, 0, 0.05, INKS)
     saturation = torch.cat(
-        [dice.uniform(n, 0.1, 0.6, 1), dice.uniform(n, 0.02, 0.25, 1), dice.uniform(n, 0.3, 0.95, 4)], 1
+        [rng.uniform(n, 0.1, 0.6, 1), rng.uniform(n, 0.02, 0.25, 1), rng.uniform(n, 0.3, 0.95, 4)], 1
     )
     value = torch.cat(
-        [dice.uniform(n, 0.05, 0.3, 1), dice.uniform(n, 0.85, 1, 1), dice.uniform(n, 0.35, 0.95, 4)], 1
+        [rng.uniform(n, 0.05, 0.3, 1), rng.uniform(n, 0.85, 1, 1), rng.uniform(n, 0.35, 0.95, 4)], 1
     )
     return hsv(hue % 1, saturation, value)
 
@@ -84,62 +84,62 @@ JEWEL = torch.tensor(
 )
 
 
-def colours(dice: Dice, palette: Tensor) -> dict[str, Tensor]:
+def colours(rng: BatchRng, palette: Tensor) -> dict[str, Tensor]:
     """Return matrix, bias, gamma, inks and snap of each look's palette."""
     n = len(palette)
     out = {
-        "matrix": saturated(dice.normal(n, 1, 0.12)),
-        "bias": dice.normal(n, 0, 0.03, 3),
-        "gamma": dice.uniform(n, 0.85, 1.2),
-        "inks": theme(dice, n),
+        "matrix": saturated(rng.normal(n, 1, 0.12)),
+        "bias": rng.normal(n, 0, 0.03, 3),
+        "gamma": rng.uniform(n, 0.85, 1.2),
+        "inks": theme(rng, n),
         "snap": torch.zeros(n),
     }
     for index, name in enumerate(PALETTES[1:], 1):
         rows = (palette == index).nonzero()[:, 0]
-        for key, value in PALETTE_RULES[name](dice, len(rows), out["inks"][rows]).items():
+        for key, value in PALETTE_RULES[name](rng, len(rows), out["inks"][rows]).items():
             out[key][rows] = value
     return out
 
 
-def jewel(dice: Dice, n: int, inks: Tensor) -> dict[str, Tensor]:
+def jewel(rng: BatchRng, n: int, inks: Tensor) -> dict[str, Tensor]:
     return {
-        "matrix": saturated(dice.uniform(n, 1.3, 1.8)),
-        "gamma": dice.uniform(n, 1.2, 1.7),
-        "inks": JEWEL + dice.normal(n, 0, 0.05, 18).view(n, 6, 3),
-        "snap": dice.uniform(n, 0, 0.7),
+        "matrix": saturated(rng.uniform(n, 1.3, 1.8)),
+        "gamma": rng.uniform(n, 1.2, 1.7),
+        "inks": JEWEL + rng.normal(n, 0, 0.05, 18).view(n, 6, 3),
+        "snap": rng.uniform(n, 0, 0.7),
     }
 
 
-def _earth(dice: Dice, n: int, inks: Tensor) -> dict[str, Tensor]:
-    tint = torch.tensor((1.0, 0.9, 0.68)) + dice.normal(n, 0, 0.03, 3)
+def _earth(rng: BatchRng, n: int, inks: Tensor) -> dict[str, Tensor]:
+    tint = torch.tensor((1.0, 0.9, 0.68)) + rng.normal(n, 0, 0.03, 3)
     return {
-        "matrix": tint[:, :, None] * saturated(dice.uniform(n, 0.4, 0.7)),
-        "gamma": dice.uniform(n, 1, 1.3),
-        "inks": EARTH + dice.normal(n, 0, 0.05, 18).view(n, 6, 3),
-        "snap": dice.uniform(n, 0.3, 0.9),
+        "matrix": tint[:, :, None] * saturated(rng.uniform(n, 0.4, 0.7)),
+        "gamma": rng.uniform(n, 1, 1.3),
+        "inks": EARTH + rng.normal(n, 0, 0.05, 18).view(n, 6, 3),
+        "snap": rng.uniform(n, 0.3, 0.9),
     }
 
 
-def _pastel(dice: Dice, n: int, inks: Tensor) -> dict[str, Tensor]:
-    pale = dice.uniform(n, 0.4, 0.65)
+def _pastel(rng: BatchRng, n: int, inks: Tensor) -> dict[str, Tensor]:
+    pale = rng.uniform(n, 0.4, 0.65)
     return {
-        "matrix": pale[:, None, None] * saturated(dice.uniform(n, 0.7, 1.1)),
-        "bias": 0.97 - pale[:, None] + dice.normal(n, 0, 0.02, 3),
+        "matrix": pale[:, None, None] * saturated(rng.uniform(n, 0.7, 1.1)),
+        "bias": 0.97 - pale[:, None] + rng.normal(n, 0, 0.02, 3),
     }
 
 
-def _night(dice: Dice, n: int, inks: Tensor) -> dict[str, Tensor]:
-    tint = torch.tensor((0.52, 0.6, 0.95)) + dice.normal(n, 0, 0.06, 3)
+def _night(rng: BatchRng, n: int, inks: Tensor) -> dict[str, Tensor]:
+    tint = torch.tensor((0.52, 0.6, 0.95)) + rng.normal(n, 0, 0.06, 3)
     return {
-        "matrix": tint[:, :, None] * saturated(dice.uniform(n, 0.3, 0.75)),
-        "gamma": dice.uniform(n, 1.0, 1.3),
+        "matrix": tint[:, :, None] * saturated(rng.uniform(n, 0.3, 0.75)),
+        "gamma": rng.uniform(n, 1.0, 1.3),
         "bias": torch.tensor((0.01, 0.02, 0.08)).expand(n, 3),
     }
 
 
-def _sepia(dice: Dice, n: int, inks: Tensor) -> dict[str, Tensor]:
-    dark = torch.tensor((0.2, 0.12, 0.06)) + dice.normal(n, 0, 0.03, 3)
-    light = torch.tensor((0.96, 0.88, 0.72)) + dice.normal(n, 0, 0.03, 3)
+def _sepia(rng: BatchRng, n: int, inks: Tensor) -> dict[str, Tensor]:
+    dark = torch.tensor((0.2, 0.12, 0.06)) + rng.normal(n, 0, 0.03, 3)
+    light = torch.tensor((0.96, 0.88, 0.72)) + rng.normal(n, 0, 0.03, 3)
     matrix, bias = ramp(dark, light)
     return {
         "matrix": matrix,
@@ -148,19 +148,19 @@ def _sepia(dice: Dice, n: int, inks: Tensor) -> dict[str, Tensor]:
     }
 
 
-def _two_colours(dice: Dice, n: int, inks: Tensor) -> dict[str, Tensor]:
-    dark = hsv(dice.uniform(n), dice.uniform(n, 0.3, 0.95), dice.uniform(n, 0.1, 0.5))
-    light = hsv(dice.uniform(n), dice.uniform(n, 0.03, 0.6), dice.uniform(n, 0.8, 1))
+def _two_colours(rng: BatchRng, n: int, inks: Tensor) -> dict[str, Tensor]:
+    dark = hsv(rng.uniform(n), rng.uniform(n, 0.3, 0.95), rng.uniform(n, 0.1, 0.5))
+    light = hsv(rng.uniform(n), rng.uniform(n, 0.03, 0.6), rng.uniform(n, 0.8, 1))
     matrix, bias = ramp(dark, light)
     both = torch.stack([dark, light] * 3, 1)
-    return {"matrix": matrix, "bias": bias, "inks": both, "snap": dice.uniform(n, 0, 1) * dice.coin(n, 0.6)}
+    return {"matrix": matrix, "bias": bias, "inks": both, "snap": rng.uniform(n, 0, 1) * rng.coin(n, 0.6)}
 
 
-def _few_colours(dice: Dice, n: int, inks: Tensor) -> dict[str, Tensor]:
-    return {"snap": dice.uniform(n, 0.75, 1), "matrix": saturated(dice.uniform(n, 0.8, 1.5))}
+def _few_colours(rng: BatchRng, n: int, inks: Tensor) -> dict[str, Tensor]:
+    return {"snap": rng.uniform(n, 0.75, 1), "matrix": saturated(rng.uniform(n, 0.8, 1.5))}
 
 
-PALETTE_RULES: dict[str, Callable[[Dice, int, Tensor], dict[str, Tensor]]] = {
+PALETTE_RULES: dict[str, Callable[[BatchRng, int, Tensor], dict[str, Tensor]]] = {
     "jewel": jewel,
     "earth": _earth,
     "pastel": _pastel,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pocket import grounds, looks, palettes
-from pocket.dice import Dice
+from pocket.batch_rng import BatchRng
 from pocket.scenes import is_uncountable, noun, plural
 
 RELATIONS = ("left of", "right of", "above", "below", "in front of", "behind", "beside", "and")
@@ -151,25 +151,23 @@ def several_of(name: str) -> str:
 
 def names_of_looks(count: int, seed: int = 7) -> list[str]:
     """Return so many different made-up words of two or three syllables."""
-    dice, found = Dice(seed), dict[str, None]()
-    while len(found) < count:
-        picks = dice.integers(3, 0, len(SYLLABLES)).tolist()
-        found["".join(SYLLABLES[i] for i in picks[: 2 + int(dice.coin(1, 0.3))])] = None
-    return list(found)
+    rng, words = BatchRng(seed), dict[str, None]()
+    while len(words) < count:
+        picks = rng.integers(3, 0, len(SYLLABLES)).tolist()
+        words["".join(SYLLABLES[i] for i in picks[: 2 + int(rng.coin(1, 0.3))])] = None
+    return list(words)
 
 
 def meaningless(count: int, seed: int = 8) -> list[str]:
     """Return so many words that mean nothing, as trigger words are: letters at random, or syllables with
     digits.
     """
-    dice, letters = Dice(seed), "abcdefghijklmnopqrstuvwxyz0123456789"
+    rng, letters = BatchRng(seed), "abcdefghijklmnopqrstuvwxyz0123456789"
     out = []
     for _ in range(count):
-        some = "".join(
-            letters[i] for i in dice.integers(int(dice.integers(1, 2, 8)), 0, len(letters)).tolist()
-        )
-        begin = "".join(SYLLABLES[i] for i in dice.integers(2, 0, len(SYLLABLES)).tolist())
-        out.append(begin + some[:2] if dice.coin(1, 0.5) else some)
+        some = "".join(letters[i] for i in rng.integers(int(rng.integers(1, 2, 8)), 0, len(letters)).tolist())
+        begin = "".join(SYLLABLES[i] for i in rng.integers(2, 0, len(SYLLABLES)).tolist())
+        out.append(begin + some[:2] if rng.coin(1, 0.5) else some)
     return out
 
 
@@ -196,6 +194,13 @@ class Phrases:
         self.comma, self.and_ = self.number(","), self.number("and")
         self.facing = torch.tensor([self.number(", facing left"), self.number(", facing right")])
         self.tilted = self.number(", tilted")
+        self._looks()
+        self.ground = self._grounds()
+        self.look = torch.tensor([self.number(f", {w}") for w in look_words] or [0])
+        self.strange = torch.tensor([self.number(f", {w}") for w in strange] or [0])
+
+    def _looks(self) -> None:
+        """Number what captions say of a look."""
         self.form = torch.tensor(
             [
                 [
@@ -208,7 +213,6 @@ class Phrases:
         self.style = torch.tensor(
             [[self.number(f", {s}" if s else ""), self.number(f", {s} style" if s else "")] for s in STYLES]
         )
-        self.ground = self._grounds()
         self.palette = torch.tensor(
             [
                 self.number(
@@ -225,8 +229,6 @@ class Phrases:
         self.manner = torch.tensor([self.number(f", {m}") if m != "none" else 0 for m in looks.MANNERS])
         self.border = torch.tensor([self.number(f", {w}") for w in BORDER_WORDS])
         self.frame = torch.tensor([self.number(f", in {noun(c)} frame") for c in colours])
-        self.look = torch.tensor([self.number(f", {w}") for w in look_words] or [0])
-        self.strange = torch.tensor([self.number(f", {w}") for w in strange] or [0])
 
     def number(self, text: str) -> int:
         if text not in self._numbers:

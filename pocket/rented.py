@@ -108,18 +108,10 @@ class Run:
             composer.finish = torch.compile(composer.finish, dynamic=False)
             self.model.flow.compile(dynamic=False)
             self.model.t5.compile(dynamic=False)
-        count = max(16, int(384 * self.options.scale))
-        self.sets: dict[str, Scenes] = {
-            "scenes": self.feed.short(composer.scenes(count, HELD_OUT_SEED, Mix(empty=0, strange=0)))
-        }
-        for k, name in enumerate(held_out.FAMILIES):
-            only = held_out.family(name)
-            seed = HELD_OUT_SEED + 1 + k
-            scenes = composer.scenes(max(8, count // 6), seed, Mix(empty=0, strange=0), only)
-            self.sets[name] = self.feed.short(scenes)
+        self.sets = self._held_out_sets(composer)
         few = max(2, int(8 * self.options.scale))
         some = [
-            self.feed.made(composer.scenes(self.settings.batch, HELD_OUT_SEED // 8 + k)).packed
+            self.feed.encoded(composer.scenes(self.settings.batch, HELD_OUT_SEED // 8 + k)).packed
             for k in range(few)
         ]
         self.codes = Codes.of(torch.cat(some))
@@ -128,6 +120,17 @@ class Run:
             f"transformer {_millions(self.model.flow):.2f} M, "
             f"encoders {_millions(self.model.clip) + _millions(self.model.t5):.2f} M"
         )
+
+    def _held_out_sets(self, composer: Composer) -> dict[str, Scenes]:
+        """Return scenes that are never trained on, and some in each held-out look."""
+        count = max(16, int(384 * self.options.scale))
+        sets = {"scenes": self.feed.short(composer.scenes(count, HELD_OUT_SEED, Mix(empty=0, strange=0)))}
+        for k, name in enumerate(held_out.FAMILIES):
+            only = held_out.family(name)
+            seed = HELD_OUT_SEED + 1 + k
+            scenes = composer.scenes(max(8, count // 6), seed, Mix(empty=0, strange=0), only)
+            sets[name] = self.feed.short(scenes)
+        return sets
 
     def facts(self) -> dict[str, object]:
         return {
@@ -148,8 +151,8 @@ class Run:
         """Write the averaged weights in parts, and the state that a later run goes on from."""
         self._last_written = self.clock.passed()
         names = ("flow.", "clip.", "t5.")
-        kept = {n: v for n, v in self.average.weights.items() if n.startswith(names)} | self.extra
-        paths = parts.write(parts.half(kept), self.out, "part", self.facts())
+        weights = {n: v for n, v in self.average.weights.items() if n.startswith(names)} | self.extra
+        paths = parts.write(parts.half(weights), self.out, "part", self.facts())
         (self.out / "facts.json").write_text(stages.as_json(self.facts()))
         state = {
             "model": self.model.state_dict(),
@@ -219,8 +222,8 @@ class Run:
             stages.train_guidance(model, self.average, feed, timer, settings, token_ids(rows, feed.tokens))
             self.start_again()
         elif name == "four steps":
-            found = stages.train_four_steps(model, feed, timer, settings)
-            self.extra |= {f"schnell.{n}": v for n, v in found.items()}
+            adapter = stages.train_four_steps(model, feed, timer, settings)
+            self.extra |= {f"schnell.{n}": v for n, v in adapter.items()}
         else:
             self.extra |= {
                 f"decoder.{n}": v for n, v in stages.train_decoder(self.encoder, feed, timer).items()

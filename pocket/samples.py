@@ -10,7 +10,7 @@ from transformers import CLIPTokenizer, PreTrainedTokenizerFast
 
 from pocket import stages
 from pocket.captions import CLIP_LENGTH
-from pocket.feed import Feed, mixed
+from pocket.feed import Feed, autocast
 from pocket.networks import Joint
 from pocket.painting import Scenes
 from pocket.tokenizer import LONGEST
@@ -67,7 +67,7 @@ def sheet(
         for t, most in zip(tokenizers, (CLIP_LENGTH, LONGEST), strict=True)
     )
     device, levels = feed.encoder.device, stages.sigmas(steps)
-    with mixed(device), torch.compiler.set_stance("force_eager"):
+    with autocast(device), torch.compiler.set_stance("force_eager"):
         embeddings = model.encode(t5.input_ids.to(device), clip.input_ids.to(device))
         words = tuple(e.float() for e in embeddings)
         drawn = stages.draw(model, words, 1000, levels)[-1]

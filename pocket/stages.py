@@ -18,7 +18,7 @@ from peft.utils import get_peft_model_state_dict
 from torch import Tensor, nn
 
 from pocket.captions import token_ids
-from pocket.feed import HELD_OUT_SEED, Codes, Encoder, Feed, mixed, noisy
+from pocket.feed import HELD_OUT_SEED, Codes, Encoder, Feed, autocast, noisy
 from pocket.muon import optimizers, set_rates
 from pocket.networks import FLOW_MATRICES, Joint
 from pocket.options import Settings
@@ -46,7 +46,7 @@ def train_text(
         if timer.share() >= 1:
             return
         set_rates(opts, min(1, (timer.step + 1) / 50, 1.5 * (1.01 - timer.share())))
-        with mixed(feed.encoder.device):
+        with autocast(feed.encoder.device):
             embeddings = model.encode(batch.t5_ids, batch.clip_ids)
         loss = model.forecast_loss(embeddings, batch.packed, codes(batch.packed))
         loss.sum().backward()
@@ -71,7 +71,7 @@ def train_flow(
         set_rates(opts, min(1, (timer.step + 1) / 100, (1.001 - share) / (1 - settings.end_share)))
         feed.mix = Mix().later() if share > settings.short_from else Mix()
         x, sigma, target = noisy(batch.packed, settings.centre)
-        with mixed(feed.encoder.device):
+        with autocast(feed.encoder.device):
             embeddings = model.encode(batch.t5_ids, batch.clip_ids)
             velocity = model.velocity(x, sigma, torch.ones_like(sigma), embeddings).float()
         flow = (velocity - target).square().mean()
@@ -101,7 +101,7 @@ def train_guidance(
         0.05 * settings.guidance_peak,
     )
     feed.mix = Mix(empty=0.0).later()
-    with torch.no_grad(), mixed(feed.encoder.device), torch.compiler.set_stance("force_eager"):
+    with torch.no_grad(), autocast(feed.encoder.device), torch.compiler.set_stance("force_eager"):
         unsaid = model.encode(*empty)
     for batch in feed:
         if timer.share() >= 1:
@@ -109,7 +109,7 @@ def train_guidance(
         set_rates(opts, min(1, (timer.step + 1) / 30, 1.02 - timer.share()))
         x, sigma, _ = noisy(batch.packed, settings.centre - 0.3)
         scale = SCALES[0] + (SCALES[1] - SCALES[0]) * torch.rand_like(sigma)
-        with mixed(feed.encoder.device):
+        with autocast(feed.encoder.device):
             with torch.no_grad(), torch.compiler.set_stance("force_eager"):
                 said = model.encode(batch.t5_ids, batch.clip_ids)
                 student, model.flow = model.flow, teacher
@@ -133,9 +133,9 @@ def sigmas(steps: int) -> Tensor:
     scheduler = FlowMatchEulerDiscreteScheduler(
         use_dynamic_shifting=True, base_shift=0.5, max_shift=1.15, shift=3.0
     )
-    told = scheduler.config
+    config = scheduler.config
     shift = calculate_shift(
-        64, told.base_image_seq_len, told.max_image_seq_len, told.base_shift, told.max_shift
+        64, config.base_image_seq_len, config.max_image_seq_len, config.base_shift, config.max_shift
     )
     scheduler.set_timesteps(sigmas=np.linspace(1, 1 / steps, steps), mu=shift)
     return scheduler.sigmas.clone()
@@ -154,7 +154,7 @@ def draw(
     ).to(device)
     out = [x]
     for now, then in zip(levels[:-1].tolist(), levels[1:].tolist(), strict=True):
-        with mixed(device), torch.compiler.set_stance("force_eager"):
+        with autocast(device), torch.compiler.set_stance("force_eager"):
             velocity = model.velocity(
                 x, torch.full((n,), now, device=device), torch.full((n,), guidance, device=device), embeddings
             )
@@ -182,7 +182,7 @@ def train_four_steps(
     model.eval()
     while timer.share() < 0.45 and len(ways) * feed.batch < settings.curves or not ways:
         rows = feed.short(feed.composer.scenes(feed.batch, seed + len(ways), feed.mix)).rows
-        with torch.no_grad(), mixed(feed.encoder.device), torch.compiler.set_stance("force_eager"):
+        with torch.no_grad(), autocast(feed.encoder.device), torch.compiler.set_stance("force_eager"):
             embeddings = tuple(e.float() for e in model.encode(*token_ids(rows, feed.tokens)))
         ways.append(draw(model, embeddings, seed + len(ways) * feed.batch, dense)[::fine].half())
         said.append([e.half() for e in embeddings[:2]])
@@ -193,13 +193,13 @@ def train_four_steps(
     student.add_adapter(
         LoraConfig(r=settings.rank, lora_alpha=settings.rank, target_modules=list(LORA_TARGETS))
     )
-    learned = [p for p in student.parameters() if p.requires_grad]
-    opt = torch.optim.AdamW(learned, settings.lora_rate, weight_decay=0.0)
-    kept, model.flow = model.flow, student
+    adapter_weights = [p for p in student.parameters() if p.requires_grad]
+    opt = torch.optim.AdamW(adapter_weights, settings.lora_rate, weight_decay=0.0)
+    teacher, model.flow = model.flow, student
     try:
-        _chords(model, ways, said, levels.to(ways[0].device), opt, learned, timer)
+        _chords(model, ways, said, levels.to(ways[0].device), opt, adapter_weights, timer)
     finally:
-        model.flow = kept
+        model.flow = teacher
     return {k: v.half().cpu() for k, v in get_peft_model_state_dict(student).items()}
 
 
@@ -209,7 +209,7 @@ def _chords(
     said: list[list[Tensor]],
     levels: Tensor,
     opt: torch.optim.Optimizer,
-    learned: list[nn.Parameter],
+    adapter_weights: list[nn.Parameter],
     timer: Timer,
 ) -> None:
     start, device = timer.share(), levels.device
@@ -220,7 +220,7 @@ def _chords(
         part = torch.randint(0, len(levels) - 1, (n,), device=device)
         here, there = (ways[k][part + j, torch.arange(n, device=device)].float() for j in (0, 1))
         high, low = levels[part], levels[part + 1]
-        with mixed(device):
+        with autocast(device):
             velocity = model.velocity(
                 here, high, torch.full_like(high, GUIDANCE), tuple(e.float() for e in said[k])
             )
@@ -228,7 +228,7 @@ def _chords(
             high - low
         ).square()
         missed.mean().backward()
-        nn.utils.clip_grad_norm_(learned, 1.0)
+        nn.utils.clip_grad_norm_(adapter_weights, 1.0)
         apply_gradients([opt])
         timer.done(n, chord=missed.mean().detach())
 
@@ -244,7 +244,7 @@ def train_decoder(encoder: Encoder, feed: Feed, timer: Timer, peak: float = 1e-3
     while (share := timer.share()) < 1:
         set_rates([opt], min(1, (timer.step + 1) / 50, 1.02 - share))
         pictures = feed.composer.paint(feed.composer.scenes(few, HELD_OUT_SEED // 4 + timer.step, feed.mix))
-        with mixed(encoder.device):
+        with autocast(encoder.device):
             z = encoder.vae.encode(pictures * 2 - 1).latent_dist.mean
             off = decoder(z).float() - (pictures * 2 - 1)
         loss = off.abs().mean() + 4 * off.square().mean()
@@ -266,8 +266,8 @@ def held_out_losses(
     """
     out: dict[str, dict[str, float]] = {}
     for name, scenes in sets.items():
-        with mixed(feed.encoder.device), torch.compiler.set_stance("force_eager"):
-            batch = feed.made(scenes)
+        with autocast(feed.encoder.device), torch.compiler.set_stance("force_eager"):
+            batch = feed.encoded(scenes)
             noise = torch.randn(batch.packed.shape, generator=torch.Generator().manual_seed(0)).to(
                 batch.packed
             )
@@ -276,9 +276,9 @@ def held_out_losses(
             for level in levels:
                 x = torch.lerp(batch.packed, noise, level)
                 sigma = torch.full((len(x),), level, device=x.device)
-                made = model.velocity(x, sigma, torch.ones_like(sigma), embeddings).float()
+                velocity = model.velocity(x, sigma, torch.ones_like(sigma), embeddings).float()
                 out[name][f"sigma {level}"] = round(
-                    float((x - level * made - batch.packed).square().mean()), 4
+                    float((x - level * velocity - batch.packed).square().mean()), 4
                 )
     return out
 

@@ -73,19 +73,19 @@ def makers() -> dict[str, list[dict[str, Any]]]:
     return tomllib.loads((HERE / "makers.toml").read_text())
 
 
-def _icon_names(known: dict[str, str], icon: str) -> list[str]:
+def _icon_names(icon_names: dict[str, str], icon: str) -> list[str]:
     """Return a maker's names for an icon: with its skin tones, with numbered takes, or in one word."""
-    names = [n for n in corpus.skin_tones(icon, known) if n in known]
-    return names or [n for n in (f"{icon}-1", f"{icon}-2", icon.replace("-", "")) if n in known]
+    names = [n for n in corpus.skin_tones(icon, icon_names) if n in icon_names]
+    return names or [n for n in (f"{icon}-1", f"{icon}-2", icon.replace("-", "")) if n in icon_names]
 
 
 def _iconify(source: dict[str, Any]) -> Iterator[tuple[Thing, str, Image.Image]]:
     folder = corpus.fetch(source["package"], source["version"]) / "package"
     icons = json.loads((folder / "icons.json").read_text())
-    known = dict.fromkeys([*icons["icons"], *icons.get("aliases", {})], "")
+    icon_names = dict.fromkeys([*icons["icons"], *icons.get("aliases", {})], "")
     for thing in things():
         for icon in thing.icons:
-            for name in _icon_names(known, icon):
+            for name in _icon_names(icon_names, icon):
                 picture = corpus.svg_picture(icons, name)
                 if picture is not None:
                     yield thing, name, picture
@@ -203,12 +203,12 @@ def main() -> None:
         writer = csv.DictWriter(handle, [f.name for f in fields(Drawing)])
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)
-    found = {row.thing for row in rows}
+    drawn_things = {row.thing for row in rows}
     by_maker = {
         p: len({r.thing for r in rows if r.package == p}) for p in dict.fromkeys(r.package for r in rows)
     }
-    print(f"{len(rows)} drawings of {len(found)} things; things by package: {by_maker}")
-    print("drawn by nobody:", [t.names[0] for t in things() if t.names[0] not in found])
+    print(f"{len(rows)} drawings of {len(drawn_things)} things; things by package: {by_maker}")
+    print("drawn by nobody:", [t.names[0] for t in things() if t.names[0] not in drawn_things])
 
 
 if __name__ == "__main__":

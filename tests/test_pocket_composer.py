@@ -8,8 +8,8 @@ import torch
 from pocket_miniature import bank, drawings
 
 from pocket import captions, held_out, looks, pack, things, tokenizer
+from pocket.batch_rng import BatchRng
 from pocket.composer import Composer
-from pocket.dice import Dice
 from pocket.drawings import CLUTTER
 from pocket.painting import SPRITES
 from pocket.phrases import Phrases, meaningless, names_of_looks, several_of
@@ -25,7 +25,7 @@ def phrases() -> Phrases:
 
 @cache
 def small() -> Composer:
-    return Composer(bank(), phrases(), looks.sample(5, Dice(1)))
+    return Composer(bank(), phrases(), looks.sample(5, BatchRng(1)))
 
 
 @cache
@@ -81,8 +81,8 @@ def test_a_caption_that_is_too_long_keeps_its_things_and_its_last_word():
 def test_things_stand_where_their_caption_says(words, axis, sign):
     scenes = small().scenes(300, 2, Mix(empty=0))
     place = getattr(scenes, axis)
-    found = [k for k, text in enumerate(captions_of(scenes)) if f" {words} " in text and "on the" not in text]
-    assert found and all((place[k, FIRST] - place[k, FIRST + 1]) * sign > 0 for k in found)
+    rows = [k for k, text in enumerate(captions_of(scenes)) if f" {words} " in text and "on the" not in text]
+    assert rows and all((place[k, FIRST] - place[k, FIRST + 1]) * sign > 0 for k in rows)
 
 
 def test_a_thing_looks_the_way_its_caption_says():
@@ -112,7 +112,7 @@ def test_a_look_with_a_name_is_the_same_whenever_it_is_named():
 
 
 def test_no_trained_look_uses_the_means_of_the_held_out_ones():
-    sampled = looks.sample(500, Dice(0))
+    sampled = looks.sample(500, BatchRng(0))
     assert all((getattr(sampled, name) == 0).all() for name in looks.ONLY_HELD_OUT)
     for name in held_out.FAMILIES:
         family = held_out.family(name)
@@ -144,8 +144,8 @@ def test_a_plain_look_leaves_a_drawing_as_it_is():
 
 
 def test_several_of_a_thing_are_called_as_english_does():
-    told = ("wolf", "man in a boat", "field mouse", "slice of pizza", "cherry blossom", "sheep")
-    assert [several_of(n) for n in told] == [
+    names = ("wolf", "man in a boat", "field mouse", "slice of pizza", "cherry blossom", "sheep")
+    assert [several_of(n) for n in names] == [
         "wolves",
         "men in a boat",
         "field mice",

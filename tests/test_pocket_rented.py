@@ -68,9 +68,9 @@ def test_every_stage_runs_and_the_run_ends_in_time(finished):
 
 
 def test_a_run_leaves_its_parts_a_sheet_and_its_losses(finished):
-    found = {path.name for path in finished.out.iterdir()}
-    assert {"part-1.safetensors", "teacher-1.safetensors", "facts.json", "sheet.jpg", "log.txt"} <= found
-    assert len(found) <= 8 and "held-out" in (finished.out / "facts.json").read_text()
+    names = {path.name for path in finished.out.iterdir()}
+    assert {"part-1.safetensors", "teacher-1.safetensors", "facts.json", "sheet.jpg", "log.txt"} <= names
+    assert len(names) <= 8 and "held-out" in (finished.out / "facts.json").read_text()
 
 
 def test_joined_parts_are_the_averaged_weights_and_draw(finished, archive, tmp_path):
@@ -161,8 +161,8 @@ def test_a_deeper_transformer_begins_as_the_shallower_one():
     for p in shallow.parameters():
         torch.nn.init.normal_(p, std=0.05)
     left = networks.start_from(deep, {"flow": shallow.flow.state_dict()}, {})
-    asked = inputs(64)
-    assert left and torch.allclose(deep.velocity(**asked), shallow.velocity(**asked), atol=1e-5)
+    arguments = inputs(64)
+    assert left and torch.allclose(deep.velocity(**arguments), shallow.velocity(**arguments), atol=1e-5)
 
 
 def test_known_words_keep_their_rows_in_a_new_vocabulary():

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 
-class Dice:
+class BatchRng:
     """A seeded generator; every method returns a CPU tensor whose first dimension is `count`."""
 
     def __init__(self, seed: int) -> None:
