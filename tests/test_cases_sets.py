@@ -162,7 +162,7 @@ def test_case_13_training_from_inside_the_picture_folder(shell, monkeypatch):
     monkeypatch.setattr(train, "train", shell.train)
     shell("train", ".", "--trigger", "zq7x", "--steps", "5", "--prompt", "a horse", "--out", "runs/two")
     assert [p.path.name for p in shell.trainings[0].dataset.pictures] == [f"{c}.jpg" for c in "abcdef"]
-    assert shell.lines(r"pictures left out \(runs/zq7x/before_after.jpg.*that the course made itself")
+    assert shell.lines(r"pictures left out \(runs/zq7x/before_after.jpg.*that training itself made")
     shell("check", ".")
     assert shell.lines("^fine: 6 pictures to train on, 0 held out")
 

@@ -5,9 +5,9 @@ decided there.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
-from lessons_lib.dataset.archives import Problem
+from lessons_lib.dataset.archives import Problem, Reader
 from lessons_lib.dataset.messages import PictureError, count_of, name_list, printable
 from lessons_lib.dataset.metadata import SHARED_CAPTION, read_captions
 from lessons_lib.dataset.sources import ListedFile
@@ -25,6 +25,7 @@ class CaptionReader:
     shared: list[str] = field(default_factory=list)
     mute: list[str] = field(default_factory=list)
     differing: list[str] = field(default_factory=list)
+    differing_files: list[str] = field(default_factory=list)
     without: list[str] = field(default_factory=list)
 
     def read(self, listed: ListedFile) -> str | None:
@@ -33,18 +34,15 @@ class CaptionReader:
         """
         name, own = listed.path.name, list[str]()
         for path, reader in listed.caption_files:
-            if own or (path.name == SHARED_CAPTION and listed.row.captions):
-                break
-            try:
-                own = read_captions((path, reader))
-            except PictureError as problem:
-                if not listed.row.captions:
-                    self.problems.append((path, str(problem)))
+            is_shared, is_json = path.name == SHARED_CAPTION, path.suffix.lower() == ".json"
+            if (own or listed.row.captions) and (is_shared or is_json):
                 continue
-            if own and path.name == SHARED_CAPTION:
+            texts = self._read_file(path, reader, is_needed=not (own or listed.row.captions))
+            if own and texts and texts[0] != own[0]:
+                self.differing_files.append(name)
+            if texts and is_shared:
                 self.shared.append(name)
-            if not own and path.suffix.lower() == ".json" and not listed.row.captions:
-                self.mute.append(path.name)
+            own = own or texts
         captions = listed.row.captions or own
         if listed.row.captions and own and own[0] not in listed.row.captions:
             self.differing.append(name)
@@ -53,6 +51,18 @@ class CaptionReader:
         if not captions:
             self.without.append(name)
         return captions[0] if captions else None
+
+    def _read_file(self, path: Path, reader: Reader, is_needed: bool) -> list[str]:
+        """Return the captions in a file; one that is needed and cannot be read is a problem."""
+        try:
+            texts = read_captions((path, reader))
+        except PictureError as problem:
+            if is_needed:
+                self.problems.append((path, str(problem)))
+            return []
+        if not texts and path.suffix.lower() == ".json":
+            self.mute.append(path.name)
+        return texts
 
     def notes(self, lookalikes: list[str]) -> list[str]:
         """Return a line on each kind.
@@ -63,6 +73,7 @@ class CaptionReader:
             "with several captions, a line each: the first is used": self.several,
             f"without a caption of their own: {SHARED_CAPTION} is used": self.shared,
             "with one caption in the table and another in a file: the table's is used": self.differing,
+            "with two caption files that differ: .txt before .caption is used": self.differing_files,
         }
         notes = [
             f"{count_of(names, 'picture')} ({name_list(names)}) {text}"

@@ -54,6 +54,8 @@ def read_records(
             cells, failed = [], True
         end = start + max(1, reader.line_num)
         raw = "".join(lines[start:end])
+        if '\\"' in raw and end == start + 1:  # quotation marks as in C, which no CSV has
+            cells = next(csv.reader([raw], delimiter=delimiter, doublequote=False, escapechar="\\"))
         if failed or _is_open(raw, delimiter, skips_spaces) or _holds_rows(lines[start + 1 : end], delimiter):
             first = lines[start].split(delimiter)[0].strip(' "\r\n')
             problems.append(
@@ -79,9 +81,14 @@ def _is_open(raw: str, delimiter: str, skips_spaces: bool) -> bool:
     return False
 
 
+def is_picture_name(cell: str) -> bool:
+    """Tell whether a cell is the name of a picture's file."""
+    return bool(_PICTURE_NAME.search(cell))
+
+
 def _holds_rows(lines: list[str], delimiter: str) -> bool:
     """Tell whether a line within a record is a row of its own: its first cell names a picture."""
-    return any(delimiter in line and _PICTURE_NAME.search(line.split(delimiter)[0]) for line in lines)
+    return any(delimiter in line and is_picture_name(line.split(delimiter)[0]) for line in lines)
 
 
 def column_name(name: object) -> str:

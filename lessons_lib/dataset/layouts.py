@@ -47,13 +47,26 @@ def masks(pictures: Collection[str]) -> list[str]:
     }
     beside = {str(path.with_suffix("")).casefold() for path in others}
     beside |= {str(path).casefold() for path in others}
+    of_pictures = {name for name in pictures if _masked_path(name) in beside}
+    endings = {_mask_ending(name) for name in of_pictures}
     return [
         name
         for name in pictures
-        if in_mask_folder.get(name, "") in folders
-        or str(PurePosixPath(name).with_name(_masked_stem(name) or "?")).casefold() in beside
+        if name in of_pictures
+        or in_mask_folder.get(name, "") in folders
+        or (_masked_stem(name) and _mask_ending(name) in endings)
         or re.search(r"-(mask|cond)label$", PurePosixPath(name).stem, re.IGNORECASE)
     ]
+
+
+def _masked_path(name: str) -> str:
+    """Return the path that a mask's picture has beside it, without its suffix and in small letters."""
+    return str(PurePosixPath(name).with_name(_masked_stem(name) or "?")).casefold()
+
+
+def _mask_ending(name: str) -> str:
+    """Return how a mask's name ends behind its picture's: _mask.png."""
+    return PurePosixPath(name).name.casefold().removeprefix(_masked_stem(name))
 
 
 def _masked_stem(name: str) -> str:
@@ -67,6 +80,19 @@ def _masked_stem(name: str) -> str:
 def regularisation(names: Iterable[str]) -> list[str]:
     """Return the files below a folder called reg or the like, as kohya's trainer has beside img."""
     return [name for name in names if _folder_like(name, _REGULARISATION)]
+
+
+def trainer_output(names: Collection[str]) -> list[str]:
+    """Return the files below model/ and log/ where kohya's folder holds img/10_name as well."""
+    roots = {
+        PurePosixPath(*parts[:i])
+        for name in names
+        for parts in [PurePosixPath(name).parts]
+        for i in range(len(parts) - 2)
+        if parts[i].casefold() in ("img", "image", "images") and _REPEATS.match(parts[i + 1])
+    }
+    outputs = {root / folder for root in roots for folder in ("model", "models", "log", "logs", "sample")}
+    return [name for name in names if outputs & set(PurePosixPath(name).parents)]
 
 
 def _folder_like(name: str, pattern: re.Pattern[str]) -> str:

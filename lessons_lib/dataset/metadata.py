@@ -106,7 +106,7 @@ def _match_rows(
         rest = "which is not there" if len(missing) == 1 else f"{len(missing)} files that are not there"
         texts.append(f"names {name_list(missing)}, {rest}. Add the file or take out its row")
     table.notes.clear()
-    table.note(twice, "name a picture of another row with another caption; the first row is used")
+    table.note(twice, "on a picture that has a row with another caption; the first is used")
     notes += table.notes
     if is_list:
         problems += [(table.path, f"{printable(table.path)}: {text}") for text in texts]

@@ -206,7 +206,7 @@ def _add_pictures(files: Mapping[str, Reader], root: Path, listing: Listing) -> 
     """Add the pictures among some files, by their tables where there are any, without masks and class
     pictures.
     """
-    from_course = layouts.course_files(files)
+    from_course = layouts.course_files(files) | set(layouts.trainer_output(files))
     files = {name: read for name, read in files.items() if not _is_hidden(name) and name not in from_course}
     names = FileNames(files)
     rows, folders_with_table = read_tables(files, names, root, listing.problems, listing.notes)
@@ -256,7 +256,7 @@ def _note_left_out(
         listing.notes.append(left_out(unreadable, "file", reason))
     made_here = sorted(name for name in from_course if file_suffix(name) in SUFFIXES)
     if made_here:
-        listing.notes.append(left_out(made_here, "picture", "runs and samples that the course made itself"))
+        listing.notes.append(left_out(made_here, "picture", "runs and samples that training itself made"))
 
 
 def _is_heif(name: str) -> bool:

@@ -12,7 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from lessons_lib.dataset.archives import Problem, Reader
-from lessons_lib.dataset.csv_records import FILE_COLUMNS, column_name, read_records, sniff_delimiter, to_lines
+from lessons_lib.dataset.csv_records import (
+    FILE_COLUMNS,
+    column_name,
+    is_picture_name,
+    read_records,
+    sniff_delimiter,
+    to_lines,
+)
 from lessons_lib.dataset.messages import PictureError, count_of, name_list, one_line, printable
 
 CAPTION_COLUMNS = ("caption", "text", "prompt", "captions")
@@ -86,6 +93,8 @@ def read_table(path: Path, read: Reader, problems: list[Problem], notes: list[st
         message = f"cannot be read ({one_line(problem)}); expected {kind} in UTF-8. Save it again"
         problems.append((path, f"{printable(path)}: {message}"))
         return Table(path)
+    if not table.rows and not table.problems:
+        table.notes.append(f"{printable(path)}: holds no rows, so it is not used")
     _check_names(table)
     _check_splits(table)
     several = [row.file_name for row in table.rows if len(row.captions) > 1]
@@ -143,7 +152,7 @@ def _read_json(table: Table, text: str) -> None:
     A name there may lack its suffix.
     """
     if table.path.suffix.lower() == ".jsonl":
-        values = [json.loads(line) for line in text.split("\n") if line.strip()]
+        values = [_json_line(n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
     else:
         content = json.loads(text)
         if isinstance(content, dict):
@@ -157,6 +166,17 @@ def _read_json(table: Table, text: str) -> None:
     no_text = [row.file_name for row, value in zip(table.rows, rows, strict=True) if not row.captions
                and any(isinstance(value.get(name), dict) for name in CAPTION_COLUMNS)]  # fmt: skip
     table.note(no_text, "whose caption is an object without a caption in it; expected a text")
+
+
+def _json_line(number: int, line: str) -> dict[str, object]:
+    """Return the object in a line. Raises ValueError that names the line."""
+    try:
+        value = json.loads(line)
+    except json.JSONDecodeError as problem:
+        raise ValueError(f"line {number}: {problem.msg}") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"line {number}: no object in braces")
+    return value
 
 
 def _read_csv(table: Table, text: str) -> None:
@@ -177,12 +197,9 @@ def _read_csv(table: Table, text: str) -> None:
             cells.pop()
         name = _named_cell(table.columns, cells)
         if len(cells) > len(header):
-            is_last = bool(header) and table.columns[-1] in CAPTION_COLUMNS
-            if not is_last or '"' in raw:
-                wide.append(name)
-            else:
-                joined.append(name)
-                cells = [*cells[: len(header) - 1], raw.split(delimiter, len(header) - 1)[-1]]
+            whole = _join_caption(table.columns, cells, raw, delimiter)
+            (joined if whole else wide).append(_named_cell(table.columns, whole) if whole else name)
+            cells = whole or cells[: _caption_index(table.columns)]
         elif not has_spaces and _is_spaced(table.columns, cells):
             spaced.append(name)
         if cells:
@@ -192,10 +209,34 @@ def _read_csv(table: Table, text: str) -> None:
     if wide:
         table.problems.append(
             f"{count_of(wide, 'row')} ({name_list(wide)}) with more cells than the {len(header)} columns; "
-            "expected a "
-            f"caption that holds {delimiter!r} in quotation marks. Put them around it"
+            f"expected a caption that holds {delimiter!r} in quotation marks. Put them around it"
         )
     table.note(joined, f"with {delimiter!r} in a caption without quotation marks; the caption is read whole")
+
+
+def _caption_index(columns: list[str]) -> int:
+    """Return the place of the column with captions; behind the last one where there is none."""
+    return next((i for i, name in enumerate(columns) if name in CAPTION_COLUMNS), len(columns))
+
+
+def _join_caption(columns: list[str], cells: list[str], raw: str, delimiter: str) -> list[str] | None:
+    """Return a row of too many cells with those of its caption put together.
+
+    None where it is not certain which cells are the caption: with quotation marks in the row, or with other
+    columns behind the caption than a picture's name and a split.
+    """
+    start = _caption_index(columns)
+    after = columns[start + 1 :]
+    rest = cells[len(cells) - len(after) :]
+    fits = all(
+        (name in FILE_COLUMNS and is_picture_name(cell))
+        or (name == "split" and cell.strip().lower() in SPLITS)
+        for name, cell in zip(after, rest, strict=True)
+    )
+    if start == len(columns) or '"' in raw or not fits:
+        return None
+    parts = raw.split(delimiter)[: len(cells)]
+    return [*cells[:start], delimiter.join(parts[start : len(parts) - len(after)]), *rest]
 
 
 def _named_cell(columns: list[str], cells: list[str]) -> str:
