@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
 import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,9 +66,9 @@ def _thing(line: str) -> Thing:
     return Thing(tuple(icons.split()), tuple(names.split(", ")), facing)
 
 
-def makers() -> dict[str, list[dict[str, Any]]]:
-    """Return {"npm": [...], "debian": [...]} of makers.toml."""
-    return tomllib.loads((HERE / "makers.toml").read_text())
+def makers() -> list[dict[str, Any]]:
+    """Return the sources of makers.toml in its order."""
+    return tomllib.loads((HERE / "makers.toml").read_text())["npm"]
 
 
 def _icon_names(icon_names: dict[str, str], icon: str) -> list[str]:
@@ -94,7 +92,7 @@ def _iconify(source: dict[str, Any]) -> Iterator[tuple[Thing, str, Image.Image]]
 def _code_points() -> dict[str, str]:
     """Return {icon name: Unicode code point} of every maker that lists them."""
     codes: dict[str, str] = {}
-    for source in makers()["npm"]:
+    for source in makers():
         chars = corpus.fetch(source["package"], source["version"]) / "package" / "chars.json"
         if source["kind"] == "iconify" and chars.exists():
             codes |= {name: code for code, name in json.loads(chars.read_text()).items()}
@@ -109,34 +107,6 @@ def _webp(source: dict[str, Any]) -> Iterator[tuple[Thing, str, Image.Image]]:
                 picture = corpus.webp_picture(folder, codes.get(name, ""))
                 if picture is not None:
                     yield thing, name, picture
-
-
-def _debian_folder(package: str, version: str) -> Path:
-    """Return the unpacked folder of a Debian package, fetching it once."""
-    folder = CACHE / "packages" / package
-    if not folder.exists():
-        folder.mkdir(parents=True)
-        subprocess.run(["apt-get", "download", "-qq", f"{package}={version}"], cwd=folder.parent, check=True)
-        archive = next(folder.parent.glob(f"{package}_*.deb"))
-        subprocess.run(["dpkg", "-x", archive.name, package], cwd=folder.parent, check=True)
-    return folder
-
-
-def _debian(source: dict[str, Any]) -> Iterator[tuple[Thing, str, Image.Image]]:
-    folder = _debian_folder(source["package"], source["version"]) / source["folder"]
-    by_name = {thing.names[0]: thing for thing in things()}
-    for name, files in source["things"].items():
-        for file in files:
-            yield by_name[name], file, _squared(Image.open(folder / file).convert("RGBA"))
-
-
-def _squared(image: Image.Image) -> Image.Image:
-    """Return what is not transparent in the middle of a square of SIDE px."""
-    image = image.crop(image.getchannel("A").getbbox())
-    side = int(max(image.size) * 1.06)
-    out = Image.new("RGBA", (side, side))
-    out.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
-    return out.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
 
 
 def _look_of(pictures: np.ndarray) -> np.ndarray:
@@ -161,11 +131,11 @@ def _is_square(picture: np.ndarray) -> bool:
 
 def draw_all() -> tuple[np.ndarray, list[Drawing]]:
     """Return every drawing as (N, SIDE, SIDE, 4) uint8 and its row, all of a thing looking one way."""
-    kinds = {"iconify": _iconify, "webp": _webp, "debian": _debian}
+    kinds = {"iconify": _iconify, "webp": _webp}
     pictures: list[np.ndarray] = []
     rows: list[Drawing] = []
     first: dict[str, np.ndarray] = {}
-    for source in [s for group in makers().values() for s in group]:
+    for source in makers():
         for thing, name, image in kinds[source["kind"]](source):
             picture = np.asarray(image)
             like = first.setdefault(thing.names[0], picture)
