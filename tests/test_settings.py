@@ -127,6 +127,7 @@ def test_a_stopped_run_of_version_0_1_goes_on_to_the_adapter_it_would_have_had(
         pytest.skip("pocket's weights are not those that this run was made on")
     shutil.copytree(OLD_RUN, tmp_path / "run")
     monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("LESSONS_CACHE", str(tmp_path / "cache"))  # no latents that two threads encoded
     dataset = read(Run.load(OLD_RUN).pictures, side=128)
     run = train.train(dataset, OLD_SETTINGS, tmp_path / "run", resume=True)
     whole, resumed = load_file(OLD_RUN / "whole.safetensors"), load_file(run.adapter)
