@@ -79,3 +79,12 @@ def test_a_scan_reads_captions_and_decodes_nothing(folder):
 def test_a_picture_with_another_caption_shares_its_pixels(folder):
     (picture, *_) = dataset.scan(folder).train
     assert picture.with_caption("a boat").image is picture.image
+
+
+def test_a_run_finds_its_pictures_beside_others_that_cannot_be_read(folder):
+    (folder / "9.png").write_bytes(b"no picture")
+    data = dataset.of_run([folder / "0.png"])
+    assert len(data.train) == 1 and len(data.held_out) == 3
+    (folder / "0.png").write_bytes(b"no picture")
+    with pytest.raises(PictureError, match="0.png"):
+        dataset.of_run([folder / "0.png"])

@@ -190,6 +190,13 @@ def test_the_same_words_around_every_caption():
     ]
 
 
+def test_marks_of_other_programs_are_named():
+    texts = ["a [filewords]", "(a cat:1.2)", "{red|blue} <lora:x:1>", "a cat (asleep)", "[trigger] 3:1"]
+    pictures = [picture(text, f"{i}.png") for i, text in enumerate(texts)]
+    (line,) = captions.caption_warnings(pictures, "mugh4l")
+    assert line.startswith("3 with brackets of another program in the caption (0.png, 1.png, 2.png)")
+
+
 def test_captions_that_hold_the_trigger_are_named():
     assert captions.find_collisions("tom", ["a tomato", "a dog", "Tom walks"]) == [0, 2]
     assert captions.find_collisions("th0r cat", ["a cat"]) == []

@@ -25,6 +25,8 @@ _PLACEHOLDER = re.compile(
     r"|< *(?:trigger|trigger[ _-]?word|trigger[ _-]?phrase) *>",
     re.IGNORECASE,
 )
+# What other programs read and this one does not: places, weights (word:1.2), wildcards {a|b}, <lora:x:1>.
+_MARKUP = re.compile(r"\[\w+\]|\{[\w| ,]+\}|\([^()]+:\d*\.?\d+\)|<\w+:[^<>]+>")
 _ENDINGS = ("s", "es", "ed", "d", "ing", "er", "ers", "ly", "ness")
 
 
@@ -247,6 +249,12 @@ def caption_warnings(
         names = name_list(pictures[i].path.name for i in collisions)
         warnings.append(
             f"{trigger!r} is part of other words in the caption of {names}; it should mean one thing only"
+        )
+    marked = [p.path.name for p in pictures if _MARKUP.search(fill_placeholders(p.caption or "", trigger))]
+    if marked:
+        warnings.append(
+            f"{len(marked)} with brackets of another program in the caption ({name_list(marked)}): they are "
+            "taught as letters. Take them out"
         )
     if tokenizer and limit:
         warnings += overlong_warnings(pictures, trigger, tokenizer, limit)

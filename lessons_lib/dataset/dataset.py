@@ -164,7 +164,7 @@ def of_run(paths: Sequence[Path], source: Source | None = None) -> Dataset:
     names = {path.name for path in paths}
     source = source or _folder_of(paths)
     dataset = decoded(scan(source))
-    _raise_first(dataset.problems)
+    _raise_first([problem for problem in dataset.problems if problem[0].name in names])
     train = [picture for picture in dataset.pictures if picture.path.name in names]
     if not train:
         raise ValueError(

@@ -20,7 +20,10 @@ _MAX_MEGAPIXELS = (
 _MAX_MEGABYTES = 300  # of one file
 TRANSPARENT = "transparent parts put on white"
 HEIF_SUFFIXES = (".heic", ".heif", ".hif")  # of phones, read where pillow-heif is installed
-_GIT_LFS = b"version https://git-lfs.github.com/spec/"
+GIT_LFS = b"version https://git-lfs.github.com/spec/"
+LFS_POINTER = (
+    "is a Git LFS pointer, a small text in place of a file that was not fetched. Fetch it with git lfs pull"
+)
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")  # no other decoder is ever started
 _SIGNATURES = (
     b"\xff\xd8\xff",
@@ -133,12 +136,8 @@ def _unknown_format_message(data: bytes, path: Path, problem: Exception) -> str:
     """Return the message for bytes that no decoder knows."""
     if not data:
         return f"{printable(path)}: is empty (0 bytes); expected a picture. Copy or download it again"
-    if data.startswith(_GIT_LFS):
-        return (
-            f"{printable(path)}: is a Git LFS pointer, a small text in place of a picture that was not "
-            "fetched. "
-            "Fetch it with git lfs pull"
-        )
+    if data.startswith(GIT_LFS):
+        return f"{printable(path)}: {LFS_POINTER}"
     if data.startswith(_SIGNATURES):
         return _damaged_message(path, problem)
     if data[4:8] == b"ftyp":

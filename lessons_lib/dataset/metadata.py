@@ -147,7 +147,7 @@ def read_captions(caption_file: CaptionFile) -> list[str]:
     path, read = caption_file
     is_json = path.suffix.lower() == ".json"
     try:
-        text = decode_text(read())
+        text = decode_text(read(), path)
     except ValueError as problem:
         if isinstance(problem, PictureError):
             raise

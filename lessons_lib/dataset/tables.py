@@ -20,6 +20,7 @@ from lessons_lib.dataset.csv_records import (
     sniff_delimiter,
     to_lines,
 )
+from lessons_lib.dataset.decode import GIT_LFS, LFS_POINTER
 from lessons_lib.dataset.messages import PictureError, count_of, name_list, one_line, printable
 
 CAPTION_COLUMNS = ("caption", "text", "prompt", "captions")
@@ -81,7 +82,7 @@ def read_table(path: Path, read: Reader, problems: list[Problem], notes: list[st
     """Return the rows of a table that name a file; what is wrong with it becomes a problem, a line each."""
     table = Table(path)
     try:
-        text = decode_text(read())
+        text = decode_text(read(), path)
         _read_json(table, text) if path.suffix.lower() in (".jsonl", ".json") else _read_csv(table, text)
     except PictureError as problem:
         problems.append((path, str(problem)))
@@ -105,11 +106,17 @@ def read_table(path: Path, read: Reader, problems: list[Problem], notes: list[st
     return table
 
 
-def decode_text(data: bytes) -> str:
+def decode_text(data: bytes, path: Path) -> str:
     """Return the text of a file in UTF-8, or in UTF-16 as Excel and Notepad write it.
 
-    Raises ValueError for other bytes.
+    Raises ValueError for other bytes, PictureError for a Git LFS pointer and for rich text.
     """
+    if data.startswith(GIT_LFS):
+        raise PictureError(f"{printable(path)}: {LFS_POINTER}")
+    if data.startswith(b"{\\rtf"):
+        raise PictureError(
+            f"{printable(path)}: is rich text; expected plain text. Save it again as plain text"
+        )
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16")
     if data[1:2] == b"\0":
@@ -275,8 +282,8 @@ def _check_names(table: Table) -> None:
         )
     table.rows = [row for row in table.rows if row.file_name]
     if table.rows and not set(CAPTION_COLUMNS) & set(table.columns) and len(table.columns) > 1:
-        known = {"split", "crop", "book", "sha256", "title", "maker", "date", "licence", "source"}
-        others = [name for name in table.columns if name not in {*FILE_COLUMNS, *known}]
+        usual = {"split", "crop", "book", "sha256", "title", "maker", "date", "licence", "source"}
+        others = [name for name in table.columns if name not in {*FILE_COLUMNS, *usual}]
         if others:
             table.notes.append(
                 f"{printable(table.path)}: no column is called caption, text or prompt; it has "
