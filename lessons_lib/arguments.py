@@ -16,6 +16,7 @@ from lessons_lib.adapters.settings import CHOICES, Settings
 from lessons_lib.paths import SAMPLE
 
 _DEMO_TRIGGER = "mugh4l"
+DEMO_OUT = Path("runs/demo")
 FROM_ARGUMENTS = ("sample_prompts", "name")  # fields that the command fills from --prompt and --out
 _DEMO_SETTINGS = ("steps", "sample_every", "seed")
 _EXAMPLES = """examples:
@@ -44,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     demo.set_defaults(folder=SAMPLE, trigger=_DEMO_TRIGGER, mode="style", base="pocket", hold_out=None,
                       anyway=False, prior=None, config=None)  # fmt: skip
     _add_settings(demo, _DEMO_SETTINGS)
-    _add_run(demo, out=Path("runs/demo"))
+    _add_run(demo, out=DEMO_OUT)
 
     train = commands.add_parser("train", help="teach a folder of pictures and show before and after")
     train.add_argument("folder", type=Path, nargs="?", help=_FOLDER_HELP)
@@ -134,6 +135,11 @@ def _add_run(command: argparse.ArgumentParser, out: Path | None = None) -> None:
         "--resume",
         action="store_true",
         help="insist on going on with a run that was stopped; the same command goes on anyway where it can",
+    )
+    command.add_argument(
+        "--replace",
+        action="store_true",
+        help="train although another run lies in the folder; the new one takes its place",
     )
     _add_prompt(command)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import sys
 import time
@@ -11,27 +10,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from safetensors import SafetensorError
 from tqdm import tqdm
 
+from lessons_lib import train_inputs
 from lessons_lib.arguments import parser
 from lessons_lib.display.progress import counting_bar, training_bar
-from lessons_lib.paths import SAMPLE, in_course
 
 # The library is imported inside the commands: torch takes seconds to load,
 # which `lessons --help` need not wait for.
 if TYPE_CHECKING:
     from lessons_lib.adapters.run import Run
-    from lessons_lib.adapters.settings import Settings
     from lessons_lib.dataset.dataset import Dataset
     from lessons_lib.models.bases import Base
 
-SUBJECTS = ("an elephant", "a horse", "a tiger", "a castle")
-PLACES = (
-    "in a garden",
-    "by the sea",
-    "in a desert",
-    "at night",
-)  # for a concept, which is the subject itself
 SEEDS = (1, 2, 3)
 _IS_MAIN_PROCESS = int(os.environ.get("RANK", "0")) == 0  # of those that `accelerate launch` started
 INTERRUPTED = 130  # the exit code shells expect after Ctrl-C
@@ -44,12 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")
     try:
         return COMMANDS[args.command](args)
-    except KeyboardInterrupt:
-        print(
-            "\nlessons: stopped; a run that had not learned anything yet left nothing behind", file=sys.stderr
-        )
+    except KeyboardInterrupt as stop:
+        print(f"\nlessons: stopped with Ctrl-C. {stop}".rstrip(), file=sys.stderr)
         return INTERRUPTED
-    except (ValueError, OSError, ArithmeticError, MemoryError) as problem:
+    except (ValueError, OSError, ArithmeticError, MemoryError, SafetensorError) as problem:
         print(f"lessons: {' '.join(str(problem).split())}", file=sys.stderr)
         return 1
 
@@ -61,140 +51,81 @@ def train(args: Namespace) -> int:
     from lessons_lib.training import train as training
 
     start = time.monotonic()
-    settings = training_settings(args)
+    settings = train_inputs.training_settings(args)
+    settings.check()
     base = bases.find(settings.base)
-    dataset = _training_set(args, base, settings)
-    with training_bar() as on_step:
-        run = training.train(
-            dataset, settings, args.out or Path("runs") / settings.name, on_step,
-            lambda costs: tqdm.write(f"forecast {costs}"), args.resume,
-        )  # fmt: skip
+    dataset = train_inputs.training_set(args, base, settings)
+    train_inputs.print_unread(args.prompt or (), settings, base)
+    settings, out, run = train_inputs.run_folder(args, dataset, settings)
+    if run is None:
+        with training_bar() as on_step:
+            run = training.train(
+                dataset, settings, out, on_step, lambda costs: tqdm.write(f"forecast {costs}"), args.resume,
+                args.replace,
+            )  # fmt: skip
+    elif (run.folder / "before_after.jpg").is_file():
+        return 0
     if not _IS_MAIN_PROCESS:
         return 0
     if distributed.is_sharded(distributed.accelerator()):
-        print(
-            f"the adapter is in {run.folder}; before and after: lessons compare {run.folder}, in one process"
-        )
+        print(f"the adapter is in {run.folder}; draw: lessons compare {run.folder}, in one process")
         return INTERRUPTED if run.stopped else 0
-    if run.resumed_from:
-        print(f"resumed from step {run.resumed_from}, where it was stopped")
-    seconds = time.monotonic() - start
+    _print_ending(run)
+    if run.stopped:
+        return INTERRUPTED
+    prompts, seconds = args.prompt or train_inputs.default_prompts(settings.mode), time.monotonic() - start
     try:
-        if run.stopped:
-            raise KeyboardInterrupt
-        _compare(run, base, args.prompt or _prompts(settings.mode), SEEDS, dataset, run.folder)
+        _compare(run, base, prompts, SEEDS, dataset, run.folder)
     except KeyboardInterrupt:
         print(
-            f"\nstopped with Ctrl-C; what was learned until then is in {run.folder}. "
-            f"Draw with it: lessons compare {run.folder}. Go on: the same command again"
+            f"\nstopped with Ctrl-C; the training is finished, and its adapter is in {run.folder}. "
+            f"Draw before and after: lessons compare {run.folder}"
         )
         return INTERRUPTED
     print(f"learned in {seconds:.0f} s, all done in {time.monotonic() - start:.0f} s")
     return 0
 
 
-def training_settings(args: Namespace) -> Settings:
-    """Return the settings that the options and --config give.
-
-    A run is named after its folder, or else its trigger word.
-    Raises ValueError when there is neither a trigger word nor --config, or no --out beside --config.
-    """
-    from lessons_lib.adapters.settings import Settings, read_settings
-    from lessons_lib.dataset.captions import with_trigger
-
-    names = [field.name for field in dataclasses.fields(Settings)]
-    options = {name: getattr(args, name) for name in names if getattr(args, name, None) is not None}
-    if args.config:
-        if not args.out:
-            raise ValueError("--config repeats a run: say with --out where the new one goes")
-        options = dataclasses.asdict(read_settings(args.config)[0]) | options
-    elif not args.trigger:
-        raise ValueError("no trigger word: name one with --trigger, a made-up word such as v4se")
-    settings = Settings(**options)
-    if args.prompt or not args.config:
-        prompts = (args.prompt or _prompts(settings.mode))[:2]
-        samples = tuple(with_trigger(prompt, settings.trigger, settings.mode) for prompt in prompts)
-        settings = dataclasses.replace(settings, sample_prompts=samples)
-    return dataclasses.replace(settings, name=args.out.name if args.out else settings.trigger.split()[0])
-
-
-def _prompts(mode: str) -> list[str]:
-    """Return what is drawn where no prompt is given: subjects in a style, or places for a concept."""
-    return list(SUBJECTS if mode == "style" else PLACES)
-
-
-def _training_set(args: Namespace, base: Base, settings: Settings) -> Dataset:
-    """Return the dataset to train on and say what was found in it.
-
-    ValueError without a folder and without --config.
-    """
-    from lessons_lib import session, storage
-    from lessons_lib.dataset import captions
-    from lessons_lib.dataset import dataset as datasets
-    from lessons_lib.inspection import before_training
-    from lessons_lib.inspection.report import inspect
-    from lessons_lib.models import families
-
-    if not args.folder:
-        if not args.config:
-            raise ValueError("no pictures: name their folder or zip, or a run's settings with --config")
-        dataset = _recorded_set(args.config, base)
-        print(base.capability_card(session.current()))
-    else:
-        folder = in_course(SAMPLE) if args.command == "demo" else args.folder
-        cache = storage.cache_dir() / "image_stats"
-        report = inspect(datasets.scan(folder, base.side), base, cache)
-        prior = inspect(datasets.scan(args.prior, base.side), base, cache) if args.prior else None
-        print(base.capability_card(session.current()))
-        lines = before_training.lines_before(report)
-        if prior:
-            about_prior = before_training.class_picture_lines(prior, report, settings.trigger)
-            lines += [f"--prior {args.prior}: {line}" for line in about_prior]
-        for line in lines:
-            print(f"! {line}")
-        dataset = before_training.training_set(report, prior, args.hold_out, args.anyway)
-    print(f"{len(dataset.train)} pictures to learn from, {len(dataset.held_out)} held out for judging")
-    tokenizer = families.find(base.family).load_tokenizer(base)
-    for line in captions.caption_warnings(dataset.train, settings.trigger, tokenizer, base.caption_tokens):
-        print(f"! {line}")
-    return dataset
-
-
-def _recorded_set(config: Path, base: Base) -> Dataset:
-    """Return the pictures that a run's settings.json lists, where they were.
-
-    PictureError names one that is gone.
-    """
-    from lessons_lib.adapters.run import Run
-    from lessons_lib.dataset.dataset import Dataset
-    from lessons_lib.dataset.records import from_records
-
-    parts = Run.load(config.parent).dataset
-    train, held_out, prior = (
-        from_records(parts.get(name, []), base.side) for name in ("train", "held_out", "prior")
-    )
-    return Dataset(train, held_out, prior)
+def _print_ending(run: Run) -> None:
+    """Print where a training was resumed, what it never saw, and how to go on where it was stopped."""
+    if run.resumed_from:
+        print(f"resumed from step {run.resumed_from}, where it was stopped")
+    if run.unseen:
+        print(f"! {run.unseen_line}; more steps, or a larger batch, see them")
+    if run.stopped:
+        print(
+            f"\nstopped with Ctrl-C; what was learned until then is in {run.folder}. "
+            f"Draw with it: lessons compare {run.folder}. Go on: the same command again"
+        )
 
 
 def compare(args: Namespace) -> int:
     """Draw before and after for a run that exists."""
+    from lessons_lib.adapters.info import read_adapter
     from lessons_lib.adapters.run import Run
-    from lessons_lib.dataset import dataset as datasets
+    from lessons_lib.dataset.records import recorded_dataset
     from lessons_lib.models import bases
 
+    read_adapter(args.run)  # first, so that another program's file is told from a run
     run = Run.load(args.run)
-    dataset = datasets.of_run(run.pictures, args.pictures)
-    prompts = args.prompt or _prompts(run.settings.mode)
     base = bases.find(run.settings.base)
+    dataset = recorded_dataset(run.dataset, run.folder, args.pictures)
+    prompts = args.prompt or train_inputs.default_prompts(run.settings.mode)
+    train_inputs.print_unread(prompts, run.settings, base)
+    if run.reason:
+        print(f"! {run}")
     _compare(run, base, prompts, args.seeds or SEEDS, dataset, args.out or run.folder)
     return 0
 
 
 def info(args: Namespace) -> int:
-    """Print what a run holds."""
+    """Print what a run holds; code 1 and a line when something of it is damaged or of another program."""
     from lessons_lib.adapters import info
 
-    print(*info.summary(args.run), sep="\n")
+    lines, problems = info.facts(args.run)
+    print(*lines, sep="\n", end="\n" if lines else "")
+    if problems:
+        raise ValueError("; ".join(problems))
     return 0
 
 
@@ -301,7 +232,17 @@ def _compare(
 
     with counting_bar("drawing", "row") as on_row:
         result = compare.compare(Sampler(base), run, dataset, prompts, seeds, on_row)
-    compare.save(result, out)
+    try:
+        compare.save(result, out)
+    except OSError as problem:
+        reason = problem.strerror or problem
+        raise OSError(
+            f"the adapter in {run.folder} is whole, but before and after cannot be written to {out} "
+            f"({reason}); "
+            f"free some space, then: lessons compare {run.folder}"
+        ) from problem
+    if result.changes_nothing:
+        print("! this adapter changes nothing: before and after are the same pictures")
     print("", *verdict.lines(result), "", sep="\n")
     print(f"picture  {out / 'before_after.jpg'}")
     print(f"report   {out / 'report.html'}")

@@ -37,6 +37,7 @@ def test_a_state_comes_back_bit_for_bit_with_its_kinds(tmp_path):
 def test_only_the_newest_is_kept(tmp_path):
     for step in (90, 100, 1000):
         checkpoints.write(tmp_path, step, JOB, state(step))
+    checkpoints.keep_newest(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["001000.safetensors"]
     assert checkpoints.latest(tmp_path, JOB)["adapter"]["layer.weight"][0, 0] == 1000
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lessons_lib import arguments, cli
+from lessons_lib import arguments, cli, train_inputs
 from lessons_lib.adapters.run import Outcome, Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.models.bases import BASES
@@ -93,7 +93,7 @@ def test_settings_that_are_not_given_are_left_to_the_base():
     args = arguments.parser().parse_args(
         ["train", "x", "--trigger", "th0r cat", "--mode", "concept", "--rank", "8", "--prompt", "a boat"]
     )
-    settings = cli.training_settings(args)
+    settings = train_inputs.training_settings(args)
     assert settings == Settings(
         trigger="th0r cat", mode="concept", rank=8, sample_prompts=("th0r cat, a boat",), name="th0r"
     )

@@ -19,7 +19,7 @@ ORDER = (
     {"training"},
     {"evaluation"},
     {"course"},
-    {"arguments", "cli", "__main__"},
+    {"arguments", "train_inputs", "cli", "__main__"},
 )
 
 

@@ -128,9 +128,13 @@ def cut_off(practice, tmp_path_factory):
     [{"seed": 1}, {"learning_rate": 1e-3}, {"steps": 11}, {"trigger": "v4se"}],
     ids=lambda change: next(iter(change)),
 )
-def test_another_job_starts_anew(practice, tmp_path, cut_off, change):
+def test_another_run_is_refused_and_starts_anew_where_it_may_replace(practice, tmp_path, cut_off, change):
     shutil.copytree(cut_off, tmp_path, dirs_exist_ok=True)
-    run = train.train(practice, replace(QUIET, **change), tmp_path / "run", at(2, interrupt))
+    other = replace(QUIET, **change)
+    with pytest.raises(ValueError, match="keeps 2 steps of another training .*, now "):
+        train.train(practice, other, tmp_path / "run")
+    assert list(tmp_path.glob(".run.unfinished/checkpoints/000002.*"))
+    run = train.train(practice, other, tmp_path / "run", at(2, interrupt), replace=True)
     assert run.resumed_from == 0 and len(run.log) == 2
 
 
@@ -143,7 +147,9 @@ def test_other_pictures_and_other_captions_are_another_run(paintings, told, tmp_
     shutil.copytree(cut_off, tmp_path, dirs_exist_ok=True)
     fewer = Dataset(paintings[:3])
     for dataset in (fewer, fewer.with_captions([f"{caption} twice" for caption in told[:3]])):
-        run = train.train(dataset, QUIET, tmp_path / "run", at(1, interrupt))
+        with pytest.raises(ValueError, match="its pictures, captions or settings are others"):
+            train.train(dataset, QUIET, tmp_path / "run")
+        run = train.train(dataset, QUIET, tmp_path / "run", at(1, interrupt), replace=True)
         assert run.resumed_from == 0
 
 

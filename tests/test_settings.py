@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lessons_lib import arguments, cli
+from lessons_lib import arguments, cli, train_inputs
 from lessons_lib.adapters import settings
 from lessons_lib.adapters.run import Outcome, Run
 from lessons_lib.adapters.settings import Settings
@@ -47,7 +47,7 @@ def test_every_setting_can_be_given_on_the_command_line():
     ],
 )
 def test_an_option_becomes_a_setting(words, name, value):
-    assert getattr(cli.training_settings(options(["x", "--trigger", "v4se", *words])), name) == value
+    assert getattr(train_inputs.training_settings(options(["x", "--trigger", "v4se", *words])), name) == value
 
 
 def test_the_help_of_an_option_is_that_of_its_setting(capsys):

@@ -12,6 +12,7 @@ from typing import Any
 from safetensors.torch import save_file
 
 from lessons_lib.adapters.info import layer_alphas, read_adapter
+from lessons_lib.adapters.weights import sort_header
 from lessons_lib.models import bases, families
 from lessons_lib.models.bases import Base
 from lessons_lib.models.families import Family
@@ -41,6 +42,7 @@ def write_comfyui(run_folder: Path, name: str | None = None) -> Path:
     partial = path.with_suffix(".part")
     renamed = {comfyui_key(key, family): tensor for key, tensor in tensors.items()}
     save_file(renamed, partial, modelspec_metadata(settings, base, name))
+    sort_header(partial)
     partial.replace(path)
     return path
 

@@ -113,6 +113,13 @@ def _adapter_configs(denoiser: nn.Module) -> dict[str, LoraConfig]:
     return dict(configs)
 
 
+def highest_rank(denoiser: nn.Module, target_modules: Sequence[str]) -> int:
+    """Return the highest rank that the change of a target layer can have: the smaller side of its weight."""
+    ends = tuple(f".{target}" for target in target_modules)
+    layers = [m for name, m in denoiser.named_modules() if f".{name}".endswith(ends)]
+    return max(min(m.in_features, m.out_features) for m in layers if isinstance(m, nn.Linear))
+
+
 def detach(denoiser: nn.Module) -> None:
     """Take the adapter off.
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from lessons_lib.adapters.settings import ResolvedSettings, read_settings
-from lessons_lib.dataset.records import Record
+from lessons_lib.dataset.messages import one_line
+from lessons_lib.dataset.records import Record, recorded_path
 
 WEIGHTS_NAME = "pytorch_lora_weights.safetensors"  # diffusers' own name for the file in a folder
 
@@ -29,7 +30,10 @@ class Outcome(Enum):
 class Run:
     """An adapter folder: readable by diffusers' ``load_lora_weights`` with no line of ours.
 
-    `dataset`: the files of its parts train, held_out and prior, with their captions (see dataset/records.py).
+    `dataset`: the files of its parts train, held_out and prior, with their captions (see
+    dataset/records.py). `step`: the last one that counts. `reason`: what was wrong with the loss where it
+    diverged. `unseen`: how many training pictures were in no batch. `fingerprint`: a hash of all that
+    decides what is learned; empty where an older version wrote it.
     """
 
     folder: Path
@@ -37,28 +41,37 @@ class Run:
     outcome: Outcome = Outcome.DONE
     dataset: dict[str, list[Record]] = field(default_factory=dict)
     resumed_from: int = 0  # the step at which it was taken up again after a stop
+    step: int = 0
+    reason: str = ""
+    unseen: int = 0
+    fingerprint: str = ""
 
     def __str__(self) -> str:
         steps = f"{self.settings.steps} steps"
+        if self.outcome is Outcome.DIVERGED:
+            return f"{self.folder}: {self.step} of {steps}, then {self.reason}"
         if self.stopped:
             return (
                 f"{self.folder}: stopped at step {len(self.log)} of {steps}; the same call goes on from there"
             )
-        if self.outcome is Outcome.DIVERGED:
-            return f"{self.folder}: diverged at step {len(self.log) + 1} of {steps}; lower the learning rate"
-        return f"{self.folder}: {steps}" + (
-            f", resumed from {self.resumed_from}" if self.resumed_from else ""
-        )
+        resumed = f", resumed from {self.resumed_from}" if self.resumed_from else ""
+        return f"{self.folder}: {steps}{resumed}" + (f", {self.unseen_line}" if self.unseen else "")
 
     @property
     def stopped(self) -> bool:
-        """Whether it can be resumed: it was stopped before its last step."""
-        return self.outcome is Outcome.STOPPED
+        """Whether it ended before its last step."""
+        return self.outcome is not Outcome.DONE
+
+    @property
+    def unseen_line(self) -> str:
+        """How many pictures were never learned from, as a sentence without its end; empty where all were."""
+        count = len(self.dataset.get("train", ()))
+        return f"{self.unseen} of {count} pictures were in no batch" if self.unseen else ""
 
     @property
     def pictures(self) -> tuple[Path, ...]:
         """The files it learned from."""
-        return tuple(Path(record["path"]) for record in self.dataset.get("train", ()))
+        return tuple(recorded_path(record, self.folder) for record in self.dataset.get("train", ()))
 
     @property
     def adapter(self) -> Path:
@@ -73,7 +86,8 @@ class Run:
 
     def save(self) -> None:
         """Write settings.json, which `lessons train --config` takes back."""
-        rest = {"outcome": self.outcome.value, "resumed_from": self.resumed_from, "dataset": self.dataset}
+        names = [f.name for f in dataclasses.fields(self) if f.name not in ("folder", "settings", "outcome")]
+        rest = {"outcome": self.outcome.value} | {name: getattr(self, name) for name in names}
         values = dataclasses.asdict(self.settings) | rest
         text = json.dumps(values, indent=1, ensure_ascii=False) + "\n"
         (self.folder / "settings.json").write_text(text, encoding="utf-8")
@@ -92,10 +106,13 @@ class Run:
         settings, rest = read_settings(path)
         try:
             rest = rest if "outcome" in rest else _from_version_0_1(rest)
+            later = {name: rest[name] for name in ("step", "reason", "unseen", "fingerprint") if name in rest}
             outcome, dataset = Outcome(rest["outcome"]), dict(rest["dataset"])
-            return cls(Path(folder), settings, outcome, dataset, int(rest["resumed_from"]))
+            return cls(Path(folder), settings, outcome, dataset, int(rest["resumed_from"]), **later)
         except (KeyError, TypeError, ValueError) as problem:
-            raise ValueError(f"{path} is damaged ({problem}); train again, or restore the file") from problem
+            raise ValueError(
+                f"{path} is damaged ({one_line(problem)}); expected the settings of a run. Restore that file"
+            ) from problem
 
 
 def _from_version_0_1(rest: dict[str, Any]) -> dict[str, Any]:

@@ -7,13 +7,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from lessons_lib.dataset.messages import one_line
 from lessons_lib.models.bases import Base
+from lessons_lib.paths import safe_name
 
 PRESETS = {"quick": 0.4, "standard": 1.0, "thorough": 2.5}  # times the base model's own number of steps
+
+
+# What is drawn and written on the way, and how much memory that takes, changes nothing of what is learned.
+WITHOUT_EFFECT = (
+    "preset", "sample_prompts", "sample_every", "validate_every", "checkpoint_every", "tensorboard", "name",
+    "gradient_checkpointing",
+)  # fmt: skip
 
 
 def option(default: Any, help: str, flag: str = "", metavar: str | None = None) -> Any:
@@ -82,6 +92,7 @@ class Settings:
         own_rate = 1.0 if self.optimizer == "prodigy" else base.learning_rate
         return ResolvedSettings(**values | {
             "base": base.name,
+            "trigger": " ".join(self.trigger.split()),
             "rank": rank,
             "alpha": self.alpha or (rank if self.rank else base.alpha),
             "steps": steps,
@@ -95,6 +106,24 @@ class Settings:
 
     def check(self) -> None:
         """Raise ValueError for a value that training could not use."""
+        self._check_numbers()
+        for name, choices in CHOICES.items():
+            if (value := getattr(self, name)) not in choices:
+                raise ValueError(f"{name} is {value!r}; expected one of {', '.join(choices)}")
+        if not self.trigger.strip():
+            raise ValueError("the trigger word is empty; choose one that is no real word, such as mugh4l")
+        if not " ".join(self.trigger.split()).isprintable():
+            raise ValueError(f"the trigger word is {self.trigger!r}; expected letters and digits")
+        if self.name != safe_name(self.name):
+            raise ValueError(
+                f"name is {self.name!r}, which names no file on every system; expected one such as "
+                f"{safe_name(self.name)!r}"
+            )
+
+    def _check_numbers(self) -> None:
+        for f in dataclasses.fields(self):
+            if isinstance(value := getattr(self, f.name), float) and not math.isfinite(value):
+                raise ValueError(f"{f.name} is {value}; expected a finite number")
         for name in (
             "rank", "alpha", "steps", "learning_rate", "batch", "gradient_accumulation_steps", "sigma_shift",
             "sample_every", "validate_every", "checkpoint_every",
@@ -104,13 +133,10 @@ class Settings:
         for name in ("caption_dropout", "ema_decay"):
             if not 0 <= (value := getattr(self, name)) < 1:
                 raise ValueError(f"{name} is {value}; expected at least 0 and below 1")
-        for name, choices in CHOICES.items():
-            if (value := getattr(self, name)) not in choices:
-                raise ValueError(f"{name} is {value!r}; expected one of {', '.join(choices)}")
         if self.prior_weight < 0:
             raise ValueError(f"prior_weight is {self.prior_weight}; expected 0 or more")
-        if not self.trigger.strip():
-            raise ValueError("the trigger word is empty; choose one that is no real word, such as mugh4l")
+        if not -(2**63) <= self.seed < 2**64:
+            raise ValueError(f"seed is {self.seed}; expected a number of at most 64 bits")
 
 
 CHOICES = {
@@ -133,6 +159,13 @@ class ResolvedSettings(Settings):
     checkpoint_every: int = 0
 
 
+def learned_settings(settings: Settings) -> dict[str, Any]:
+    """Return the settings that decide what is learned: all but those of what is drawn and written on the
+    way.
+    """
+    return {name: value for name, value in dataclasses.asdict(settings).items() if name not in WITHOUT_EFFECT}
+
+
 def read_settings(path: Path) -> tuple[ResolvedSettings, dict[str, Any]]:
     """Return the settings in a run's settings.json, and what else it holds. ValueError when it is damaged."""
     try:
@@ -144,7 +177,11 @@ def read_settings(path: Path) -> tuple[ResolvedSettings, dict[str, Any]]:
         settings.check()
         return settings, values
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
-        raise ValueError(f"{path} is damaged ({problem}); train again, or restore the file") from problem
+        raise ValueError(
+            f"{path} is damaged ({one_line(problem)}); expected the settings of a run. Restore that file "
+            "from a "
+            "copy; the adapter beside it does not need it to be loaded in other programs"
+        ) from problem
 
 
 def flag(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from diffusers import DiffusionPipeline
 from peft import get_peft_model_state_dict
@@ -23,12 +24,25 @@ def save_weights(pipe: DiffusionPipeline, part: str, folder: Path) -> None:
 
 
 def sort_header(path: Path) -> None:
-    """Sort the header of a safetensors file, whose metadata is written in random order,
-    so that equal adapters are equal files.
+    """Sort the header of a safetensors file, so that equal adapters are equal files.
+
+    Its metadata is written in random order, and in it sets such as the names of the target modules.
     """
     data = path.read_bytes()
     start = 8 + int.from_bytes(data[:8], "little")
     header = json.loads(data[8:start])
+    metadata = header.get("__metadata__", {})
+    for name, value in metadata.items():
+        if name == "lora_adapter_metadata":
+            metadata[name] = json.dumps(_sorted_lists(json.loads(value)), sort_keys=True)
     text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     path.write_bytes(len(text).to_bytes(8, "little") + text + data[start:])
+
+
+def _sorted_lists(value: Any) -> Any:
+    """Return a JSON value with its lists of texts sorted, at any depth."""
+    if isinstance(value, dict):
+        return {key: _sorted_lists(part) for key, part in value.items()}
+    is_texts = isinstance(value, list) and all(isinstance(part, str) for part in value)
+    return sorted(value) if is_texts else value

@@ -93,7 +93,7 @@ def train_subset(dataset: Dataset, steps: int, seed: int, run_dir: Path) -> Run:
     runs.
     """
     settings = Settings(trigger=TRIGGER, steps=steps, seed=seed, name=f"of_{len(dataset.train)}")
-    return train.train(Dataset(dataset.train), settings, run_dir)
+    return train.train(Dataset(dataset.train), settings, run_dir, replace=True)
 
 
 def style_chart(result: Mapping[str, Any]) -> Shown:

@@ -54,7 +54,7 @@ def train_mode(dataset: Dataset, mode: str, steps: int, seed: int, run_dir: Path
     """Return a run on captions of this mode, which are all that differs between two of these runs."""
     settings = Settings(trigger=TRIGGER, steps=steps, seed=seed, name=mode.replace(" ", "_"))
     texts = mode_captions(dataset.train, mode)
-    return train.train(Dataset(dataset.train).with_captions(texts), settings, run_dir)
+    return train.train(Dataset(dataset.train).with_captions(texts), settings, run_dir, replace=True)
 
 
 def samples_with_suffix(

@@ -33,7 +33,7 @@ def train_trigger(dataset: Dataset, trigger: str, steps: int, seed: int, run_dir
     runs.
     """
     settings = Settings(trigger=trigger, steps=steps, seed=seed, name=f"trigger_{trigger}")
-    return train.train(Dataset(dataset.train), settings, run_dir)
+    return train.train(Dataset(dataset.train), settings, run_dir, replace=True)
 
 
 def samples_by_trigger(

@@ -125,7 +125,9 @@ def train_memorised(dataset: Dataset, run_dir: Path, count: int = 2) -> tuple[Ru
     """
     few = Dataset(dataset.train[:count])
     settings = Settings(trigger=TRIGGER, steps=200, name="memorised")
-    return train.train(few, settings, run_dir), captions.training_captions(few.train, TRIGGER, "style")
+    return train.train(few, settings, run_dir, replace=True), captions.training_captions(
+        few.train, TRIGGER, "style"
+    )
 
 
 def strength_tradeoff(

@@ -14,6 +14,7 @@ decode.py          one file to an upright 8-bit sRGB picture
 messages.py        PictureError, and names that are safe to print
 parallel.py        work on many files at once, results in order
 captions.py        captions with the trigger word, and warnings
+prompts.py         prompts with the trigger word, no longer than a model reads
 captioners.py      first captions by a model
 crops.py           three crops to a square, and aspect-ratio buckets
 export.py          a folder that kohya, ai-toolkit and imagefolder read

@@ -4,6 +4,7 @@ with its caption and its rights.
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -58,6 +59,7 @@ class ImageFile:
         self.memory = memory or PixelMemory()
         self._image: Image.Image | None = None
         self._size: tuple[int, int] | None = None
+        self._sha256 = ""
         self._notes: list[str] = []
 
     @classmethod
@@ -95,6 +97,14 @@ class ImageFile:
         if self._size is None:
             _ = self.image
         return self._notes
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the file, or of the pixels of a picture that was made in memory."""
+        if not self._sha256:
+            data = self.read() if self.read else self.image.convert("RGB").tobytes()
+            self._sha256 = hashlib.sha256(data).hexdigest()
+        return self._sha256
 
     @property
     def wants_pixels(self) -> bool:

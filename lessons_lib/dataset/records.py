@@ -1,36 +1,136 @@
-"""A dataset as a run's settings.json lists it: the files with their captions and crops, so that a run can be
-repeated.
+"""A dataset as a run's settings.json lists it: the files with their content's hash and what was said of each,
+so that a run's pictures are pictures_of again, and no others in their place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from lessons_lib.dataset.dataset import read
-from lessons_lib.dataset.messages import PictureError
+from lessons_lib.dataset.dataset import Dataset, decoded, of_run, read, scan
+from lessons_lib.dataset.messages import PictureError, name_list, printable
 from lessons_lib.dataset.pictures import Picture
+from lessons_lib.dataset.sources import Source
 
-Record = dict[str, str]  # path, and where there is one: caption, crop
+Record = dict[str, str]  # path and sha256, and where there is one: caption, crop
+PARTS = ("train", "held_out", "prior")
 
 
-def to_records(part: Sequence[Picture]) -> list[Record]:
-    """Return the files of some pictures with their captions and the boxes they are cropped by."""
-    rows = [{"path": str(p.path), "caption": p.caption or "", "crop": p.more.get("crop", "")} for p in part]
+def to_records(part: Sequence[Picture], run_folder: Path) -> list[Record]:
+    """Return the files of some pictures, relative to the run's folder, with their captions and crop boxes."""
+    rows = [
+        {
+            "path": _relative(p.path, run_folder),
+            "caption": p.caption or "",
+            "crop": p.more.get("crop", ""),
+            "sha256": p.file.sha256,
+        }
+        for p in part
+    ]
     return [{key: value for key, value in row.items() if value} for row in rows]
 
 
-def from_records(records: Sequence[Record], side: int | None = None) -> list[Picture]:
-    """Return the pictures that records list, where they were.
+def recorded_path(record: Record, run_folder: Path) -> Path:
+    """Return where a record says that a picture is; records without a hash name it as it was given then."""
+    path = Path(record["path"])
+    is_relative = "sha256" in record and not path.is_absolute()
+    return Path(os.path.normpath(run_folder.resolve() / path)) if is_relative else path
 
-    Raises PictureError that names one that is gone.
+
+def recorded_dataset(
+    parts: Mapping[str, Sequence[Record]],
+    run_folder: Path,
+    source: Source | None = None,
+    side: int | None = None,
+) -> Dataset:
+    """Return the pictures that a run learned from and those that it held out, with its captions.
+
+    `source`: where they are now; without it, where the records say. Raises PictureError that counts those
+    that are gone, and those whose files are others now. Records of older versions have no hash: their files
+    are looked for in the folders above the run and in the working directory.
     """
-    if not records:
-        return []
-    files = read([record["path"] for record in records], side, strict=False)
-    if files.problems:
-        raise PictureError(files.problems[0][1])
-    return [
-        replace(picture, caption=record.get("caption"), more=picture.more | {"crop": record.get("crop", "")})
-        for picture, record in zip(files.pictures, records, strict=True)
+    if not any("sha256" in record for part in parts.values() for record in part):
+        return _without_hashes(parts, run_folder, source, side)
+    places = scan(source, side).pictures if source else []
+    by_hash = {(p.file.sha256, name): p for p in places for name in ("", p.path.name)}
+    pictures_of: dict[str, list[Picture]] = {}
+    for name in PARTS:
+        records = parts.get(name, ())
+        if source:
+            keys = [(r.get("sha256", ""), Path(r["path"]).name) for r in records]
+            pictures = [by_hash.get(key) or by_hash.get((key[0], "")) for key in keys]
+        else:
+            pictures = _at_paths(records, run_folder, side)
+        pictures_of[name] = _checked(records, pictures, run_folder, source)
+    dataset = decoded(Dataset(pictures_of["train"], pictures_of["held_out"], pictures_of["prior"]))
+    dataset.check()
+    return dataset
+
+
+def _relative(path: Path, run_folder: Path) -> str:
+    """Return a path relative to the run's folder, or absolute where the two have only the root in common."""
+    absolute, run_folder = Path(os.path.abspath(path)), run_folder.resolve()
+    try:
+        common = Path(os.path.commonpath([absolute, run_folder]))
+    except ValueError:  # two drives of Windows
+        return str(absolute)
+    is_far = common == Path(common.anchor)
+    return str(absolute) if is_far else Path(os.path.relpath(absolute, run_folder)).as_posix()
+
+
+def _at_paths(records: Sequence[Record], run_folder: Path, side: int | None) -> list[Picture | None]:
+    """Return the pictures where the records say, in a zip, too; None for one that is not there."""
+    paths = [recorded_path(record, run_folder) for record in records]
+    files = [path for path in paths if path.is_file()]
+    pictures = {picture.path: picture for picture in (scan(files, side).pictures if files else ())}
+    for archive in {parent for path in paths for parent in path.parents if parent.is_file()}:
+        pictures |= {picture.path: picture for picture in scan(archive, side).pictures}
+    return [pictures.get(path) for path in paths]
+
+
+def _checked(
+    records: Sequence[Record], pictures: Sequence[Picture | None], run_folder: Path, source: Source | None
+) -> list[Picture]:
+    """Return the pictures with the captions of their records; PictureError when one is gone or is another."""
+    pairs = list(zip(records, pictures, strict=True))
+    missing = [
+        Path(record["path"]).name
+        for record, picture in pairs
+        if picture is None or picture.file.sha256 != record.get("sha256")
     ]
+    if missing:
+        place = printable(str(source)) if source else f"where {run_folder / 'settings.json'} records them"
+        raise PictureError(
+            f"{len(missing)} of {len(records)} pictures of this run are not "
+            f"{'in ' if source else ''}{place}, or "
+            f"their files are others now: {name_list(missing)}. Name the folder that holds them with "
+            "--pictures"
+        )
+    return [
+        replace(picture, caption=record.get("caption"), more={**picture.more, "crop": record.get("crop", "")})
+        for record, picture in pairs
+        if picture is not None
+    ]
+
+
+def _without_hashes(
+    parts: Mapping[str, Sequence[Record]], run_folder: Path, source: Source | None, side: int | None
+) -> Dataset:
+    """Return the dataset that records of versions 0.1 and 0.2 name; 0.1 did not record what was held out."""
+    roots = [*run_folder.resolve().parents, Path.cwd()]
+    given = [Path(record["path"]) for record in parts.get("train", ())]
+    root = next((root for root in roots if all((root / path).is_file() for path in given)), Path())
+    paths = {name: [root / record["path"] for record in parts.get(name, ())] for name in PARTS}
+    if source or "held_out" not in parts:
+        return of_run(paths["train"], source)
+    pictures_of: dict[str, list[Picture]] = {}
+    for name, files in paths.items():
+        pictures = read(files, side).pictures if files else []
+        records = parts.get(name, ())
+        pictures_of[name] = [
+            replace(p, caption=r.get("caption"), more={**p.more, "crop": r.get("crop", "")})
+            for p, r in zip(pictures, records, strict=True)
+        ]
+    return Dataset(pictures_of["train"], pictures_of["held_out"], pictures_of["prior"])

@@ -14,10 +14,11 @@ from lessons_lib.adapters.run import Run
 from lessons_lib.dataset import crops
 from lessons_lib.dataset.captions import with_trigger
 from lessons_lib.dataset.dataset import Dataset
+from lessons_lib.dataset.prompts import shorten
 from lessons_lib.evaluation import copies, html, metrics, verdict
 from lessons_lib.evaluation.comparison import STRENGTHS, Comparison, Measure
 from lessons_lib.evaluation.sampler import Sampler
-from lessons_lib.models import features
+from lessons_lib.models import bases, families, features
 
 Rows = list[list[Image.Image]]  # a row a prompt, a column a seed
 
@@ -42,7 +43,8 @@ def compare(
             f"{len(prompts)} prompts, {len(seeds)} seeds, {len(dataset.train)} training pictures: expected "
             "one or more of each"
         )
-    triggered = [with_trigger(p, run.settings.trigger, run.settings.mode) for p in prompts]
+    prompts = _shortened(prompts, run)
+    triggered = [with_trigger(prompt, run.settings.trigger, run.settings.mode) for prompt in prompts]
     report, total = on_row or (lambda done, total: None), 2 * len(triggered) + 1
     base_images: Rows = []
     tuned_images: Rows = []
@@ -61,6 +63,13 @@ def compare(
         run, dataset, triggered, list(seeds), base_images, tuned_images, frames, measures, nearest,
         is_off_at_zero=frames[0].tobytes() == base_images[0][0].tobytes(),
     )  # fmt: skip
+
+
+def _shortened(prompts: Sequence[str], run: Run) -> list[str]:
+    """Return prompts no longer than the run's base model reads together with the trigger word."""
+    base, trigger, mode = bases.find(run.settings.base), run.settings.trigger, run.settings.mode
+    tokenizer = families.find(base.family).load_tokenizer(base)
+    return [shorten(prompt, trigger, mode, tokenizer, base.caption_tokens) for prompt in prompts]
 
 
 def strength_images(

@@ -73,6 +73,12 @@ class Comparison:
             [picture.image for picture in self.dataset.train],
         )
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether every picture is bit for bit the base's."""
+        pairs = zip(self.base_images, self.tuned_images, strict=True)
+        return all([i.tobytes() for i in base] == [i.tobytes() for i in tuned] for base, tuned in pairs)
+
     def title(self) -> str:
         """Return the trigger word."""
         return self.run.settings.trigger
@@ -84,7 +90,7 @@ class Comparison:
         return (
             f"{s.base} + LoRA of rank {s.rank}, {s.steps} steps on {len(self.dataset.train)} pictures, "
             f"{strength}"
-        )
+        ) + (f"; after step {self.run.step} {self.run.reason}" if self.run.reason else "")
 
 
 def _strength_label(strength: float) -> str:

@@ -4,6 +4,7 @@ so that only the adapter makes a difference.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from PIL.Image import Image
 from safetensors import SafetensorError
 from torch import Tensor
 
-from lessons_lib.adapters.run import WEIGHTS_NAME
+from lessons_lib.adapters import fit, kinds
+from lessons_lib.adapters.info import read_adapter
 from lessons_lib.models import bases, families
 from lessons_lib.models.bases import Base
 from lessons_lib.session import Session, current, quiet
@@ -31,22 +33,31 @@ class Sampler:
     def load(self, run: Path, name: str = "learned") -> None:
         """Load a run's adapter, in place of another.
 
-        Raises FileNotFoundError when the folder holds none, ValueError when it is damaged or of another base.
+        Raises FileNotFoundError when the folder holds none, ValueError when it is damaged, not whole, of
+        another program or of another base, as a whole or in some of its layers.
         """
-        weights = Path(run) / WEIGHTS_NAME
-        if not weights.exists():
-            raise FileNotFoundError(
-                f"no adapter in {run}: expected {weights.name}; train one, or name another folder"
-            )
+        path = kinds.adapter_file(Path(run))
+        tensors, _ = read_adapter(run)
+        denoiser = families.denoiser(self.family, self.pipe)
+        shapes = fit.linear_shapes(denoiser, self.family.DENOISER)
+        if misfit := fit.misfit(tensors, shapes, self.base):
+            raise ValueError(f"{path} does not fit {self.base.name}: {misfit}")
         self.unload()
         try:
-            with quiet():
-                self.pipe.load_lora_weights(str(run), weight_name=weights.name, adapter_name=name)
+            with quiet(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self.pipe.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name=name)
         except (ValueError, RuntimeError, OSError, SafetensorError) as problem:
             self.pipe.unload_lora_weights()
             raise ValueError(
-                f"{weights} does not fit {self.base.name}: it is damaged or was made for another base model"
+                f"{path} does not fit {self.base.name}: it is damaged or was made for another base model"
             ) from problem
+        attached = sum(name in getattr(module, "lora_A", ()) for module in denoiser.modules())
+        if attached != len(layers := fit.adapter_layers(tensors)):
+            self.pipe.unload_lora_weights()
+            raise ValueError(
+                f"{path} does not fit {self.base.name}: {attached} of {len(layers)} layers took it"
+            )
         self.adapter = name
 
     def unload(self) -> None:

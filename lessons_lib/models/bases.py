@@ -134,6 +134,16 @@ def find(name: str) -> Base:
     return BASES[name]
 
 
+def fingerprint(base: Base) -> str:
+    """Return what tells a base's weights from others: its name on the Hub, or its own checksums in a
+    folder.
+    """
+    if not base.is_local:
+        return base.repository
+    path = Path(base.repository, CHECKSUMS)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else base.name
+
+
 def verify(folder: Path) -> None:
     """Raise ValueError that names the first weight file whose SHA-256 is not the one in the folder's
     SHA256SUMS.
@@ -152,5 +162,6 @@ def verify(folder: Path) -> None:
         if checksum != expected:
             raise ValueError(
                 f"{folder / name} is damaged: its SHA-256 begins with {checksum[:8]}, expected "
-                f"{expected[:8]}; check that file out again"
+                f"{expected[:8]}; "
+                "check that file out again"
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from safetensors.torch import load, save
 from torch import Tensor
@@ -12,46 +12,78 @@ from torch import Tensor
 from lessons_lib import storage
 
 
-def write(folder: Path, step: int, fingerprint: str, state: dict[str, Any]) -> Path:
-    """Write a state as NNNNNN.safetensors, atomically and with its checksum,
-    then remove the older ones.
+class Header(NamedTuple):
+    """What a checkpoint says of itself: its step, its run's fingerprint, and the run's settings.
+
+    Settings are empty where an older version wrote it.
+    """
+
+    step: int
+    fingerprint: str
+    settings: dict[str, Any]
+
+
+def write(
+    folder: Path, step: int, fingerprint: str, state: dict[str, Any], settings: dict[str, Any] | None = None
+) -> Path:
+    """Write a state as NNNNNN.safetensors, whole or not at all and with its checksum; older ones stay.
 
     `state` may nest dicts, lists, tensors, numbers and texts; tuples come back as lists.
-    `fingerprint` is the run's. Raises OSError when there is no room; the older state is then still there.
+    `fingerprint` and `settings` are the run's. Raises OSError when there is no room.
     """
     tensors: dict[str, Tensor] = {}
     structure = _flatten(state, "state", tensors)
     path = folder / f"{step:06d}.safetensors"
+    header = {"kind": "checkpoint", "fingerprint": fingerprint, "settings": json.dumps(settings or {})}
     try:
-        storage.write(path, tensors, {"fingerprint": fingerprint, "state": json.dumps(structure)}, save)
+        storage.write(path, tensors, header | {"state": json.dumps(structure)}, save)
     except OSError as problem:
         reason = getattr(problem.__cause__, "strerror", None) or problem
         raise OSError(
             f"the checkpoint of step {step} cannot be written to {folder} ({reason}); free some space and "
             "run the same again: it goes on from the last checkpoint"
         ) from problem
-    for older in files(folder):
-        if older != path:
-            older.unlink()
     return path
 
 
-def latest(folder: Path, fingerprint: str) -> dict[str, Any] | None:
-    """Return the newest valid state of the run with this fingerprint, or None.
+def keep_newest(folder: Path) -> None:
+    """Remove all checkpoints but the newest."""
+    for older in files(folder)[:-1]:
+        older.unlink(missing_ok=True)  # another process may be faster
 
-    Damaged files and other runs' are skipped.
+
+def remove_after(folder: Path, step: int) -> None:
+    """Remove the checkpoints of later steps."""
+    for path in files(folder):
+        if int(path.stem) > step:
+            path.unlink(missing_ok=True)
+
+
+def latest(folder: Path, *fingerprints: str) -> dict[str, Any] | None:
+    """Return the newest whole state of a run with one of these fingerprints, or None.
+
+    Damaged files and other runs' are passed over.
     """
     for path in reversed(files(folder)):
         content = storage.read(path)
-        if content and _fingerprint_of(content[1]) == fingerprint:
+        if content and _fingerprint_of(content[1]) in fingerprints:
             state: dict[str, Any] = _unflatten(json.loads(content[1]["state"]), load(content[0]))
             return state
     return None
 
 
+def newest_header(folder: Path) -> Header | None:
+    """Return what the newest whole checkpoint in a folder says of itself, or None."""
+    for path in reversed(files(folder)):
+        if content := storage.read(path):
+            settings = json.loads(content[1].get("settings", "{}"))
+            return Header(int(path.stem), _fingerprint_of(content[1]) or "", settings)
+    return None
+
+
 def files(folder: Path) -> list[Path]:
     """Return the checkpoints in a folder, oldest first."""
-    return sorted(folder.glob("*.safetensors"))
+    return sorted(path for path in folder.glob("*.safetensors") if path.stem.isdecimal())
 
 
 def _fingerprint_of(metadata: dict[str, str]) -> str | None:

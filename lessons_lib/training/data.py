@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from diffusers import DiffusionPipeline
@@ -28,6 +28,7 @@ class TrainingData:
     All of it may lie on disk; a batch is on `device`, where the model is. `prior`: pictures of the class
     without the trigger, for prior preservation (Ruiz et al. 2022, arXiv 2208.12242). `validation`:
     held-out pictures, never learned from.
+    `drawn`: the pictures that were in a batch so far, by index.
     """
 
     latents: Tensor | CachedTensors
@@ -35,6 +36,7 @@ class TrainingData:
     device: torch.device | str = "cpu"
     prior: TrainingData | None = None
     validation: TrainingData | None = None
+    drawn: set[int] = field(default_factory=set, compare=False)
 
     def batch(
         self, size: int, dropout: float, generator: torch.Generator
@@ -44,6 +46,7 @@ class TrainingData:
         A dropped caption is the trigger word alone.
         """
         pictures = torch.randint(len(self.latents), (size,), generator=generator)
+        self.drawn.update(pictures.tolist())
         is_dropped = torch.rand(size, generator=generator) < dropout
         return self.rows(pictures, torch.where(is_dropped, len(self.latents), pictures))
 

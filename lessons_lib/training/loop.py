@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from accelerate import Accelerator
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from lessons_lib.adapters.run import Outcome
 from lessons_lib.adapters.settings import ResolvedSettings
 from lessons_lib.models.families import Family
-from lessons_lib.training import distributed, interrupt
+from lessons_lib.training import checkpoints, distributed, divergence, interrupt
 from lessons_lib.training import log as logs
 from lessons_lib.training.data import TrainingData
 from lessons_lib.training.state import State
@@ -46,13 +46,15 @@ class Step:
 
 
 class Ending(NamedTuple):
-    """The last step that counts, why the loop ended, and what was wrong with the loss where that was the
-    reason.
+    """The last step that counts, why the loop ended, what was wrong with the loss where that was the reason.
+
+    `unseen`: how many training pictures were in no batch; 0 also where that is not known.
     """
 
     step: int
     outcome: Outcome
     reason: str = ""
+    unseen: int = 0
 
 
 @dataclass(frozen=True)
@@ -105,42 +107,72 @@ class Loop:
         state.optimizer.zero_grad()
         return distributed.mean(total, self.accelerator)
 
-    def run(self, folder: Path, fingerprint: str, on_step: Callable[[Step], None] | None,
+    def run(self, folder: Path, fingerprints: Sequence[str], on_step: Callable[[Step], None] | None,
             on_sample: Callable[[int], None]) -> Ending:  # fmt: skip
         """Train the adapter, from this run's checkpoint if there is one.
 
-        Write log and checkpoints into `folder`.
-        A NaN or infinite loss ends it as DIVERGED, with the adapter of the last checkpoint.
-        Raises FloatingPointError for that when there is no checkpoint, MemoryError when a batch does not fit,
-        ValueError when TensorBoard or an optimizer is wanted and not installed.
+        Write log and checkpoints into `folder`. `fingerprints`: the run's, and others that its checkpoints
+        may have. A loss that has run away ends it as DIVERGED, with the adapter of a checkpoint from before
+        that. Raises FloatingPointError for that when there is no checkpoint, MemoryError when a batch does
+        not fit, ValueError when TensorBoard or an optimizer is wanted and not installed.
         """
         settings, writes = self.settings, self.accelerator.is_main_process
         state = State.start(self.denoiser, settings)
         checkpoint_dir = folder / "checkpoints"
-        state.load(checkpoint_dir, fingerprint)
-        start = time.monotonic() - state.progress.get("seconds", 0.0)
+        state.load(checkpoint_dir, *fingerprints)
+        self._count_drawn_from(state)
+        start, good_step = time.monotonic() - state.progress.get("seconds", 0.0), state.step
         rows = logs.open_log(folder / "log.jsonl", state.step) if writes else nullcontext(lambda row: None)
         trackers = logs.trackers(self.accelerator, settings.tensorboard)
         stop = False
         with rows as log, interrupt.stop_signal() as is_pressed, trackers:
             while state.step < settings.steps and not stop:
                 loss = self.step(state)
-                if not math.isfinite(loss):
-                    return _restored(state, checkpoint_dir, fingerprint, loss)
-                row = state.advance(loss, time.monotonic() - start)
-                if self.data.validation and state.step % settings.validate_every == 0:
-                    row["validation"] = state.progress["validation"] = self.validation_loss()
-                log(row)
-                self.accelerator.log(row, step=state.step)
+                if divergence.is_diverged(loss, state.progress):
+                    checkpoints.remove_after(checkpoint_dir, good_step)
+                    return _restored(state, checkpoint_dir, fingerprints, settings, loss)
+                if divergence.is_on_course(loss, state.progress):  # so the state before this step is good
+                    good_step = state.step
+                    checkpoints.keep_newest(checkpoint_dir)
+                self._record(state, loss, time.monotonic() - start, log)
                 if state.step % settings.sample_every == 0:
                     with state.averaged():
                         on_sample(state.step)
                 wants_stop = _report(on_step, state, settings.steps, loss) or is_pressed()
                 stop = distributed.any_process(wants_stop, self.accelerator)
                 if writes and (stop or state.step % settings.checkpoint_every == 0):
-                    state.save(checkpoint_dir, fingerprint)
+                    state.save(checkpoint_dir, fingerprints[0], settings)
+        if not state.is_finite:
+            checkpoints.remove_after(checkpoint_dir, good_step)
+            return _restored(state, checkpoint_dir, fingerprints, settings, math.nan)
+        return self._ended(state, checkpoint_dir)
+
+    def _count_drawn_from(self, state: State) -> None:
+        """Let the data count the pictures that are drawn from a state on, without those of a forecast."""
+        self.data.drawn.clear()
+        self.data.drawn.update(state.drawn or ())
+
+    def _ended(self, state: State, checkpoint_dir: Path) -> Ending:
+        """Return how a training ended whose loss is on course; of its checkpoints the newest is kept."""
+        checkpoints.keep_newest(checkpoint_dir)
         state.copy_ema()
-        return Ending(state.step, Outcome.DONE if state.step == settings.steps else Outcome.STOPPED)
+        unseen = len(self.data.latents) - len(state.drawn) if state.drawn else 0
+        outcome = Outcome.DONE if state.step == self.settings.steps else Outcome.STOPPED
+        return Ending(state.step, outcome, unseen=unseen)
+
+    def _record(
+        self, state: State, loss: float, seconds: float, log: Callable[[dict[str, Any]], None]
+    ) -> None:
+        """Count a step that was made, and write its row, with the loss on held-out pictures where it is
+        due.
+        """
+        row = state.advance(loss, seconds)
+        if state.drawn is not None:
+            state.drawn |= self.data.drawn
+        if self.data.validation and state.step % self.settings.validate_every == 0:
+            row["validation"] = state.progress["validation"] = self.validation_loss()
+        log(row)
+        self.accelerator.log(row, step=state.step)
 
     def validation_loss(self) -> float:
         """Return the mean loss on the held-out pictures; see `validation_loss`.
@@ -190,12 +222,15 @@ def _report(on_step: Callable[[Step], None] | None, state: State, steps: int, lo
     return False
 
 
-def _restored(state: State, checkpoint_dir: Path, fingerprint: str, loss: float) -> Ending:
-    """Return to the last checkpoint after a NaN or infinite loss; FloatingPointError when there is none."""
+def _restored(
+    state: State, checkpoint_dir: Path, fingerprints: Sequence[str], settings: ResolvedSettings, loss: float
+) -> Ending:
+    """Return to the last checkpoint after a loss that has run away; FloatingPointError when there is none."""
+    change = divergence.describe(loss, state.progress)
     reason = (
-        f"the loss became {loss} at step {state.step + 1}; lower the learning rate ({state.learning_rate:g})"
+        f"the loss {change} at step {state.step + 1}; lower the learning rate ({settings.learning_rate:g})"
     )
-    if not state.load(checkpoint_dir, fingerprint):
-        raise FloatingPointError(reason)
+    if not state.load(checkpoint_dir, *fingerprints):
+        raise FloatingPointError(f"{reason}. Nothing of this training is kept")
     state.copy_ema()
     return Ending(state.step, Outcome.DIVERGED, reason)

@@ -14,6 +14,7 @@ from lessons_lib.adapters import lora
 from lessons_lib.models import families
 from lessons_lib.models.bases import Base
 from lessons_lib.models.families import Family
+from lessons_lib.training import checkpoints
 
 
 @torch.no_grad()
@@ -43,3 +44,22 @@ def save_samples(images: Sequence[Image], folder: Path, step: int) -> None:
     folder.mkdir(exist_ok=True)
     for number, image in enumerate(images, 1):
         image.save(folder / f"{step:05d}_{number}.jpg", quality=92)
+
+
+def set_aside(folder: Path) -> None:
+    """Rename a folder of samples that belong to other prompts, to the first free one of samples_1,
+    samples_2 ...
+    """
+    if not folder.is_dir():
+        return
+    number = 1
+    while (target := folder.with_name(f"{folder.name}_{number}")).exists():
+        number += 1
+    folder.rename(target)
+
+
+def are_of_others(folder: Path, prompts: Sequence[str]) -> bool:
+    """Return whether the samples in a run's folder are of other prompts, by what its checkpoint says."""
+    header = checkpoints.newest_header(folder / "checkpoints")
+    recorded = header.settings.get("sample_prompts") if header else None
+    return recorded is not None and recorded != list(prompts)

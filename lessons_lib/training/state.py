@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from torch.amp import GradScaler
 
 from lessons_lib.adapters import lora
 from lessons_lib.adapters.settings import ResolvedSettings
-from lessons_lib.training import checkpoints, optimizers
+from lessons_lib.training import checkpoints, divergence, optimizers
 
 _EARLIER_NAMES = {
     "rates": "lr_scheduler",
@@ -38,7 +39,10 @@ class State:
     scaler: GradScaler
     ema: EMAModel | None = None
     step: int = 0
-    progress: dict[str, float] = field(default_factory=dict)  # smooth_loss, seconds, validation
+    # smooth_loss, start_loss, seconds, validation
+    progress: dict[str, float] = field(default_factory=dict)
+    # The pictures that were in a batch, by index; None where an older checkpoint does not say.
+    drawn: set[int] | None = field(default_factory=set)
 
     @classmethod
     def start(cls, denoiser: nn.Module, settings: ResolvedSettings, with_ema: bool = True) -> State:
@@ -55,8 +59,9 @@ class State:
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate of the next step."""
-        return float(self.optimizer.param_groups[0]["lr"])
+        """The learning rate of the next step; Prodigy's is its estimate d times the factor it was given."""
+        group = self.optimizer.param_groups[0]
+        return float(group["lr"] * group.get("d", 1.0))
 
     def advance(self, loss: float, seconds: float) -> dict[str, float]:
         """Count a step, advance the learning rate schedule and the EMA; return the step's row for the log."""
@@ -71,8 +76,16 @@ class State:
             self.ema.step(self.parameters.values())
         self.step += 1
         smooth = self.progress.get("smooth_loss", loss)
+        if self.step <= divergence.START_STEPS:
+            start = self.progress.get("start_loss", loss)
+            self.progress["start_loss"] = start + (loss - start) / self.step
         self.progress |= {"smooth_loss": smooth + (loss - smooth) / min(self.step, 50), "seconds": seconds}
         return row
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every parameter of the adapter is a finite number."""
+        return all(bool(torch.isfinite(parameter).all()) for parameter in self.parameters.values())
 
     def copy_ema(self) -> None:
         """Copy the EMA weights into the adapter, where there are any."""
@@ -91,19 +104,20 @@ class State:
             if self.ema:
                 self.ema.restore(self.parameters.values())
 
-    def save(self, folder: Path, fingerprint: str) -> None:
-        """Write a checkpoint of the run with this fingerprint into a folder."""
+    def save(self, folder: Path, fingerprint: str, settings: ResolvedSettings) -> None:
+        """Write a checkpoint of the run with this fingerprint and these settings into a folder."""
         values = {
             "adapter": self.parameters, "optimizer": self.optimizer.state_dict(),
             "lr_scheduler": self.lr_scheduler.state_dict(), "generator": self.generator.get_state(),
             "scaler": self.scaler.state_dict(), "ema": self.ema.state_dict() if self.ema else None,
             "step": self.step, "progress": self.progress,
+            "drawn": None if self.drawn is None else torch.tensor(sorted(self.drawn)),
         }  # fmt: skip
-        checkpoints.write(folder, self.step, fingerprint, values)
+        checkpoints.write(folder, self.step, fingerprint, values, dataclasses.asdict(settings))
 
-    def load(self, folder: Path, fingerprint: str) -> bool:
+    def load(self, folder: Path, *fingerprints: str) -> bool:
         """Load the newest valid checkpoint of this run from a folder; False when there is none."""
-        checkpoint = checkpoints.latest(folder, fingerprint)
+        checkpoint = checkpoints.latest(folder, *fingerprints)
         if checkpoint is None:
             return False
         values = {_EARLIER_NAMES.get(name, name): value for name, value in checkpoint.items()}
@@ -116,6 +130,8 @@ class State:
         if self.ema:
             self.ema.load_state_dict(values["ema"])
         self.step, self.progress = values["step"], values["progress"]
+        drawn = values.get("drawn")
+        self.drawn = None if drawn is None else set(drawn.tolist())
         return True
 
 

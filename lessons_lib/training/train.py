@@ -7,17 +7,17 @@ It follows diffusers' train_dreambooth_lora_flux.py with cached latents. The loo
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
+import errno
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 from diffusers import DiffusionPipeline
+from safetensors import SafetensorError
 from torch import nn
 
 from lessons_lib import session
@@ -30,11 +30,11 @@ from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.dataset.records import to_records
 from lessons_lib.models import bases, families
 from lessons_lib.models.bases import Base
-from lessons_lib.training import checkpoints, distributed, samples
+from lessons_lib.training import distributed, existing, fingerprints, samples
 from lessons_lib.training.data import TrainingData, encode, release_text_encoders
 from lessons_lib.training.forecast import Costs, forecast
 from lessons_lib.training.loop import Ending, Loop, Step
-from lessons_lib.training.workspace import workspace
+from lessons_lib.training.workspace import run_dir, workspace
 
 
 def train(
@@ -44,9 +44,15 @@ def train(
     on_step: Callable[[Step], None] | None = None,
     on_forecast: Callable[[Costs], None] | None = None,
     resume: bool = False,
+    replace: bool = False,
 ) -> Run:
     """Return the run that was made at `out`: `Trainer.train` on the base model that the settings name."""
-    return Trainer(bases.find(settings.base), dataset, settings).train(out, on_step, on_forecast, resume)
+    trainer = Trainer(bases.find(settings.base), dataset, settings)
+    return trainer.train(out, on_step, on_forecast, resume, replace)
+
+
+class Interrupted(KeyboardInterrupt):
+    """A training that was stopped at once; the message says what is kept of it."""
 
 
 class Trainer:
@@ -86,49 +92,87 @@ class Trainer:
         on_step: Callable[[Step], None] | None = None,
         on_forecast: Callable[[Costs], None] | None = None,
         resume: bool = False,
+        replace: bool = False,
     ) -> Run:
         """Return the run that was made at `out`, an adapter folder.
 
-        The same call resumes where it was stopped or killed, and ends with the adapter of an uninterrupted
-        run; with `resume` it is an error when there is nothing to resume from. Ctrl-C keeps what was learned
-        and returns a run whose outcome is STOPPED; so does an on_step that raises KeyboardInterrupt.
-        `on_forecast` is called before the first step. Under ``accelerate launch`` every process makes this
-        call; they share each batch, and the main process writes.
-        Raises OSError when `out` cannot be written, MemoryError when a batch does not fit, FloatingPointError
-        when the loss is NaN or infinite; then `out` holds the last checkpoint's adapter, or nothing when
-        there was no checkpoint.
+        The same call goes on where it was stopped or killed, and ends with the adapter of an unbroken run;
+        with `resume` it is an error when there is nothing to go on from. So does a call with other settings
+        that change nothing of what is learned. Where another run lies, or the steps of one, that is a
+        ValueError and both stay, unless `replace` has them replaced. Ctrl-C keeps what was learned and
+        returns a run whose outcome is STOPPED; so does an on_step that raises KeyboardInterrupt. A second
+        Ctrl-C raises Interrupted. `on_forecast` is called before the first step. Under ``accelerate
+        launch`` every process makes this call; they share each batch, and the first writes. Raises OSError
+        when `out` cannot be written, MemoryError when a batch does not fit, FloatingPointError when the
+        loss has run away; then `out` holds the adapter of a checkpoint from before that, or nothing when
+        there was none.
         """
-        machine = distributed.accelerator()
+        machine, given, out = distributed.accelerator(), Path(out), run_dir(out)
         if self.settings.batch % machine.num_processes:
             raise ValueError(
                 f"batch {self.settings.batch} cannot be shared equally by {machine.num_processes} processes"
             )
-        with workspace(Path(out), machine) as folder:
-            session.set_seed(self.settings.seed)
-            pipe = self._load(machine)
-            with machine.main_process_first():  # the others then find the latents on disk
-                data = self._encode(pipe, _training_device(pipe, machine))
-            draw = self._sampler(pipe, data.device, folder, machine)
-            release_text_encoders(pipe, self.base)
-            fingerprint = self._fingerprint(data)
-            with machine.main_process_first():
-                resumed_from = _resume_step(folder, fingerprint, resume, machine.is_main_process)
-            loop = self._loop(self._attach(pipe, machine), data, folder)
-            if not resumed_from:
-                draw(0)  # a new adapter changes nothing: these are the base's own
-            if on_forecast:
-                on_forecast(forecast(loop))
-            ending = loop.run(folder, fingerprint, on_step, draw)
-            if ending.step % self.settings.sample_every:
-                with suppress(KeyboardInterrupt):  # a second Ctrl-C leaves the last samples out
-                    draw(ending.step)
-            if machine.is_main_process:
-                self._save(pipe, folder, ending, resumed_from)
+        check = partial(existing.check, out, self.fingerprint, self.settings, resume, replace)
+        with self._saying_what_is_kept(out), workspace(out, machine, check) as folder:
+            ending = self._train(out, folder, machine, on_step, on_forecast, resume)
+        if machine.is_main_process and ending.outcome is Outcome.DONE:
+            shutil.rmtree(out / "checkpoints", ignore_errors=True)
+        given = given if given.resolve() == out else out
         if ending.outcome is Outcome.DIVERGED:
             raise FloatingPointError(
-                f"{ending.reason}. What was learned until step {ending.step} is in {out}"
+                f"{ending.reason}. What was learned until step {ending.step} is in {given}"
             )
-        return Run.load(out)
+        return Run.load(given)
+
+    @contextmanager
+    def _saying_what_is_kept(self, out: Path) -> Iterator[None]:
+        """Say what is kept of the training when it is interrupted inside, or the disk is full."""
+        try:
+            yield
+        except KeyboardInterrupt as stop:
+            raise Interrupted(existing.kept_line(out, self.settings)) from stop
+        except OSError as problem:
+            if problem.errno != errno.ENOSPC:
+                raise
+            line = existing.kept_line(out, self.settings)
+            raise OSError(f"the disk of {out} is full; free some space. {line}") from problem
+
+    def _train(
+        self,
+        out: Path,
+        folder: Path,
+        machine: Accelerator,
+        on_step: Callable[[Step], None] | None,
+        on_forecast: Callable[[Costs], None] | None,
+        resume: bool,
+    ) -> Ending:
+        """Train in a folder and write the run into it; return how it ended."""
+        session.set_seed(self.settings.seed)
+        pipe = self._load(machine)
+        with machine.main_process_first():  # the others then find the latents on disk
+            data = self._encode(pipe, _training_device(pipe, machine))
+        draw = self._sampler(pipe, data.device, folder, machine)
+        release_text_encoders(pipe, self.base)
+        earlier = fingerprints.earlier_fingerprint(
+            self.settings, self.family.TARGET_MODULES, data, self.captions
+        )
+        own = (self.fingerprint, earlier)
+        with machine.main_process_first():
+            resumed_from = existing.resume_step(folder, own, self.settings, resume, machine.is_main_process)
+        loop = self._loop(self._attach(pipe, machine), data, folder)
+        if not resumed_from or samples.are_of_others(folder, self.settings.sample_prompts):
+            with machine.main_process_first():
+                samples.set_aside(folder / "samples")
+            draw(0)  # a new adapter changes nothing: these are the base's own
+        if on_forecast:
+            on_forecast(forecast(loop))
+        ending = loop.run(folder, own, on_step, draw)
+        if ending.step % self.settings.sample_every:
+            with suppress(KeyboardInterrupt):  # a second Ctrl-C leaves the last samples out
+                draw(ending.step)
+        if machine.is_main_process:
+            self._save(pipe, folder, out, ending, resumed_from)
+        return ending
 
     def _load(self, machine: Accelerator) -> DiffusionPipeline:
         """Return the base's pipeline.
@@ -174,8 +218,17 @@ class Trainer:
         return draw
 
     def _attach(self, pipe: DiffusionPipeline, machine: Accelerator) -> nn.Module:
-        """Return the denoiser with a new adapter on it, prepared as the settings say."""
+        """Return the denoiser with a new adapter on it, prepared as the settings say.
+
+        Raises ValueError for a rank that no layer has.
+        """
         settings, denoiser = self.settings, families.denoiser(self.family, pipe)
+        highest = lora.highest_rank(denoiser, self.family.TARGET_MODULES)
+        if settings.rank > highest:
+            raise ValueError(
+                f"rank is {settings.rank}, and no layer of {self.base.name} can change by more than rank "
+                f"{highest}; expected at most that, and 4 to 64 are usual"
+            )
         if settings.gradient_checkpointing:
             denoiser.enable_gradient_checkpointing()
         lora.attach(denoiser, settings.rank, settings.alpha, self.family.TARGET_MODULES, settings.seed)
@@ -191,44 +244,39 @@ class Trainer:
         accelerator = distributed.accelerator(log_with=tracker, project_dir=folder)
         return Loop(self.family, denoiser, data, self.settings, accelerator)
 
-    def _fingerprint(self, data: TrainingData) -> str:
-        """Return a hash of everything that the result depends on: settings, layers, captions, pictures."""
-        parts = [part for part in (data, data.prior, data.validation) if part]
-        files = [[path.name for path in getattr(part.latents, "files", ())] for part in parts]
-        texts = [self.captions[name] for name in ("train", "prior", "held_out")]
-        content = [dataclasses.asdict(self.settings), self.family.TARGET_MODULES, texts, files]
-        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of all that decides what is learned; see fingerprints.py."""
+        targets = self.family.TARGET_MODULES
+        return fingerprints.fingerprint(self.base, self.settings, targets, self.dataset, self.captions)
 
-    def _save(self, pipe: DiffusionPipeline, folder: Path, ending: Ending, resumed_from: int) -> None:
-        """Write the adapter, the settings, the file for other programs and the card."""
-        save_weights(pipe, self.family.DENOISER, folder)
+    def _save(
+        self, pipe: DiffusionPipeline, folder: Path, out: Path, ending: Ending, resumed_from: int
+    ) -> None:
+        """Write the adapter, the settings, the file for other programs and the card of a run that goes to
+        `out`.
+
+        Raises OSError when there is no room.
+        """
         parts = {name: getattr(self.dataset, name) for name in ("train", "held_out", "prior")}
-        dataset = {name: to_records(part) for name, part in parts.items()}
-        Run(folder, self.settings, ending.outcome, dataset, resumed_from).save()
-        export.write_comfyui(folder, self.settings.name)
-        card = model_card.readme(self.settings, self.dataset.train, self.base)
-        (folder / "README.md").write_text(card, encoding="utf-8")
-        if ending.outcome is Outcome.DONE:
-            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        dataset = {name: to_records(part, out) for name, part in parts.items()}
+        run = Run(
+            folder, self.settings, ending.outcome, dataset, resumed_from, ending.step, ending.reason,
+            ending.unseen, self.fingerprint,
+        )  # fmt: skip
+        try:
+            save_weights(pipe, self.family.DENOISER, folder)
+            run.save()
+            export.write_comfyui(folder, self.settings.name)
+            card = model_card.readme(self.settings, self.dataset.train, self.base)
+            (folder / "README.md").write_text(card, encoding="utf-8")
+        except (OSError, SafetensorError) as problem:
+            reason = getattr(problem, "strerror", None) or problem
+            raise OSError(
+                f"the adapter cannot be written to {folder} ({reason}); free some space. "
+                f"{existing.kept_line(out, self.settings)}"
+            ) from problem
 
 
 def _training_device(pipe: DiffusionPipeline, machine: Accelerator) -> torch.device:
     return machine.device if distributed.is_sharded(machine) else pipe.device
-
-
-def _resume_step(folder: Path, fingerprint: str, needed: bool, clears: bool = True) -> int:
-    """Return the step at which this run was stopped, or 0.
-
-    Then what another run left in the folder is removed.
-    Raises ValueError, and removes nothing, when it is `needed` and not there.
-    """
-    if checkpoint := checkpoints.latest(folder / "checkpoints", fingerprint):
-        return int(checkpoint["step"])
-    if needed:
-        raise ValueError(
-            "there is no unfinished run with these pictures, captions and settings; leave --resume out to "
-            "start one"
-        )
-    for path in folder.iterdir() if clears else ():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return 0

@@ -1,71 +1,104 @@
-"""The folder that a training works in until it takes its place."""
+"""The folder that a training works in until the run takes its place.
+
+It is inside the run's folder where there is one, so that both are on one disk and a link or a mounted disk
+stays what it is; else it is beside it.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import errno
 import os
+import re
 import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from accelerate import Accelerator
 from filelock import FileLock, Timeout
 
+INSIDE = ".unfinished"
+LOCK = ".lock"
+_BESIDE = re.compile(r"\.(.+)\.unfinished")
+_RESUMED = ("log.jsonl", "samples", "tensorboard", "checkpoints")  # what a stopped run goes on from
+_LAST = ("settings.json", "log.jsonl", "checkpoints")  # moved in this order, after everything else
+_SYSTEM_FILES = {"lost+found", "thumbs.db", "desktop.ini", "system volume information", "$recycle.bin"}
+
+
+def run_dir(out: Path) -> Path:
+    """Return the folder of a run without links; that of the run itself where its unfinished folder is
+    named.
+    """
+    out = Path(out).resolve()
+    if out.name == INSIDE:
+        return out.parent
+    match = _BESIDE.fullmatch(out.name)
+    return out.with_name(match[1]) if match and has_checkpoints(out) else out
+
+
+def unfinished_dir(out: Path) -> Path:
+    """Return the folder that the run at `out` is made in: one with checkpoints, else inside `out`, else
+    beside it.
+    """
+    beside, inside = out.with_name(f".{out.name}.unfinished"), out / INSIDE
+    for folder in (beside, inside):
+        if has_checkpoints(folder):
+            return folder
+    return inside if out.is_dir() else beside
+
+
+def has_checkpoints(folder: Path) -> bool:
+    """Tell whether a folder holds the state of a training."""
+    return any((folder / "checkpoints").glob("*.safetensors"))
+
 
 @contextmanager
-def workspace(out: Path, accelerator: Accelerator | None = None) -> Iterator[Path]:
-    """Yield a folder to work in that takes the place of `out` when all went well.
+def workspace(
+    out: Path, accelerator: Accelerator | None = None, check: Callable[[], bool] = lambda: False
+) -> Iterator[Path]:
+    """Yield a folder to work in whose content takes its place in `out` when all went well.
 
     When it went wrong, or the process was killed, a folder that holds checkpoints stays for the next try;
-    any other is removed. A run that was stopped with Ctrl-C goes on from a copy.
-    Of several processes the first makes the folder and moves it to its place; the others wait for that.
-    Raises OSError before any work when the place cannot be written, ValueError when `out` holds something
-    else or another program is training into it.
+    any other is removed. A run that was stopped with Ctrl-C goes on from a copy. Of several processes the
+    first makes the folder and moves it to its place; the others wait for that. `check` is called before
+    anything is written, and returns whether another run is replaced. Raises OSError before any work when
+    the place cannot be written, ValueError when `out` holds something else or another program is training
+    into it.
     """
-    unfinished = out.parent / f".{out.name}.unfinished"
     if accelerator is None or accelerator.is_main_process:
         with exclusive(out):
+            is_replacing, unfinished = check(), unfinished_dir(out)
             _prepare(out, unfinished)
             try:
                 if accelerator:
                     accelerator.wait_for_everyone()
                 yield unfinished
-                _replace(unfinished, out)
+                _place(unfinished, out, is_replacing)
             finally:
-                if not any((unfinished / "checkpoints").glob("*")):
+                if not has_checkpoints(unfinished):
                     shutil.rmtree(unfinished, ignore_errors=True)
     else:
         accelerator.wait_for_everyone()
-        yield unfinished
+        yield unfinished_dir(out)
     if accelerator:
         accelerator.wait_for_everyone()
 
 
-def _prepare(out: Path, unfinished: Path) -> None:
-    """Make the folder to work in, with what a stopped run left; see `workspace` for what it raises."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir()) and not (out / "settings.json").exists()):
-        raise ValueError(f"{out} exists and is not a run; choose another place, or remove it first")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        if not unfinished.exists() and (out / "checkpoints").is_dir():
-            shutil.copytree(out, unfinished)
-        unfinished.mkdir(exist_ok=True)
-    except OSError as problem:
-        raise OSError(f"cannot write to {out.parent} ({problem.strerror}); choose another place") from problem
-
-
 @contextmanager
 def exclusive(out: Path) -> Iterator[None]:
-    """Raise ValueError when another program on this machine is training into `out`.
+    """Raise ValueError when another program is training into `out`. The lock goes with the process.
 
-    The lock goes with the process.
+    It lies where the run is made, so that programs with other temporary folders meet it. ValueError, too,
+    when `out` holds something that is no run; OSError when nothing can be written there.
     """
-    name = hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:16]
-    lock = FileLock(Path(tempfile.gettempdir()) / f"lessons-{name}.lock")
+    refuse_other_content(out)
+    with _writing_to(out.parent):
+        out.parent.mkdir(parents=True, exist_ok=True)
+    path = out / LOCK if out.is_dir() else out.with_name(f".{out.name}{LOCK}")
+    lock = FileLock(path)
     try:
-        lock.acquire(timeout=0)
+        with _writing_to(path.parent):
+            lock.acquire(timeout=0)
     except Timeout as problem:
         raise ValueError(
             f"another program is training into {out} right now; wait for it, or choose another place"
@@ -73,13 +106,100 @@ def exclusive(out: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        path.unlink(missing_ok=True)
         lock.release()
+        for left in (path, out / LOCK):
+            left.unlink(missing_ok=True)  # Windows lets nobody remove a file that is locked
 
 
-def _replace(unfinished: Path, out: Path) -> None:
-    """Put `unfinished` where `out` is; an older run there goes only when the new one has taken its place."""
-    old = unfinished.with_name(unfinished.name + ".old")
-    if out.exists():
-        os.replace(out, old)
-    os.replace(unfinished, out)
-    shutil.rmtree(old, ignore_errors=True)
+@contextmanager
+def _writing_to(folder: Path) -> Iterator[None]:
+    """Say where nothing can be written when an OSError is raised inside."""
+    try:
+        yield
+    except OSError as problem:
+        if isinstance(problem, Timeout):
+            raise
+        raise OSError(f"cannot write to {folder} ({problem.strerror}); choose another place") from problem
+
+
+def refuse_other_content(out: Path) -> None:
+    """Raise ValueError when `out` holds something that is neither a run nor a part of one."""
+    if not out.exists() or (out.is_dir() and (out / "settings.json").exists()) or has_checkpoints(out):
+        return
+    own = {INSIDE, LOCK}
+    if not out.is_dir() or any(
+        entry.name not in own and entry.name.lower() not in _SYSTEM_FILES and not entry.name.startswith(".")
+        for entry in out.iterdir()
+    ):
+        raise ValueError(f"{out} exists and is not a run; choose another place, or remove it first")
+
+
+def _prepare(out: Path, unfinished: Path) -> None:
+    """Make the folder to work in, with what a stopped run left."""
+    with _writing_to(unfinished.parent):
+        unfinished.mkdir(exist_ok=True)
+        names = _RESUMED if not has_checkpoints(unfinished) and has_checkpoints(out) else _RESUMED[:1]
+        for source in (out / name for name in names):
+            target = unfinished / source.name
+            if source.is_dir() and not target.exists():
+                shutil.copytree(source, target)
+            elif source.is_file() and not target.exists():
+                shutil.copy2(source, target)
+
+
+def _place(unfinished: Path, out: Path, is_replacing: bool) -> None:
+    """Put a run where it belongs. Checkpoints go last, so that a try that fails here can go on from them.
+
+    Raises OSError that says where the run is, when it cannot be moved.
+    """
+    try:
+        if not out.exists():
+            os.replace(unfinished, out)
+            return
+        _remove_earlier(out, is_replacing)
+        names = sorted(path.name for path in unfinished.iterdir())
+        for name in [
+            *(name for name in names if name not in _LAST),
+            *(name for name in _LAST if name in names),
+        ]:
+            _move(unfinished / name, out / name)
+        unfinished.rmdir()
+    except OSError as problem:
+        raise OSError(
+            f"the run cannot be put into {out} ({problem.strerror or problem}); it is kept in "
+            f"{unfinished}, and "
+            "the same command goes on from there"
+        ) from problem
+
+
+def _remove_earlier(out: Path, is_replacing: bool) -> None:
+    """Remove the samples and checkpoints of an earlier state of the run; whatever else lies there stays.
+
+    Of another run that is replaced, its pictures of before and after go, too.
+    """
+    samples, steps = r"\d{5,}_\d+\.jpg", r"\d{6,}\.safetensors"
+    for folder, pattern in ((out / "samples", samples), (out / "checkpoints", steps)):
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if re.fullmatch(pattern, path.name):
+                path.unlink()
+    for path in (*out.glob("*_comfyui.safetensors"), out / "before_after.jpg", out / "report.html"):
+        if is_replacing:
+            path.unlink(missing_ok=True)
+
+
+def _move(source: Path, target: Path) -> None:
+    """Move a file, or a folder into the folder of that name, also from one disk to another."""
+    if source.is_dir():
+        target.mkdir(exist_ok=True)
+        for path in source.iterdir():
+            _move(path, target / path.name)
+        source.rmdir()
+        return
+    try:
+        os.replace(source, target)
+    except OSError as problem:
+        if problem.errno != errno.EXDEV:
+            raise
+        shutil.copy2(source, target)
+        source.unlink()

@@ -1,0 +1,144 @@
+"""What `lessons train` starts from, by its options: settings, dataset and the run's folder; what is said
+before.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lessons_lib.arguments import DEMO_OUT
+from lessons_lib.paths import SAMPLE, in_course, safe_name
+
+# As in cli.py, what loads torch is imported inside the functions.
+if TYPE_CHECKING:
+    from lessons_lib.adapters.run import Run
+    from lessons_lib.adapters.settings import Settings
+    from lessons_lib.dataset.dataset import Dataset
+    from lessons_lib.models.bases import Base
+
+SUBJECTS = ("an elephant", "a horse", "a tiger", "a castle")
+PLACES = (
+    "in a garden",
+    "by the sea",
+    "in a desert",
+    "at night",
+)  # for a concept, which is the subject itself
+
+
+def training_settings(args: Namespace) -> Settings:
+    """Return the settings that the options and --config give.
+
+    A run is named after its folder, or else its trigger word.
+    Raises ValueError when there is neither a trigger word nor --config, or no --out beside --config.
+    """
+    from lessons_lib.adapters.settings import Settings, read_settings
+    from lessons_lib.dataset.prompts import with_trigger_shortened
+    from lessons_lib.models import bases, families
+
+    names = [field.name for field in dataclasses.fields(Settings)]
+    options = {name: getattr(args, name) for name in names if getattr(args, name, None) is not None}
+    if args.config:
+        if not args.out:
+            raise ValueError("--config repeats a run: say with --out where the new one goes")
+        options = dataclasses.asdict(read_settings(args.config)[0]) | options
+    elif not args.trigger or not args.trigger.split():
+        raise ValueError("no trigger word: name one with --trigger, a made-up word such as v4se")
+    name = safe_name(args.out.resolve().name if args.out else options["trigger"].split()[0])
+    settings = Settings(**options | {"name": name})
+    if args.prompt or not args.config:
+        base = bases.find(settings.base)
+        tokenizer = families.find(base.family).load_tokenizer(base)
+        prompts, trigger = (args.prompt or default_prompts(settings.mode))[:2], settings.trigger
+        samples = with_trigger_shortened(prompts, trigger, settings.mode, tokenizer, base.caption_tokens)
+        settings = dataclasses.replace(settings, sample_prompts=samples)
+    return settings
+
+
+def default_prompts(mode: str) -> list[str]:
+    """Return what is drawn where no prompt is given: subjects in a style, or places for a concept."""
+    return list(SUBJECTS if mode == "style" else PLACES)
+
+
+def training_set(args: Namespace, base: Base, settings: Settings) -> Dataset:
+    """Return the dataset to train on and say what was found in it.
+
+    ValueError without a folder and without --config.
+    """
+    from lessons_lib import session, storage
+    from lessons_lib.dataset import captions
+    from lessons_lib.dataset import dataset as datasets
+    from lessons_lib.inspection import before_training
+    from lessons_lib.inspection.report import inspect
+    from lessons_lib.models import families
+
+    if not args.folder:
+        if not args.config:
+            raise ValueError("no pictures: name their folder or zip, or a run's settings with --config")
+        dataset = _recorded_set(args.config, base)
+        print(base.capability_card(session.current()))
+    else:
+        folder = in_course(SAMPLE) if args.command == "demo" else args.folder
+        cache = storage.cache_dir() / "image_stats"
+        report = inspect(datasets.scan(folder, base.side), base, cache)
+        prior = inspect(datasets.scan(args.prior, base.side), base, cache) if args.prior else None
+        print(base.capability_card(session.current()))
+        lines = before_training.lines_before(report)
+        if prior:
+            about_prior = before_training.class_picture_lines(prior, report, settings.trigger)
+            lines += [f"--prior {args.prior}: {line}" for line in about_prior]
+        for line in lines:
+            print(f"! {line}")
+        dataset = before_training.training_set(report, prior, args.hold_out, args.anyway)
+    print(f"{len(dataset.train)} pictures to learn from, {len(dataset.held_out)} held out for judging")
+    tokenizer = families.find(base.family).load_tokenizer(base)
+    for line in captions.caption_warnings(dataset.train, settings.trigger, tokenizer, base.caption_tokens):
+        print(f"! {line}")
+    return dataset
+
+
+def _recorded_set(config: Path, base: Base) -> Dataset:
+    """Return the pictures that a run's settings.json lists. PictureError names those that are gone."""
+    from lessons_lib.adapters.run import Run
+    from lessons_lib.dataset.records import recorded_dataset
+
+    return recorded_dataset(Run.load(config.parent).dataset, config.parent, side=base.side)
+
+
+def run_folder(args: Namespace, dataset: Dataset, settings: Settings) -> tuple[Settings, Path, Run | None]:
+    """Return the settings with the run's name, its folder, and the run where it lies there already and is
+    finished.
+
+    What is there is said. A folder that nobody named gets a number where another run lies in it.
+    """
+    from lessons_lib.models import bases
+    from lessons_lib.training import existing
+    from lessons_lib.training.train import Trainer
+
+    out, is_given, run = args.out or Path("runs") / settings.name, args.out not in (None, DEMO_OUT), None
+    if not args.replace:
+        fingerprint = Trainer(bases.find(settings.base), dataset, settings).fingerprint
+        free = out if is_given else existing.next_free(out, fingerprint, settings)
+        if free != out:
+            print(f"! another run lies in {out}, so this one is {free}")
+        out, run = free, existing.finished(free, fingerprint)
+    if run:
+        print(
+            f"{out} holds this run already, finished after {run.settings.steps} steps; nothing is trained "
+            "again. "
+            f"Draw with it: lessons compare {out}. To train it again: --replace"
+        )
+    return dataclasses.replace(settings, name=safe_name(out.resolve().name)), out, run
+
+
+def print_unread(prompts: Sequence[str], settings: Settings, base: Base) -> None:
+    """Print which words of the prompts are not read."""
+    from lessons_lib.dataset.prompts import unread_lines
+    from lessons_lib.models import families
+
+    tokenizer = families.find(base.family).load_tokenizer(base)
+    for line in unread_lines(prompts, settings.trigger, settings.mode, tokenizer, base.caption_tokens):
+        print(f"! {line}")

@@ -1,0 +1,49 @@
+"""What tells one training from another: a hash of all that decides what is learned. A checkpoint belongs to
+one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lessons_lib.adapters.settings import Settings, learned_settings
+from lessons_lib.dataset.dataset import Dataset
+from lessons_lib.models import bases
+from lessons_lib.models.bases import Base
+from lessons_lib.training.data import TrainingData
+
+Captions = Mapping[str, Sequence[str]]  # by the part of the dataset
+
+
+def fingerprint(
+    base: Base, settings: Settings, target_modules: Sequence[str], dataset: Dataset, captions: Captions
+) -> str:
+    """Return the hash of base, settings, layers, captions and pictures.
+
+    What only decides what is drawn or written on the way is no part of it; nor are held-out pictures.
+    """
+    parts = ("train", "prior")
+    pictures = [
+        [(picture.file.sha256, picture.more.get("crop", "")) for picture in getattr(dataset, name)]
+        for name in parts
+    ]
+    texts = [captions[name] for name in parts]
+    return _hash([bases.fingerprint(base), learned_settings(settings), target_modules, texts, pictures])
+
+
+def earlier_fingerprint(
+    settings: Settings, target_modules: Sequence[str], data: TrainingData, captions: Captions
+) -> str:
+    """Return the hash that checkpoints of versions 0.1 and 0.2 have; it covers every setting."""
+    parts = [part for part in (data, data.prior, data.validation) if part]
+    files = [[path.name for path in getattr(part.latents, "files", ())] for part in parts]
+    texts = [captions[name] for name in ("train", "prior", "held_out")]
+    return _hash([dataclasses.asdict(settings), target_modules, texts, files])
+
+
+def _hash(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
