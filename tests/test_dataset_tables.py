@@ -82,6 +82,10 @@ def test_a_quotation_mark_that_is_not_closed_costs_its_own_row_only(open_row):
     ]
 
 
+def test_a_row_with_too_few_cells_is_named():
+    assert "1 row (a.jpg) with fewer cells" in read("file_name,caption,split\na.jpg,train\n")[2][0]
+
+
 def test_cells_that_programs_write_for_nothing_are_empty():
     for word in ("nan", "NaN", "NULL", "null", "None", "N/A", "<NA>"):
         assert read(f"file_name,caption\na.jpg,{word}\n")[0] == {"a.jpg": ""}

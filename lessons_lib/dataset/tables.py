@@ -198,7 +198,7 @@ def _read_csv(table: Table, text: str) -> None:
     records = read_records(lines, delimiter, has_spaces, table.problems)
     header, _ = next(records, ([], ""))
     table.columns = [column_name(cell) for cell in header]
-    joined, wide, spaced = list[str](), list[str](), list[str]()
+    joined, wide, spaced, short = list[str](), list[str](), list[str](), list[str]()
     for cells, raw in records:
         while len(cells) > len(header) and not cells[-1].strip():
             cells.pop()
@@ -207,6 +207,8 @@ def _read_csv(table: Table, text: str) -> None:
             whole = _join_caption(table.columns, cells, raw, delimiter)
             (joined if whole else wide).append(_named_cell(table.columns, whole) if whole else name)
             cells = whole or cells[: _caption_index(table.columns)]
+        elif len(cells) < len(header) and delimiter in raw:
+            short.append(name)
         elif not has_spaces and _is_spaced(table.columns, cells):
             spaced.append(name)
         if cells:
@@ -218,6 +220,7 @@ def _read_csv(table: Table, text: str) -> None:
             f"{count_of(wide, 'row')} ({name_list(wide)}) with more cells than the {len(header)} columns; "
             f"expected a caption that holds {delimiter!r} in quotation marks. Put them around it"
         )
+    table.note(short, f"with fewer cells than the {len(header)} columns; check that each is in its column")
     table.note(joined, f"with {delimiter!r} in a caption without quotation marks; the caption is read whole")
 
 
