@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("run", type=Path, help="the folder of a run, such as runs/demo")
     compare.add_argument("--pictures", type=Path, metavar="FOLDER", help="the run's pictures, if moved")
     compare.add_argument("--out", type=Path, metavar="FOLDER", help="where it goes (default: into the run)")
-    compare.add_argument("--seed", action="append", type=int, metavar="N", dest="seeds", help="repeatable")
+    compare.add_argument("--seed", action="append", type=_seed, metavar="N", dest="seeds", help="repeatable")
     _add_prompt(compare)
 
     info = commands.add_parser("info", help="what a run holds")
@@ -148,6 +148,17 @@ def _add_prompt(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--prompt", action="append", metavar="TEXT", help="what to draw before and after; repeatable"
     )
+
+
+def _seed(text: str) -> int:
+    """Return a seed, for argparse: a whole number of at most 64 bits."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 2**64
+    if not -(2**63) <= number < 2**64:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number of at most 64 bits")
+    return number
 
 
 def _positive(text: str) -> int:

@@ -101,7 +101,7 @@ def _print_ending(run: Run) -> None:
 
 def compare(args: Namespace) -> int:
     """Draw before and after for a run that exists."""
-    from lessons_lib.adapters.info import read_adapter
+    from lessons_lib.adapters.info import log_problems, read_adapter
     from lessons_lib.adapters.run import Run
     from lessons_lib.dataset.records import recorded_dataset
     from lessons_lib.models import bases
@@ -112,8 +112,8 @@ def compare(args: Namespace) -> int:
     dataset = recorded_dataset(run.dataset, run.folder, args.pictures)
     prompts = args.prompt or train_inputs.default_prompts(run.settings.mode)
     train_inputs.print_unread(prompts, run.settings, base)
-    if run.reason:
-        print(f"! {run}")
+    for line in [str(run)] * bool(run.reason) + log_problems(run.folder):
+        print(f"! {line}")
     _compare(run, base, prompts, args.seeds or SEEDS, dataset, args.out or run.folder)
     return 0
 

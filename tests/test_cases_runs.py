@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import random
 import re
 import shutil
 import signal
@@ -18,6 +19,7 @@ import torch
 from safetensors.torch import load_file
 
 from lessons_lib import cli
+from lessons_lib.adapters import info
 from lessons_lib.adapters.run import WEIGHTS_NAME, Outcome, Run
 from lessons_lib.dataset import dataset as datasets
 from lessons_lib.evaluation.sampler import Sampler
@@ -339,6 +341,7 @@ def test_case_18_what_is_damaged_or_of_others_is_named_in_one_line(shell, path):
 
 def test_case_18_a_run_whose_log_is_damaged_is_still_drawn(shell):
     assert shell("compare runs/log --prompt horse --seed 1") == 0
+    assert "! runs/log/log.jsonl: is damaged at line 2" in shell.out
 
 
 BROTHERS = {
@@ -355,6 +358,36 @@ def test_case_18_brothers(shell, name):
     data, words = BROTHERS[name]
     shell.file(name).write_bytes(data)
     assert words in shell.refuses(f"info {name}") and name in shell.err
+
+
+def changed_file(data: bytes, rng: random.Random) -> bytes:
+    """Return a safetensors file with a few bytes of its header replaced, taken out or put in, or cut short.
+    """
+    header, changed = 8 + int.from_bytes(data[:8], "little"), bytearray(data)
+    for _ in range(rng.randint(1, 3)):
+        place, byte = rng.randrange(header), bytes([rng.randrange(256)])
+        end, piece = rng.choice([(place + 1, byte), (place + 1, b""), (place, byte)])
+        changed[place:end] = piece
+    return bytes(changed[: rng.randrange(len(data))] if rng.random() < 0.2 else changed)
+
+
+def test_case_18_a_hundred_random_changes_of_a_file_are_named_and_never_a_traceback(shell):
+    whole, rng = shell.file("runs/log/pytorch_lora_weights.safetensors"), random.Random(0)
+    path, refused = shell.file("runs/empty/pytorch_lora_weights.safetensors"), 0
+    tensors = load_file(whole)
+    for _ in range(100):
+        path.write_bytes(changed_file(whole.read_bytes(), rng))
+        _, problems = info.facts(path.parent)
+        assert all(str(path.parent) in problem and "\n" not in problem for problem in problems)
+        try:
+            read, _ = info.read_adapter(path.parent)
+        except ValueError as problem:
+            assert str(path.parent) in str(problem)
+            refused += 1
+        else:  # a change of what is only said there, or of a layer's name, which the base model then lacks
+            assert read.keys() != tensors.keys() or all(torch.equal(read[k], tensors[k]) for k in tensors)
+    print(f"{refused} of 100 changed files were refused by name, the others hold the same tensors")
+    assert refused > 90
 
 
 def test_case_18_a_checkpoint_and_an_unfinished_run_are_named(shell, at_step):

@@ -12,7 +12,6 @@ LIBRARY = ROOT / "lessons_lib"
 MOST_LINES, MOST_FUNCTION_LINES = 320, 40
 LONG_FUNCTIONS = {
     "arguments.parser": "one line an option: the whole command at a glance",
-    "training/train.train": "Trainer.train: the whole way at a glance, half of it what it promises",
 }
 DROPPED = {
     "Drawer", "FOLLOWS", "Lesson", "Plan", "asked", "chosen", "dice", "drawer", "found", "guess", "job",

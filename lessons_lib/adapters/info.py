@@ -115,6 +115,13 @@ def _adapter_lines(folder: Path, problems: list[str]) -> list[str]:
     return lines
 
 
+def log_problems(run_folder: Path) -> list[str]:
+    """Return what is wrong with a run's log, which drawing does not need."""
+    problems = list[str]()
+    _loss_lines(run_folder / "log.jsonl", problems)
+    return problems
+
+
 def _base_of(path: Path) -> Base | None:
     """Return the base model that a settings.json names, or None where that is not known."""
     try:

@@ -80,8 +80,8 @@ def find(out: Path) -> list[Existing]:
     result = [_steps_in(unfinished)]
     if not (out / "settings.json").is_file():
         return [one for one in (*result, _steps_in(out)) if one]
-    run, kept = Run.load(out), _steps_in(out)
-    steps = kept.steps if kept else run.settings.steps
+    run, checkpoint = Run.load(out), _steps_in(out)
+    steps = checkpoint.steps if checkpoint else run.settings.steps
     values = dataclasses.asdict(run.settings)
     result.append(Existing(out, steps, run.fingerprint, values, run.outcome))
     return [one for one in result if one]
