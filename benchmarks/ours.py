@@ -71,7 +71,7 @@ def main() -> None:
         compile=o.compile,
         sample_prompts=("a cat, mugh4l",) if o.draw else (),
     )
-    train.train(Dataset(train_pictures), settings, o.out)
+    train.train(Dataset(train_pictures), settings, o.out, replace=True)
     if o.draw:
         (o.out / "drawing.json").write_text(json.dumps(seconds[-1]))
 

@@ -53,7 +53,7 @@ def test_more_pictures_than_there_are_or_none_is_an_error(sample, count):
 
 def test_the_pictures_are_the_only_difference_between_two_trainings(paintings, tmp_path, monkeypatch):
     calls = []
-    monkeypatch.setattr(train, "train", lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(train, "train", lambda *arguments, **_: calls.append(arguments))
     for count in (2, 4):
         lesson_02.train_subset(Dataset(paintings[:count]), 5, 0, tmp_path)
     (few, settings, _), (more, other, _) = calls

@@ -51,7 +51,7 @@ def modes_result():
 
 def test_the_trigger_is_the_only_difference_between_two_trainings(paintings, tmp_path, monkeypatch):
     calls = []
-    monkeypatch.setattr(train, "train", lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(train, "train", lambda *arguments, **_: calls.append(arguments))
     for trigger in ("tom", "thgh96"):
         lesson_03_trigger.train_trigger(Dataset(paintings), trigger, 1, 0, tmp_path)
     (tom_set, settings, _), (other_set, other, _) = calls

@@ -120,7 +120,7 @@ def test_the_charts_are_single_jpegs():
 def test_a_memorised_run_is_a_long_one_on_few_pictures(paintings, tmp_path, monkeypatch):
     calls = []
 
-    def fake_train(dataset, settings, run_dir):
+    def fake_train(dataset, settings, run_dir, replace):
         calls.append((dataset, settings))
         return Run(run_dir, settings)
 
