@@ -41,7 +41,7 @@ def damage(tensors: Mapping[str, Tensor]) -> str:
 
 
 def changes_nothing(tensors: Mapping[str, Tensor]) -> bool:
-    """Tell whether the change of every layer is zero, as that of a new adapter is."""
+    """Return whether the change of every layer is zero, as that of a new adapter is."""
     return not any(
         tensors[layer + UP].count_nonzero() and tensors[layer + DOWN].count_nonzero()
         for layer in adapter_layers(tensors)

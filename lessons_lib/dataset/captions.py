@@ -125,7 +125,7 @@ def with_trigger(text: str, trigger: str, mode: Mode = "style") -> str:
 
 
 def has_trigger(text: str, trigger: str) -> bool:
-    """Tell whether a text holds the trigger as words of its own, in any case.
+    """Return whether a text holds the trigger as words of its own, in any case.
 
     "th0r-cat" and "th0r_cat" are "th0r cat".
     """

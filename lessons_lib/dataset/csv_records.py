@@ -37,7 +37,7 @@ def sniff_delimiter(header: str) -> str:
 def read_records(
     lines: list[str], delimiter: str, skips_spaces: bool, problems: list[str]
 ) -> Iterator[tuple[list[str], str]]:
-    """Give the cells of each record and its text. A quotation mark that is never closed is a problem, and
+    """Yield the cells of each record and its text. A quotation mark that is never closed is a problem, and
     costs one row.
 
     It is taken for one where the record goes on over a line that begins with a picture's name, or to the end
@@ -70,7 +70,7 @@ def read_records(
 
 
 def _is_open(raw: str, delimiter: str, skips_spaces: bool) -> bool:
-    """Tell whether a record ends within quotation marks."""
+    """Return whether a record ends within quotation marks."""
     if '"' not in raw:
         return False
     try:
@@ -82,15 +82,15 @@ def _is_open(raw: str, delimiter: str, skips_spaces: bool) -> bool:
 
 
 def is_picture_name(cell: str) -> bool:
-    """Tell whether a cell is the name of a picture's file."""
+    """Return whether a cell is the name of a picture's file."""
     return bool(_PICTURE_NAME.search(cell))
 
 
 def _holds_rows(lines: list[str], delimiter: str) -> bool:
-    """Tell whether a line within a record is a row of its own: its first cell names a picture."""
+    """Return whether a line within a record is a row of its own: its first cell names a picture."""
     return any(delimiter in line and is_picture_name(line.split(delimiter)[0]) for line in lines)
 
 
 def column_name(name: object) -> str:
-    """Return a column's name as this library spells it: small letters, no spaces around it."""
+    """Return a column's name as this library spells it: lowercase letters, no spaces around it."""
     return re.sub(r"[\s\-]+", "_", str(name or "").strip().strip("\ufeff").lower())

@@ -123,7 +123,7 @@ def _available_formats() -> list[str]:
 
 @lru_cache(1)
 def reads_heif() -> bool:
-    """Tell whether pictures of phones can be read: with pillow-heif, which is an extra."""
+    """Return whether pictures of phones can be read: with pillow-heif, which is an extra."""
     try:
         import pillow_heif
     except ImportError:

@@ -60,7 +60,7 @@ def masks(pictures: Collection[str]) -> list[str]:
 
 
 def _masked_path(name: str) -> str:
-    """Return the path that a mask's picture has beside it, without its suffix and in small letters."""
+    """Return the path that a mask's picture has beside it, without its suffix and in lowercase letters."""
     return str(PurePosixPath(name).with_name(_masked_stem(name) or "?")).casefold()
 
 
@@ -70,7 +70,7 @@ def _mask_ending(name: str) -> str:
 
 
 def _masked_stem(name: str) -> str:
-    """Return the stem of the picture that a mask belongs to by its own name, in small letters, or an empty
+    """Return the stem of the picture that a mask belongs to by its own name, in lowercase letters, or an empty
     text.
     """
     match = _MASK_NAME.fullmatch(PurePosixPath(name).stem.casefold())

@@ -51,7 +51,7 @@ class ListedFile:
 
 @dataclass
 class Listing:
-    """The picture files of a source; `problems` name a file each, `notes` say what was passed over on
+    """The picture files of a source; `problems` name a file each, `notes` say what was skipped on
     purpose.
 
     `lookalikes` are files that look like captions and belong to no picture.
@@ -260,7 +260,7 @@ def _note_left_out(
 
 
 def _is_heif(name: str) -> bool:
-    """Tell whether this is a phone's picture, and the decoder for it is installed."""
+    """Return whether this is a phone's picture, and the decoder for it is installed."""
     return file_suffix(name) in HEIF_SUFFIXES and reads_heif()
 
 

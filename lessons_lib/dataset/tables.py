@@ -149,7 +149,7 @@ def split_captions(value: object) -> list[str]:
 
 
 def one_line_text(value: object) -> str:
-    """Return a value in one line; half characters, which no file can hold, become question marks."""
+    """Return a value in one line; lone surrogates, which no file can hold, become question marks."""
     return " ".join(str(value or "").split()).encode("utf-8", "replace").decode()
 
 
@@ -257,7 +257,7 @@ def _named_cell(columns: list[str], cells: list[str]) -> str:
 
 
 def _is_spaced(columns: list[str], cells: list[str]) -> bool:
-    """Tell whether the cell behind the caption begins with a space, as after a comma that belongs to the
+    """Return whether the cell behind the caption begins with a space, as after a comma that belongs to the
     caption.
     """
     pairs = zip(columns, cells[1:], strict=False)

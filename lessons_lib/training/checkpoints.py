@@ -26,7 +26,7 @@ class Header(NamedTuple):
 def write(
     folder: Path, step: int, fingerprint: str, state: dict[str, Any], settings: dict[str, Any] | None = None
 ) -> Path:
-    """Write a state as NNNNNN.safetensors, whole or not at all and with its checksum; older ones stay.
+    """Write a state as NNNNNN.safetensors, atomically and with its checksum; older ones stay.
 
     `state` may nest dicts, lists, tensors, numbers and texts; tuples come back as lists.
     `fingerprint` and `settings` are the run's. Raises OSError when there is no room.
@@ -60,9 +60,9 @@ def remove_after(folder: Path, step: int) -> None:
 
 
 def latest(folder: Path, *fingerprints: str) -> dict[str, Any] | None:
-    """Return the newest whole state of a run with one of these fingerprints, or None.
+    """Return the newest valid state of a run with one of these fingerprints, or None.
 
-    Damaged files and other runs' are passed over.
+    Damaged files and other runs' are skipped.
     """
     for path in reversed(files(folder)):
         content = storage.read(path)

@@ -15,12 +15,12 @@ LEAST = 10.0
 
 
 def is_diverged(loss: float, progress: Mapping[str, float]) -> bool:
-    """Tell whether a loss is no number, or more than a hundred times the mean of the first ten."""
+    """Return whether a loss is no number, or more than a hundred times the mean of the first ten."""
     return not loss <= _limit(progress)  # NaN is not, either
 
 
 def is_on_course(loss: float, progress: Mapping[str, float]) -> bool:
-    """Tell whether a loss is less than a tenth of what counts as run away, so that the state before it is
+    """Return whether a loss is less than a tenth of what counts as run away, so that the state before it is
     worth keeping.
     """
     return loss <= _limit(progress) / 10

@@ -48,7 +48,7 @@ def unfinished_dir(out: Path) -> Path:
 
 
 def has_checkpoints(folder: Path) -> bool:
-    """Tell whether a folder holds the state of a training."""
+    """Return whether a folder holds the state of a training."""
     return any((folder / "checkpoints").glob("*.safetensors"))
 
 
