@@ -361,7 +361,7 @@ def test_case_18_brothers(shell, name):
 
 
 def changed_file(data: bytes, rng: random.Random) -> bytes:
-    """Return a safetensors file with a few bytes of its header replaced, taken out or put in, or cut short."""
+    """Return a safetensors file with some bytes of its header replaced, taken out or put in, or cut short."""
     header, changed = 8 + int.from_bytes(data[:8], "little"), bytearray(data)
     for _ in range(rng.randint(1, 3)):
         place, byte = rng.randrange(header), bytes([rng.randrange(256)])

@@ -70,7 +70,7 @@ def _mask_ending(name: str) -> str:
 
 
 def _masked_stem(name: str) -> str:
-    """Return the stem of the picture that a mask belongs to by its own name, in lowercase letters, or an empty
+    """Return the stem of the picture that a mask belongs to by its own name, in lowercase, or an empty
     text.
     """
     match = _MASK_NAME.fullmatch(PurePosixPath(name).stem.casefold())

@@ -96,8 +96,8 @@ class Trainer:
     ) -> Run:
         """Return the run that was made at `out`, an adapter folder.
 
-        The same call resumes where it was stopped or killed, and ends with the adapter of an uninterrupted run;
-        with `resume` it is an error when there is nothing to resume from. So does a call with other settings
+        The same call resumes where it was stopped or killed and ends with the adapter of an uninterrupted
+        run; with `resume` it is an error when there is nothing to resume from. So does a call with other settings
         that change nothing of what is learned. Where another run lies, or the steps of one, that is a
         ValueError and both stay, unless `replace` has them replaced. Ctrl-C keeps what was learned and
         returns a run whose outcome is STOPPED; so does an on_step that raises KeyboardInterrupt. A second
