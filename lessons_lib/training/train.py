@@ -97,15 +97,15 @@ class Trainer:
         """Return the run that was made at `out`, an adapter folder.
 
         The same call resumes where it was stopped or killed and ends with the adapter of an uninterrupted
-        run; with `resume` it is an error when there is nothing to resume from. So does a call with other settings
-        that change nothing of what is learned. Where another run lies, or the steps of one, that is a
-        ValueError and both stay, unless `replace` has them replaced. Ctrl-C keeps what was learned and
+        run; with `resume` it is an error when there is nothing to resume from. A call with other settings
+        that change nothing of what is learned resumes too. Where another run lies, or the steps of one, that
+        is a ValueError and both stay, unless `replace` has them replaced. Ctrl-C keeps what was learned and
         returns a run whose outcome is STOPPED; so does an on_step that raises KeyboardInterrupt. A second
-        Ctrl-C raises Interrupted. `on_forecast` is called before the first step. Under ``accelerate
-        launch`` every process makes this call; they share each batch, and the first writes. Raises OSError
-        when `out` cannot be written, MemoryError when a batch does not fit, FloatingPointError when the
-        loss has run away; then `out` holds the adapter of a checkpoint from before that, or nothing when
-        there was none.
+        Ctrl-C raises Interrupted. `on_forecast` is called before the first step. Under ``accelerate launch``
+        every process makes this call; they share each batch, and the main process writes.
+        Raises OSError when `out` cannot be written, MemoryError when a batch does not fit,
+        FloatingPointError when the loss diverged; then `out` holds the adapter of a checkpoint from before
+        that, or nothing when there was none.
         """
         machine, given, out = distributed.accelerator(), Path(out), run_dir(out)
         if self.settings.batch % machine.num_processes:
