@@ -440,9 +440,9 @@ def test_case_20_a_loss_that_runs_away_names_the_rate_and_keeps_what_was_before(
     assert shell("compare runs/at --prompt horse") == 0 and f"({float(rate):g})" in shell.out
 
 
-def test_case_20_a_loss_in_its_usual_range_is_on_course():
+def test_case_20_a_loss_in_its_usual_range_is_stable():
     easy = {"start_loss": 0.002}  # low noise, at the first step
-    assert not divergence.is_diverged(0.9, easy) and divergence.is_on_course(0.9, easy)
+    assert not divergence.is_diverged(0.9, easy) and divergence.is_stable(0.9, easy)
     assert divergence.is_diverged(float("nan"), {}) and divergence.is_diverged(float("inf"), {})
     assert divergence.is_diverged(150.0, {"start_loss": 1.2}) and not divergence.is_diverged(
         9.0, {"start_loss": 1.2}

@@ -15,9 +15,9 @@ from lessons_lib.dataset.sources import ListedFile
 
 @dataclass
 class CaptionReader:
-    """Reads captions and remembers the names of pictures by what became of them.
+    """Reads captions and lists the names of pictures (or files) for each kind of note.
 
-    A file that is no text is a problem.
+    A caption file that is not text becomes a problem.
     """
 
     problems: list[Problem]

@@ -138,9 +138,8 @@ def has_trigger(text: str, trigger: str) -> bool:
 def fill_placeholders(text: str, trigger: str) -> str:
     """Return a text with the trigger where another trainer's set has [trigger] or the like.
 
-    Where the trigger stands in the text already, or there is none, the place is taken out. "[trigger] cat" is
-    filled with
-    "th0r cat" once.
+    If the text already has the trigger, or the trigger is empty, the placeholder is removed.
+    "[trigger] cat" with the trigger "th0r cat" becomes "th0r cat".
     """
     if not _PLACEHOLDER.search(text):
         return text

@@ -37,11 +37,10 @@ def sniff_delimiter(header: str) -> str:
 def read_records(
     lines: list[str], delimiter: str, skips_spaces: bool, problems: list[str]
 ) -> Iterator[tuple[list[str], str]]:
-    """Yield the cells of each record and its text. A quotation mark that is never closed is a problem, and
-    costs one row.
+    """Yield the cells of each record and its text.
 
-    It is taken for one where the record goes on over a line that begins with a picture's name, or to the end
-    of the table.
+    An unclosed quotation mark is a problem and loses one row. A mark counts as unclosed when its record
+    contains a line that begins with a picture's file name, or runs to the end of the table.
     """
     start = 0
     while start < len(lines):

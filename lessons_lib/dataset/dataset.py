@@ -22,8 +22,7 @@ _COLUMNS = ("split", *RIGHTS)  # those that have a place of their own in a Pictu
 
 @dataclass(frozen=True)
 class Dataset:
-    """Pictures by what they are for: `train` to learn from, `held_out` to judge by, `prior` of the class,
-    to keep it.
+    """A training set (`train`), a held-out set (`held_out`) and class pictures (`prior`).
 
     Every picture brings its own caption and rights. Class pictures serve prior preservation
     (Ruiz et al. 2022, arXiv 2208.12242); their captions lack the trigger word.
@@ -40,7 +39,7 @@ class Dataset:
 
     @property
     def pictures(self) -> list[Picture]:
-        """All but the class pictures, in the order of their source."""
+        """`train`, `held_out` and `unused`, not `prior`, in the order of the source."""
         return sorted([*self.train, *self.held_out, *self.unused], key=lambda picture: picture.index)
 
     def with_captions(self, captions: Sequence[str]) -> Dataset:

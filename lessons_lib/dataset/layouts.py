@@ -1,5 +1,5 @@
-"""Which files of a folder are no pictures to learn from: masks, regularisation pictures, and what the course
-wrote itself.
+"""Which files of a folder are not training pictures: masks, regularisation (class) pictures, and files that
+the course wrote.
 """
 
 from __future__ import annotations
@@ -103,9 +103,7 @@ def _folder_like(name: str, pattern: re.Pattern[str]) -> str:
 
 
 def layout_notes(pictures: Iterable[str], mask_names: list[str], prior: list[str], root: Path) -> list[str]:
-    """Return what was made of another trainer's layout, a line each: masks, regularisation pictures,
-    repeats.
-    """
+    """Return a note for each part of another trainer's layout: masks, class pictures, repeats."""
     notes = []
     if prior:
         folder = root / _folder_like(prior[0], _REGULARISATION)

@@ -1,6 +1,4 @@
-"""What lies beside pictures and speaks of them: the rows of tables by the file they are about, and caption
-files.
-"""
+"""Metadata of pictures: table rows by the file that they describe, and caption files."""
 
 from __future__ import annotations
 
@@ -55,9 +53,8 @@ def read_tables(
 ) -> tuple[dict[str, Row], set[PurePosixPath]]:
     """Return the rows of all tables by the file they are about, and the folders whose pictures a table lists.
 
-    Rows without their file become a problem of their table; of two rows on one file the first counts, a table
-    that lists
-    pictures before one that only captions them.
+    Rows without their file become a problem of their table. If two rows name one file the first is used;
+    tables that list pictures are read before tables that only hold captions.
     """
     rows: dict[str, Row] = {}
     listing_folders: set[PurePosixPath] = set()

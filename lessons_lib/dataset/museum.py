@@ -1,5 +1,5 @@
 """Fetch real paintings from three museums: licence confirmed, one request a second,
-every file whole or not there.
+each file written atomically.
 """
 
 from __future__ import annotations

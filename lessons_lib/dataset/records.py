@@ -1,5 +1,5 @@
-"""A dataset as a run's settings.json lists it: the files with their content's hash and what was said of each,
-so that a run's pictures are pictures_of again, and no others in their place.
+"""A dataset as a run's settings.json lists it: path, SHA-256, caption and crop box of each picture file,
+so that the same files can be loaded again; a file with other content is refused.
 """
 
 from __future__ import annotations

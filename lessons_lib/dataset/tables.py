@@ -296,7 +296,7 @@ def _check_names(table: Table) -> None:
 
 
 def _check_splits(table: Table) -> None:
-    """Bring the splits to the names of `SPLITS`; others are kept, judged by and named."""
+    """Map split names to those of `SPLITS`; add a note on others, which are held out."""
     unknown: dict[str, list[str]] = {}
     for row in table.rows:
         if split := row.more.get("split", ""):

@@ -12,8 +12,8 @@ forecast.py      time, memory and file size from ten steps
 samples.py       pictures drawn on the way
 log.py           a row a step, and TensorBoard
 interrupt.py     Ctrl-C between two steps
-fingerprints.py  what tells one training from another
-divergence.py    whether a loss has run away
-existing.py      what lies at the folder of a run before a training
-workspace.py     the folder that a training works in until it takes its place
+fingerprints.py  a hash of all that decides what is learned
+divergence.py    whether the loss has diverged
+existing.py      what the run folder already contains before a training
+workspace.py     the temporary folder of a training, moved to the run folder at the end
 """

@@ -24,7 +24,7 @@ from lessons_lib.training.latent_cache import CachedTensors
 class TrainingData:
     """A training set as the denoiser sees it: latents (pictures, ...), and the embeddings of each caption.
 
-    The last caption is the trigger word alone, which takes the place of one that is dropped.
+    The training part has one caption more than pictures: the trigger word, used when a caption is dropped.
     All of it may lie on disk; a batch is on `device`, where the model is. `prior`: pictures of the class
     without the trigger, for prior preservation (Ruiz et al. 2022, arXiv 2208.12242). `validation`:
     held-out pictures, never learned from.

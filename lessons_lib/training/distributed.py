@@ -27,7 +27,7 @@ def accelerator(**options: Any) -> Accelerator:
 
 
 def own_part(accelerator: Accelerator) -> slice:
-    """Return the examples of a batch that are this process's own."""
+    """Return the slice of a batch for this process: every num_processes-th example."""
     return slice(accelerator.process_index, None, accelerator.num_processes)
 
 

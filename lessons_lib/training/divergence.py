@@ -1,4 +1,4 @@
-"""Whether a loss has run away: it is no number, or far above where the training began."""
+"""Whether a training has diverged: the loss is NaN or infinite, or far above its first values."""
 
 from __future__ import annotations
 
@@ -8,26 +8,23 @@ from collections.abc import Mapping
 
 START_STEPS = 10  # of which the mean loss is where a training began
 FACTOR = 100.0
-# A prediction of zero has a loss of about 1 on any base. A start loss may be far below that, where the
-# first noise levels
-# were easy ones, so ten times 1 is the least that counts as run away.
+# A prediction of zero has a loss of about 1 on any base. The first losses can be far below that, when their
+# noise levels were low, so a loss below ten never counts as diverged.
 LEAST = 10.0
 
 
 def is_diverged(loss: float, progress: Mapping[str, float]) -> bool:
-    """Return whether a loss is no number, or more than a hundred times the mean of the first ten."""
+    """Return whether a loss is NaN, or above the larger of 10 and 100 times the mean of the first ten."""
     return not loss <= _limit(progress)  # NaN is not, either
 
 
-def is_on_course(loss: float, progress: Mapping[str, float]) -> bool:
-    """Return whether a loss is less than a tenth of what counts as run away, so that the state before it is
-    worth keeping.
-    """
+def is_stable(loss: float, progress: Mapping[str, float]) -> bool:
+    """Return whether a loss is below a tenth of the limit, so that the state before it is safe to keep."""
     return loss <= _limit(progress) / 10
 
 
 def describe(loss: float, progress: Mapping[str, float]) -> str:
-    """Return how a loss has run away, as the end of a sentence."""
+    """Return how a loss has diverged, as the end of a sentence."""
     start = progress.get("start_loss")
     is_number = math.isfinite(loss) and start is not None
     return f"rose from {start:.3g} to {loss:.3g}" if is_number else f"became {loss}"

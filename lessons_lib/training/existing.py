@@ -1,4 +1,4 @@
-"""What lies at the folder of a run before a training: nothing, this training or another, finished or not."""
+"""What the run folder already contains before a training starts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Existing:
     def may_be(self, fingerprint: str, settings: Settings) -> bool:
         """Return whether this is the training with that fingerprint.
 
-        Of an unfinished one of an older version that is known only when its pictures are encoded.
+        An unfinished run of an older version has no fingerprint: True when no recorded setting differs.
         """
         if self.fingerprint or self.is_finished:
             return self.fingerprint == fingerprint
@@ -71,7 +71,7 @@ class Existing:
 
 
 def find(out: Path) -> list[Existing]:
-    """Return what lies at the folder of a run: the steps of an interrupted one, then the run itself.
+    """Return the runs at `out`: checkpoints of an unfinished run first, then the saved run; [] if none.
 
     Raises ValueError where a run's settings.json is damaged.
     """
@@ -108,9 +108,9 @@ def next_free(out: Path, fingerprint: str, settings: Settings) -> Path:
 
 
 def check(out: Path, fingerprint: str, settings: Settings, resume: bool, replace: bool) -> bool:
-    """Return whether another training is to be replaced at `out`; its checkpoints are removed then.
+    """Return whether another run at `out` will be replaced; its checkpoints are then removed.
 
-    Raises ValueError when it is not, or when there is nothing to resume from although `resume` insists.
+    Raises ValueError if there is another run and `resume` is set or `replace` is not.
     """
     reason = conflict(out, fingerprint, settings)
     if reason and resume:
@@ -125,7 +125,9 @@ def check(out: Path, fingerprint: str, settings: Settings, resume: bool, replace
 def resume_step(
     folder: Path, fingerprints: Sequence[str], settings: Settings, needed: bool, clears: bool = True
 ) -> int:
-    """Return the step at which this run was stopped, or 0. Then what lies in the folder is removed.
+    """Return the step of this run's newest checkpoint. Without one, return 0 and empty the folder.
+
+    `needed`: --resume was given. `clears`: whether this process may empty the folder (the main one).
 
     Raises ValueError, and removes nothing, when it is `needed` and not there, or when the folder holds the
     steps of another run, which only shows now that the pictures are encoded.

@@ -1,6 +1,4 @@
-"""What tells one training from another: a hash of all that decides what is learned. A checkpoint belongs to
-one.
-"""
+"""The fingerprint of a run: a hash of all that decides what is learned. Each checkpoint stores it."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ def fingerprint(
 ) -> str:
     """Return the hash of base, settings, layers, captions and pictures.
 
-    What only decides what is drawn or written on the way is no part of it; nor are held-out pictures.
+    Settings that only affect samples or logs are not part of it, and neither are held-out pictures.
     """
     parts = ("train", "prior")
     pictures = [

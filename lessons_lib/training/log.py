@@ -14,7 +14,7 @@ from accelerate.utils import is_tensorboard_available
 
 @contextmanager
 def open_log(path: Path, step: int) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Yield a function that writes a row; rows after `step`, from before a stop, are taken off first."""
+    """Yield a function that writes a row. Rows after `step`, left by a stopped run, are removed first."""
     rows = path.read_text(encoding="utf-8").splitlines(keepends=True)[:step] if path.exists() else []
     with open(path, "w", buffering=1, encoding="utf-8") as file:
         file.writelines(rows)

@@ -30,8 +30,8 @@ _VALIDATION_SIGMAS = (0.2, 0.4, 0.6, 0.8)
 
 @dataclass(frozen=True)
 class Step:
-    """What a caller learns of a step: `loss` of its batch, `smooth_loss` of about the last fifty,
-    `seconds` so far and `left`.
+    """The report of a step: `loss` of its batch, `smooth_loss` of about the last fifty, `seconds` since the
+    start and `left`, the seconds that are left.
 
     `validation` is the last loss on held-out pictures, None before the first or without such pictures.
     """
@@ -46,7 +46,7 @@ class Step:
 
 
 class Ending(NamedTuple):
-    """The last step that counts, why the loop ended, what was wrong with the loss where that was the reason.
+    """How a training ended: the step of the final adapter, the outcome, and for DIVERGED the reason.
 
     `unseen`: how many training pictures were in no batch; 0 also where that is not known.
     """
@@ -112,7 +112,7 @@ class Loop:
         """Train the adapter, from this run's checkpoint if there is one.
 
         Write log and checkpoints into `folder`. `fingerprints`: the run's, and others that its checkpoints
-        may have. A loss that has run away ends it as DIVERGED, with the adapter of a checkpoint from before
+        may have. A loss that has diverged ends it as DIVERGED, with the adapter of a checkpoint from before
         that. Raises FloatingPointError for that when there is no checkpoint, MemoryError when a batch does
         not fit, ValueError when TensorBoard or an optimizer is wanted and not installed.
         """
@@ -131,7 +131,7 @@ class Loop:
                 if divergence.is_diverged(loss, state.progress):
                     checkpoints.remove_after(checkpoint_dir, good_step)
                     return _restored(state, checkpoint_dir, fingerprints, settings, loss)
-                if divergence.is_on_course(loss, state.progress):  # so the state before this step is good
+                if divergence.is_stable(loss, state.progress):  # so the state before this step is good
                     good_step = state.step
                     checkpoints.keep_newest(checkpoint_dir)
                 self._record(state, loss, time.monotonic() - start, log)
@@ -175,7 +175,7 @@ class Loop:
         self.accelerator.log(row, step=state.step)
 
     def validation_loss(self) -> float:
-        """Return the mean loss on the held-out pictures; see `validation_loss`.
+        """Return the mean loss on the held-out pictures; see the function `validation_loss` below.
 
         ValueError without such pictures.
         """
@@ -186,7 +186,7 @@ class Loop:
 
 @torch.no_grad()
 def validation_loss(family: Family, denoiser: nn.Module, data: TrainingData) -> float:
-    """Return the mean loss on pictures at fixed noise and noise levels, so that two steps can be compared."""
+    """Return the mean loss over all pictures at four fixed noise levels, with noise from a fixed seed."""
     generator = torch.Generator().manual_seed(0)
     losses = []
     for index in range(len(data.latents)):

@@ -1,4 +1,4 @@
-"""Pictures drawn on the way, at fixed seeds, to monitor a training."""
+"""Samples drawn during a training, at fixed seeds, to monitor it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder that a training works in until the run takes its place.
+"""The temporary folder of a training; its content is moved to the run folder at the end.
 
 It is inside the run's folder where there is one, so that both are on one disk and a link or a mounted disk
 stays what it is; else it is beside it.
@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 INSIDE = ".unfinished"
 LOCK = ".lock"
 _BESIDE = re.compile(r"\.(.+)\.unfinished")
-_RESUMED = ("log.jsonl", "samples", "tensorboard", "checkpoints")  # what a stopped run goes on from
+_RESUMED = ("log.jsonl", "samples", "tensorboard", "checkpoints")  # what a stopped run needs to resume
 _LAST = ("settings.json", "log.jsonl", "checkpoints")  # moved in this order, after everything else
 _SYSTEM_FILES = {"lost+found", "thumbs.db", "desktop.ini", "system volume information", "$recycle.bin"}
 
@@ -56,10 +56,10 @@ def has_checkpoints(folder: Path) -> bool:
 def workspace(
     out: Path, accelerator: Accelerator | None = None, check: Callable[[], bool] = lambda: False
 ) -> Iterator[Path]:
-    """Yield a folder to work in whose content takes its place in `out` when all went well.
+    """Yield a temporary folder whose content is moved to `out` when no error was raised.
 
     When it went wrong, or the process was killed, a folder that holds checkpoints stays for the next try;
-    any other is removed. A run that was stopped with Ctrl-C goes on from a copy. Of several processes the
+    any other is removed. A run that was stopped with Ctrl-C resumes from a copy. Of several processes the
     first makes the folder and moves it to its place; the others wait for that. `check` is called before
     anything is written, and returns whether another run is replaced. Raises OSError before any work when
     the place cannot be written, ValueError when `out` holds something else or another program is training
@@ -149,7 +149,7 @@ def _prepare(out: Path, unfinished: Path) -> None:
 
 
 def _place(unfinished: Path, out: Path, is_replacing: bool) -> None:
-    """Put a run where it belongs. Checkpoints go last, so that a try that fails here can go on from them.
+    """Move a run to its folder. Checkpoints are moved last, so that a failed move can be resumed from them.
 
     Raises OSError that says where the run is, when it cannot be moved.
     """

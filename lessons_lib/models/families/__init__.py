@@ -38,9 +38,9 @@ class Family(Protocol):
     """The layers that get a LoRA, by the end of their names, as in PEFT's LoraConfig."""
 
     KOHYA_PREFIX: str
-    """What kohya's trainer begins a layer's name with, where ComfyUI reads no other names.
+    """Prefix of LoRA layer names in kohya's format, for bases where ComfyUI needs that format.
 
-    Empty where it reads diffusers'.
+    Empty where ComfyUI reads diffusers' names.
     """
 
     def load(self, base: Base, session: Session) -> DiffusionPipeline:

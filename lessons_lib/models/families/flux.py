@@ -1,7 +1,7 @@
 """FLUX.1: flow matching on packed latents, conditioned on CLIP's pooled embedding and T5's hidden states.
 
 Follows diffusers' train_dreambooth_lora_flux.py, except that guidance is 1 while training:
-that script's 3.5 trains the adapter for guided pictures, which no training picture is.
+with that script's 3.5 the adapter learns to predict guided pictures, and training pictures are not guided.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from lessons_lib.session import Session, quiet
 
 DENOISER = "transformer"
 KOHYA_PREFIX = ""
-# Diffusers' script's own: attention, and the feed-forward layers of the double blocks. With the last two,
-# those of the single blocks, which kohya's trainer has too; the model's output layer is called proj_out as
-# well. pocket/LOG.md says what they gained.
+# The layers of diffusers' script: attention, and the feed-forward layers of the double blocks. proj_mlp and
+# proj_out are added for the single blocks, as in kohya's trainer; the model's output layer is also called
+# proj_out. pocket/LOG.md has the measured gain.
 TARGET_MODULES: tuple[str, ...] = (
     "attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0", "attn.add_q_proj", "attn.add_k_proj",
     "attn.add_v_proj", "attn.to_add_out", "ff.net.0.proj", "ff.net.2", "ff_context.net.0.proj",
@@ -48,7 +48,7 @@ def load(base: Base, session: Session) -> FluxPipeline:
 
 
 def load_tokenizer(base: Base) -> Any:
-    """Return T5's tokenizer, the one whose length limit a caption meets."""
+    """Return T5's tokenizer; its token limit is the limit for captions."""
     return shared.load_tokenizer(base, "tokenizer_2")
 
 
@@ -80,7 +80,7 @@ def pack_latents(latents: Tensor) -> Tensor:
 
 @torch.no_grad()
 def decode_latents(pipe: DiffusionPipeline, latents: Tensor) -> list[Image]:
-    """Return the pictures that (n, 16, h, w) latents stand for, or the packed tokens of squares."""
+    """Decode (n, 16, h, w) latents, or packed (n, tokens, 64) ones of square pictures, to images."""
     vae = pipe.vae
     latents = unpack_latents(latents) if latents.ndim == 3 else latents
     decoded = vae.decode((latents / vae.config.scaling_factor + vae.config.shift_factor).to(vae.dtype)).sample

@@ -20,8 +20,8 @@ from lessons_lib.session import Session, quiet
 
 DENOISER = "transformer"
 KOHYA_PREFIX = ""
-# The script's own. A single block's output layer has the name of the list that holds a double block's,
-# so each is named.
+# The layers of diffusers' script. "attn.to_out" alone would also match the ModuleList in double blocks, so
+# the output layer of each single block is listed by its full name.
 TARGET_MODULES: tuple[str, ...] = (
     *("to_q", "to_k", "to_v", "to_out.0", "to_qkv_mlp_proj"),
     *(f"single_transformer_blocks.{i}.attn.to_out" for i in range(48)),  # 20 in klein 4B, 24 in 9B
@@ -69,7 +69,7 @@ def encode_images(pipe: DiffusionPipeline, pixels: Tensor) -> Tensor:
 
 @torch.no_grad()
 def decode_latents(pipe: DiffusionPipeline, latents: Tensor) -> list[Image]:
-    """Return the pictures that (n, 128, h, w) latents stand for, or the (n, h w, 128) tokens of squares."""
+    """Decode (n, 128, h, w) latents, or (n, h w, 128) tokens of square pictures, to images."""
     vae = pipe.vae
     mean, std = latent_statistics(vae)
     if latents.ndim == 3:

@@ -108,8 +108,8 @@ def predict_noise(
             "time_ids": time_ids.expand(len(noisy_latents), -1),
         }
     scaled = (noisy_latents / shared.broadcast_sigma(scale)).to(noisy_latents.dtype)
-    states = embeddings["prompt_embeds"]
-    return denoiser(scaled, timesteps, encoder_hidden_states=states, return_dict=False, **conditions)[0]
+    conditions["encoder_hidden_states"] = embeddings["prompt_embeds"]
+    return denoiser(scaled, timesteps, return_dict=False, **conditions)[0]
 
 
 def loss(
