@@ -238,8 +238,7 @@ def _compare(
         reason = problem.strerror or problem
         raise OSError(
             f"the adapter in {run.folder} is whole, but before and after cannot be written to {out} "
-            f"({reason}); "
-            f"free some space, then: lessons compare {run.folder}"
+            f"({reason}); free some space, then: lessons compare {run.folder}"
         ) from problem
     if result.changes_nothing:
         print("! this adapter changes nothing: before and after are the same pictures")

@@ -128,8 +128,7 @@ def run_folder(args: Namespace, dataset: Dataset, settings: Settings) -> tuple[S
     if run:
         print(
             f"{out} holds this run already, finished after {run.settings.steps} steps; nothing is trained "
-            "again. "
-            f"Draw with it: lessons compare {out}. To train it again: --replace"
+            f"again. Draw with it: lessons compare {out}. To train it again: --replace"
         )
     return dataclasses.replace(settings, name=safe_name(out.resolve().name)), out, run
 

@@ -59,16 +59,14 @@ def misfit(tensors: Mapping[str, Tensor], shapes: Shapes, base: Base) -> str:
     if lost:
         return (
             f"{len(lost)} of its {len(layers)} layers are not in {base.name}, such as {lost[0]}; it was "
-            "made for "
-            "another base model, or is damaged"
+            "made for another base model, or is damaged"
         )
     for layer in layers:
         size = (len(tensors[layer + UP]), tensors[layer + DOWN].shape[1])
         if size != tuple(shapes[layer]):
             return (
                 f"{layer} is {size[0]} x {size[1]} in it and {' x '.join(map(str, shapes[layer]))} in "
-                f"{base.name}; "
-                "it was made for another base model"
+                f"{base.name}; it was made for another base model"
             )
     return ""
 

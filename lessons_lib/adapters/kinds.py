@@ -86,16 +86,14 @@ def check_kind(path: Path, header: dict[str, Any]) -> None:
     if metadata.get("kind") == "checkpoint" or any(key.startswith("state.adapter.") for key in keys):
         raise ValueError(
             f"{printable(path)}: is the checkpoint of a training, not an adapter; the command that began "
-            "it goes on "
-            "from there"
+            "it goes on from there"
         )
     for part, name, advice in _OTHERS:
         if any(part in key for key in keys):
             model = " for FLUX.1" if any(word in key for key in keys for word in _FLUX_KEYS) else ""
             raise ValueError(
                 f"{printable(path)}: is an adapter in {name}{model} ({len(keys)} tensors), not a run of this "
-                "course; "
-                f"{advice}"
+                f"course; {advice}"
             )
     if not any(".lora_A." in key for key in keys) and not any(".lora_B." in key for key in keys):
         what = (
@@ -105,8 +103,7 @@ def check_kind(path: Path, header: dict[str, Any]) -> None:
     if path.name != WEIGHTS_NAME:
         raise ValueError(
             f"{printable(path)}: is an adapter in diffusers' format, not a run's folder; expected a "
-            "folder that "
-            f"holds it as {WEIGHTS_NAME}, with the run's settings.json"
+            f"folder that holds it as {WEIGHTS_NAME}, with the run's settings.json"
         )
 
 

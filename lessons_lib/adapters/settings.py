@@ -179,8 +179,7 @@ def read_settings(path: Path) -> tuple[ResolvedSettings, dict[str, Any]]:
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
         raise ValueError(
             f"{path} is damaged ({one_line(problem)}); expected the settings of a run. Restore that file "
-            "from a "
-            "copy; the adapter beside it does not need it to be loaded in other programs"
+            "from a copy; the adapter beside it does not need it to be loaded in other programs"
         ) from problem
 
 

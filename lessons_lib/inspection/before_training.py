@@ -58,8 +58,7 @@ def class_picture_lines(prior: Report, subject: Report, trigger: str) -> list[st
     if without:
         lines.append(
             f"{count_of(without, 'class picture')} without a caption ({name_list(without)}): an empty "
-            "caption is "
-            f"taught. Write what each shows, such as 'a {class_name} on a chair'"
+            f"caption is taught. Write what each shows, such as 'a {class_name} on a chair'"
         )
     word = trigger.split()[0]
     holding = [
@@ -79,7 +78,6 @@ def class_picture_lines(prior: Report, subject: Report, trigger: str) -> list[st
         names = [f"{both[i].name} is {both[j].name}" for i, j in pairs]
         lines.append(
             f"{count_of(pairs, 'class picture')} of the subject itself ({name_list(names)}): they teach "
-            "that the "
-            "subject is like any other of its class. Leave them out"
+            "that the subject is like any other of its class. Leave them out"
         )
     return lines

@@ -59,14 +59,12 @@ class Existing:
         if self.is_finished:
             return (
                 f"{self.folder} holds another run, finished after {self.steps} steps ({reason}). It stays "
-                "as it "
-                "is: choose another folder with --out, or have it replaced with --replace"
+                "as it is: choose another folder with --out, or have it replaced with --replace"
             )
         return (
             f"{self.folder} keeps {self.steps} steps of another training ({reason}). They stay: the "
-            "options it "
-            "was started with go on from there. For this training choose another folder with --out, or have "
-            "them replaced with --replace"
+            "options it was started with go on from there. For this training choose another folder with "
+            "--out, or have them replaced with --replace"
         )
 
 
@@ -153,8 +151,7 @@ def kept_line(out: Path, settings: Settings) -> str:
         return "Nothing of this training is kept, as it ended before the first checkpoint"
     return (
         f"{steps[0].steps} of {settings.steps} steps are kept in {steps[0].folder}, and the same command "
-        "goes on "
-        "from there"
+        "goes on from there"
     )
 
 

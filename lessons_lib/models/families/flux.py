@@ -134,6 +134,7 @@ def loss(
 ) -> Tensor:
     """Return the mean squared error of the predicted velocity noise - latents, (n,)."""
     velocity = predict_velocity(denoiser, shared.add_noise(latents, noise, sigma), sigma, embeddings)
+    # Over packed tokens, in the order of the script; shared.flow_matching would differ in the last digits.
     return (velocity - pack_latents(noise - latents)).float().square().mean((1, 2))
 
 
