@@ -4,6 +4,8 @@ import shutil
 
 import pytest
 import torch
+from PIL import Image
+from transformers import AutoImageProcessor
 
 from lessons_lib.models import clip
 
@@ -34,6 +36,17 @@ def test_its_text_tower_is_the_pipelines_text_encoder(sampler):
     }
     assert all(torch.equal(value, theirs[name]) for name, value in model.text_model.state_dict().items())
     assert processor.tokenizer.get_vocab() == sampler.pipe.tokenizer.get_vocab()
+
+
+def test_pictures_are_resized_by_pillow_where_torchvision_is_installed(monkeypatch):
+    """With torchvision, as in Colab, the automatic choice is a processor that has no box filter."""
+
+    def torchvision_processor(*given, **options):
+        raise ValueError("BOX is not a valid interpolation")
+
+    monkeypatch.setattr(AutoImageProcessor, "from_pretrained", torchvision_processor)
+    clip.load.cache_clear()
+    assert clip.image_features([Image.new("RGB", (96, 64), "red")]).shape == (1, 256)
 
 
 def test_nothing_to_look_at_or_to_read_is_said():

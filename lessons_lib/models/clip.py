@@ -12,7 +12,7 @@ from functools import lru_cache
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from transformers import CLIPModel, CLIPProcessor
+from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel, CLIPProcessor
 
 from lessons_lib.models.bases import verify
 from lessons_lib.paths import POCKET_CLIP, in_course
@@ -32,12 +32,15 @@ _PROMPT_TEMPLATES = (
 def load() -> tuple[CLIPModel, CLIPProcessor]:
     """Return the model, in float32 on the CPU, and its processor.
 
+    Pictures are resized by Pillow: the torchvision processor, which transformers takes where torchvision is
+    installed, has no box filter.
     Raises ValueError when its file is damaged.
     """
     verify(in_course(FOLDER))
     with quiet():
         model = CLIPModel.from_pretrained(FOLDER, dtype=torch.float32).eval()
-        return model, CLIPProcessor.from_pretrained(FOLDER)
+        image_processor = CLIPImageProcessorPil.from_pretrained(FOLDER)
+        return model, CLIPProcessor(image_processor, AutoTokenizer.from_pretrained(FOLDER))
 
 
 @torch.inference_mode()
