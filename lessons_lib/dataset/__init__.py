@@ -11,6 +11,7 @@ metadata.py        rows of tables by picture, and which caption files belong to 
 caption_files.py   the caption of each picture, and what was decided there
 layouts.py         masks, class pictures and the course's own files, which are no pictures to learn from
 decode.py          one file to an upright 8-bit sRGB picture
+privacy.py         the place, the camera and all else that is never written
 messages.py        PictureError, and names that are safe to print
 parallel.py        work on many files at once, results in order
 captions.py        captions with the trigger word, and warnings

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageCms
 
+from lessons_lib.dataset import privacy
 from lessons_lib.dataset.messages import PictureError, one_line, printable
 from lessons_lib.models.pixels import WHITE
 
@@ -19,7 +20,9 @@ _MAX_MEGAPIXELS = (
 )
 _MAX_MEGABYTES = 300  # of one file
 TRANSPARENT = "transparent parts put on white"
+HAS_PLACE = "says where it was taken"  # a note on the file: its pixels are as they were
 HEIF_SUFFIXES = (".heic", ".heif", ".hif")  # of phones, read where pillow-heif is installed
+INSTALL_HEIF = "Install pillow-heif (pip install pillow-heif)"
 GIT_LFS = b"version https://git-lfs.github.com/spec/"
 LFS_POINTER = (
     "is a Git LFS pointer, a small text in place of a file that was not fetched. Fetch it with git lfs pull"
@@ -33,8 +36,10 @@ _SIGNATURES = (
     b"BM",
     b"II*\0",
     b"MM\0*",
-    b"\0\0\0\x1cftypavif",
 )
+# Brands in the first box of a file, ISO/IEC 23008-12: pictures coded as HEVC, or in general, and as AV1.
+_HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+_AVIF = {b"avif", b"avis"}
 _TRANSPOSES = dict(
     zip(
         range(2, 9),
@@ -102,7 +107,10 @@ def decode_bytes(data: bytes, path: Path) -> DecodedImage:
                 notes.append("several frames, the first is used")
                 file.seek(0)
             file.load()
-            return DecodedImage(_turn_upright(_to_rgb(file, notes), file, notes), notes)
+            notes += [HAS_PLACE] * privacy.has_place(file)
+            image = _turn_upright(_to_rgb(file, notes), file, notes)
+            image.info = {}  # comments and the like, which Pillow writes into every copy
+            return DecodedImage(image, notes)
     except Image.DecompressionBombError as problem:
         counts = [int(word) for word in str(problem).replace("(", " ").split() if word.isdigit()]
         _check_pixel_count(path, counts[0] if counts else _MAX_MEGAPIXELS * 10**6 + 1)
@@ -132,6 +140,14 @@ def reads_heif() -> bool:
     return True
 
 
+def _brands(data: bytes) -> set[bytes]:
+    """Return the brands that a file of the HEIF or MP4 family names; none for any other file."""
+    if data[4:8] != b"ftyp":
+        return set()
+    length = min(int.from_bytes(data[:4], "big"), 256)
+    return {data[8:12], *(data[i : i + 4] for i in range(16, length, 4))}
+
+
 def _unknown_format_message(data: bytes, path: Path, problem: Exception) -> str:
     """Return the message for bytes that no decoder knows."""
     if not data:
@@ -140,12 +156,15 @@ def _unknown_format_message(data: bytes, path: Path, problem: Exception) -> str:
         return f"{printable(path)}: {LFS_POINTER}"
     if data.startswith(_SIGNATURES):
         return _damaged_message(path, problem)
-    if data[4:8] == b"ftyp":
+    brands = _brands(data)
+    if brands & _AVIF or (brands & _HEIF and reads_heif()):
+        return _damaged_message(path, problem)
+    if brands & _HEIF:
         return (
             f"{printable(path)}: is a HEIC picture, a phone's own format; expected JPEG, PNG or WebP. "
-            "Install pillow-heif, export it again, or leave it out"
+            f"{INSTALL_HEIF}, export it again, or leave it out"
         )
-    kind = f"not a picture (it begins with {data[:24]!r})"
+    kind = "a film" if brands else f"not a picture (it begins with {data[:24]!r})"
     return (
         f"{printable(path)}: is {kind}; expected JPEG, PNG or WebP. Export it again as one of these, "
         "or leave it out"

@@ -11,9 +11,11 @@ import shutil
 import tempfile
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from lessons_lib.dataset.decode import decode_bytes
+from lessons_lib.dataset import privacy
+from lessons_lib.dataset.decode import HAS_PLACE, decode_bytes
 from lessons_lib.dataset.messages import printable
 from lessons_lib.dataset.pictures import RIGHTS, Picture
 
@@ -28,9 +30,9 @@ def write(pictures: Sequence[Picture], out: Path, captions: Sequence[str] | None
 
     Hugging Face's ``load_dataset("imagefolder", data_dir=out)`` reads it, captions and rights as columns.
     Every picture has its caption in NAME.txt too, for kohya and ai-toolkit, which take out/train.
-    Files are copied byte for byte, except those that were turned, converted or put on white when they were
-    decoded: they become PNG. Written atomically. Raises ValueError when the counts differ or `out`
-    holds something, OSError when it cannot be written.
+    Files are copied without their private metadata, such as the place; their pixels stay to the byte. Those
+    that were turned, converted or put on white when they were decoded become PNG. Written atomically.
+    Raises ValueError when the counts differ or `out` holds something, OSError when it cannot be written.
     """
     texts = [p.caption or "" for p in pictures] if captions is None else list(captions)
     if len(texts) != len(pictures) or not texts:
@@ -68,17 +70,20 @@ def _write_files(
         (folder / f"{stem}{suffix}").write_bytes(data)
         (folder / f"{stem}.txt").write_text(caption + "\n" if caption else "", encoding="utf-8", newline="")
         row = {"file_name": f"{stem}{suffix}", "split": picture.split or "", "caption": caption}
-        more = picture.more if is_copy else {k: v for k, v in picture.more.items() if k != "sha256"}
+        private = privacy.PLACE_COLUMNS | (set() if is_copy else {"sha256"})
+        more = {name: value for name, value in picture.more.items() if name not in private}
         rows.setdefault(folder, []).append(row | picture.rights | more)
     return rows
 
 
 def _encode(picture: Picture) -> tuple[bytes, str, bool]:
-    """Return a picture's bytes, their suffix, and whether they are the file's own; if not, they are a PNG."""
+    """Return a picture's bytes without private metadata, their suffix, and whether they are its file's."""
     data = picture.file.read() if picture.file.read else None
     suffix = picture.path.suffix.lower()
-    if data is not None and not picture.file.notes and suffix in _SUFFIXES:
-        return data, suffix, True
+    if data is not None and not set(picture.file.notes) - {HAS_PLACE} and suffix in _SUFFIXES:
+        with suppress(ValueError):  # another format than its name says, such as GIF
+            cleaned = privacy.remove_metadata(data)
+            return cleaned, suffix, cleaned == data
     # picture.image may be shrunk, so the file is decoded again
     image = picture.image if data is None else decode_bytes(data, picture.path).image
     out = io.BytesIO()

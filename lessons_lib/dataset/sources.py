@@ -14,7 +14,7 @@ from typing import Any
 
 from lessons_lib.dataset import archives, layouts
 from lessons_lib.dataset.archives import Problem, Reader
-from lessons_lib.dataset.decode import HEIF_SUFFIXES, read_bytes, reads_heif
+from lessons_lib.dataset.decode import HEIF_SUFFIXES, INSTALL_HEIF, read_bytes, reads_heif
 from lessons_lib.dataset.messages import PictureError, left_out, name_list, printable
 from lessons_lib.dataset.metadata import (
     CaptionFile,
@@ -246,7 +246,7 @@ def _note_left_out(
         listing.notes.append(left_out(without_row, "picture", reason))
     phone = [name for name in sorted(files) if file_suffix(name) in HEIF_SUFFIXES and not reads_heif()]
     if phone:
-        reason = "HEIC, a phone's own format, is read after pip install pillow-heif. Or export them as JPEG"
+        reason = f"HEIC, a phone's own format. {INSTALL_HEIF}, or export them as JPEG"
         listing.notes.append(left_out(phone, "file", reason))
     unreadable = [
         n for n in sorted(files) if file_suffix(n) in _UNREADABLE and file_suffix(n) not in HEIF_SUFFIXES

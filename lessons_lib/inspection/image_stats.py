@@ -21,7 +21,7 @@ from lessons_lib import storage
 from lessons_lib.dataset.decode import DecodedImage
 from lessons_lib.models import features
 
-_VERSION = 1  # raise it with every change of what is measured: cached statistics are then measured again
+_VERSION = 2  # raise it with every change of what is measured: cached statistics are then measured again
 _THUMBNAIL_SIDE = 160  # px on the long side
 _FEATURE_SIDE = 128  # px of the centre square that features are measured on
 _TENSORS = ("thumbnail", "features")

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from lessons_lib.dataset import crops
 from lessons_lib.dataset.archives import Problem
 from lessons_lib.dataset.crops import Box
-from lessons_lib.dataset.decode import TRANSPARENT
-from lessons_lib.dataset.messages import name_list, printable
+from lessons_lib.dataset.decode import HAS_PLACE, TRANSPARENT
+from lessons_lib.dataset.messages import count_of, name_list, printable
 from lessons_lib.inspection import duplicates, split
 from lessons_lib.inspection.findings import Finding, InspectedPicture, Level
 from lessons_lib.inspection.image_stats import ImageStats
@@ -32,7 +32,8 @@ _BETTER_BY = 0.1  # share of the edges that another square must keep beyond it t
 def check_picture(one: InspectedPicture, side: int) -> list[Finding]:
     """Return the findings on one picture, for a base that draws `side` px."""
     stats = one.stats
-    findings = [*(Finding("fine", note) for note in stats.notes), *_check_size(stats, side)]
+    notes = [note for note in stats.notes if note != HAS_PLACE]
+    findings = [*(Finding("fine", note) for note in notes), *_check_size(stats, side)]
     if stats.contrast < _FLAT:
         if stats.white > _MOSTLY and TRANSPARENT in stats.notes:
             return [*findings, Finding("must fix", "white on white")]
@@ -76,7 +77,7 @@ def check_set(pictures: Sequence[InspectedPicture], problems: Sequence[Problem],
     findings += [Finding("fine", count), *_check_count(len(train))]
     if train:
         findings += _check_training(train, base)
-    findings += _check_licences(pictures)
+    findings += [*_check_places(pictures), *_check_licences(pictures)]
     return findings + (_check_books(pictures) if held_out else _propose_split(pictures))
 
 
@@ -163,6 +164,18 @@ def _check_training(train: Sequence[InspectedPicture], base: Base) -> list[Findi
         Finding("fine", f"shapes, if trained in buckets: {shape_list}"),
         captions,
     ]
+
+
+def _check_places(pictures: Sequence[InspectedPicture]) -> list[Finding]:
+    """Return how many pictures say where they were taken."""
+    names = [one.name for one in pictures if HAS_PLACE in one.stats.notes]
+    if not names:
+        return []
+    text = (
+        f"{count_of(names, 'picture')} ({name_list(names)}) with the place where it was taken in the file. "
+        "Nothing that is written here contains it; the files themselves still do"
+    )
+    return [Finding("worth a look", text)]
 
 
 def _check_licences(pictures: Sequence[InspectedPicture]) -> list[Finding]:
