@@ -43,6 +43,7 @@ class Run:
         out.mkdir(parents=True, exist_ok=True)
         self.log_file = (out / "log.txt").open("a")
         self.progress, self.done, self.extra = Progress(self.log), list[str](), dict[str, Tensor]()
+        self._begun: tuple[str, float] = ("", 0.0)  # the stage that an earlier run was in, and its part done
         self.device = torch.device(options.device)
         self.settings = replace(options.settings, batch=max(4, int(options.settings.batch * options.scale)))
         torch.manual_seed(options.seed)
@@ -109,7 +110,7 @@ class Run:
             self.model.flow.compile(dynamic=False)
             self.model.t5.compile(dynamic=False)
         self.sets = self._held_out_sets(composer)
-        few = max(2, int(8 * self.options.scale))
+        few = max(2, int(8192 * self.options.scale) // self.settings.batch)
         some = [
             self.feed.encoded(composer.scenes(self.settings.batch, HELD_OUT_SEED // 8 + k)).packed
             for k in range(few)
@@ -163,6 +164,8 @@ class Run:
             "seed": self.feed.seed,
             "steps": self.progress.steps,
             "pictures": self.progress.pictures,
+            "stage": self.progress.stage,
+            "share": self.progress.share,
         }
         torch.save(state, self.state.with_suffix(".tmp"))
         self.state.with_suffix(".tmp").rename(self.state)
@@ -179,6 +182,7 @@ class Run:
         self.extra, self.done, self.codes = state["extra"], state["done"], Codes(*state["codes"])
         self.feed.seed = state["seed"]
         self.progress.steps, self.progress.pictures = state["steps"], state["pictures"]
+        self._begun = (state.get("stage", ""), state.get("share", 0.0))
         if "flow" in self.done and "guidance" not in self.done and list(self.out.glob("teacher-*")):
             teacher = parts.join(self.out, "teacher")[0]
             for name, value in teacher.items():  # a student that was cut short is no teacher
@@ -198,11 +202,13 @@ class Run:
         reserve = max(RESERVE * self.options.seconds, min(12.0, 0.1 * self.options.seconds))
         while wanted:  # what an earlier stage took too long is shared among the later ones
             left = max(0.0, self.clock.left() - reserve)
-            seconds = seconds_of(wanted, left, self.options.decoder_seconds).get(wanted[0], 0.0)
+            begun = self._begun[1] if wanted[0] == self._begun[0] else 0.0
+            seconds = seconds_of(wanted, left, self.options.decoder_seconds, begun).get(wanted[0], 0.0)
             name = wanted.pop(0)
             if seconds <= 0:
                 continue
-            timer = Timer(name, seconds, self.clock.now, self.tick, self.progress, self.settings.report_every)
+            report = self.settings.report_every
+            timer = Timer(name, seconds, self.clock.now, self.tick, self.progress, report, begun)
             self._stage(name, timer)
             self.done.append(name)
             self.log(f"{name}: {timer.step} steps in {self.clock.now() - timer.start:.0f} s")

@@ -31,11 +31,14 @@ class Clock:
         return self.seconds - self.passed()
 
 
-def seconds_of(stages_left: list[str], left: float, decoder: float) -> dict[str, float]:
-    """Return how long each stage may take, in its order; the decoder's seconds are its own."""
+def seconds_of(stages_left: list[str], left: float, decoder: float, begun: float = 0.0) -> dict[str, float]:
+    """Return how long each stage may take, in its order; the decoder's seconds are its own. `begun` is the
+    part of the first stage that an earlier run did.
+    """
     decoder = min(decoder, 0.5 * left)
-    whole = sum(SHARES[s] for s in stages_left if s in SHARES)
-    out = {s: SHARES[s] / whole * (left - decoder) for s in stages_left if s in SHARES}
+    shares = {s: SHARES[s] * (1 - begun if s == stages_left[0] else 1) for s in stages_left if s in SHARES}
+    whole = sum(shares.values())
+    out = {s: share / whole * (left - decoder) for s, share in shares.items()}
     return out | ({"decoder": decoder} if "decoder" in stages_left and decoder else {})
 
 
@@ -45,6 +48,7 @@ class Progress:
 
     log: Callable[[str], None]
     stage: str = ""
+    share: float = 0.0
     steps: int = 0
     pictures: int = 0
     losses: dict[str, float] = field(default_factory=dict)
@@ -63,6 +67,7 @@ class Timer:
         tick: Callable[[], None],
         progress: Progress,
         every: float,
+        begun: float = 0.0,
     ) -> None:
         self.name, self.seconds, self.now, self._tick, self.progress, self.every = (
             name,
@@ -72,13 +77,16 @@ class Timer:
             progress,
             every,
         )
+        self._begun = begun
         self.start = self._said = now()
         self.step = 0
         progress.stage = name
 
     def share(self) -> float:
-        """Return the part of the time that has passed; 1 is the end."""
-        return (self.now() - self.start) / self.seconds if self.seconds > 0 else 1.0
+        """Return the part of the stage's time that has passed, in an earlier run too; 1 is the end."""
+        if self.seconds <= 0:
+            return 1.0
+        return self._begun + (1 - self._begun) * (self.now() - self.start) / self.seconds
 
     def done(self, pictures: int, **values: Tensor) -> None:
         """Count a step; now and then say how it goes."""
@@ -87,6 +95,7 @@ class Timer:
         self.progress.pictures += pictures
         if self.now() - self._said > self.every or self.step == 1:
             self._said = self.now()
+            self.progress.share = self.share()
             rate = self.step * pictures / max(self._said - self.start, 1e-6)
             self.progress.losses |= {f"{self.name} {k}": float(v) for k, v in values.items()}
             numbers = " ".join(f"{k} {float(v):.4f}" for k, v in values.items())

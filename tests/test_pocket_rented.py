@@ -126,6 +126,15 @@ def test_stages_share_what_time_there_is():
     assert later["decoder"] == 20 and sum(later.values()) == pytest.approx(100)
 
 
+def test_a_stage_that_an_earlier_run_was_in_goes_on_at_its_share_and_gets_less_time():
+    whole = timing.seconds_of(["flow", "guidance"], 100, 0)
+    rest = timing.seconds_of(["flow", "guidance"], 100, 0, begun=0.5)
+    assert rest["flow"] < whole["flow"] and sum(rest.values()) == pytest.approx(100)
+    clock = iter([0.0, 5.0, 10.0])
+    timer = timing.Timer("flow", 10.0, lambda: next(clock), int, timing.Progress(print), 1e9, begun=0.5)
+    assert (timer.share(), timer.share()) == (0.75, 1.0)
+
+
 def test_parts_put_together_are_the_whole(tmp_path):
     state = {f"w{k}": torch.randn(50, k + 1) for k in range(9)}
     paths = parts.write(state, tmp_path, "part", {"step": 1}, limit=2500)

@@ -1,4 +1,4 @@
-"""Command line: `python -m data.painter --out data/sample_mughal`."""
+"""Command line: `python -m data.painter --out data/sample_mughal`; with `--details`, data/sample_details."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 from PIL import Image
 
 from .album import ALBUM, Piece, paint
+from .details import DETAILS, SIDE, Detail, paint_detail
 
 SEED, QUALITY = 7, 90  # what the committed pictures were drawn and saved with
 
 
-def metadata(piece: Piece, path: Path) -> dict[str, str]:
+def metadata(piece: Piece | Detail, path: Path) -> dict[str, str]:
     """Return the metadata line of one saved picture, in the order of the columns."""
     return {
         "file_name": piece.file_name,
@@ -29,16 +30,22 @@ def metadata(piece: Piece, path: Path) -> dict[str, str]:
     }
 
 
-def save(piece: Piece, out: Path, scale: float = 1.0, seed: int = SEED, quality: int = QUALITY) -> Path:
-    """Paint one page, write it as JPEG and return where it lies."""
+def save(
+    piece: Piece | Detail, out: Path, scale: float = 1.0, seed: int = SEED, quality: int = QUALITY
+) -> Path:
+    """Paint one page or detail, write it as JPEG and return where it lies."""
     path = out / piece.file_name
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(paint(piece, scale, seed)).save(path, quality=quality, optimize=True)
+    if isinstance(piece, Detail):
+        pixels = paint_detail(piece, seed, round(SIDE * scale))
+    else:
+        pixels = paint(piece, scale, seed)
+    Image.fromarray(pixels).save(path, quality=quality, optimize=True)
     return path
 
 
 def write_metadata(rows: list[dict[str, str]], out: Path) -> None:
-    """Write metadata.csv of all the pages."""
+    """Write metadata.csv of all the pictures."""
     with (out / "metadata.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -46,16 +53,18 @@ def write_metadata(rows: list[dict[str, str]], out: Path) -> None:
 
 
 def main() -> None:
-    """Paint the whole album with its metadata, or only the pages whose name holds --only."""
+    """Paint the whole album or its details with the metadata, or only those whose name holds --only."""
     parser = argparse.ArgumentParser(prog="python -m data.painter", description=main.__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
-    parser.add_argument("--only", default="", help="paint only pages whose name holds this text")
-    parser.add_argument("--scale", type=float, default=1.0, help="1.0 is about 830 pixels high")
+    parser.add_argument("--details", action="store_true", help="squares of the pages with one thing each")
+    parser.add_argument("--only", default="", help="paint only pictures whose name holds this text")
+    parser.add_argument("--scale", type=float, default=1.0, help="1.0: pages 830 pixels high, details 512")
     parser.add_argument("--seed", type=int, default=SEED, help="start of the random numbers")
     parser.add_argument("--quality", type=int, default=QUALITY, help="JPEG quality")
     args = parser.parse_args()
     rows = []
-    for piece in ALBUM:
+    pieces: tuple[Piece | Detail, ...] = DETAILS if args.details else ALBUM
+    for piece in pieces:
         if args.only in piece.name:
             path = save(piece, args.out, args.scale, args.seed, args.quality)
             rows.append(metadata(piece, path))
