@@ -89,8 +89,9 @@ def case(count: int, batch: int, side: int, steps: int, folder: Path) -> Cost:
     release_text_encoders(pipe, base)
     model = pipe.transformer
     lora.attach(model, plan.rank, plan.alpha, flux.TARGET_MODULES, 0)
-    state = State.start(model, plan)
-    loop, ends = Loop(flux, model, TrainingData(latents, embeddings), plan, distributed.accelerator()), []
+    data = TrainingData(latents, embeddings)
+    state = State.start(model, data, plan)
+    loop, ends = Loop(flux, model, data, plan, distributed.accelerator()), []
     for _ in range(plan.steps):
         loop.step(state)
         ends.append(time.perf_counter())

@@ -549,7 +549,7 @@ def test_case_25_a_run_says_how_many_pictures_were_never_seen(shell, compared, m
     forecasts = Loop.run
     monkeypatch.setattr(flux, "loss", counting)
     monkeypatch.setattr(Loop, "run", lambda *args: drawn.clear() or forecasts(*args))
-    assert shell("train pictures --trigger zq7x --steps 12 --prompt horse --hold-out 0") == 0
+    assert shell("train pictures --trigger zq7x --steps 5 --prompt horse --hold-out 0") == 0
     run = Run.load("runs/zq7x")
     assert 0 < run.unseen == 24 - len(drawn)
     assert f"! {run.unseen} of 24 pictures were in no batch" in shell.out
@@ -577,9 +577,9 @@ def test_case_25_two_processes_write_the_same_file(shell):
 
 
 def test_case_25_pictures_drawn_before_a_stop_count_after_it(shell, compared, at_step):
-    line = "train pictures --trigger zq7x --prompt horse --hold-out 0 --steps 12 --out"
+    line = "train pictures --trigger zq7x --prompt horse --hold-out 0 --steps 5 --out"
     assert shell(f"{line} runs/whole") == 0
-    at_step(6, lambda: os.kill(os.getpid(), signal.SIGINT))
+    at_step(2, lambda: os.kill(os.getpid(), signal.SIGINT))
     assert shell(f"{line} runs/part") == cli.INTERRUPTED
     at_step(-1, kill)
     assert shell(f"{line} runs/part") == 0

@@ -358,9 +358,9 @@ def test_a_dropped_caption_is_the_trigger_word_alone():
 def test_the_settings_say_how_often_captions_are_dropped(practice, paintings, tmp_path, monkeypatch):
     shares, real = [], TrainingData.batch
 
-    def batch(self, size, dropout, generator):
+    def batch(self, size, dropout, generator, order):
         shares.append(dropout)
-        return real(self, size, dropout, generator)
+        return real(self, size, dropout, generator, order)
 
     monkeypatch.setattr(TrainingData, "batch", batch)
     dataset = replace(practice, prior=[paintings[0].with_caption("a page")])

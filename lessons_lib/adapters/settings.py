@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -24,6 +25,11 @@ WITHOUT_EFFECT = (
     "preset", "sample_prompts", "sample_every", "validate_every", "checkpoint_every", "tensorboard", "name",
     "gradient_checkpointing",
 )  # fmt: skip
+
+
+# What versions before 0.3 did where they had no setting for it. A run that was recorded without one has
+# these values, and they are left out of its fingerprint, so that a stopped one goes on to the same adapter.
+EARLIER: dict[str, Any] = {"picture_order": "replacement"}
 
 
 def option(default: Any, help: str, flag: str = "", metavar: str | None = None) -> Any:
@@ -67,6 +73,9 @@ class Settings:
     compile: bool = option(False, "shorter steps on a GPU, after a first one that takes longer")
     prior_weight: float = option(1.0, "weight of the class pictures' loss", metavar="WEIGHT")
     seed: int = option(0, "seed of the training", metavar="N")
+    picture_order: Literal["shuffle", "replacement"] = option(
+        "shuffle", "shuffle: every picture once before any twice; replacement: as in versions 0.1 and 0.2"
+    )
     caption_dropout: float = option(
         0.1, "share of captions replaced by the trigger word alone", metavar="SHARE"
     )
@@ -161,9 +170,15 @@ class ResolvedSettings(Settings):
 
 def learned_settings(settings: Settings) -> dict[str, Any]:
     """Return the settings that decide what is learned: all but those of what is drawn and written on the
-    way.
+    way, and those that have the value of EARLIER.
     """
-    return {name: value for name, value in dataclasses.asdict(settings).items() if name not in WITHOUT_EFFECT}
+    values = without_earlier(dataclasses.asdict(settings))
+    return {name: value for name, value in values.items() if name not in WITHOUT_EFFECT}
+
+
+def without_earlier(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings by name without those that an earlier version did not have and that do what it did."""
+    return {name: value for name, value in values.items() if EARLIER.get(name, ...) != value}
 
 
 def read_settings(path: Path) -> tuple[ResolvedSettings, dict[str, Any]]:
@@ -171,9 +186,9 @@ def read_settings(path: Path) -> tuple[ResolvedSettings, dict[str, Any]]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         names = [f.name for f in dataclasses.fields(ResolvedSettings)]
-        own = {name: values.pop(name) for name in names}
+        own = {name: values.pop(name) for name in names if name in values or name not in EARLIER}
         own["sample_prompts"] = tuple(own["sample_prompts"])
-        settings = ResolvedSettings(**own)
+        settings = ResolvedSettings(**EARLIER | own)
         settings.check()
         return settings, values
     except (KeyError, TypeError, ValueError, AttributeError) as problem:

@@ -3,6 +3,7 @@
 train.py         Trainer: the whole way from a dataset to an adapter folder
 loop.py          Loop: the loss of a batch, one step, all steps; shown in lesson 05
 data.py          TrainingData: pictures and captions encoded, and batches of them
+order.py         the order in which pictures come into batches
 latent_cache.py  latents and text embeddings on disk, by content
 state.py         State: all that the next step depends on
 checkpoints.py   a State in a file, and back

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from fractions import Fraction
 
 import torch
 from diffusers import DiffusionPipeline
@@ -18,6 +19,7 @@ from lessons_lib.models.families import Family
 from lessons_lib.models.pixels import to_pixels
 from lessons_lib.training import latent_cache
 from lessons_lib.training.latent_cache import CachedTensors
+from lessons_lib.training.order import Order, ShuffledRounds, WithReplacement
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,6 @@ class TrainingData:
     All of it may lie on disk; a batch is on `device`, where the model is. `prior`: pictures of the class
     without the trigger, for prior preservation (Ruiz et al. 2022, arXiv 2208.12242). `validation`:
     held-out pictures, never learned from.
-    `drawn`: the pictures that were in a batch so far, by index.
     """
 
     latents: Tensor | CachedTensors
@@ -36,17 +37,20 @@ class TrainingData:
     device: torch.device | str = "cpu"
     prior: TrainingData | None = None
     validation: TrainingData | None = None
-    drawn: set[int] = field(default_factory=set, compare=False)
+
+    def order(self, is_shuffled: bool = True) -> Order:
+        """Return a new order of the pictures: shuffled rounds, or with replacement."""
+        count = len(self.latents)
+        return ShuffledRounds([Fraction(1)] * count) if is_shuffled else WithReplacement(count)
 
     def batch(
-        self, size: int, dropout: float, generator: torch.Generator
+        self, size: int, dropout: float, generator: torch.Generator, order: Order | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return latents and embeddings of `size` random pictures.
+        """Return latents and embeddings of the next `size` pictures of an order, or else of a new one.
 
         A dropped caption is the trigger word alone.
         """
-        pictures = torch.randint(len(self.latents), (size,), generator=generator)
-        self.drawn.update(pictures.tolist())
+        pictures = (order or self.order()).next_batch(size, generator)
         is_dropped = torch.rand(size, generator=generator) < dropout
         return self.rows(pictures, torch.where(is_dropped, len(self.latents), pictures))
 

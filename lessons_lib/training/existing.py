@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lessons_lib.adapters.run import Outcome, Run
-from lessons_lib.adapters.settings import Settings, learned_settings
+from lessons_lib.adapters.settings import EARLIER, Settings, learned_settings
 from lessons_lib.training import checkpoints, workspace
 
 
@@ -37,11 +37,17 @@ class Existing:
     def may_be(self, fingerprint: str, settings: Settings) -> bool:
         """Return whether this is the training with that fingerprint.
 
-        An unfinished run of an older version has no fingerprint: True when no recorded setting differs.
+        An unfinished run of an older version has no fingerprint, or another: True when no setting that is
+        recorded differs.
         """
-        if self.fingerprint or self.is_finished:
+        if self.fingerprint == fingerprint or self.is_finished or not self.is_earlier:
             return self.fingerprint == fingerprint
-        return not self.settings or not self.differences(settings)
+        return not self.settings or not self.differences(dataclasses.replace(settings, **EARLIER))
+
+    @property
+    def is_earlier(self) -> bool:
+        """Whether it may be of a version before 0.3."""
+        return all(self.settings.get(name, value) == value for name, value in EARLIER.items())
 
     def differences(self, settings: Settings) -> str:
         """Return which settings are others than those, such as "steps 60, now 80"; empty where none is."""

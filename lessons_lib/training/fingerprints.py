@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lessons_lib.adapters.settings import Settings, learned_settings
+from lessons_lib.adapters.settings import Settings, learned_settings, without_earlier
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.models import bases
 from lessons_lib.models.bases import Base
@@ -40,7 +40,7 @@ def earlier_fingerprint(
     parts = [part for part in (data, data.prior, data.validation) if part]
     files = [[path.name for path in getattr(part.latents, "files", ())] for part in parts]
     texts = [captions[name] for name in ("train", "prior", "held_out")]
-    return _hash([dataclasses.asdict(settings), target_modules, texts, files])
+    return _hash([without_earlier(dataclasses.asdict(settings)), target_modules, texts, files])
 
 
 def _hash(content: Any) -> str:

@@ -43,7 +43,7 @@ def forecast(loop: Loop) -> Costs:
     Samples on the way are not included.
     The first step is not timed: it allocates what the others use again.
     """
-    state = State.start(loop.denoiser, loop.settings, with_ema=False)
+    state = State.start(loop.denoiser, loop.data, loop.settings, with_ema=False)
     initial = {name: value.detach().clone() for name, value in state.parameters.items()}
     start = 0.0
     for number in range(STEPS):

@@ -23,6 +23,7 @@ from lessons_lib.models.families import Family
 from lessons_lib.training import checkpoints, distributed, divergence, interrupt
 from lessons_lib.training import log as logs
 from lessons_lib.training.data import TrainingData
+from lessons_lib.training.order import Order
 from lessons_lib.training.state import State
 
 _VALIDATION_SIGMAS = (0.2, 0.4, 0.6, 0.8)
@@ -69,12 +70,14 @@ class Loop:
     settings: ResolvedSettings
     accelerator: Accelerator
 
-    def batch_loss(self, data: TrainingData, dropout: float, generator: torch.Generator) -> Tensor:
-        """Return the mean loss of a batch.
+    def batch_loss(
+        self, data: TrainingData, dropout: float, generator: torch.Generator, order: Order | None = None
+    ) -> Tensor:
+        """Return the mean loss of the next batch of an order.
 
         Of several processes each draws the same batch and takes its own part of it.
         """
-        latents, embeddings = data.batch(self.settings.batch, dropout, generator)
+        latents, embeddings = data.batch(self.settings.batch, dropout, generator, order)
         noise = torch.randn(latents.shape, generator=generator).to(latents)
         sigma = self.family.sample_sigma(len(latents), generator).to(latents.device)
         shift = self.settings.sigma_shift
@@ -91,10 +94,11 @@ class Loop:
         total, batches = 0.0, self.settings.gradient_accumulation_steps
         try:
             for _ in range(batches):
-                loss = self.batch_loss(self.data, self.settings.caption_dropout, state.generator)
+                dropout = self.settings.caption_dropout
+                loss = self.batch_loss(self.data, dropout, state.generator, state.order)
                 total += loss.item() / batches
                 if self.data.prior:
-                    prior_loss = self.batch_loss(self.data.prior, 0.0, state.generator)
+                    prior_loss = self.batch_loss(self.data.prior, 0.0, state.generator, state.prior_order)
                     loss = loss + self.settings.prior_weight * prior_loss
                 state.scaler.scale(loss / batches).backward()
         except torch.OutOfMemoryError as problem:
@@ -117,10 +121,9 @@ class Loop:
         not fit, ValueError when TensorBoard or an optimizer is wanted and not installed.
         """
         settings, writes = self.settings, self.accelerator.is_main_process
-        state = State.start(self.denoiser, settings)
+        state = State.start(self.denoiser, self.data, settings)
         checkpoint_dir = folder / "checkpoints"
         state.load(checkpoint_dir, *fingerprints)
-        self._count_drawn_from(state)
         start, good_step = time.monotonic() - state.progress.get("seconds", 0.0), state.step
         rows = logs.open_log(folder / "log.jsonl", state.step) if writes else nullcontext(lambda row: None)
         trackers = logs.trackers(self.accelerator, settings.tensorboard)
@@ -147,16 +150,12 @@ class Loop:
             return _restored(state, checkpoint_dir, fingerprints, settings, math.nan)
         return self._ended(state, checkpoint_dir)
 
-    def _count_drawn_from(self, state: State) -> None:
-        """Let the data count the pictures that are drawn from a state on, without those of a forecast."""
-        self.data.drawn.clear()
-        self.data.drawn.update(state.drawn or ())
-
     def _ended(self, state: State, checkpoint_dir: Path) -> Ending:
         """Return how a training ended whose loss is on course; of its checkpoints the newest is kept."""
         checkpoints.keep_newest(checkpoint_dir)
         state.copy_ema()
-        unseen = len(self.data.latents) - len(state.drawn) if state.drawn else 0
+        drawn = state.order.drawn
+        unseen = len(self.data.latents) - len(drawn) if drawn else 0
         outcome = Outcome.DONE if state.step == self.settings.steps else Outcome.STOPPED
         return Ending(state.step, outcome, unseen=unseen)
 
@@ -167,8 +166,6 @@ class Loop:
         due.
         """
         row = state.advance(loss, seconds)
-        if state.drawn is not None:
-            state.drawn |= self.data.drawn
         if self.data.validation and state.step % self.settings.validate_every == 0:
             row["validation"] = state.progress["validation"] = self.validation_loss()
         log(row)

@@ -17,6 +17,8 @@ from torch.amp import GradScaler
 from lessons_lib.adapters import lora
 from lessons_lib.adapters.settings import ResolvedSettings
 from lessons_lib.training import checkpoints, divergence, optimizers
+from lessons_lib.training.data import TrainingData
+from lessons_lib.training.order import Order
 
 _EARLIER_NAMES = {
     "rates": "lr_scheduler",
@@ -37,15 +39,17 @@ class State:
     lr_scheduler: Any
     generator: torch.Generator
     scaler: GradScaler
+    order: Order
+    prior_order: Order | None = None
     ema: EMAModel | None = None
     step: int = 0
     # smooth_loss, start_loss, seconds, validation
     progress: dict[str, float] = field(default_factory=dict)
-    # The pictures that were in a batch, by index; None where an older checkpoint does not say.
-    drawn: set[int] | None = field(default_factory=set)
 
     @classmethod
-    def start(cls, denoiser: nn.Module, settings: ResolvedSettings, with_ema: bool = True) -> State:
+    def start(
+        cls, denoiser: nn.Module, data: TrainingData, settings: ResolvedSettings, with_ema: bool = True
+    ) -> State:
         """Return the state before the first step.
 
         ValueError when the optimizer's package is not installed.
@@ -55,7 +59,10 @@ class State:
         scheduler = optimizers.lr_scheduler(optimizer, settings)
         ema = EMAModel(parameters.values(), settings.ema_decay) if settings.ema_decay and with_ema else None
         generator = torch.Generator().manual_seed(settings.seed)
-        return cls(parameters, optimizer, scheduler, generator, _gradient_scaler(denoiser), ema)
+        is_shuffled = settings.picture_order == "shuffle"
+        order, prior_order = data.order(is_shuffled), data.prior.order(is_shuffled) if data.prior else None
+        scaler = _gradient_scaler(denoiser)
+        return cls(parameters, optimizer, scheduler, generator, scaler, order, prior_order, ema)
 
     @property
     def learning_rate(self) -> float:
@@ -111,7 +118,8 @@ class State:
             "lr_scheduler": self.lr_scheduler.state_dict(), "generator": self.generator.get_state(),
             "scaler": self.scaler.state_dict(), "ema": self.ema.state_dict() if self.ema else None,
             "step": self.step, "progress": self.progress,
-            "drawn": None if self.drawn is None else torch.tensor(sorted(self.drawn)),
+            "order": self.order.state_dict(),
+            "prior_order": self.prior_order.state_dict() if self.prior_order else None,
         }  # fmt: skip
         checkpoints.write(folder, self.step, fingerprint, values, dataclasses.asdict(settings))
 
@@ -130,8 +138,10 @@ class State:
         if self.ema:
             self.ema.load_state_dict(values["ema"])
         self.step, self.progress = values["step"], values["progress"]
-        drawn = values.get("drawn")
-        self.drawn = None if drawn is None else set(drawn.tolist())
+        earlier_state = {"drawn": values.get("drawn")}  # of version 0.2; 0.1 did not record it
+        self.order.load_state_dict(values.get("order") or earlier_state)
+        if self.prior_order:
+            self.prior_order.load_state_dict(values.get("prior_order") or earlier_state)
         return True
 
 

@@ -23,7 +23,7 @@ from torch import nn
 from lessons_lib import session
 from lessons_lib.adapters import export, lora, model_card
 from lessons_lib.adapters.run import Outcome, Run
-from lessons_lib.adapters.settings import Settings
+from lessons_lib.adapters.settings import EARLIER, Settings
 from lessons_lib.adapters.weights import save_weights
 from lessons_lib.dataset import captions
 from lessons_lib.dataset.dataset import Dataset
@@ -112,6 +112,7 @@ class Trainer:
             raise ValueError(
                 f"batch {self.settings.batch} cannot be shared equally by {machine.num_processes} processes"
             )
+        self._go_on_as_earlier(out)
         check = partial(existing.check, out, self.fingerprint, self.settings, resume, replace)
         with self._saying_what_is_kept(out), workspace(out, machine, check) as folder:
             ending = self._train(out, folder, machine, on_step, on_forecast, resume)
@@ -123,6 +124,14 @@ class Trainer:
                 f"{ending.reason}. What was learned until step {ending.step} is in {given}"
             )
         return Run.load(given)
+
+    def _go_on_as_earlier(self, out: Path) -> None:
+        """Take the values of EARLIER where an unfinished run of an older version is to go on."""
+        for one in existing.find(out):
+            if one.fingerprint != self.fingerprint and one.may_be(self.fingerprint, self.settings):
+                self.settings = dataclasses.replace(self.settings, **EARLIER)
+                del self.fingerprint
+                return
 
     @contextmanager
     def _saying_what_is_kept(self, out: Path) -> Iterator[None]:
