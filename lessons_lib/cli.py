@@ -101,12 +101,18 @@ def _print_ending(run: Run) -> None:
 
 def compare(args: Namespace) -> int:
     """Draw before and after for a run that exists."""
-    from lessons_lib.adapters.info import log_problems, read_adapter
+    from lessons_lib.adapters import files
+    from lessons_lib.adapters.info import log_problems
     from lessons_lib.adapters.run import Run
     from lessons_lib.dataset.records import recorded_dataset
     from lessons_lib.models import bases
 
-    read_adapter(args.run)  # first, so that another program's file is told from a run
+    adapter = files.read(args.run)
+    if not (args.run / "settings.json").is_file():
+        raise ValueError(
+            f"{adapter.path}: is an adapter in {adapter.form}'s format, not a run of this course, which has "
+            f"a settings.json. What it holds: lessons info {args.run}"
+        )
     run = Run.load(args.run)
     base = bases.find(run.settings.base)
     dataset = recorded_dataset(run.dataset, run.folder, args.pictures)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from diffusers import DiffusionPipeline
     from torch import Tensor, nn
 
 
@@ -23,6 +24,14 @@ def lora_metadata(components: Mapping[str, nn.Module]) -> dict[str, Any]:
     from diffusers.training_utils import _collate_lora_metadata
 
     return _collate_lora_metadata(dict(components))
+
+
+def lora_components(pipeline: type[DiffusionPipeline]) -> tuple[str, ...]:
+    """Return the names of the parts that a pipeline puts adapters on, such as "transformer".
+
+    Without it an adapter's text encoder layers are refused although the pipeline can hold them.
+    """
+    return tuple(pipeline._lora_loadable_modules)
 
 
 def repeated_blocks(model: nn.Module) -> list[nn.Module]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from drawings import discs, stripes
 from PIL import Image
 from safetensors.torch import save_file
 
+from benchmarks import blank
 from lessons_lib.adapters.run import WEIGHTS_NAME, Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.course import long_run, recorded, trials
@@ -22,7 +24,7 @@ from lessons_lib.dataset import captions, dataset
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.evaluation.sampler import Sampler
-from lessons_lib.models import features
+from lessons_lib.models import bases, features
 from lessons_lib.paths import SAMPLE
 from lessons_lib.training import train
 
@@ -68,6 +70,20 @@ def short_run(practice, tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="session")
 def sampler() -> Sampler:
     return Sampler("pocket")
+
+
+@pytest.fixture(scope="session")
+def miniature(sampler: Sampler, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Sampler]:
+    """Return a function that gives the sampler of a base in miniature, by the base's name, loaded once."""
+    loaded = {"pocket": sampler}
+
+    def get(name: str) -> Sampler:
+        if name not in loaded:
+            folder = blank.write(name, tmp_path_factory.mktemp("blank") / name, small=True)
+            loaded[name] = Sampler(replace(bases.find(name), repository=str(folder)))
+        return loaded[name]
+
+    return get
 
 
 @pytest.fixture

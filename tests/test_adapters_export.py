@@ -15,7 +15,7 @@ LAYER = "transformer.transformer_blocks.0.attn.to_q"
 
 def test_comfyui_gets_every_layer_at_its_true_strength(run_folder):
     path = export.write_comfyui(run_folder)
-    assert path.name == "album_comfyui.safetensors" and not list(run_folder.glob("*.part"))
+    assert path.name == "album_comfyui.safetensors" and not list(run_folder.rglob("*.part"))
     ours, theirs = load_file(run_folder / WEIGHTS_NAME), load_file(path)
     down, up = f"{LAYER}.lora_A.weight", f"{LAYER}.lora_B.weight"
     assert ours.keys() == theirs.keys() == {down, up}

@@ -1,22 +1,11 @@
 """What the file of an adapter holds, and a run in a few lines."""
 
-import json
-
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from lessons_lib.adapters import info
 from lessons_lib.adapters.run import WEIGHTS_NAME
-
-LAYER = "transformer.transformer_blocks.0.attn.to_q"
-
-
-def test_a_layer_whose_alpha_is_not_in_the_file_has_its_rank():
-    tensors = {f"{LAYER}.lora_A.weight": torch.zeros(4, 8)}
-    assert info.layer_alphas(tensors, {}) == {LAYER: 4}
-    own = {"transformer.lora_alpha": 2, "transformer.alpha_pattern": {LAYER.removeprefix("transformer."): 16}}
-    assert info.layer_alphas(tensors, {"lora_adapter_metadata": json.dumps(own)}) == {LAYER: 16}
 
 
 def test_a_summary_says_what_a_run_holds(run_folder):

@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import load_file
 
 from lessons_lib import cli
-from lessons_lib.adapters import info
+from lessons_lib.adapters import files, info
 from lessons_lib.adapters.run import WEIGHTS_NAME, Outcome, Run
 from lessons_lib.dataset import dataset as datasets
 from lessons_lib.evaluation.sampler import Sampler
@@ -300,7 +300,7 @@ def test_case_17_a_trigger_that_is_no_file_name(shell, compared, trigger):
     assert sorted(os.listdir()) == ["expected.md", "pictures", "runs"]
     line = next(line for line in (folder / "README.md").read_text().splitlines() if "Trigger word:" in line)
     assert line.endswith(f"`{' '.join(trigger.split())}`.")
-    assert len(list(folder.glob("*_comfyui.safetensors"))) == 1
+    assert len(list(folder.glob("other_formats/*_comfyui.safetensors"))) == 1
 
 
 @pytest.mark.parametrize("name", ["my/style", "a:b", "nul", "", "x.", " x", "a\nb"])
@@ -321,9 +321,6 @@ DAMAGED = {
     "runs/text": "is a text",
     "runs/settings": "settings.json: is damaged",
     "runs/log": "log.jsonl: is damaged at line 2",
-    "others/kohya": "style.safetensors: is an adapter in kohya's format for FLUX.1",
-    "others/kohya/style.safetensors": "is an adapter in kohya's format for FLUX.1",
-    "others/peft": "adapter_model.safetensors: is an adapter in PEFT's format",
     "others/pickle": "adapter.bin: is a pickle, which can run code",
 }
 
@@ -337,6 +334,17 @@ def test_case_18_what_is_damaged_or_of_others_is_named_in_one_line(shell, path):
     if path != "runs/log":
         message = shell.refuses(f"compare {path} --prompt horse --seed 1")
         assert DAMAGED[path].replace(": is", " is") in message or DAMAGED[path] in message
+
+
+OTHERS = {"others/kohya": "kohya", "others/kohya/style.safetensors": "kohya", "others/peft": "PEFT"}
+
+
+@pytest.mark.parametrize("path", OTHERS)
+def test_case_18_what_another_trainer_wrote_is_told_and_nobody_is_sent_to_train_again(shell, path):
+    assert shell(f"info {path}") == 0
+    assert f"file: in {OTHERS[path]}'s format" in shell.out and "train" not in shell.out
+    message = shell.refuses(f"compare {path} --prompt horse --seed 1")
+    assert f"is an adapter in {OTHERS[path]}'s format, not a run" in message and "missing" not in message
 
 
 def test_case_18_a_run_whose_log_is_damaged_is_still_drawn(shell):
@@ -373,18 +381,18 @@ def changed_file(data: bytes, rng: random.Random) -> bytes:
 def test_case_18_a_hundred_random_changes_of_a_file_are_named_and_never_a_traceback(shell):
     whole, rng = shell.file("runs/log/pytorch_lora_weights.safetensors"), random.Random(0)
     path, refused = shell.file("runs/empty/pytorch_lora_weights.safetensors"), 0
-    tensors = load_file(whole)
+    layers = files.read(whole).layers
     for _ in range(100):
         path.write_bytes(changed_file(whole.read_bytes(), rng))
         _, problems = info.facts(path.parent)
         assert all(str(path.parent) in problem and "\n" not in problem for problem in problems)
         try:
-            read, _ = info.read_adapter(path.parent)
+            read = files.read(path.parent).layers
         except ValueError as problem:
             assert str(path.parent) in str(problem)
             refused += 1
         else:  # a change of what is only said there, or of a layer's name, which the base model then lacks
-            assert read.keys() != tensors.keys() or all(torch.equal(read[k], tensors[k]) for k in tensors)
+            assert read.keys() != layers.keys() or all(torch.equal(read[k].up, layers[k].up) for k in layers)
     print(f"{refused} of 100 changed files were refused by name, the others hold the same tensors")
     assert refused > 90
 
@@ -572,7 +580,7 @@ def test_case_25_two_processes_write_the_same_file(shell):
     for out, seed in (("runs/one", "1"), ("two/one", "2")):
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         subprocess.run([sys.executable, "-c", SAME, out], check=True, env=environment, capture_output=True)
-    for name in (WEIGHTS_NAME, "one_comfyui.safetensors"):
+    for name in (WEIGHTS_NAME, "other_formats/one_comfyui.safetensors"):
         assert shell.file(f"runs/one/{name}").read_bytes() == shell.file(f"two/one/{name}").read_bytes()
 
 

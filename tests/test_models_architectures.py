@@ -43,7 +43,7 @@ def test_a_new_architecture_needs_its_module_its_line_and_its_table_and_no_more(
     settings = Settings(base="new-base", trigger="mugh4l", steps=1, sample_prompts=("a cat",))
     run = train.train(practice, settings, tmp_path / "run")
     assert run.adapter.is_file() and "new-base" in (run.folder / "README.md").read_text()
-    with safe_open(run.folder / "run_comfyui.safetensors", "pt") as file:
+    with safe_open(run.folder / "other_formats/run_comfyui.safetensors", "pt") as file:
         assert file.metadata()["modelspec.architecture"] == "new/lora"
 
 

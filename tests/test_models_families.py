@@ -10,7 +10,7 @@ import torch
 from diffusers import DDPMScheduler, DiffusionPipeline, Flux2KleinPipeline
 
 from benchmarks import blank
-from lessons_lib.adapters import info, lora
+from lessons_lib.adapters import files, lora
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import bases, families
@@ -116,9 +116,8 @@ def test_every_layer_a_family_names_gets_a_lora_and_learns(base, run, sampler):
     size = lora.adapter_size(
         families.denoiser(sampler.family, sampler.pipe), base.rank, sampler.family.TARGET_MODULES
     )
-    tensors, _ = info.read_adapter(run.folder)
-    ups = {key: value for key, value in tensors.items() if ".lora_B." in key}
-    assert len(ups) == size.layers and all(value.abs().max() > 0 for value in ups.values())
+    layers = files.read(run.folder).layers
+    assert len(layers) == size.layers and all(factors.up.abs().max() > 0 for factors in layers.values())
 
 
 def test_an_adapter_is_loaded_and_unloaded(base, run):
@@ -138,7 +137,7 @@ def test_diffusers_alone_reads_both_files_and_draws_the_same(base, run):
     sampler.load(run.folder)
     expected = bits(sampler)
     arguments = sampler.family.pipeline_arguments(base, None, None)
-    for file in (run.adapter, run.folder / "run_comfyui.safetensors"):
+    for file in (run.adapter, run.folder / "other_formats/run_comfyui.safetensors"):
         pipe = DiffusionPipeline.from_pretrained(base.repository)
         pipe.load_lora_weights(str(file.parent), weight_name=file.name)
         image = pipe(prompt=PROMPT, generator=torch.Generator().manual_seed(3), **arguments).images[0]

@@ -21,7 +21,8 @@ QUICK = Settings(trigger="mugh4l", steps=3, rank=2, batch=2)
 def test_a_run_leaves_the_whole_adapter_folder(short_run):
     names = {p.name for p in short_run.folder.iterdir()}
     assert {"pytorch_lora_weights.safetensors", "settings.json", "log.jsonl", "samples", "README.md"} <= names
-    assert any(name.endswith("_comfyui.safetensors") for name in names)
+    assert [p.name for p in short_run.folder.glob("*.safetensors")] == ["pytorch_lora_weights.safetensors"]
+    assert [p.name for p in (short_run.folder / "other_formats").iterdir()] == ["short_comfyui.safetensors"]
     assert sorted(p.name for p in (short_run.folder / "samples").iterdir()) == ["00000_1.jpg", "00006_1.jpg"]
 
 

@@ -5,10 +5,12 @@ lora.py        a LoRA layer by hand, adapters attached by PEFT: size, strength, 
 spectrum.py    what an adapter learned: norms, singular values, a map of the model, a smaller rank
 settings.py    the settings of a training, as asked for and resolved for a base model
 run.py         the folder of a run
-kinds.py       what a file of weights is: ours, another program's, damaged
-fit.py         whether an adapter is whole and fits a base model
+kinds.py       what a file of weights is: an adapter and whose, damaged, refused
+files.py       the layers in a file of this course or of another trainer, with their true alpha
+fit.py         whether an adapter's layers are a base model's, by whatever names
+loading.py     an adapter on a pipeline: all of its layers, or none
 info.py        what an adapter's file holds, and a run in a few lines
 weights.py     the adapter's file as diffusers writes it
-export.py      a file for ComfyUI, with kohya's keys and modelspec's metadata
+export.py      files for ComfyUI and kohya's trainer, with modelspec's metadata
 model_card.py  the README.md with the Hub's head and the rights of every picture
 """

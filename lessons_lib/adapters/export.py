@@ -1,27 +1,30 @@
-"""An adapter as a file that other programs read: ComfyUI, and those that read kohya's keys and modelspec's
-metadata.
-"""
+"""An adapter as a file that other programs read: diffusers', ComfyUI's and kohya's."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
-from lessons_lib.adapters.info import layer_alphas, read_adapter
+from lessons_lib.adapters import files, fit, kinds
+from lessons_lib.adapters.files import Adapter, Factors
+from lessons_lib.adapters.loading import peft_config
+from lessons_lib.adapters.run import OTHER_FORMATS
 from lessons_lib.adapters.weights import sort_header
 from lessons_lib.models import bases, families
 from lessons_lib.models.bases import Base
 from lessons_lib.models.families import Family
-
-_KOHYA_FACTORS = {"lora_A": "lora_down", "lora_B": "lora_up"}  # from diffusers' name of a factor
+from lessons_lib.models.skeletons import skeletons
 
 
 def write_comfyui(run_folder: Path, name: str | None = None) -> Path:
-    """Return the path of NAME_comfyui.safetensors, written beside the adapter.
+    """Return the path of other_formats/NAME_comfyui.safetensors, written into the run's folder.
 
     ComfyUI reads diffusers' keys for transformers (`transformer.*.lora_A.weight`),
     and for older denoisers only kohya's (`lora_down.weight`), but no metadata: where a file names no alpha it
@@ -30,21 +33,47 @@ def write_comfyui(run_folder: Path, name: str | None = None) -> Path:
     diffusers refuses them in files for others.) diffusers reads this file too. Raises FileNotFoundError,
     and ValueError for a file that holds no LoRA.
     """
-    folder = Path(run_folder)
-    tensors, metadata = read_adapter(folder)
-    settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-    base = bases.find(settings["base"])
+    adapter, base, settings = _of_run(run_folder)
     family = families.find(base.family)
-    for layer, alpha in layer_alphas(tensors, metadata).items():
-        tensors[f"{layer}.lora_B.weight"] *= alpha / len(tensors[f"{layer}.lora_A.weight"])
-    name = name or settings.get("name") or folder.resolve().name
-    path = folder / f"{name}_comfyui.safetensors"
-    partial = path.with_suffix(".part")
+    tensors = _tensors(files.with_scale_in_factors(adapter).layers)
     renamed = {comfyui_key(key, family): tensor for key, tensor in tensors.items()}
-    save_file(renamed, partial, modelspec_metadata(settings, base, name))
-    sort_header(partial)
-    partial.replace(path)
-    return path
+    return _write(run_folder, renamed, settings, base, name, "comfyui")
+
+
+def write_kohya(run_folder: Path, name: str | None = None) -> Path:
+    """Return the path of other_formats/NAME_kohya.safetensors, written into the run's folder, for
+    kohya-ss/sd-scripts and what reads its files.
+
+    Layers have the names of the model's makers, in which query, key and value may be one layer: its factors
+    are those of its parts side by side, so its rank is the sum of theirs. ComfyUI and diffusers read this
+    file too. Raises ValueError for a layer that has no such name.
+    """
+    adapter, base, settings = _of_run(run_folder)
+    shapes = fit.layer_shapes(skeletons(base))
+    layers = kohya_layers(fit.fitted(adapter, base, shapes), families.find(base.family), shapes)
+    tensors = {}
+    for layer, factors in layers.items():
+        tensors[f"{layer}.lora_down.weight"] = factors.down
+        tensors[f"{layer}.lora_up.weight"] = factors.up
+        tensors[f"{layer}.alpha"] = torch.tensor(factors.alpha)
+    return _write(run_folder, tensors, settings, base, name, "kohya")
+
+
+def write_diffusers(adapter: Adapter, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+    """Write an adapter under diffusers' names, with rank and alpha of every layer in the header, where
+    ``load_lora_weights`` reads them.
+
+    `metadata`: more of the header, texts by name.
+    """
+    parts: dict[str, dict[str, Factors]] = {}
+    for layer, factors in adapter.layers.items():
+        part, _, inner = layer.partition(".")
+        parts.setdefault(part, {})[inner] = factors
+    config = {
+        f"{p}.{key}": value for p, layers in parts.items() for key, value in peft_config(layers).items()
+    }
+    header = {"format": "pt", "lora_adapter_metadata": json.dumps(config), **(metadata or {})}
+    _save(_tensors(adapter.layers), path, header)
 
 
 def comfyui_key(key: str, family: Family) -> str:
@@ -54,10 +83,45 @@ def comfyui_key(key: str, family: Family) -> str:
     if not family.KOHYA_PREFIX:
         return key
     layer, factor = key.removeprefix(f"{family.DENOISER}.").removesuffix(".weight").rsplit(".", 1)
-    return f"{family.KOHYA_PREFIX}{layer.replace('.', '_')}.{_KOHYA_FACTORS[factor]}.weight"
+    side = {"lora_A": "lora_down", "lora_B": "lora_up"}[factor]
+    return f"{family.KOHYA_PREFIX}{layer.replace('.', '_')}.{side}.weight"
 
 
-def modelspec_metadata(settings: dict[str, Any], base: Base, name: str) -> dict[str, str]:
+def kohya_layers(adapter: Adapter, family: Family, shapes: fit.Shapes) -> dict[str, Factors]:
+    """Return the layers of an adapter, which has diffusers' names, by kohya's names.
+
+    Raises ValueError for one that the model's makers have in another order, or not at all.
+    """
+    prefix = f"{family.DENOISER}."
+    own = [name.removeprefix(prefix) for name in shapes if name.startswith(prefix)]
+    rest, layers = dict(adapter.layers), {}
+    for makers, names in family.original_names(own).items():
+        parts = {prefix + name: rest.pop(prefix + name, None) for name in names}
+        if any(parts.values()):
+            layers[kinds.KOHYA_PREFIX + makers.replace(".", "_")] = _side_by_side(parts, shapes)
+    if rest:
+        raise ValueError(f"{len(rest)} layers have no name in kohya's files, such as {next(iter(rest))}")
+    return layers
+
+
+def _side_by_side(parts: Mapping[str, Factors | None], shapes: fit.Shapes) -> Factors:
+    """Return one change for a layer that is made of several: each part keeps its rows and its ranks."""
+    present = {name: f for name, f in parts.items() if f is not None}
+    if len(parts) == 1:
+        return next(iter(present.values()))
+    rank = sum(factors.rank for factors in present.values())
+    up, row, column = torch.zeros(sum(shapes[name][0] for name in parts), rank), 0, 0
+    for name in parts:
+        rows = shapes[name][0]
+        if factors := present.get(name):
+            up[row : row + rows, column : column + factors.rank] = factors.up * factors.scale
+            column += factors.rank
+        row += rows
+    down = torch.cat([factors.down for factors in present.values()])
+    return Factors(down, up.to(down.dtype), float(rank))
+
+
+def modelspec_metadata(settings: Mapping[str, Any], base: Base, name: str) -> dict[str, str]:
     """Return the metadata that other programs show: modelspec 1.0.1,
     https://github.com/Stability-AI/ModelSpec.
 
@@ -74,3 +138,39 @@ def modelspec_metadata(settings: dict[str, Any], base: Base, name: str) -> dict[
         "modelspec.resolution": f"{base.side}x{base.side}",
         "modelspec.date": date.today().isoformat(),
     }
+
+
+def _of_run(run_folder: Path) -> tuple[Adapter, Base, dict[str, Any]]:
+    adapter = files.read(run_folder)
+    settings = json.loads((Path(run_folder) / "settings.json").read_text(encoding="utf-8"))
+    return adapter, bases.find(settings["base"]), settings
+
+
+def _tensors(layers: Mapping[str, Factors]) -> dict[str, Tensor]:
+    tensors = {}
+    for layer, factors in layers.items():
+        tensors[f"{layer}.lora_A.weight"] = factors.down
+        tensors[f"{layer}.lora_B.weight"] = factors.up
+    return tensors
+
+
+def _write(run_folder: Path, tensors: Mapping[str, Tensor], settings: dict[str, Any], base: Base,
+           name: str | None, program: str) -> Path:  # fmt: skip
+    folder = Path(run_folder)
+    name = name or settings.get("name") or folder.resolve().name
+    path = folder / OTHER_FORMATS / f"{name}_{program}.safetensors"
+    path.parent.mkdir(exist_ok=True)
+    _save(tensors, path, modelspec_metadata(settings, base, name))
+    return path
+
+
+def _save(tensors: Mapping[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    """Write a safetensors file as a whole or not at all; equal tensors give equal files."""
+    partial = path.with_suffix(".part")
+    save_file(
+        {key: tensor.clone(memory_format=torch.contiguous_format) for key, tensor in tensors.items()},
+        partial,
+        metadata,
+    )
+    sort_header(partial)
+    partial.replace(path)

@@ -1,99 +1,138 @@
-"""Whether an adapter is whole and fits a base model: both factors of every layer, finite numbers, layers
-there are.
+"""Whether an adapter fits a base model: each of its layers is there, whatever its file calls it, and has the
+same size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import torch
-from safetensors import safe_open
-from torch import Tensor, nn
+from torch import nn
 
+from lessons_lib.adapters import kinds
+from lessons_lib.adapters.files import Adapter, Factors
+from lessons_lib.dataset.messages import printable
 from lessons_lib.models import families
 from lessons_lib.models.bases import Base
 
-DOWN, UP = ".lora_A.weight", ".lora_B.weight"  # the ends of the factors' keys in diffusers' files
-Shapes = Mapping[str, tuple[int, ...]]  # (out_features, in_features) of each linear layer, by name
+Shapes = Mapping[str, tuple[int, ...]]  # of each layer's weight, by PART.NAME as diffusers' files have it
 
 
-def adapter_layers(tensors: Mapping[str, Tensor]) -> list[str]:
-    """Return the layers that the factors of an adapter belong to, in the file's order."""
-    ends = (DOWN, UP)
-    return list(dict.fromkeys(key.removesuffix(end) for end in ends for key in tensors if key.endswith(end)))
-
-
-def damage(tensors: Mapping[str, Tensor]) -> str:
-    """Return what is wrong with an adapter's tensors, the first layer by name; empty where nothing is."""
-    for layer in adapter_layers(tensors):
-        for end, other in ((DOWN, UP), (UP, DOWN)):
-            if layer + end not in tensors:
-                return f"{layer} has {_name(other)} and no {_name(end)}; expected both factors of each layer"
-        down, up = tensors[layer + DOWN], tensors[layer + UP]
-        if down.ndim != 2 or up.ndim != 2:
-            return f"the factors of {layer} have {down.ndim} and {up.ndim} dimensions; expected 2 each"
-        if down.shape[0] != up.shape[1]:
-            return f"the factors of {layer} have ranks {down.shape[0]} and {up.shape[1]}; expected the same"
-        if not (torch.isfinite(down.float()).all() and torch.isfinite(up.float()).all()):
-            return f"{layer} holds numbers that are not finite (NaN or infinite), so it would draw nothing"
-    return ""
-
-
-def changes_nothing(tensors: Mapping[str, Tensor]) -> bool:
-    """Return whether the change of every layer is zero, as that of a new adapter is."""
-    return not any(
-        tensors[layer + UP].count_nonzero() and tensors[layer + DOWN].count_nonzero()
-        for layer in adapter_layers(tensors)
-    )
-
-
-def misfit(tensors: Mapping[str, Tensor], shapes: Shapes, base: Base) -> str:
-    """Return which layers of an adapter a base model lacks or has in another size; empty where it has them
-    all.
+def layer_shapes(parts: Mapping[str, nn.Module]) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the weights of linear layers and convolutions, (out, in) and (out, in, rows,
+    columns), by the name that diffusers' files have for them. A quantised layer has its true shape.
     """
-    layers = adapter_layers(tensors)
-    lost = [layer for layer in layers if layer not in shapes]
-    if len(lost) == len(layers):
-        return f"none of its {len(layers)} layers is in {base.name}; it was made for another base model"
+    shapes: dict[str, tuple[int, ...]] = {}
+    for part, model in parts.items():
+        for name, module in model.named_modules():
+            if ".lora_" in name or name.endswith(".base_layer"):
+                continue
+            if hasattr(module, "in_features") and hasattr(module, "out_features"):
+                shapes[f"{part}.{name}"] = (module.out_features, module.in_features)
+            elif hasattr(module, "kernel_size") and getattr(module, "groups", 0) == 1:
+                sides = (module.out_channels, module.in_channels, *module.kernel_size)
+                shapes[f"{part}.{name}"] = sides
+    return shapes
+
+
+def fitted(adapter: Adapter, base: Base, shapes: Shapes) -> Adapter:
+    """Return the adapter under diffusers' names for a base's layers, PART.NAME.
+
+    A layer that its file has in one piece and diffusers in several, such as query, key and value, is cut into
+    these. Raises ValueError that names the file and counts the layers that the base lacks or has in another
+    size.
+    """
+    targets = _targets(base, shapes)
+    places = {layer: targets.get(_lookup(layer)) for layer in adapter.layers}
+    if problem := _misfit(adapter, places, shapes, base):
+        raise ValueError(f"{printable(adapter.path)} does not fit {base.name}: {problem}")
+    layers: dict[str, Factors] = {}
+    for layer, names in places.items():
+        for name, factors in _pieces(adapter.layers[layer], names or (), shapes):
+            if name in layers:
+                raise ValueError(
+                    f"{printable(adapter.path)}: has two changes for {name}; expected one a layer"
+                )
+            layers[name] = factors
+    return replace(adapter, layers=layers)
+
+
+def _targets(base: Base, shapes: Shapes) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return the layers of a base by part of the pipeline and name without dots, as kohya's files write it:
+    diffusers' name and that of the model's makers.
+    """
+    family = families.find(base.family)
+    denoiser = f"{family.DENOISER}."
+    own = [name.removeprefix(denoiser) for name in shapes if name.startswith(denoiser)]
+    makers = family.original_names(own)
+    targets = {
+        (kinds.DENOISER, _flat(name)): tuple(denoiser + part for part in parts)
+        for name, parts in (makers | {name: (name,) for name in own}).items()
+    }
+    for name in shapes:
+        part, _, inner = name.partition(".")
+        if part != family.DENOISER:  # transformers 5 has taken "text_model." out of CLIP's names
+            targets[part, _flat(inner).removeprefix("text_model_")] = (name,)
+    return targets
+
+
+def _lookup(layer: str) -> tuple[str, str]:
+    part, name, _ = kinds.split_prefix(layer)
+    flat = _flat(name)
+    return part, flat if part == kinds.DENOISER else flat.removeprefix("text_model_")
+
+
+def _flat(name: str) -> str:
+    return name.replace(".", "_")
+
+
+def _misfit(
+    adapter: Adapter, places: Mapping[str, tuple[str, ...] | None], shapes: Shapes, base: Base
+) -> str:
+    """Return which layers a base lacks or has in another size; empty where it has them all."""
+    count = len(places)
+    lost = [layer for layer, names in places.items() if not names]
+    if lost and len(lost) == count:
+        return f"none of its {count} layers is in {base.name}; it was made for another base model"
     if lost:
         return (
-            f"{len(lost)} of its {len(layers)} layers are not in {base.name}, such as {lost[0]}; it was "
+            f"{len(lost)} of its {count} layers are not in {base.name}, such as {printable(lost[0])}; it was "
             "made for another base model, or is damaged"
         )
-    for layer in layers:
-        size = (len(tensors[layer + UP]), tensors[layer + DOWN].shape[1])
-        if size != tuple(shapes[layer]):
+    for layer, names in places.items():
+        factors = adapter.layers[layer]
+        size = (len(factors.up), factors.down[0].numel())
+        each = [shapes[name] for name in names or ()]
+        expected = (sum(shape[0] for shape in each), torch.Size(each[0][1:]).numel())
+        if size != expected:
             return (
-                f"{layer} is {size[0]} x {size[1]} in it and {' x '.join(map(str, shapes[layer]))} in "
+                f"{printable(layer)} is {size[0]} x {size[1]} in it and {expected[0]} x {expected[1]} in "
                 f"{base.name}; it was made for another base model"
             )
     return ""
 
 
-def linear_shapes(denoiser: nn.Module, component: str) -> dict[str, tuple[int, ...]]:
-    """Return the sizes of a denoiser's linear layers, named as in an adapter's file."""
-    return {
-        f"{component}.{name}": (module.out_features, module.in_features)
-        for name, module in denoiser.named_modules()
-        if hasattr(module, "in_features") and hasattr(module, "out_features")
-    }
+def _pieces(factors: Factors, names: tuple[str, ...], shapes: Shapes) -> Iterator[tuple[str, Factors]]:
+    """Yield the change of each layer that one layer of a file stands for, with that layer's dimensions."""
+    ups = factors.up.split([shapes[name][0] for name in names])
+    for name, up in zip(names, ups, strict=True):
+        piece = Factors(factors.down, up, factors.alpha)
+        if len(names) > 1:
+            piece = _without_empty_ranks(piece)
+        if piece.rank:
+            sides = shapes[name][2:]
+            down = piece.down.reshape(piece.rank, -1, *sides)
+            yield (
+                name,
+                replace(piece, down=down, up=piece.up.reshape(len(up), piece.rank, *(1 for _ in sides))),
+            )
 
 
-def shapes_on_disk(base: Base) -> dict[str, tuple[int, ...]]:
-    """Return the sizes of a base's linear layers from its files, without loading it; empty for one on the
-    Hub.
+def _without_empty_ranks(factors: Factors) -> Factors:
+    """Return the same change without the ranks that do nothing in it, of which a fused layer has many where
+    its parts were trained apart.
     """
-    component = families.find(base.family).DENOISER
-    shapes = {}
-    files = sorted(Path(base.repository, component).glob("*.safetensors")) if base.is_local else []
-    for path in files:
-        with safe_open(path, "pt") as file:
-            for key in file.keys():
-                if key.endswith(".weight") and len(shape := file.get_slice(key).get_shape()) == 2:
-                    shapes[f"{component}.{key.removesuffix('.weight')}"] = tuple(shape)
-    return shapes
-
-
-def _name(end: str) -> str:
-    return end.split(".")[1]
+    used = factors.up.flatten(1).any(0)
+    share = float(used.float().mean())
+    return Factors(factors.down[used], factors.up[:, used], factors.alpha * share)

@@ -1,6 +1,4 @@
-"""What the file of an adapter holds: its tensors, each layer's alpha,
-and a summary of the run in a few lines.
-"""
+"""What a run or another trainer's file holds, in a few lines: layers, rank, alpha, size, settings, loss."""
 
 from __future__ import annotations
 
@@ -8,58 +6,20 @@ import json
 import math
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
-
-from lessons_lib.adapters import fit, kinds
-from lessons_lib.adapters.fit import DOWN
-from lessons_lib.dataset.messages import one_line
+from lessons_lib.adapters import files, fit, kinds
+from lessons_lib.adapters.files import Adapter
+from lessons_lib.adapters.run import WEIGHTS_NAME
+from lessons_lib.dataset.messages import one_line, printable
 from lessons_lib.models import bases
 from lessons_lib.models.bases import Base
+from lessons_lib.models.skeletons import skeletons
 
+_METADATA = {  # of sd-scripts, modelspec 1.0.1 and ai-toolkit
+    "modelspec.title": "title", "ss_output_name": "name", "modelspec.architecture": "architecture",
+    "ss_base_model_version": "base model", "modelspec.trigger_phrase": "trigger",
+    "modelspec.implementation": "implementation", "modelspec.license": "licence", "software": "software",
+}  # fmt: skip
 SETTINGS = ("base", "trigger", "mode", "steps", "learning_rate", "batch", "seed")
-
-
-def read_adapter(run_folder: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Return an adapter's tensors and the metadata of its file.
-
-    Raises FileNotFoundError where there is none, ValueError that names the file and says what it is: damaged,
-    of another program, no LoRA, or with layers that are not whole.
-    """
-    path = kinds.adapter_file(Path(run_folder))
-    tensors, metadata = _read_tensors(path)
-    if problem := fit.damage(tensors):
-        raise ValueError(f"{path}: {problem}. Copy or fetch the file again")
-    return tensors, metadata
-
-
-def _read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Return the tensors of an adapter's file and its metadata. ValueError when it is damaged or no adapter
-    of ours.
-    """
-    kinds.check_kind(path, kinds.read_header(path))
-    try:
-        with safe_open(path, "pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}
-    except SafetensorError as problem:
-        raise ValueError(f"{path}: is damaged ({one_line(problem)}); copy or fetch it again") from problem
-
-
-def layer_alphas(tensors: dict[str, Tensor], metadata: dict[str, str]) -> dict[str, float]:
-    """Return {layer: alpha}, from the file's adapter metadata.
-
-    A layer it does not mention has alpha = rank.
-    """
-    config = json.loads(metadata.get("lora_adapter_metadata", "{}"))
-    alphas = {}
-    for key in tensors:
-        if key.endswith(DOWN):
-            layer = key.removesuffix(DOWN)
-            component, _, inner = layer.partition(".")
-            pattern = config.get(f"{component}.alpha_pattern") or {}
-            default = config.get(f"{component}.lora_alpha", tensors[key].shape[0])
-            alphas[layer] = float(pattern.get(inner, default))
-    return alphas
 
 
 def summary(run_folder: Path) -> list[str]:
@@ -68,21 +28,26 @@ def summary(run_folder: Path) -> list[str]:
     Raises FileNotFoundError where there is no adapter, ValueError where something is damaged.
     """
     lines, problems = facts(run_folder)
-    read_adapter(run_folder)
+    files.read(run_folder)
     if problems:
         raise ValueError("; ".join(problems))
     return lines
 
 
-def facts(run_folder: Path) -> tuple[list[str], list[str]]:
-    """Return what can be told of a run, one fact a line, and what is wrong with it."""
-    folder = Path(run_folder)
+def facts(path: Path, base: Base | None = None) -> tuple[list[str], list[str]]:
+    """Return what a run or another trainer's file tells, one fact a line, and what is wrong with it.
+
+    `base`: the base model that it shall fit; without it, the one that settings.json names.
+    """
+    folder = Path(path) if Path(path).is_dir() else Path(path).parent
+    is_run = Path(path).is_dir() or Path(path).name == WEIGHTS_NAME
     lines, problems = list[str](), list[str]()
-    parts = (
-        lambda: _adapter_lines(folder, problems),
-        lambda: _settings_lines(folder / "settings.json"),
-        lambda: _loss_lines(folder / "log.jsonl", problems),
-    )
+    parts = [lambda: _adapter_lines(Path(path), base or _base_of(folder / "settings.json"), problems)]
+    if is_run:
+        parts += [
+            lambda: _settings_lines(folder / "settings.json"),
+            lambda: _loss_lines(folder / "log.jsonl", problems),
+        ]
     for part in parts:
         try:
             lines += part()
@@ -91,28 +56,48 @@ def facts(run_folder: Path) -> tuple[list[str], list[str]]:
     return lines, problems
 
 
-def _adapter_lines(folder: Path, problems: list[str]) -> list[str]:
-    """Return an adapter's layers, rank, alpha and size; what its tensors lack becomes a problem."""
-    path = kinds.adapter_file(folder)
-    tensors, metadata = _read_tensors(path)
-    base = _base_of(folder / "settings.json")
-    shapes = fit.shapes_on_disk(base) if base else {}
-    problem = fit.damage(tensors)
-    if not problem and base and shapes:
-        problem = fit.misfit(tensors, shapes, base)
+def _adapter_lines(path: Path, base: Base | None, problems: list[str]) -> list[str]:
+    """Return an adapter's layers, rank, alpha, size and origin; what it lacks becomes a problem."""
+    path = kinds.adapter_file(path)
+    adapter = files.read_unchecked(path)
+    problem = files.damage(adapter)
     if problem:
         problems.append(f"{path}: {problem}")
-    alphas = layer_alphas(tensors, metadata)
-    ranks = sorted({tensor.shape[0] for key, tensor in tensors.items() if key.endswith(DOWN)})
+    alphas = sorted({factors.alpha for factors in adapter.layers.values()})
+    numbers = sum(f.down.numel() + f.up.numel() for f in adapter.layers.values())
     lines = [
-        f"adapter: {len(alphas)} layers, rank {', '.join(map(str, ranks))}, "
-        f"alpha {', '.join(f'{alpha:g}' for alpha in sorted(set(alphas.values())))}",
-        f"size: {sum(tensor.numel() for tensor in tensors.values()):,} numbers, "
-        f"{path.stat().st_size / 1e6:.1f} MB",
+        f"adapter: {len(adapter.layers)} layers, rank {', '.join(map(str, adapter.ranks))}, "
+        f"alpha {', '.join(f'{alpha:g}' for alpha in alphas)}",
+        f"size: {numbers:,} numbers, {path.stat().st_size / 1e6:.1f} MB",
     ]
-    if not problem and fit.changes_nothing(tensors):
+    if path.name != WEIGHTS_NAME or adapter.form != "diffusers":
+        lines += _origin_lines(adapter)
+    if base and not problem:
+        lines += _fit_lines(adapter, base, problems)
+    if not problem and adapter.changes_nothing:
         lines.append("it changes nothing: in every layer one of the two factors is zero")
     return lines
+
+
+def _origin_lines(adapter: Adapter) -> list[str]:
+    """Return whose file it is and what its metadata says, one fact a line."""
+    facts = {name: adapter.metadata[key] for key, name in _METADATA.items() if adapter.metadata.get(key)}
+    return [
+        f"file: in {adapter.form}'s format",
+        *(f"{name}: {printable(value)[:200]}" for name, value in facts.items()),
+    ]
+
+
+def _fit_lines(adapter: Adapter, base: Base, problems: list[str]) -> list[str]:
+    """Return that an adapter fits a base; none where the base's layers are not known on this machine."""
+    try:
+        layers = fit.fitted(adapter, base, fit.layer_shapes(skeletons(base))).layers
+    except OSError:
+        return []
+    except ValueError as problem:
+        problems.append(str(problem))
+        return []
+    return [f"fits {base.name}: {len(adapter.layers)} of {len(adapter.layers)} layers, {len(layers)} there"]
 
 
 def log_problems(run_folder: Path) -> list[str]:

@@ -1,5 +1,5 @@
-"""What a file of weights is, told by its first bytes and its keys: an adapter of ours, another program's,
-damaged, or one that is refused.
+"""What a file of weights is, told by its first bytes and its keys: an adapter and whose, damaged, or one that
+is refused.
 """
 
 from __future__ import annotations
@@ -10,33 +10,76 @@ from pathlib import Path
 from typing import Any
 
 from lessons_lib.adapters.run import WEIGHTS_NAME
-from lessons_lib.dataset.messages import printable
+from lessons_lib.dataset.messages import name_list, printable
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+PEFT_NAME = "adapter_model.safetensors"  # PEFT's own name for the file in a folder
 _LARGEST_HEADER = 100_000_000  # bytes; safetensors' own limit
-_OTHERS = (  # a part of a key, whose format it shows, and what to do with such a file
-    ("lora_unet_", "kohya's format", "diffusers and ComfyUI read it as it is"),
-    ("lora_te", "kohya's format", "diffusers and ComfyUI read it as it is"),
-    (".lora_down.", "kohya's format", "diffusers and ComfyUI read it as it is"),
-    ("base_model.model.", "PEFT's format", "PEFT's PeftModel.from_pretrained reads it"),
-    (".hada_", "LyCORIS's format", "ComfyUI reads it"),
-    (".lokr_", "LyCORIS's format", "ComfyUI reads it"),
-    ("diffusion_model.", "ComfyUI's format", "ComfyUI reads it as it is"),
+_REFUSED = (  # a part of a key, what such a file holds, and what to do with it
+    ("hada_", "a LyCORIS adapter (LoHa)", "ComfyUI reads it"),
+    ("lokr_", "a LyCORIS adapter (LoKr)", "ComfyUI and diffusers read it"),
+    ("oft_", "an OFT adapter", "ComfyUI reads it"),
+    ("lora_mid", "a LyCORIS adapter (LoCon with a third factor)", "ComfyUI reads it"),
+    ("dora_scale", "a DoRA adapter", "ComfyUI and diffusers read it"),
+    ("lora_magnitude_vector", "a DoRA adapter", "diffusers reads it"),
+    ("bundle_emb.", "an adapter with a text embedding in the same file", "export it without the embedding"),
 )
-_FLUX_KEYS = ("double_blocks", "single_blocks")
+_FACTORS = (
+    ".lora_A.", ".lora_B.", ".lora_down.", ".lora_up.", ".lora.down.", ".lora.up.", ".lora_linear_layer.",
+)  # fmt: skip
+DENOISER = "denoiser"
+KOHYA_PREFIX = "lora_unet_"  # of the denoiser, whatever its architecture
+_PREFIXES = (  # of a layer's name in a file, the part of the pipeline, and whose keys those are
+    ("base_model.model.", DENOISER, "PEFT"),
+    ("model.diffusion_model.", DENOISER, "ComfyUI"),
+    ("diffusion_model.", DENOISER, "ComfyUI"),
+    ("text_encoders.clip_l.transformer.", "text_encoder", "ComfyUI"),
+    ("text_encoders.clip_g.transformer.", "text_encoder_2", "ComfyUI"),
+    ("text_encoders.t5xxl.transformer.", "text_encoder_2", "ComfyUI"),
+    (KOHYA_PREFIX, DENOISER, "kohya"),
+    ("lora_transformer_", DENOISER, "OneTrainer"),
+    ("lora_te_", "text_encoder", "kohya"),
+    ("lora_te1_", "text_encoder", "kohya"),
+    ("lora_te2_", "text_encoder_2", "kohya"),
+    ("lora_te3_", "text_encoder_2", "kohya"),
+    ("unet.", DENOISER, "diffusers"),
+    ("transformer.", DENOISER, "diffusers"),
+    ("text_encoder.", "text_encoder", "diffusers"),
+    ("text_encoder_2.", "text_encoder_2", "diffusers"),
+    ("", DENOISER, "the model's makers"),
+)
+
+
+def split_prefix(layer: str) -> tuple[str, str, str]:
+    """Return the part of the pipeline that a layer's name in a file begins with, the rest of the name,
+    and whose keys have that prefix.
+    """
+    return next(
+        (part, layer.removeprefix(prefix), form)
+        for prefix, part, form in _PREFIXES
+        if layer.startswith(prefix)
+    )
 
 
 def adapter_file(path: Path) -> Path:
-    """Return the file of an adapter: the path itself, a run's, or the first file of weights in a folder.
+    """Return the file of an adapter: the path itself, a run's, PEFT's, or the one of weights in a folder.
 
-    Raises FileNotFoundError where there is none, ValueError for a run that is not finished.
+    Raises FileNotFoundError where there is none, ValueError for a run that is not finished and for a folder
+    that holds several.
     """
     path = Path(path)
-    if path.is_file() or (path / WEIGHTS_NAME).is_file():
-        return path if path.is_file() else path / WEIGHTS_NAME
+    for candidate in (path, path / WEIGHTS_NAME, path / PEFT_NAME):
+        if candidate.is_file():
+            return candidate
     others = [p for p in sorted(path.glob("*")) if p.is_file() and p.suffix in (".safetensors", *PICKLES)]
+    files = [p for p in others if p.suffix == ".safetensors"]
+    if len(files) > 1:
+        raise ValueError(
+            f"{printable(path)}: holds {len(files)} files of weights, {name_list(p.name for p in files)}; "
+            "name one of them"
+        )
     if others:
-        return others[0]
+        return (files or others)[0]
     steps = [p for p in sorted((path / "checkpoints").glob("*.safetensors")) if p.stem.isdecimal()]
     if steps:
         raise ValueError(
@@ -78,9 +121,7 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 def check_kind(path: Path, header: dict[str, Any]) -> None:
-    """Raise ValueError that says what a whole safetensors file is, unless it is an adapter as diffusers
-    writes it.
-    """
+    """Raise ValueError that says what a whole safetensors file is, unless it holds LoRA layers."""
     metadata = header.get("__metadata__") or {}
     keys = [key for key in header if key != "__metadata__"]
     if metadata.get("kind") == "checkpoint" or any(key.startswith("state.adapter.") for key in keys):
@@ -88,23 +129,16 @@ def check_kind(path: Path, header: dict[str, Any]) -> None:
             f"{printable(path)}: is the checkpoint of a training, not an adapter; the command that began "
             "it goes on from there"
         )
-    for part, name, advice in _OTHERS:
+    for part, what, advice in _REFUSED:
         if any(part in key for key in keys):
-            model = " for FLUX.1" if any(word in key for key in keys for word in _FLUX_KEYS) else ""
             raise ValueError(
-                f"{printable(path)}: is an adapter in {name}{model} ({len(keys)} tensors), not a run of this "
-                f"course; {advice}"
+                f"{printable(path)}: is {what}, {len(keys)} tensors; this course does not read it. {advice}"
             )
-    if not any(".lora_A." in key for key in keys) and not any(".lora_B." in key for key in keys):
+    if not any(part in key for key in keys for part in _FACTORS):
         what = (
             "holds no tensors" if not keys else f"holds no lora_A tensors, but {len(keys)} such as {keys[0]}"
         )
-        raise ValueError(f"{printable(path)}: {what}; expected an adapter that diffusers saved")
-    if path.name != WEIGHTS_NAME:
-        raise ValueError(
-            f"{printable(path)}: is an adapter in diffusers' format, not a run's folder; expected a "
-            f"folder that holds it as {WEIGHTS_NAME}, with the run's settings.json"
-        )
+        raise ValueError(f"{printable(path)}: {what}; expected a LoRA adapter")
 
 
 def _no_safetensors(path: Path, start: bytes, length: int, size: int) -> str:

@@ -14,6 +14,7 @@ from lessons_lib.dataset.messages import one_line
 from lessons_lib.dataset.records import Record, recorded_path
 
 WEIGHTS_NAME = "pytorch_lora_weights.safetensors"  # diffusers' own name for the file in a folder
+OTHER_FORMATS = "other_formats"  # the folder of other programs' files: services refuse two files side by side
 
 
 class Outcome(Enum):

@@ -4,18 +4,16 @@ so that only the adapter makes a difference.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from diffusers import DiffusionPipeline
 from PIL.Image import Image
-from safetensors import SafetensorError
 from torch import Tensor
 
-from lessons_lib.adapters import fit, kinds
-from lessons_lib.adapters.info import read_adapter
+from lessons_lib.adapters import loading
+from lessons_lib.adapters.files import Adapter, read
 from lessons_lib.models import bases, families
 from lessons_lib.models.bases import Base
 from lessons_lib.session import Session, current, quiet
@@ -30,40 +28,22 @@ class Sampler:
         self.pipe = self.family.load(self.base, session or current())
         self.adapter: str | None = None
 
-    def load(self, run: Path, name: str = "learned") -> None:
-        """Load a run's adapter, in place of another.
+    def load(self, run: Path | Adapter, name: str = "tuned") -> None:
+        """Load an adapter in place of another: a run's, one in a file of another trainer, or one in memory.
 
-        Raises FileNotFoundError when the folder holds none, ValueError when it is damaged, not whole, of
-        another program or of another base, as a whole or in some of its layers.
+        Raises FileNotFoundError when the folder holds none, ValueError in one line when it is damaged, not
+        whole, no LoRA or of another base, as a whole or in some of its layers; what was loaded then stays.
         """
-        path = kinds.adapter_file(Path(run))
-        tensors, _ = read_adapter(run)
-        denoiser = families.denoiser(self.family, self.pipe)
-        shapes = fit.linear_shapes(denoiser, self.family.DENOISER)
-        if misfit := fit.misfit(tensors, shapes, self.base):
-            raise ValueError(f"{path} does not fit {self.base.name}: {misfit}")
-        self.unload()
-        try:
-            with quiet(), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                self.pipe.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name=name)
-        except (ValueError, RuntimeError, OSError, SafetensorError) as problem:
-            self.pipe.unload_lora_weights()
-            raise ValueError(
-                f"{path} does not fit {self.base.name}: it is damaged or was made for another base model"
-            ) from problem
-        attached = sum(name in getattr(module, "lora_A", ()) for module in denoiser.modules())
-        if attached != len(layers := fit.adapter_layers(tensors)):
-            self.pipe.unload_lora_weights()
-            raise ValueError(
-                f"{path} does not fit {self.base.name}: {attached} of {len(layers)} layers took it"
-            )
+        adapter = run if isinstance(run, Adapter) else read(Path(run))
+        loading.load(self.pipe, self.base, adapter, name)
+        if self.adapter and self.adapter != name:
+            loading.unload(self.pipe, self.adapter)
         self.adapter = name
 
     def unload(self) -> None:
         """Remove the adapter; the base then gives bit for bit the same pictures as before."""
         if self.adapter:
-            self.pipe.unload_lora_weights()
+            loading.unload(self.pipe, self.adapter)
         self.adapter = None
 
     def sample(

@@ -3,6 +3,7 @@
 bases.toml   a table for each base model: repository, licence, sensible settings
 bases.py     reads it
 families/    a module for each architecture: loading, encoding, loss, sampling
+skeletons.py a base's networks without their weights
 pixels.py    pictures as tensors
 features.py  EfficientNet's features, and the concepts that pocket was trained on
 clip.py      pocket-clip: which text belongs to which picture

@@ -17,6 +17,8 @@ from pathlib import Path
 from accelerate import Accelerator
 from filelock import FileLock, Timeout
 
+from lessons_lib.adapters.run import OTHER_FORMATS
+
 INSIDE = ".unfinished"
 LOCK = ".lock"
 _BESIDE = re.compile(r"\.(.+)\.unfinished")
@@ -183,7 +185,8 @@ def _remove_earlier(out: Path, is_replacing: bool) -> None:
         for path in folder.iterdir() if folder.is_dir() else ():
             if re.fullmatch(pattern, path.name):
                 path.unlink()
-    for path in (*out.glob("*_comfyui.safetensors"), out / "before_after.jpg", out / "report.html"):
+    others = (*out.glob("*_comfyui.safetensors"), *(out / OTHER_FORMATS).glob("*.safetensors"))
+    for path in (*others, out / "before_after.jpg", out / "report.html"):
         if is_replacing:
             path.unlink(missing_ok=True)
 

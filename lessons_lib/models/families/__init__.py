@@ -12,7 +12,7 @@ A new architecture is a module here, its line in `FAMILIES`, and a table in base
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -42,6 +42,14 @@ class Family(Protocol):
 
     Empty where ComfyUI reads diffusers' names.
     """
+
+    def original_names(self, layers: Collection[str]) -> dict[str, tuple[str, ...]]:
+        """Return the names that the model's makers gave its layers, as kohya's and ComfyUI's files have them:
+        for each the diffusers layers that it is made of, in the order of its rows.
+
+        `layers`: the denoiser's layers, by diffusers' names. One whose rows diffusers has reordered is left
+        out.
+        """
 
     def load(self, base: Base, session: Session) -> DiffusionPipeline:
         """Return the pipeline on the session's device and in the base's precision there.

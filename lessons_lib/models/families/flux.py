@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,36 @@ TARGET_MODULES: tuple[str, ...] = (
     "ff_context.net.2", "proj_mlp", "proj_out",
 )  # fmt: skip
 
+# Black Forest Labs' names of the layers, as in https://github.com/black-forest-labs/flux, src/flux/model.py.
+# Its last modulation has scale and shift in the other order, so it is left out.
+_ORIGINAL_NAMES = {
+    "double_blocks.*.img_attn.qkv": [f"transformer_blocks.*.attn.to_{x}" for x in "qkv"],
+    "double_blocks.*.txt_attn.qkv": [f"transformer_blocks.*.attn.add_{x}_proj" for x in "qkv"],
+    "double_blocks.*.img_attn.proj": ["transformer_blocks.*.attn.to_out.0"],
+    "double_blocks.*.txt_attn.proj": ["transformer_blocks.*.attn.to_add_out"],
+    "double_blocks.*.img_mlp.0": ["transformer_blocks.*.ff.net.0.proj"],
+    "double_blocks.*.img_mlp.2": ["transformer_blocks.*.ff.net.2"],
+    "double_blocks.*.txt_mlp.0": ["transformer_blocks.*.ff_context.net.0.proj"],
+    "double_blocks.*.txt_mlp.2": ["transformer_blocks.*.ff_context.net.2"],
+    "double_blocks.*.img_mod.lin": ["transformer_blocks.*.norm1.linear"],
+    "double_blocks.*.txt_mod.lin": ["transformer_blocks.*.norm1_context.linear"],
+    "single_blocks.*.linear1": [
+        *(f"single_transformer_blocks.*.attn.to_{x}" for x in "qkv"), "single_transformer_blocks.*.proj_mlp",
+    ],
+    "single_blocks.*.linear2": ["single_transformer_blocks.*.proj_out"],
+    "single_blocks.*.modulation.lin": ["single_transformer_blocks.*.norm.linear"],
+    "img_in": ["x_embedder"],
+    "txt_in": ["context_embedder"],
+    "time_in.in_layer": ["time_text_embed.timestep_embedder.linear_1"],
+    "time_in.out_layer": ["time_text_embed.timestep_embedder.linear_2"],
+    "vector_in.in_layer": ["time_text_embed.text_embedder.linear_1"],
+    "vector_in.out_layer": ["time_text_embed.text_embedder.linear_2"],
+    "guidance_in.in_layer": ["time_text_embed.guidance_embedder.linear_1"],
+    "guidance_in.out_layer": ["time_text_embed.guidance_embedder.linear_2"],
+    "final_layer.linear": ["proj_out"],
+}  # fmt: skip
+
+original_names = partial(shared.names_by_block, _ORIGINAL_NAMES)
 latent_shape = shared.latent_shape
 sample_sigma = shared.sample_logit_normal
 

@@ -7,6 +7,7 @@ Follows diffusers' train_dreambooth_lora_flux2_klein.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from diffusers import DiffusionPipeline, Flux2KleinPipeline
@@ -27,6 +28,30 @@ TARGET_MODULES: tuple[str, ...] = (
     *(f"single_transformer_blocks.{i}.attn.to_out" for i in range(48)),  # 20 in klein 4B, 24 in 9B
 )
 
+# Black Forest Labs' names of the layers, as in https://github.com/black-forest-labs/flux2,
+# src/flux2/model.py. Its last modulation has scale and shift in the other order, so it is left out.
+_ORIGINAL_NAMES = {
+    "double_blocks.*.img_attn.qkv": [f"transformer_blocks.*.attn.to_{x}" for x in "qkv"],
+    "double_blocks.*.txt_attn.qkv": [f"transformer_blocks.*.attn.add_{x}_proj" for x in "qkv"],
+    "double_blocks.*.img_attn.proj": ["transformer_blocks.*.attn.to_out.0"],
+    "double_blocks.*.txt_attn.proj": ["transformer_blocks.*.attn.to_add_out"],
+    "double_blocks.*.img_mlp.0": ["transformer_blocks.*.ff.linear_in"],
+    "double_blocks.*.img_mlp.2": ["transformer_blocks.*.ff.linear_out"],
+    "double_blocks.*.txt_mlp.0": ["transformer_blocks.*.ff_context.linear_in"],
+    "double_blocks.*.txt_mlp.2": ["transformer_blocks.*.ff_context.linear_out"],
+    "single_blocks.*.linear1": ["single_transformer_blocks.*.attn.to_qkv_mlp_proj"],
+    "single_blocks.*.linear2": ["single_transformer_blocks.*.attn.to_out"],
+    "img_in": ["x_embedder"],
+    "txt_in": ["context_embedder"],
+    "time_in.in_layer": ["time_guidance_embed.timestep_embedder.linear_1"],
+    "time_in.out_layer": ["time_guidance_embed.timestep_embedder.linear_2"],
+    "single_stream_modulation.lin": ["single_stream_modulation.linear"],
+    "double_stream_modulation_img.lin": ["double_stream_modulation_img.linear"],
+    "double_stream_modulation_txt.lin": ["double_stream_modulation_txt.linear"],
+    "final_layer.linear": ["proj_out"],
+}
+
+original_names = partial(shared.names_by_block, _ORIGINAL_NAMES)
 load_tokenizer = shared.load_tokenizer
 pipeline_arguments = flux.pipeline_arguments
 sample_sigma = shared.sample_logit_normal

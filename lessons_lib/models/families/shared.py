@@ -4,7 +4,7 @@ pipeline arguments.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -19,6 +19,18 @@ from lessons_lib.paths import in_course
 from lessons_lib.session import Session, quiet
 
 Pipeline = TypeVar("Pipeline", bound=DiffusionPipeline)
+
+
+def names_by_block(table: Mapping[str, Sequence[str]], layers: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Return a table of names with the numbers of the blocks that there are in place of its `*`."""
+    names = {}
+    for original, parts in table.items():
+        for number in map(str, range(len(layers))):
+            numbered = tuple(part.replace("*", number) for part in parts)
+            if not set(numbered) <= set(layers):
+                break
+            names[original.replace("*", number)] = numbered
+    return names
 
 
 @contextmanager

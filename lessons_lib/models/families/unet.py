@@ -8,7 +8,8 @@ scaled and given their timestep just before the UNet takes them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from functools import cache
 
 import torch
@@ -32,6 +33,21 @@ SCHEDULE = {  # what both models were trained with
 }
 VAE_SCALE = 8  # px of an image for each row or column of latents
 
+# CompVis' names of the parts of a block, as in https://github.com/CompVis/stable-diffusion,
+# ldm/modules/diffusionmodules/openaimodel.py.
+_ORIGINAL_PARTS = {
+    "conv1": "in_layers.2", "conv2": "out_layers.3", "time_emb_proj": "emb_layers.1",
+    "conv_shortcut": "skip_connection",
+}  # fmt: skip
+_ORIGINAL_TOPS = {
+    "conv_in": "input_blocks.0.0", "conv_out": "out.2", "time_embedding.linear_1": "time_embed.0",
+    "time_embedding.linear_2": "time_embed.2", "add_embedding.linear_1": "label_emb.0.0",
+    "add_embedding.linear_2": "label_emb.0.2",
+}  # fmt: skip
+_BLOCK = re.compile(
+    r"(down|mid|up)_blocks?(?:\.(\d+))?\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.+)"
+)
+
 latent_shape = shared.latent_shape
 load_tokenizer = shared.load_tokenizer
 pipeline_arguments = shared.pipeline_arguments
@@ -52,6 +68,36 @@ def load(base: Base, session: Session) -> DiffusionPipeline:
         if (value := pipe.scheduler.config[name]) != expected:
             raise ValueError(f"{base.name} has {name} {value}; expected {expected}")
     return pipe
+
+
+def original_names(layers: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Return CompVis' name of each layer; see `Family`."""
+    blocks = [match for name in layers if (match := _BLOCK.fullmatch(name))]
+    resnets = {int(m[4]) for m in blocks if m[1] == "down" and m[3] == "resnets"}
+    attentions = {m[2] for m in blocks if m[1] == "up" and m[3] == "attentions"}
+    names: dict[str, tuple[str, ...]] = {
+        _ORIGINAL_TOPS[name]: (name,) for name in layers if name in _ORIGINAL_TOPS
+    }
+    return names | {_original_name(m, len(resnets) + 1, m[2] in attentions): (m[0],) for m in blocks}
+
+
+def _original_name(match: re.Match[str], stride: int, has_attention: bool) -> str:
+    """Return CompVis' name of a layer in a block; `stride`: its numbered blocks for one of diffusers'."""
+    side, block, kind, number, part = match.groups()
+    part = _ORIGINAL_PARTS.get(part, part)
+    if side == "mid":
+        return f"middle_block.{2 * int(number) if kind == 'resnets' else 1}.{part}"
+    start = stride * int(block)
+    if kind == "downsamplers":
+        return f"input_blocks.{start + stride}.0.op"
+    if kind == "upsamplers":
+        return f"output_blocks.{start + stride - 1}.{1 + has_attention}.{part}"
+    index = (
+        f"input_blocks.{start + int(number) + 1}"
+        if side == "down"
+        else f"output_blocks.{start + int(number)}"
+    )
+    return f"{index}.{int(kind == 'attentions')}.{part}"
 
 
 @cache

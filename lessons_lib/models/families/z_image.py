@@ -7,6 +7,7 @@ Follows diffusers' train_dreambooth_lora_z_image.py. bfloat16 or float32 only: f
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from diffusers import DiffusionPipeline, ZImagePipeline
@@ -21,6 +22,15 @@ DENOISER = "transformer"
 KOHYA_PREFIX = ""
 TARGET_MODULES: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")  # attention, the script's own
 
+# Tongyi's names of the layers that diffusers has split or renamed, as ComfyUI uses them; see diffusers'
+# scripts/convert_z_image_to_diffusers.py.
+_ORIGINAL_NAMES = {
+    f"{part}.*.attention.{name}": [f"{part}.*.attention.{layer}" for layer in layers]
+    for part in ("layers", "noise_refiner", "context_refiner")
+    for name, layers in {"qkv": ("to_q", "to_k", "to_v"), "out": ("to_out.0",)}.items()
+}
+
+original_names = partial(shared.names_by_block, _ORIGINAL_NAMES)
 # The VAE and the pipeline's arguments are FLUX.1's.
 decode_latents = flux.decode_latents
 encode_images = flux.encode_images
