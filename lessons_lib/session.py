@@ -51,7 +51,12 @@ def _total_memory() -> float:
 
 @cache
 def current() -> Session:
-    """Return this machine's session.
+    """Return this machine's session, looked up once."""
+    return detect()
+
+
+def detect() -> Session:
+    """Return what this machine has.
 
     On a CPU training is in float32: few processors have fast half precision.
     On a GPU cuDNN's attention is turned off: with torch 2.11 and CUDA 13.0 on an H100 its backward pass ended

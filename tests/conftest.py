@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import simulated_device
 import torch
 from course_fakes import FakeSampler, unit_rows, use_fake_features
 from drawings import discs, stripes
@@ -42,6 +43,13 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LESSONS_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(params=["float32", "bfloat16"])
+def device(request: pytest.FixtureRequest) -> Iterator[torch.device]:
+    """Make a second device the session's, in each precision: CUDA where there is one, or a simulated one."""
+    with simulated_device.active(getattr(torch, request.param)) as here:
+        yield here
 
 
 @pytest.fixture(scope="session")

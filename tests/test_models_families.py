@@ -4,6 +4,7 @@ training and drawing are the real ones.
 
 from dataclasses import replace
 
+import miniatures
 import numpy as np
 import pytest
 import torch
@@ -26,21 +27,7 @@ NOISED = [name for name in blank.NAMES if bases.find(name).family == "unet"]
 def base(request, tmp_path_factory):
     """Put a miniature in the place of a large base, under its name."""
     name = request.param
-    folder = blank.write(name, tmp_path_factory.mktemp("blank") / name, small=True)
-    # A UNet makes three halves of its 8 px cells: at 64 px one cell is left,
-    # and attention to oneself teaches nothing.
-    side = 128 if name in NOISED else 64
-    small = replace(
-        bases.find(name),
-        repository=str(folder),
-        side=side,
-        num_inference_steps=2,
-        caption_tokens=77,
-        learning_rate=1e-2,
-        rank=4,
-        alpha=8,
-        batch=2,
-    )
+    small = miniatures.write(name, tmp_path_factory.mktemp("blank") / name)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(bases.BASES, name, small)
         yield small

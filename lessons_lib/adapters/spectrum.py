@@ -77,7 +77,7 @@ def layer_changes(denoiser: nn.Module) -> list[LayerChange]:
     for name, layer, adapter in _adapted_layers(denoiser):
         down, up = _factors(layer, adapter)
         frozen_norm = float(compat.dequantized_weight(layer.get_base_layer()).float().norm())
-        values = abs(layer.scaling[adapter]) * singular_values(down, up).cpu()
+        values = abs(layer.scaling[adapter]) * singular_values(down, up)
         changes.append(LayerChange(name, values, frozen_norm))
     return changes
 
@@ -99,14 +99,20 @@ def _factors(layer: nn.Module, adapter: str) -> tuple[Tensor, Tensor]:
 
 
 def singular_values(down: Tensor, up: Tensor) -> Tensor:
-    """Return the singular values of up @ down, largest first, (rank,), in float32.
+    """Return the singular values of up @ down, largest first, (rank,), in float32 on the CPU.
 
     The product itself is never formed.
     Each factor is an orthogonal matrix times a small triangle (QR); the values are those of the triangles'
     product, rank x rank.
     """
-    left, right = torch.linalg.qr(up.double())[1], torch.linalg.qr(down.double().T)[1]
+    up, down = _in_float64(up), _in_float64(down)
+    left, right = torch.linalg.qr(up)[1], torch.linalg.qr(down.T)[1]
     return torch.linalg.svdvals(left @ right.T).float()
+
+
+def _in_float64(factor: Tensor) -> Tensor:
+    """Return a factor in float64 on the CPU: MPS has no such precision."""
+    return factor.cpu().double()
 
 
 def truncated_factors(down: Tensor, up: Tensor, rank: int) -> tuple[Tensor, Tensor]:
@@ -117,7 +123,7 @@ def truncated_factors(down: Tensor, up: Tensor, rank: int) -> tuple[Tensor, Tens
     """
     if rank < 1:
         raise ValueError(f"the rank is {rank}; expected 1 or more")
-    (q_up, left), (q_down, right) = torch.linalg.qr(up.double()), torch.linalg.qr(down.double().T)
+    (q_up, left), (q_down, right) = (torch.linalg.qr(f) for f in (_in_float64(up), _in_float64(down).T))
     u, values, v = torch.linalg.svd(left @ right.T, full_matrices=False)
     root = values[:rank].sqrt()
     new_down, new_up = torch.zeros_like(down), torch.zeros_like(up)

@@ -107,8 +107,9 @@ class Sampler:
         diffusers' ``pred_original_sample``.
 
         The model predicts a velocity, noise minus clean latents; the result is noisy latents minus sigma
-        times velocity.
+        times velocity. Noisy latents may be on any device and in any precision; the result is on the base's.
         """
         embeddings = self.family.encode_captions(self.pipe, [prompt] * len(noisy_latents), self.base)
-        sigmas = torch.full((len(noisy_latents),), sigma)
+        noisy_latents = noisy_latents.to(embeddings["prompt_embeds"])
+        sigmas = torch.full((len(noisy_latents),), sigma, device=noisy_latents.device)
         return self.family.predict_original(self.pipe, noisy_latents, sigmas, embeddings, guidance)

@@ -146,6 +146,10 @@ class State:
 
 
 def _gradient_scaler(denoiser: nn.Module) -> GradScaler:
-    """Return a GradScaler, enabled where a model's weights are float16."""
-    weights = next(p for p in denoiser.parameters() if not p.requires_grad)
-    return GradScaler(weights.device.type, enabled=weights.dtype == torch.float16)
+    """Return a GradScaler, enabled where any frozen weight of a model is float16.
+
+    A quantised model's first weights are whole numbers, and diffusers leaves some norms in float32.
+    """
+    frozen = [p for p in denoiser.parameters() if not p.requires_grad]
+    enabled = any(p.dtype == torch.float16 for p in frozen)
+    return GradScaler(frozen[0].device.type, enabled=enabled)

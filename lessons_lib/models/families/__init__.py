@@ -66,7 +66,7 @@ class Family(Protocol):
         """Return the latents, as the denoiser takes them, of (n, 3, h, w) pixels in -1 ... 1."""
 
     def decode_latents(self, pipe: DiffusionPipeline, latents: Tensor) -> list[Image]:
-        """Return the images of latents, also of those that the pipeline gives with
+        """Return the images of latents on any device, also of those that the pipeline gives with
         ``output_type="latent"``.
         """
 

@@ -113,8 +113,8 @@ def pack_latents(latents: Tensor) -> Tensor:
 def decode_latents(pipe: DiffusionPipeline, latents: Tensor) -> list[Image]:
     """Decode (n, 16, h, w) latents, or packed (n, tokens, 64) ones of square pictures, to images."""
     vae = pipe.vae
-    latents = unpack_latents(latents) if latents.ndim == 3 else latents
-    decoded = vae.decode((latents / vae.config.scaling_factor + vae.config.shift_factor).to(vae.dtype)).sample
+    latents = (unpack_latents(latents) if latents.ndim == 3 else latents).to(vae.device, vae.dtype)
+    decoded = vae.decode(latents / vae.config.scaling_factor + vae.config.shift_factor).sample
     return pipe.image_processor.postprocess(decoded)
 
 

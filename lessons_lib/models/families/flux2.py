@@ -97,11 +97,12 @@ def decode_latents(pipe: DiffusionPipeline, latents: Tensor) -> list[Image]:
     """Decode (n, 128, h, w) latents, or (n, h w, 128) tokens of square pictures, to images."""
     vae = pipe.vae
     mean, std = latent_statistics(vae)
+    latents = latents.to(vae.device, vae.dtype)
     if latents.ndim == 3:
         side = round(latents.shape[1] ** 0.5)
         latents = latents.permute(0, 2, 1).unflatten(2, (side, side))
     unpatchified = compat.flux2_unpatchify(latents * std + mean)
-    return pipe.image_processor.postprocess(vae.decode(unpatchified.to(vae.dtype)).sample)
+    return pipe.image_processor.postprocess(vae.decode(unpatchified).sample)
 
 
 @torch.no_grad()

@@ -132,9 +132,8 @@ def encode_captions(pipe: DiffusionPipeline, captions: Sequence[str], base: Base
 def decode_latents(pipe: DiffusionPipeline, latents: Tensor) -> list[Image]:
     """Return the pictures that (n, 4, h, w) latents stand for."""
     vae = pipe.vae
-    return pipe.image_processor.postprocess(
-        vae.decode((latents / vae.config.scaling_factor).to(vae.dtype)).sample
-    )
+    unscaled = latents.to(vae.device, vae.dtype) / vae.config.scaling_factor
+    return pipe.image_processor.postprocess(vae.decode(unscaled).sample)
 
 
 def predict_noise(
