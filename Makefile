@@ -5,15 +5,20 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.t
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with=tests/sanitize.cfg --nbval-cell-timeout=600
 LESSONS := $(sort $(wildcard notebooks/*.ipynb))
 
-.PHONY: help demo test lint course notebooks lab hooks clean
+COLAB_PYTHON ?= python3.13
+COLAB := .venv-colab/bin/python
+
+.PHONY: help demo test lint course notebooks lab zip colab hooks clean
 help:
 	@echo "make demo       teach a small model a style and show before and after"
 	@echo "make test       style, types, unit tests and lesson 00"
 	@echo "make lab        open JupyterLab on the course"
 	@echo "make course     run every lesson and hold it to its outputs"
 	@echo "make notebooks  run every lesson and keep the new outputs"
+	@echo "make zip        course.zip for Colab: the tracked files, nothing else"
+	@echo "make colab      run every lesson on Colab's Python and packages (5 GB); once a release"
 	@echo "make hooks      check each commit, and see notebooks cell by cell in git"
-	@echo "make clean      remove .venv and the caches; runs/ stays"
+	@echo "make clean      remove the environments and the caches; runs/ stays"
 
 demo: .venv/.core
 	$(BIN)/lessons demo
@@ -37,12 +42,30 @@ notebooks: .venv/.test .venv/.lab
 lab: .venv/.lab
 	$(BIN)/jupyter lab --notebook-dir=notebooks notebooks/00_start_here.ipynb
 
+# Tracked files as they are now: a commit of them that no branch has, or the last commit where none has changed.
+zip:
+	git archive --format=zip -o course.zip "$$(git stash create | grep . || echo HEAD)"
+	@du -h course.zip
+
+# The lessons as a learner has them: a room with course.zip in it, and torchao there until the second cell runs.
+colab: zip .venv-colab/bin/python
+	$(COLAB) -m pip install -q --disable-pip-version-check -r tests/colab.txt
+	rm -rf .colab
+	mkdir .colab
+	cp course.zip .colab
+	for lesson in $(LESSONS); do sed 's|\\"/content\\"|\\"$(CURDIR)/.colab\\"|' $$lesson > .colab/$${lesson##*/}; done
+	COLAB_RELEASE_TAG=here $(COLAB) -c 'import glob, nbformat; exec(nbformat.read(glob.glob(".colab/*.ipynb")[0], 4).cells[1].source)'
+	COLAB_RELEASE_TAG=here $(COLAB) -m pytest $(NBVAL) $(LESSONS:notebooks/%=.colab/%)
+
+.venv-colab/bin/python:
+	$(COLAB_PYTHON) -m venv .venv-colab
+
 hooks: .venv/.test .venv/.dev
 	$(BIN)/pre-commit install
 	$(BIN)/nbdime config-git --enable
 
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf .venv .venv-colab .colab course.zip build *.egg-info .pytest_cache .ruff_cache .mypy_cache
 
 # A stamp tells that an extra is installed; touching pyproject.toml or constraints.txt installs again.
 .venv/bin/python:

@@ -91,7 +91,7 @@ def test_the_second_cell_is_the_same_in_every_lesson(path):
     second = nbformat.read(path, as_version=4).cells[1]
     assert second.cell_type == "code"
     assert second.source == nbformat.read(LESSONS[0], as_version=4).cells[1].source
-    assert f'"{REPOSITORY}"' in second.source and "torchao" in second.source
+    assert f'"{REPOSITORY}"' in second.source and "bootstrap.prepare()" in second.source
 
 
 @every_lesson

@@ -2,6 +2,7 @@
 
 A module's name says which lesson it is for.
 
+bootstrap.py            a hosted notebook made ready for the course
 checks.py               what the exercise checkers of all lessons share
 trials.py               samples with and without the trigger, their scores, a sentence that compares them
 charts.py               scores of several groups between a floor and a ceiling, as a picture

@@ -85,11 +85,14 @@ class Base:
 
     def capability_card(self, session: Session) -> str:
         """Return the capability card that opens every lesson and every command."""
+        from lessons_lib.models import access
+
         dtype = str(self.precision(session)).removeprefix("torch.")
         return "\n".join((
             f"tier {session.tier}: {session.device.type}, {dtype}, GPU {session.gpu}",
             f"memory: {session.memory_gb:.1f} GB",
             f"base model {self.name}: {self.side} px, {self.licence}",
+            *([access.gate_line(self)] if self.gated else []),
         ))  # fmt: skip
 
 

@@ -4,8 +4,7 @@ pipeline arguments.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -14,6 +13,7 @@ from diffusers import DiffusionPipeline
 from torch import Tensor, nn
 from transformers import AutoTokenizer
 
+from lessons_lib.models.access import explain_fetch_errors
 from lessons_lib.models.bases import Base, verify
 from lessons_lib.paths import in_course
 from lessons_lib.session import Session, quiet
@@ -31,23 +31,6 @@ def names_by_block(table: Mapping[str, Sequence[str]], layers: Collection[str]) 
                 break
             names[original.replace("*", number)] = numbered
     return names
-
-
-@contextmanager
-def explain_fetch_errors(base: Base) -> Iterator[None]:
-    """Add what to do to an OSError about a base model on the Hub that is raised inside."""
-    try:
-        yield
-    except OSError as problem:
-        if base.is_local:
-            raise
-        page = f"https://huggingface.co/{base.repository}"
-        gate = " with the licence accepted there and `hf auth login` done once" if base.gated else ""
-        reason = " ".join(str(problem).split())[:160]
-        raise OSError(
-            f"cannot fetch {base.name} ({base.size_gb:g} GB): expected the network{gate}, or files fetched "
-            f"before; found: {reason}. See {page}. The base pocket needs no network"
-        ) from problem
 
 
 def load_pipeline(kind: type[Pipeline], base: Base, session: Session, **components: Any) -> Pipeline:

@@ -17,6 +17,7 @@ from diffusers import AutoencoderKL, DDPMScheduler, DiffusionPipeline
 from PIL.Image import Image
 from torch import Tensor, nn
 
+from lessons_lib.models import access
 from lessons_lib.models.bases import Base
 from lessons_lib.models.families import shared
 from lessons_lib.session import Session, quiet
@@ -61,7 +62,7 @@ def load(base: Base, session: Session) -> DiffusionPipeline:
     """
     components = {}
     if base.float16_vae and base.precision(session) == torch.float16:
-        with quiet(), shared.explain_fetch_errors(base):
+        with quiet(), access.explain_fetch_errors(base):
             components["vae"] = AutoencoderKL.from_pretrained(base.float16_vae, torch_dtype=torch.float16)
     pipe = shared.load_pipeline(DiffusionPipeline, base, session, **components)
     for name, expected in SCHEDULE.items():

@@ -1,0 +1,98 @@
+"""The Python of a hosted notebook, made ready for the course; the second cell of every lesson calls it.
+
+Standard library only. Each part is checked on its own, so that the next call mends an interrupted one, and
+a call that has nothing to do prints nothing. No package that is there is moved: a lesson must not change
+what Colab ships under a running kernel.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable
+
+from lessons_lib.paths import ROOT
+
+_RESTART = "Choose Runtime > Restart session, then run this cell again"
+
+
+def prepare() -> None:
+    """Remove torchao, install the packages of the course that are missing, and put the course on the path of
+    programs that the notebook starts.
+
+    Prints a line for each change, and one for a package that is older than the course needs.
+    Raises SystemExit, whose message a notebook shows without a traceback, when pip fails or the session must
+    be restarted.
+    """
+    _remove_torchao()
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        requirements = [_split(line) for line in tomllib.load(file)["project"]["dependencies"]]
+    _install(name for name, _ in requirements if not _version(name))
+    for name, lowest in requirements:
+        if _numbers(_version(name)) < _numbers(lowest):
+            print(
+                f"{name} is {_version(name)}, and the course needs {lowest} or newer: choose a newer version "
+                "under Runtime > Change runtime type"
+            )
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if str(ROOT) not in paths:
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, paths)])
+
+
+def _remove_torchao() -> None:
+    """Remove torchao: Colab's is so old that PEFT refuses every LoRA beside it, also on a model that is not
+    quantised.
+    """
+    if version := _version("torchao"):
+        _pip("uninstall", "-y", "torchao")
+        print(f"removed torchao {version}, which PEFT does not take")
+    if (rest := importlib.util.find_spec("torchao")) and rest.submodule_search_locations:
+        shutil.rmtree(rest.submodule_search_locations[0])  # what an interrupted removal left
+    importlib.invalidate_caches()
+    if version and {"transformers", "diffusers", "peft"} & set(sys.modules):
+        raise SystemExit(f"torchao was in use before it was removed. {_RESTART}")
+
+
+def _install(names: Iterable[str]) -> None:
+    for name in names:
+        _pip("install", "--no-deps", name)
+        print(f"installed {name}")
+    importlib.invalidate_caches()
+
+
+def _pip(*arguments: str) -> None:
+    """Run pip quietly. Raises SystemExit with its last line when it fails."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", *arguments],
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"code {done.returncode}"]
+        raise SystemExit(f"pip {' '.join(arguments)} failed ({lines[-1]}): run this cell again")
+
+
+def _version(name: str) -> str:
+    """Return the version of a package that is installed, or an empty text."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _split(requirement: str) -> tuple[str, str]:
+    """Return the name and the lowest version of a requirement such as "torch>=2.6"."""
+    name, _, lowest = requirement.partition(">=")
+    return name, lowest
+
+
+def _numbers(version: str) -> list[int]:
+    """Return the leading numbers of a version, to compare: 2.11.0+cu128 is [2, 11, 0]."""
+    return [int(number) for number in re.match(r"[\d.]*", version)[0].split(".") if number]

@@ -1,0 +1,83 @@
+"""Why a base model cannot be fetched from the Hub, in one line: the token, the licence, the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from huggingface_hub import get_token
+
+if TYPE_CHECKING:
+    from lessons_lib.models.bases import Base
+
+_HOW = (
+    "in Colab as the secret HF_TOKEN (the key at the left, with notebook access), elsewhere as the "
+    "environment variable HF_TOKEN or by `hf auth login`"
+)
+_TOKENS = "https://huggingface.co/settings/tokens"
+
+
+class FetchError(OSError):
+    """A base that cannot be fetched; a notebook shows its message without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows in place of a traceback."""
+        return [f"FetchError: {self}"]
+
+
+@contextmanager
+def explain_fetch_errors(base: Base) -> Iterator[None]:
+    """Raise an OSError about a base model on the Hub that is raised inside as a FetchError that says what to
+    do.
+    """
+    try:
+        yield
+    except OSError as problem:
+        if base.is_local:
+            raise
+        raise FetchError(
+            f"cannot fetch {base.name} ({base.size_gb:g} GB): {_reason(base, problem)}. "
+            "The base pocket needs no network"
+        ) from problem
+
+
+def gate_line(base: Base) -> str:
+    """Return what a gated base asks for, and whether a token is there."""
+    state = "a token is there" if get_token() else f"no token is there: give one {_HOW}"
+    return f"{base.name} asks for a login: its licence accepted at {_page(base)}, and {state}"
+
+
+def _reason(base: Base, problem: BaseException) -> str:
+    """Return what is missing and what to do about it."""
+    status = _status(problem)
+    if status == 401 and get_token():
+        return f"the Hub does not accept the token. Make a new one at {_TOKENS} and give it {_HOW}"
+    if status == 401:
+        return (
+            f"the Hub asks for a login. Accept the licence ({base.licence}) at {_page(base)}, make a token "
+            f"that may read at {_TOKENS}, and give it {_HOW}"
+        )
+    if status == 403:
+        return (
+            f"the token is valid, and its account has no access. Accept the licence ({base.licence}) at "
+            f"{_page(base)} with that account; a fine-grained token also needs the permission to read gated "
+            "repositories"
+        )
+    gate = " with the licence accepted there and `hf auth login` done once" if base.gated else ""
+    found = " ".join(str(problem).split())[:160]
+    return f"expected the network{gate}, or files fetched before; found: {found}. See {_page(base)}"
+
+
+def _page(base: Base) -> str:
+    return f"https://huggingface.co/{base.repository}"
+
+
+def _status(problem: BaseException | None) -> int | None:
+    """Return the HTTP status in an error or in those that caused it."""
+    while problem:
+        response = getattr(problem, "response", None)
+        if response is not None:
+            return int(response.status_code)
+        problem = problem.__cause__ or problem.__context__
+    return None

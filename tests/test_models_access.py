@@ -1,0 +1,88 @@
+"""A gated base without access says in one line what is missing; the Hub is a server on this machine."""
+
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from lessons_lib.models import access, bases
+from lessons_lib.session import current
+
+PROGRAM = """
+import os
+from lessons_lib.models import bases, families
+from lessons_lib.session import current
+base, family = bases.find("flux1-dev"), families.find("flux")
+for token in ("", "hf_old", "hf_other"):
+    os.environ["HF_TOKEN"] = token
+    for fetch in (lambda: family.load_tokenizer(base), lambda: family.load(base, current())):
+        try:
+            fetch()
+        except OSError as problem:
+            print(problem)
+"""
+
+
+class Hub(BaseHTTPRequestHandler):
+    """Answers as the Hub does for a gated repository: 401 without a valid token, 403 without access."""
+
+    def do_GET(self):
+        token = self.headers.get("Authorization", "")
+        status = 403 if token == "Bearer hf_other" else 401
+        self.send_response(status)
+        if token == "Bearer hf_old":
+            self.send_header("X-Error-Message", "Invalid credentials in Authorization header")
+        else:
+            self.send_header("X-Error-Code", "GatedRepo")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_HEAD = do_GET
+
+    def log_message(self, *given):
+        pass
+
+
+@pytest.fixture
+def hub():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.slow
+def test_what_is_missing_is_said_in_one_line(hub, tmp_path):
+    env = {**os.environ, "HF_ENDPOINT": hub, "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", PROGRAM], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    no_token, old, other = zip(*[iter(done.stdout.splitlines())] * 2, strict=True)
+    assert all("asks for a login. Accept the licence (FLUX.1-dev non-commercial)" in s for s in no_token)
+    assert all("secret HF_TOKEN" in line and "hf auth login" in line for line in no_token + old)
+    assert all("does not accept the token" in line for line in old)
+    assert all("its account has no access" in line and "FLUX.1-dev" in line for line in other)
+
+
+@pytest.mark.parametrize("token", [None, "hf_x"])
+def test_the_card_of_a_gated_base_says_what_it_asks_for(token, monkeypatch):
+    monkeypatch.setattr(access, "get_token", lambda: token)
+    line = bases.find("flux1-dev").capability_card(current()).splitlines()[-1]
+    assert "licence accepted at https://huggingface.co/black-forest-labs/FLUX.1-dev" in line
+    assert ("no token is there" in line) == (token is None) and ("HF_TOKEN" in line) == (token is None)
+
+
+def test_a_base_without_a_gate_asks_for_nothing(monkeypatch):
+    monkeypatch.setattr(access, "get_token", None)
+    assert "login" not in bases.find("flux2-klein").capability_card(current())
+
+
+def test_a_notebook_shows_it_without_a_traceback(capsys):
+    InteractiveShell().run_cell(
+        "from lessons_lib.models.access import FetchError; raise FetchError('no token')"
+    )
+    assert capsys.readouterr().out.strip() == "FetchError: no token"
