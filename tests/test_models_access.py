@@ -6,10 +6,11 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import huggingface_hub
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from lessons_lib.models import access, bases
+from lessons_lib.models import bases
 from lessons_lib.session import current
 
 PROGRAM = """
@@ -70,14 +71,14 @@ def test_what_is_missing_is_said_in_one_line(hub, tmp_path):
 
 @pytest.mark.parametrize("token", [None, "hf_x"])
 def test_the_card_of_a_gated_base_says_what_it_asks_for(token, monkeypatch):
-    monkeypatch.setattr(access, "get_token", lambda: token)
+    monkeypatch.setattr(huggingface_hub, "get_token", lambda: token)
     line = bases.find("flux1-dev").capability_card(current()).splitlines()[-1]
     assert "licence accepted at https://huggingface.co/black-forest-labs/FLUX.1-dev" in line
     assert ("no token is there" in line) == (token is None) and ("HF_TOKEN" in line) == (token is None)
 
 
 def test_a_base_without_a_gate_asks_for_nothing(monkeypatch):
-    monkeypatch.setattr(access, "get_token", None)
+    monkeypatch.setattr(huggingface_hub, "get_token", None)
     assert "login" not in bases.find("flux2-klein").capability_card(current())
 
 

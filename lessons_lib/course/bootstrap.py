@@ -24,8 +24,8 @@ _RESTART = "Choose Runtime > Restart session, then run this cell again"
 
 
 def prepare() -> None:
-    """Remove torchao, install the packages of the course that are missing, and put the course on the path of
-    programs that the notebook starts.
+    """Remove torchao, install the packages of the course that are missing, put the course on the path of
+    programs that the notebook starts, and go to the folder of the lessons.
 
     Prints a line for each change, and one for a package that is older than the course needs.
     Raises SystemExit, whose message a notebook shows without a traceback, when pip fails or the session must
@@ -44,6 +44,7 @@ def prepare() -> None:
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     if str(ROOT) not in paths:
         os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, paths)])
+    os.chdir(ROOT / "notebooks")
 
 
 def _remove_torchao() -> None:
@@ -95,4 +96,4 @@ def _split(requirement: str) -> tuple[str, str]:
 
 def _numbers(version: str) -> list[int]:
     """Return the leading numbers of a version, to compare: 2.11.0+cu128 is [2, 11, 0]."""
-    return [int(number) for number in re.match(r"[\d.]*", version)[0].split(".") if number]
+    return [int(number) for number in re.findall(r"\d+", re.split(r"[^\d.]", version)[0])]

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from huggingface_hub import get_token
 
-if TYPE_CHECKING:
-    from lessons_lib.models.bases import Base
+from lessons_lib.models.bases import GIVE_A_TOKEN, Base
 
-_HOW = (
-    "in Colab as the secret HF_TOKEN (the key at the left, with notebook access), elsewhere as the "
-    "environment variable HF_TOKEN or by `hf auth login`"
-)
 _TOKENS = "https://huggingface.co/settings/tokens"
 
 
@@ -42,21 +36,15 @@ def explain_fetch_errors(base: Base) -> Iterator[None]:
         ) from problem
 
 
-def gate_line(base: Base) -> str:
-    """Return what a gated base asks for, and whether a token is there."""
-    state = "a token is there" if get_token() else f"no token is there: give one {_HOW}"
-    return f"{base.name} asks for a login: its licence accepted at {_page(base)}, and {state}"
-
-
 def _reason(base: Base, problem: BaseException) -> str:
     """Return what is missing and what to do about it."""
     status = _status(problem)
     if status == 401 and get_token():
-        return f"the Hub does not accept the token. Make a new one at {_TOKENS} and give it {_HOW}"
+        return f"the Hub does not accept the token. Make a new one at {_TOKENS} and give it {GIVE_A_TOKEN}"
     if status == 401:
         return (
             f"the Hub asks for a login. Accept the licence ({base.licence}) at {_page(base)}, make a token "
-            f"that may read at {_TOKENS}, and give it {_HOW}"
+            f"that may read at {_TOKENS}, and give it {GIVE_A_TOKEN}"
         )
     if status == 403:
         return (
@@ -65,8 +53,8 @@ def _reason(base: Base, problem: BaseException) -> str:
             "repositories"
         )
     gate = " with the licence accepted there and `hf auth login` done once" if base.gated else ""
-    found = " ".join(str(problem).split())[:160]
-    return f"expected the network{gate}, or files fetched before; found: {found}. See {_page(base)}"
+    cause = " ".join(str(problem).split())[:160]
+    return f"expected the network{gate}, or files fetched before; found: {cause}. See {_page(base)}"
 
 
 def _page(base: Base) -> str:

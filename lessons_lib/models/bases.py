@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from lessons_lib.session import Session
 
 TABLE = Path(__file__).with_suffix(".toml")
+GIVE_A_TOKEN = (
+    "in Colab as the secret HF_TOKEN (the key at the left, with notebook access), elsewhere as the "
+    "environment variable HF_TOKEN or by `hf auth login`"
+)
 CHECKSUMS = "SHA256SUMS"  # beside a model in the repository; `sha256sum -c` reads it too
 
 
@@ -85,15 +89,21 @@ class Base:
 
     def capability_card(self, session: Session) -> str:
         """Return the capability card that opens every lesson and every command."""
-        from lessons_lib.models import access
-
         dtype = str(self.precision(session)).removeprefix("torch.")
         return "\n".join((
             f"tier {session.tier}: {session.device.type}, {dtype}, GPU {session.gpu}",
             f"memory: {session.memory_gb:.1f} GB",
             f"base model {self.name}: {self.side} px, {self.licence}",
-            *([access.gate_line(self)] if self.gated else []),
+            *([self._gate_line()] if self.gated else []),
         ))  # fmt: skip
+
+    def _gate_line(self) -> str:
+        """Return what a gated base asks for, and whether a token is there."""
+        from huggingface_hub import get_token
+
+        page = f"https://huggingface.co/{self.repository}"
+        state = "a token is there" if get_token() else f"no token is there: give one {GIVE_A_TOKEN}"
+        return f"{self.name} asks for a login: its licence accepted at {page}, and {state}"
 
 
 def load_table(path: Path = TABLE) -> dict[str, Base]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from diffusers import DiffusionPipeline, FluxPipeline
+from diffusers.loaders.lora_base import LORA_WEIGHT_NAME_SAFE
 from PIL.Image import Image
 from torch import Tensor, nn
 
@@ -72,7 +73,8 @@ def load(base: Base, session: Session) -> FluxPipeline:
     if base.fused_adapter:
         verify(Path(base.fused_adapter))
         with quiet():
-            pipe.load_lora_weights(base.fused_adapter)
+            # With the name diffusers 0.39 also loads it where HF_HUB_OFFLINE is set.
+            pipe.load_lora_weights(base.fused_adapter, weight_name=LORA_WEIGHT_NAME_SAFE)
             pipe.fuse_lora(components=["transformer"])
             pipe.unload_lora_weights()
     return pipe
