@@ -8,12 +8,13 @@ LESSONS := $(sort $(wildcard notebooks/*.ipynb))
 COLAB_PYTHON ?= python3.13
 COLAB := .venv-colab/bin/python
 
-.PHONY: help demo test lint course notebooks lab zip colab hooks clean
+.PHONY: help demo test lint course notebooks lab zip colab hooks clean bases
 help:
 	@echo "make demo       teach a small model a style and show before and after"
 	@echo "make test       style, types, unit tests and lesson 00"
 	@echo "make lab        open JupyterLab on the course"
 	@echo "make course     run every lesson and hold it to its outputs"
+	@echo "make bases      run every cell of every lesson on a miniature of every family"
 	@echo "make notebooks  run every lesson and keep the new outputs"
 	@echo "make zip        course.zip for Colab: the tracked files, nothing else"
 	@echo "make colab      run every lesson on Colab's Python and packages (5 GB); once a release"
@@ -33,6 +34,10 @@ lint: .venv/.test
 
 course: .venv/.test
 	$(BIN)/python -m pytest $(NBVAL) $(LESSONS)
+
+# Random weights on the CPU; in a base's own folder under runs/bases lies what each lesson printed.
+bases: .venv/.test
+	$(BIN)/python tests/lessons_on_bases.py
 
 notebooks: .venv/.test .venv/.lab
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \

@@ -24,6 +24,8 @@ PROMPTS, SEEDS = ["a ball", "a <fence> & a gate", "a lake"], [1, 2, 3]
 class FakeSampler:
     """Draws a colour of the prompt and seed; the adapter turns it towards gold by its strength."""
 
+    base = bases.find("pocket")
+
     def __init__(self):
         self.is_on, self.calls = False, []
 

@@ -55,14 +55,14 @@ def test_the_pictures_are_the_only_difference_between_two_trainings(paintings, t
     calls = []
     monkeypatch.setattr(train, "train", lambda *arguments, **_: calls.append(arguments))
     for count in (2, 4):
-        lesson_02.train_subset(Dataset(paintings[:count]), 5, 0, tmp_path)
+        lesson_02.train_subset(BASE, Dataset(paintings[:count]), 5, 0, tmp_path)
     (few, settings, _), (more, other, _) = calls
     assert few.train == more.train[:2]
     assert replace(settings, name="of_4") == other and settings.steps == 5
 
 
 def test_a_training_on_a_subset_leaves_an_adapter(paintings, tmp_path):
-    run = lesson_02.train_subset(Dataset(paintings[:1]), 1, 0, tmp_path / "run")
+    run = lesson_02.train_subset(BASE, Dataset(paintings[:1]), 1, 0, tmp_path / "run")
     assert run.adapter.exists() and run.settings.trigger == lesson_02.TRIGGER and run.settings.name == "of_1"
 
 
@@ -83,7 +83,7 @@ def test_the_recorded_result_becomes_a_chart():
 def test_a_long_run_is_recorded_and_its_sentences_can_be_read(monkeypatch, small_long_run):
     trainings = []
 
-    def train_subset(subset, steps, seed, run_dir):
+    def train_subset(base, subset, steps, seed, run_dir):
         trainings.append((len(subset.train), steps, seed))
         return Run(run_dir, None)
 

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from course_fakes import BASE, FakeSampler, concept_features
+from course_fakes import BASE, JUDGE, FakeSampler, concept_features
 
 from lessons_lib.adapters.run import Run
 from lessons_lib.course import lesson_03_captions, lesson_03_trigger, long_run, trials
@@ -53,7 +53,7 @@ def test_the_trigger_is_the_only_difference_between_two_trainings(paintings, tmp
     calls = []
     monkeypatch.setattr(train, "train", lambda *arguments, **_: calls.append(arguments))
     for trigger in ("tom", "thgh96"):
-        lesson_03_trigger.train_trigger(Dataset(paintings), trigger, 1, 0, tmp_path)
+        lesson_03_trigger.train_trigger(BASE, Dataset(paintings), trigger, 1, 0, tmp_path)
     (tom_set, settings, _), (other_set, other, _) = calls
     assert tom_set == other_set
     assert replace(settings, trigger="thgh96", name="trigger_thgh96") == other
@@ -82,7 +82,7 @@ def test_samples_without_a_trigger_are_shared_by_all_triggers(quick_features):
 def test_lions_that_nobody_asked_for_rank_first_where_they_are():
     rows = concept_features("lion", "boat")
     samples = trials.TriggerSamples([None] * 2, [None] * 2, rows, rows)
-    ranks = lesson_03_trigger.unprompted_ranks(samples)
+    ranks = lesson_03_trigger.unprompted_ranks(JUDGE, samples)
     assert ranks[0] == 1 > ranks[1]
 
 
@@ -135,7 +135,7 @@ def test_each_mode_makes_the_captions_of_its_name(paintings):
 
 
 def test_a_training_on_a_mode_leaves_an_adapter(paintings, tmp_path):
-    run = lesson_03_captions.train_mode(Dataset(paintings[:1]), "trigger only", 1, 0, tmp_path / "run")
+    run = lesson_03_captions.train_mode(BASE, Dataset(paintings[:1]), "trigger only", 1, 0, tmp_path / "run")
     assert run.adapter.exists() and len(run.log) == 1
     assert run.settings.trigger == "thgh96" and run.settings.name == "trigger_only"
 
@@ -156,7 +156,7 @@ def test_the_stronger_cue_is_the_one_that_brings_more_style(monkeypatch, held_ou
         return [0.5 + better * (suffix == "thgh96") + 0.01 * i for i in range(4)]
 
     monkeypatch.setattr(lesson_03_captions, "samples_with_suffix", lambda suffix, *_: suffix)
-    monkeypatch.setattr(lesson_03_captions, "image_features", lambda suffix: suffix)
+    monkeypatch.setattr(features, "image_features", lambda suffix, side: suffix)
     monkeypatch.setattr(trials, "style_scores", style_scores)
     cue = lesson_03_captions.stronger_cue(FakeSampler(), ["a horse"], [1], held_out_features)
     assert cue == answer
@@ -203,7 +203,7 @@ def test_the_recorded_results_become_charts():
 def test_a_long_run_is_recorded_and_its_sentences_can_be_read(module, name, monkeypatch, small_long_run):
     trainings = []
 
-    def fake_train(_, variant, steps, seed, run_dir):
+    def fake_train(base, _, variant, steps, seed, run_dir):
         trainings.append((variant, steps, seed))
         return Run(run_dir, None)
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from course_fakes import BASE
+from course_fakes import BASE, JUDGE
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -17,7 +17,6 @@ from lessons_lib.course import (
     lesson_05_figures,
     lesson_05_memory,
     long_run,
-    trials,
 )
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.models import features
@@ -49,10 +48,10 @@ def result_of(style, prompt_rank=None, nearest=None, validation=None, counts=(25
 
 def test_an_adapter_kept_on_the_way_is_that_of_a_shorter_training(paintings, tmp_path):
     dataset = Dataset(paintings[:2], paintings[2:3])
-    runs = lesson_05.train_sweep(dataset, [1, 2], 3, tmp_path / "both")
+    runs = lesson_05.train_sweep(BASE, dataset, [1, 2], 3, tmp_path / "both")
     assert [len(run.log) for run in runs.values()] == [1, 2]
     assert all("validation" in row for row in runs[2].log)
-    alone = lesson_05.train_sweep(dataset, [1], 3, tmp_path / "alone")
+    alone = lesson_05.train_sweep(BASE, dataset, [1], 3, tmp_path / "alone")
     one, other = load_file(alone[1].adapter), load_file(runs[1].adapter)
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert not any((run.folder / "checkpoints").exists() for run in runs.values())
@@ -70,7 +69,7 @@ def test_one_training_serves_all_counts_and_a_stop_between_them_is_passed_on(
 
     monkeypatch.setattr(train, "train", stopped_early)
     with pytest.raises(KeyboardInterrupt):
-        lesson_05.train_sweep(Dataset(paintings), [50, 25], 0, tmp_path)
+        lesson_05.train_sweep(BASE, Dataset(paintings), [50, 25], 0, tmp_path)
     assert [steps for steps, _ in calls] == [50] and list(tmp_path.iterdir()) == []
 
 
@@ -139,10 +138,10 @@ def test_without_a_held_out_loss_no_sentence_is_about_it():
 def test_a_sweep_in_the_lesson_has_the_form_of_the_recorded_one(monkeypatch):
     names, rows = features.load_concepts()
     horse = rows[[names.index("horse")] * 2]
-    monkeypatch.setattr(trials, "image_features", lambda images: horse)
+    monkeypatch.setattr(features, "image_features", lambda images, side=128: horse)
     runs = {5: SimpleNamespace(log=[{"loss": 1.0}, {"loss": 1.0, "validation": 0.9}])}
     samples = {0: [None] * 2, 5: [None] * 2}
-    result = lesson_05.sweep_result(samples, runs, ["a horse"], horse, horse, 4)
+    result = lesson_05.sweep_result(JUDGE, samples, runs, ["a horse"], horse, horse, 4)
     assert set(result) <= set(result_of([0.3, 0.4])) and result["counts"] == [0, 5]
     assert [row["validation"] for row in result["rows"]] == [None, 0.9]
     assert result["rows"][1]["prompt_rank"] == [1, 1]
@@ -198,7 +197,7 @@ def test_the_opening_picture_can_be_drawn_again(tmp_path):
 def test_the_long_run_is_recorded_and_its_sentences_can_be_read(monkeypatch, small_long_run):
     trainings, counts = [], lesson_05.COUNTS
 
-    def train_sweep(dataset, counts, seed, out):
+    def train_sweep(base, dataset, counts, seed, out):
         trainings.append((tuple(counts), seed, len(dataset.held_out)))
         return {n: SimpleNamespace(folder=out / str(n), log=[{"validation": 1.0}]) for n in counts}
 

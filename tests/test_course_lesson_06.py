@@ -4,6 +4,7 @@ and its counts and charts are right.
 
 import numpy as np
 import pytest
+from course_fakes import BASE, JUDGE
 from PIL import Image, ImageDraw
 
 from lessons_lib.adapters.run import Run
@@ -98,7 +99,7 @@ def test_the_tradeoff_is_measured_at_each_strength(squares):
     held_out = features.image_features(squares[3:])
     samples = {0.0: [[drawings()[0]]], 1.0: [[squares[0]]]}
     ends = metrics.style_match(drawings(), held_out), metrics.style_match(squares[:3], held_out)
-    tradeoff = lesson_06.strength_tradeoff(samples, ["an elephant"], *ends, held_out)
+    tradeoff = lesson_06.strength_tradeoff(JUDGE, samples, ["an elephant"], *ends, held_out)
     assert tradeoff[1.0][0] > tradeoff[0.0][0] and all(-1 <= prompt <= 1 for _, prompt in tradeoff.values())
 
 
@@ -125,7 +126,7 @@ def test_a_memorised_run_is_a_long_one_on_few_pictures(paintings, tmp_path, monk
         return Run(run_dir, settings)
 
     monkeypatch.setattr(train, "train", fake_train)
-    _, texts = lesson_06.train_memorised(Dataset(paintings), tmp_path)
+    _, texts = lesson_06.train_memorised(BASE, Dataset(paintings), tmp_path)
     ((few, settings),) = calls
     assert few.train == paintings[:2] and len(texts) == 2 and settings.steps == 200
     assert all(trials.TRIGGER in text for text in texts)

@@ -5,7 +5,7 @@ measured.
 import numpy as np
 import pytest
 import torch
-from course_fakes import BASE, FakeSampler, concept_features
+from course_fakes import BASE, JUDGE, FakeSampler, concept_features
 
 from lessons_lib.course import trials
 from lessons_lib.evaluation import metrics
@@ -29,7 +29,7 @@ def test_samples_without_a_trigger_are_drawn_once_and_shared(quick_features):
 def test_samples_of_an_unchanged_model_have_distance_zero(held_out_features, quick_features):
     subjects = ["a horse", "a boat"]
     samples = trials.trigger_samples(FakeSampler(), subjects, "tom", [1])
-    scores = trials.trigger_scores(samples, samples, subjects, held_out_features)
+    scores = trials.trigger_scores(JUDGE, samples, samples, subjects, held_out_features)
     assert scores.distance_with == pytest.approx([0, 0], abs=1e-4) == scores.distance_without
     assert len(scores.prompt_rank) == len(scores.style_with) == 2
     style = metrics.style_match(samples.features_with, held_out_features)
@@ -39,16 +39,15 @@ def test_samples_of_an_unchanged_model_have_distance_zero(held_out_features, qui
 def test_a_subject_is_looked_for_in_its_own_samples(held_out_features):
     features = concept_features("horse", "horse", "boat", "boat")
     samples = trials.TriggerSamples([None] * 4, [None] * 4, features, features)
-    right = trials.trigger_scores(samples, samples, ["a horse", "a boat"], held_out_features)
-    swapped = trials.trigger_scores(samples, samples, ["a boat", "a horse"], held_out_features)
+    right = trials.trigger_scores(JUDGE, samples, samples, ["a horse", "a boat"], held_out_features)
+    swapped = trials.trigger_scores(JUDGE, samples, samples, ["a boat", "a horse"], held_out_features)
     assert right.prompt_rank == [1, 1, 1, 1] and max(swapped.prompt_rank) < 1
 
 
-def test_a_sample_that_is_a_painting_has_nearest_1(monkeypatch):
-    monkeypatch.setattr(trials, "image_features", torch.stack)
+def test_a_sample_that_is_a_painting_has_nearest_1():
     horse, boat = concept_features("horse", "boat")
-    images = [horse, horse, boat, boat]
-    scores = trials.sample_scores(images, ["a horse", "a boat"], horse[None], boat[None])
+    images = torch.stack([horse, horse, boat, boat])
+    scores = trials.sample_scores(JUDGE, images, ["a horse", "a boat"], horse[None], boat[None])
     assert scores.prompt_rank == [1, 1, 1, 1]
     assert scores.nearest[0] == pytest.approx(1, abs=1e-3) and scores.nearest[2] < 1
     assert scores.style[2] == pytest.approx(1, abs=1e-3) and scores.style[0] < 1

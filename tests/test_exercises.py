@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from course_fakes import BASE
+from course_fakes import BASE, JUDGE
 from exercise_cells import NOTEBOOKS, exercise_cells, run_exercise, solution
 from PIL import Image, ImageDraw
 
@@ -128,14 +128,15 @@ MISTAKES = {
 def names(paintings):
     """Return, by lesson, the names that its exercises take from the cells above them."""
     sample = dataset.read(SAMPLE)
-    t5 = families.find(BASE.family).load_tokenizer(BASE)
+    tokenizer = families.find(BASE.family).load_tokenizer(BASE)
     samples = [Image.new("RGB", (128, 128), (200, 200 - 30 * i, 255)) for i in range(4)]
     for i, image in enumerate(samples):
         ImageDraw.Draw(image).ellipse((30, 30 + 5 * i, 90, 100), fill="red")
     squares = [pixels.to_square(painting.image, 128) for painting in paintings]
     return {
         "00": {
-            "BASE": BASE, "prompts": [], "sets": dict.fromkeys(("base", "tuned")), "held_out_images": [],
+            "BASE": BASE, "prompts": [], "features": dict.fromkeys(("base", "tuned")), "held_out": None,
+            "judge": SimpleNamespace(image_features=lambda images: None),
             "flatten": flatten, "sampler": SimpleNamespace(sample=lambda *_, **__: []),
             "metrics": SimpleNamespace(gap_closed=lambda *_: 0.1),
         },
@@ -153,7 +154,7 @@ def names(paintings):
             "train_features": features.image_features([picture.image for picture in sample.train]),
         },
         "03": {
-            "lesson_03_captions": lesson_03_captions, "captions": captions, "t5": t5,
+            "lesson_03_captions": lesson_03_captions, "captions": captions, "tokenizer": tokenizer,
             "limit": BASE.caption_tokens, "texts": [picture.caption for picture in sample.train],
             **dict.fromkeys(("sampler", "SUBJECTS", "SEEDS", "held_out_features")),
         },
@@ -164,8 +165,8 @@ def names(paintings):
             "torch": torch,
         },
         "06": {
-            "lesson_06_exercises": lesson_06_exercises, "base_images": samples, "train_images": squares[:3],
-            "held_out_images": [squares[3]],
+            "judge": JUDGE, "lesson_06_exercises": lesson_06_exercises, "base_images": samples,
+            "train_images": squares[:3], "held_out_images": [squares[3]],
         },
     }  # fmt: skip
 

@@ -55,8 +55,21 @@ def test_a_base_like_another_differs_only_where_its_table_says():
     changed = {
         f.name for f in dataclasses.fields(pocket) if getattr(pocket, f.name) != getattr(schnell, f.name)
     }
-    assert changed == {"name", "fused_adapter", "trainable", "num_inference_steps", "note"}
+    assert changed == {"name", "fused_adapter", "distilled", "trainable", "num_inference_steps", "note"}
     assert schnell.fused_adapter == str(POCKET.parent / "schnell")
+
+
+def test_a_table_of_ones_own_is_like_one_of_the_course(tmp_path):
+    """As in the file that LESSONS_BASES names."""
+    path = tmp_path / "mine.toml"
+    path.write_text(f'[mine]\nlike = "sd15"\nfolder = "{tmp_path}/model"\nside = 768\n')
+    both = bases.load_table(bases.TABLE, path)
+    assert set(both) == {*bases.BASES, "mine"} and both["mine"].repository == f"{tmp_path}/model"
+    assert both["mine"].side == 768 and both["mine"].licence == both["sd15"].licence
+
+
+def test_a_share_of_the_steps_is_at_least_one():
+    assert [bases.find("pocket").share_of_steps(share) for share in (0.12, 0.3, 0.0001)] == [60, 150, 1]
 
 
 @pytest.mark.parametrize("line", ["", "colour = 3"])

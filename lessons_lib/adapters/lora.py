@@ -113,10 +113,15 @@ def _adapter_configs(denoiser: nn.Module) -> dict[str, LoraConfig]:
     return dict(configs)
 
 
+def target_layers(denoiser: nn.Module, target_modules: Sequence[str]) -> dict[str, nn.Module]:
+    """Return by name the layers whose names end in a target, in the model's order."""
+    ends = tuple(f".{target}" for target in target_modules)
+    return {name: module for name, module in denoiser.named_modules() if f".{name}".endswith(ends)}
+
+
 def highest_rank(denoiser: nn.Module, target_modules: Sequence[str]) -> int:
     """Return the highest rank that the change of a target layer can have: the smaller side of its weight."""
-    ends = tuple(f".{target}" for target in target_modules)
-    layers = [m for name, m in denoiser.named_modules() if f".{name}".endswith(ends)]
+    layers = target_layers(denoiser, target_modules).values()
     return max(min(m.in_features, m.out_features) for m in layers if isinstance(m, nn.Linear))
 
 
@@ -217,8 +222,7 @@ def adapter_size(denoiser: nn.Module, rank: int, target_modules: Sequence[str]) 
     Count a model before it is quantised: packed weights have fewer numbers.
     Raises ValueError when no layer's name ends in a target, or one that does is not linear.
     """
-    ends = tuple(f".{target}" for target in target_modules)
-    layers = {name: module for name, module in denoiser.named_modules() if f".{name}".endswith(ends)}
+    layers = target_layers(denoiser, target_modules)
     if not layers:
         raise ValueError(
             f"no layer is called {' or '.join(target_modules)}; expected the family's TARGET_MODULES"

@@ -26,7 +26,7 @@ from lessons_lib.dataset.crops import Box
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.dataset.pictures import ImageFile, Picture
 from lessons_lib.display import notebook
-from lessons_lib.models.features import image_features
+from lessons_lib.models.bases import Base
 from lessons_lib.paths import NOTEBOOK_PICTURES, SAMPLE
 from lessons_lib.training import train
 
@@ -88,11 +88,13 @@ def random_subset(dataset: Dataset, count: int, seed: int = 0) -> Dataset:
     return replace(dataset, train=shuffled[:count])
 
 
-def train_subset(dataset: Dataset, steps: int, seed: int, run_dir: Path) -> Run:
+def train_subset(base: Base, dataset: Dataset, steps: int, seed: int, run_dir: Path) -> Run:
     """Return a run on the training pictures of a set, which are all that differs between two of these
     runs.
     """
-    settings = Settings(trigger=TRIGGER, steps=steps, seed=seed, name=f"of_{len(dataset.train)}")
+    settings = Settings(
+        base=base.name, trigger=TRIGGER, steps=steps, seed=seed, name=f"of_{len(dataset.train)}"
+    )
     return train.train(Dataset(dataset.train), settings, run_dir, replace=True)
 
 
@@ -133,11 +135,13 @@ def record() -> None:
 
     def trial(variant: str, seed: int) -> long_run.Row:
         subset = random_subset(run.dataset, int(variant), seed)
-        train_features = image_features([picture.image for picture in subset.train])
+        train_features = run.judge.image_features([picture.image for picture in subset.train])
         run_dir = long_run.WORK_DIR / f"of_{variant}_{seed}"
-        run.sampler.load(train_subset(subset, long_run.STEPS, seed, run_dir).folder)
+        run.sampler.load(train_subset(run.sampler.base, subset, long_run.STEPS, seed, run_dir).folder)
         images = trials.quick_samples(run.sampler, trials.trigger_prompts(trials.SUBJECTS), trials.SEEDS)
-        scores = trials.sample_scores(images, trials.SUBJECTS, train_features, run.held_out_features)
+        scores = trials.sample_scores(
+            run.judge, images, trials.SUBJECTS, train_features, run.held_out_features
+        )
         base_nearest = trials.nearest_scores(base.features_with, train_features)
         return {"count": int(variant), "seed": seed, "base_nearest": base_nearest} | asdict(scores)
 

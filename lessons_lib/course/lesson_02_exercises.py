@@ -91,14 +91,14 @@ EIGHT, DRAWS = 8, 200
 
 def random_diversities(features: Tensor) -> list[float]:
     """Return the diversity of random choices of eight pictures; features: those of all pictures,
-    (n, 1280).
+    (n, width).
     """
     rng = random.Random(0)
     return [metrics.diversity(features[rng.sample(range(len(features)), EIGHT)]) for _ in range(DRAWS)]
 
 
 def check_eight(numbers: Sequence[int] | None, features: Tensor) -> str:
-    """Return what to say of the numbers of eight pictures; features: those of all pictures, (n, 1280)."""
+    """Return what to say of the numbers of eight pictures; features: those of all pictures, (n, width)."""
     if numbers is None:
         return NOT_ATTEMPTED
     repeated = sorted({number for number in numbers if list(numbers).count(number) > 1})

@@ -25,7 +25,8 @@ from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.evaluation import metrics
 from lessons_lib.evaluation.sampler import Sampler
-from lessons_lib.models.features import image_features
+from lessons_lib.models import judges
+from lessons_lib.models.bases import Base
 from lessons_lib.training import train
 
 STYLE_WORDS = "flat outline drawing"  # true of the paintings, and words that pocket was trained on
@@ -50,9 +51,9 @@ def mode_captions(pictures: Sequence[Picture], mode: str) -> list[str]:
     return [captions.with_trigger(text, TRIGGER) for text in texts]
 
 
-def train_mode(dataset: Dataset, mode: str, steps: int, seed: int, run_dir: Path) -> Run:
+def train_mode(base: Base, dataset: Dataset, mode: str, steps: int, seed: int, run_dir: Path) -> Run:
     """Return a run on captions of this mode, which are all that differs between two of these runs."""
-    settings = Settings(trigger=TRIGGER, steps=steps, seed=seed, name=mode.replace(" ", "_"))
+    settings = Settings(base=base.name, trigger=TRIGGER, steps=steps, seed=seed, name=mode.replace(" ", "_"))
     texts = mode_captions(dataset.train, mode)
     return train.train(Dataset(dataset.train).with_captions(texts), settings, run_dir, replace=True)
 
@@ -70,9 +71,10 @@ def stronger_cue(
     """Return what brings more style with the adapter that is loaded: "trigger", "words" (of style),
     or "alike".
     """
+    judge = judges.find(sampler.base)
     by_trigger, by_words = (
         trials.style_scores(
-            image_features(samples_with_suffix(suffix, sampler, subjects, seeds)), held_out_features
+            judge.image_features(samples_with_suffix(suffix, sampler, subjects, seeds)), held_out_features
         )
         for suffix in (TRIGGER, STYLE_WORDS)
     )
@@ -143,11 +145,13 @@ def record() -> None:
 
     def trial(mode: str, seed: int) -> long_run.Row:
         run_dir = long_run.WORK_DIR / f"{mode.replace(' ', '_')}_{seed}"
-        run.sampler.load(train_mode(run.dataset, mode, long_run.STEPS, seed, run_dir).folder)
+        run.sampler.load(
+            train_mode(run.sampler.base, run.dataset, mode, long_run.STEPS, seed, run_dir).folder
+        )
         tuned = trials.trigger_samples(run.sampler, trials.SUBJECTS, TRIGGER, trials.SEEDS)
-        scores = trials.trigger_scores(base, tuned, trials.SUBJECTS, run.held_out_features)
+        scores = trials.trigger_scores(run.judge, base, tuned, trials.SUBJECTS, run.held_out_features)
         by_words = samples_with_suffix(STYLE_WORDS, run.sampler, trials.SUBJECTS, trials.SEEDS)
-        style_by_words = trials.style_scores(image_features(by_words), run.held_out_features)
+        style_by_words = trials.style_scores(run.judge.image_features(by_words), run.held_out_features)
         return {"mode": mode, "seed": seed, **asdict(scores), "style_by_words": style_by_words}
 
     rows = run.run_trials("caption_modes", MODES, trial)

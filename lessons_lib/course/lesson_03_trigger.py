@@ -20,6 +20,9 @@ from lessons_lib.course.trials import TriggerSamples, TriggerScores
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.evaluation import metrics
 from lessons_lib.evaluation.sampler import Sampler
+from lessons_lib.models import judges
+from lessons_lib.models.bases import Base
+from lessons_lib.models.judges import Judge
 from lessons_lib.training import train
 
 # A concept that pocket was trained on, a word only to people, and a word that means nothing, as the control.
@@ -28,11 +31,11 @@ WATCHED_CONCEPT = TRIGGERS[0]  # whose rank is measured under every trigger
 _SEEDS_OF_CONCEPT = range(1, 7)  # one prompt only, so more seeds
 
 
-def train_trigger(dataset: Dataset, trigger: str, steps: int, seed: int, run_dir: Path) -> Run:
+def train_trigger(base: Base, dataset: Dataset, trigger: str, steps: int, seed: int, run_dir: Path) -> Run:
     """Return a run on the set's captions with this trigger, which is all that differs between two of these
     runs.
     """
-    settings = Settings(trigger=trigger, steps=steps, seed=seed, name=f"trigger_{trigger}")
+    settings = Settings(base=base.name, trigger=trigger, steps=steps, seed=seed, name=f"trigger_{trigger}")
     return train.train(Dataset(dataset.train), settings, run_dir, replace=True)
 
 
@@ -46,17 +49,17 @@ def samples_by_trigger(
     return samples
 
 
-def unprompted_ranks(samples: TriggerSamples) -> list[float]:
+def unprompted_ranks(judge: Judge, samples: TriggerSamples) -> list[float]:
     """Return the rank of the watched concept, 1 = first, in samples of other subjects with the trigger in the
     prompt.
     """
-    return metrics.prompt_ranks(samples.features_with, [WATCHED_CONCEPT] * len(samples.with_trigger))
+    return metrics.prompt_ranks(samples.features_with, [WATCHED_CONCEPT] * len(samples.with_trigger), judge)
 
 
 def prompted_ranks(sampler: Sampler, seeds: Sequence[int]) -> list[float]:
     """Return the rank of the watched concept, 1 = first, when the prompt names it; one value a seed."""
     images = trials.quick_samples(sampler, [f"a {WATCHED_CONCEPT}"], seeds)
-    return metrics.prompt_ranks(images, [WATCHED_CONCEPT] * len(images))
+    return metrics.prompt_ranks(images, [WATCHED_CONCEPT] * len(images), judges.find(sampler.base))
 
 
 def leak_verdict(scores: TriggerScores) -> str:
@@ -153,19 +156,23 @@ def record() -> None:
     base = samples_by_trigger(run.sampler, trials.SUBJECTS, TRIGGERS, trials.SEEDS)
     base_ranks = {
         "prompted_ranks": prompted_ranks(run.sampler, _SEEDS_OF_CONCEPT),
-        "unprompted_ranks": {trigger: unprompted_ranks(base[trigger]) for trigger in TRIGGERS},
+        "unprompted_ranks": {trigger: unprompted_ranks(run.judge, base[trigger]) for trigger in TRIGGERS},
     }
 
     def trial(trigger: str, seed: int) -> long_run.Row:
         run_dir = long_run.WORK_DIR / f"{trigger}_{seed}"
-        run.sampler.load(train_trigger(run.dataset, trigger, long_run.STEPS, seed, run_dir).folder)
+        run.sampler.load(
+            train_trigger(run.sampler.base, run.dataset, trigger, long_run.STEPS, seed, run_dir).folder
+        )
         tuned = trials.trigger_samples(run.sampler, trials.SUBJECTS, trigger, trials.SEEDS)
-        scores = trials.trigger_scores(base[trigger], tuned, trials.SUBJECTS, run.held_out_features)
+        scores = trials.trigger_scores(
+            run.judge, base[trigger], tuned, trials.SUBJECTS, run.held_out_features
+        )
         return {
             "trigger": trigger,
             "seed": seed,
             **asdict(scores),
-            "unprompted_ranks": unprompted_ranks(tuned),
+            "unprompted_ranks": unprompted_ranks(run.judge, tuned),
             "prompted_ranks": prompted_ranks(run.sampler, _SEEDS_OF_CONCEPT),
         }
 

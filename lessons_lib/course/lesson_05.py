@@ -26,6 +26,8 @@ from lessons_lib.course.lesson_05_figures import MEASURES, save_opening_picture
 from lessons_lib.course.trials import TRIGGER, SampleScores
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.evaluation import metrics
+from lessons_lib.models.bases import Base
+from lessons_lib.models.judges import Judge
 from lessons_lib.training import train
 from lessons_lib.training.loop import Step
 
@@ -35,7 +37,7 @@ _ADVISED_STEPS = (1000, 1500)  # for FLUX.1-dev
 PUBLISHED_HOURS = {"H100, 8 bits": 0.33, "RTX 4090, nf4": 0.68, "free T4, nf4": 4}
 
 
-def train_sweep(dataset: Dataset, counts: Sequence[int], seed: int, out: Path) -> dict[int, Run]:
+def train_sweep(base: Base, dataset: Dataset, counts: Sequence[int], seed: int, out: Path) -> dict[int, Run]:
     """Return one run for each count of steps, all from a single training: stopped there, copied, and resumed.
 
     The learning rate stays the same after its warm-up, so the adapter kept at a count is that of a training
@@ -43,7 +45,7 @@ def train_sweep(dataset: Dataset, counts: Sequence[int], seed: int, out: Path) -
     Raises KeyboardInterrupt when it is stopped between.
     """
     settings = Settings(
-        trigger=TRIGGER, steps=max(counts), seed=seed, lr_scheduler="constant", name="steps",
+        base=base.name, trigger=TRIGGER, steps=max(counts), seed=seed, lr_scheduler="constant", name="steps",
         validate_every=math.gcd(*counts), checkpoint_every=max(counts),
     )  # fmt: skip
     runs = {}
@@ -92,16 +94,16 @@ def _row(count: int, seed: int, scores: SampleScores, validation: float | None =
 
 
 def sweep_result(
-    samples: Mapping[int, Sequence[Image.Image]], runs: Mapping[int, Run], subjects: Sequence[str],
-    train_features: Tensor, held_out_features: Tensor, batch: int,
+    judge: Judge, samples: Mapping[int, Sequence[Image.Image]], runs: Mapping[int, Run],
+    subjects: Sequence[str], train_features: Tensor, held_out_features: Tensor, batch: int,
 ) -> dict[str, Any]:  # fmt: skip
     """Return a sweep of one training in the form of the recorded run: samples by count, 0 for the base,
     and runs by count.
 
-    Features of paintings are (n, 1280). The floor is the style of the base's samples of the same prompts.
+    Features of paintings are (n, width). The floor is the style of the base's samples of the same prompts.
     """
     scores = {
-        count: trials.sample_scores(images, subjects, train_features, held_out_features)
+        count: trials.sample_scores(judge, images, subjects, train_features, held_out_features)
         for count, images in samples.items()
     }
     validation = {count: run.log[-1].get("validation") for count, run in runs.items()}
@@ -223,11 +225,13 @@ def record() -> None:
     base = trials.trigger_samples(run.sampler, trials.SUBJECTS, TRIGGER, trials.SEEDS)
 
     def scores(images: Sequence[Image.Image]) -> SampleScores:
-        return trials.sample_scores(images, trials.SUBJECTS, run.train_features, run.held_out_features)
+        return trials.sample_scores(
+            run.judge, images, trials.SUBJECTS, run.train_features, run.held_out_features
+        )
 
     def trial(_: str, seed: int) -> long_run.Row:
         rows = [_row(0, seed, scores(base.with_trigger))]
-        runs = train_sweep(run.dataset, COUNTS, seed, long_run.WORK_DIR / f"steps_{seed}")
+        runs = train_sweep(run.sampler.base, run.dataset, COUNTS, seed, long_run.WORK_DIR / f"steps_{seed}")
         for count, one in runs.items():
             run.sampler.load(one.folder)
             images = trials.quick_samples(run.sampler, trials.trigger_prompts(trials.SUBJECTS), trials.SEEDS)

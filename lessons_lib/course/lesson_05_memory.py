@@ -35,18 +35,18 @@ def memory_by_part(sampler: Sampler, data: TrainingData) -> dict[str, float]:
         return sum(forecast.size_mb(dict(getattr(pipe, name).named_parameters())) for name in names)
 
     parts = {
-        "text encoders": size("text_encoder", "text_encoder_2"),
+        "text encoders": size(*base.text_encoders),
         "VAE": size("vae"),
-        "frozen model": size("transformer"),
+        "frozen model": size(sampler.family.DENOISER),
     }
-    model = pipe.transformer
+    model, large = sampler.denoiser, max(2, base.batch)
     lora.attach(model, base.rank, base.alpha, sampler.family.TARGET_MODULES, 0)
     adapter = forecast.size_mb(lora.trainable_parameters(model))
     parts |= {"adapter": adapter, "gradients": adapter, "optimizer state": 2 * adapter}
-    for batch in (base.batch, 1):
+    for batch in (large, 1):
         parts[f"activations, batch {batch}"] = _activation_mb(sampler, data, batch)
     model.enable_gradient_checkpointing()
-    parts[f"batch {base.batch}, checkpointed"] = _activation_mb(sampler, data, base.batch)
+    parts[f"batch {large}, checkpointed"] = _activation_mb(sampler, data, large)
     model.disable_gradient_checkpointing()
     lora.detach(model)
     return parts
@@ -57,7 +57,7 @@ def _activation_mb(sampler: Sampler, data: TrainingData, batch: int) -> float:
 
     The model's own parameters are not counted.
     """
-    model, generator = sampler.pipe.transformer, torch.Generator().manual_seed(0)
+    model, generator = sampler.denoiser, torch.Generator().manual_seed(0)
     latents, prompt_embeds = data.batch(batch, 0.0, generator)
     noise = torch.randn(latents.shape, generator=generator).to(latents)
     sigma = torch.full((batch,), 0.5).to(latents)

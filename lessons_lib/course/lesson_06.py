@@ -28,7 +28,8 @@ from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER
 from lessons_lib.evaluation import blind_test, metrics
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import pixels
-from lessons_lib.models.features import image_features
+from lessons_lib.models.bases import Base
+from lessons_lib.models.judges import Judge
 from lessons_lib.paths import NOTEBOOK_PICTURES, ROOT, SAMPLE
 from lessons_lib.training import train
 
@@ -119,18 +120,20 @@ def through_vae(sampler: Sampler, squares: Images) -> list[Image.Image]:
     return sampler.family.decode_latents(sampler.pipe, latents)
 
 
-def train_memorised(dataset: Dataset, run_dir: Path, count: int = 2) -> tuple[Run, list[str]]:
+def train_memorised(base: Base, dataset: Dataset, run_dir: Path, count: int = 2) -> tuple[Run, list[str]]:
     """Return a run that has memorised the first `count` training pictures,
     and their captions with the trigger.
     """
     few = Dataset(dataset.train[:count])
-    settings = Settings(trigger=TRIGGER, steps=200, name="memorised")
+    steps = base.share_of_steps(0.4)
+    settings = Settings(base=base.name, trigger=TRIGGER, steps=steps, name="memorised")
     return train.train(few, settings, run_dir, replace=True), captions.training_captions(
         few.train, TRIGGER, "style"
     )
 
 
 def strength_tradeoff(
+    judge: Judge,
     samples: Mapping[float, Sequence[Images]],
     subjects: Sequence[str],
     floor: float,
@@ -143,22 +146,22 @@ def strength_tradeoff(
     """
     tradeoff = {}
     for strength, rows in samples.items():
-        features = image_features(flatten(rows))
+        features = judge.image_features(flatten(rows))
         concepts = [concept_of(subject) for subject, row in zip(subjects, rows, strict=True) for _ in row]
         style = float(np.mean(style_scores(features, held_out_features)))
         tradeoff[strength] = (
             metrics.share_of_gap(style, floor, ceiling),
-            metrics.prompt_match(features, concepts),
+            metrics.prompt_match(features, concepts, judge),
         )
     return tradeoff
 
 
 def best_strength(tradeoff: Tradeoff, keep: float) -> float:
     """Return the strength with most style among those that keep this share of the prompt match at
-    strength 0.
+    strength 0, itself among them.
     """
     least = keep * tradeoff[0.0][1]
-    allowed = [strength for strength, (_, prompt) in tradeoff.items() if prompt >= least]
+    allowed = [strength for strength, (_, prompt) in tradeoff.items() if prompt >= least or not strength]
     return max(allowed, key=lambda strength: tradeoff[strength][0])
 
 

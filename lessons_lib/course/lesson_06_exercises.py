@@ -11,9 +11,10 @@ from PIL import Image
 from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT
 from lessons_lib.course.lesson_06 import Change, Images, with_paintings
 from lessons_lib.evaluation import blind_test, metrics
+from lessons_lib.models.judges import Judge
 
 
-def check_fraud(fraud: Change, samples: Images, paintings: Images, held_out: Images) -> str:
+def check_fraud(judge: Judge, fraud: Change, samples: Images, paintings: Images, held_out: Images) -> str:
     """Return whether a learner's change of a base's sample by a painting deceives the measure of picture
     centres.
     """
@@ -22,7 +23,9 @@ def check_fraud(fraud: Change, samples: Images, paintings: Images, held_out: Ima
         return NOT_ATTEMPTED
     if any(not isinstance(image, Image.Image) for image in changed):
         return f"expected a picture, found {type(changed[0]).__name__}"
-    gap = metrics.gap_closed(*map(metrics.centre_crops, (samples, changed, paintings, held_out)))
+    side = samples[0].width
+    centres = (metrics.centre_crops(images, side) for images in (samples, changed, paintings, held_out))
+    gap = metrics.gap_closed(*map(judge.image_features, centres))
     if gap <= 0.2:
         return (
             f"{gap:.0%} of the gap: not deceived yet. What do the centres of paintings have that these lack?"

@@ -23,7 +23,8 @@ from lessons_lib.dataset import dataset
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.evaluation import metrics
 from lessons_lib.evaluation.sampler import Sampler
-from lessons_lib.models.features import image_features
+from lessons_lib.models import judges
+from lessons_lib.models.judges import Judge
 from lessons_lib.paths import EXPERIMENTS, SAMPLE, in_course
 from lessons_lib.training import latent_cache
 
@@ -35,12 +36,17 @@ Trial = Callable[[str, int], Row]  # from a variant's name and a training seed t
 
 @dataclass(frozen=True)
 class LongRun:
-    """What all trials of a long run share. The features are those of the dataset's paintings, (n, 1280)."""
+    """What all trials of a long run share. The features are those of the dataset's paintings, (n, width)."""
 
     sampler: Sampler
     dataset: Dataset
     train_features: Tensor
     held_out_features: Tensor
+
+    @property
+    def judge(self) -> Judge:
+        """What measures the base's pictures."""
+        return judges.find(self.sampler.base)
 
     def run_trials(self, question: str, variants: Sequence[str], trial: Trial) -> list[Row]:
         """Return trial(variant, seed) for every variant and training seed; a run that was stopped resumes.
@@ -71,7 +77,8 @@ def prepare() -> LongRun:
     """Return the pocket base and the practice paintings, ready for trials."""
     sampler = Sampler("pocket")
     paintings = dataset.read(in_course(SAMPLE), side=sampler.base.side)
-    features = [image_features([p.image for p in split]) for split in (paintings.train, paintings.held_out)]
+    judge, splits = judges.find(sampler.base), (paintings.train, paintings.held_out)
+    features = [judge.image_features([p.image for p in split]) for split in splits]
     return LongRun(sampler, paintings, *features)
 
 

@@ -16,7 +16,9 @@ from torch import Tensor
 from lessons_lib.dataset.captions import with_trigger
 from lessons_lib.evaluation import metrics
 from lessons_lib.evaluation.sampler import Sampler
-from lessons_lib.models.features import image_features, load_concepts, named_concept
+from lessons_lib.models import judges
+from lessons_lib.models.features import load_concepts, named_concept
+from lessons_lib.models.judges import Judge
 
 TRIGGER = "thgh96"  # a word that means nothing to the base
 SUBJECTS = ("an elephant", "a horse", "a castle", "a house", "a boat")
@@ -29,7 +31,7 @@ class TriggerSamples:
     """Samples of the same subjects and seeds with the trigger in the prompt and without it, in one list,
     prompt by prompt.
 
-    The features are those of the samples, (n, 1280).
+    The features are those of the samples, (n, width).
     """
 
     with_trigger: list[Image.Image]
@@ -90,41 +92,50 @@ def trigger_samples(
     `shared`: samples of the same sampler with another trigger; those without a trigger are taken over,
     not drawn again.
     """
+    judge = judges.find(sampler.base)
     images = quick_samples(sampler, [with_trigger(subject, trigger) for subject in subjects], seeds)
-    features = image_features(images)
+    features = judge.image_features(images)
     if shared:
         return TriggerSamples(images, shared.without_trigger, features, shared.features_without)
     plain = quick_samples(sampler, subjects, seeds)
-    return TriggerSamples(images, plain, features, image_features(plain))
+    return TriggerSamples(images, plain, features, judge.image_features(plain))
 
 
 def trigger_scores(
-    base: TriggerSamples, tuned: TriggerSamples, subjects: Sequence[str], held_out_features: Tensor
+    judge: Judge,
+    base: TriggerSamples,
+    tuned: TriggerSamples,
+    subjects: Sequence[str],
+    held_out_features: Tensor,
 ) -> TriggerScores:
-    """Return the scores of a tuned model's samples beside the base's; held_out_features: (n, 1280).
+    """Return the scores of a tuned model's samples beside the base's; held_out_features: (n, width).
 
-    Raises ValueError for a subject that pocket-flux has no concept for.
+    Raises ValueError for a subject that names no concept.
     """
     return TriggerScores(
         style_scores(tuned.features_with, held_out_features),
         style_scores(tuned.features_without, held_out_features),
         distances(base.features_with, tuned.features_with),
         distances(base.features_without, tuned.features_without),
-        metrics.prompt_ranks(tuned.features_with, _concept_of_each(subjects, len(tuned.with_trigger))),
+        metrics.prompt_ranks(tuned.features_with, _concept_of_each(subjects, len(tuned.with_trigger)), judge),
     )
 
 
 def sample_scores(
-    images: Sequence[Image.Image], subjects: Sequence[str], train_features: Tensor, held_out_features: Tensor
+    judge: Judge,
+    images: Sequence[Image.Image],
+    subjects: Sequence[str],
+    train_features: Tensor,
+    held_out_features: Tensor,
 ) -> SampleScores:
     """Return the scores of samples that follow one another subject by subject.
 
-    Features of paintings are (n, 1280).
+    Features of paintings are (n, width).
     """
-    features = image_features(list(images))
+    features = judge.image_features(images)
     return SampleScores(
         style_scores(features, held_out_features),
-        metrics.prompt_ranks(features, _concept_of_each(subjects, len(images))),
+        metrics.prompt_ranks(features, _concept_of_each(subjects, len(images)), judge),
         nearest_scores(features, train_features),
     )
 
@@ -158,7 +169,7 @@ def nearest_scores(features: Tensor, train_features: Tensor) -> Scores:
 
 
 def distances(before: Tensor, after: Tensor) -> Scores:
-    """Return 1 - cosine between the features of each picture before and after, (n, 1280) both."""
+    """Return 1 - cosine between the features of each picture before and after, (n, width) both."""
     return _rounded(1 - (before * after).sum(1))
 
 

@@ -18,7 +18,8 @@ from lessons_lib.dataset.prompts import shorten
 from lessons_lib.evaluation import copies, html, metrics, verdict
 from lessons_lib.evaluation.comparison import STRENGTHS, Comparison, Measure
 from lessons_lib.evaluation.sampler import Sampler
-from lessons_lib.models import bases, families, features
+from lessons_lib.models import bases, families, features, judges
+from lessons_lib.models.judges import Judge
 
 Rows = list[list[Image.Image]]  # a row a prompt, a column a seed
 
@@ -58,7 +59,7 @@ def compare(
         report(len(base_images) + len(tuned_images), total)
     frames = strength_images(sampler, triggered[0], seeds[0], STRENGTHS)
     report(total, total)
-    measures, nearest = _measure(prompts, base_images, tuned_images, dataset)
+    measures, nearest = _measure(judges.find(sampler.base), prompts, base_images, tuned_images, dataset)
     return Comparison(
         run, dataset, triggered, list(seeds), base_images, tuned_images, frames, measures, nearest,
         is_off_at_zero=frames[0].tobytes() == base_images[0][0].tobytes(),
@@ -103,7 +104,7 @@ class _Features:
 
 
 def _measure(
-    prompts: Sequence[str], base_images: Rows, tuned_images: Rows, dataset: Dataset
+    judge: Judge, prompts: Sequence[str], base_images: Rows, tuned_images: Rows, dataset: Dataset
 ) -> tuple[dict[str, Measure], list[tuple[int, float]]]:
     """Return the measures by name, and for each tuned image the training picture whose layout it repeats
     most.
@@ -114,16 +115,14 @@ def _measure(
     base, tuned = ([image for row in rows for image in row] for rows in (base_images, tuned_images))
     train, held_out = ([p.image for p in part] for part in (dataset.train, dataset.held_out))
     groups = (base, tuned, train, held_out)
-    whole = _Features(*(features.image_features(g, side) if g else None for g in groups))
-    centre = _Features(
-        *(features.image_features(metrics.centre_crops(g, side), side) if g else None for g in groups)
-    )
+    whole = _Features(*(judge.image_features(g) if g else None for g in groups))
+    centre = _Features(*(judge.image_features(metrics.centre_crops(g, side)) if g else None for g in groups))
     squares = [crops.crop_square(p, side, "hand") for p in dataset.train]  # as they were trained on
     nearest = copies.nearest_layouts(tuned, squares)
     measures = [
         _style_match(whole),
         replace(_style_match(centre), name="style match, centre crops"),
-        _prompt_match(prompts, seeds, whole),
+        _prompt_match(judge, prompts, seeds, whole),
         _seeds_differ(seeds, whole),
         _layout_match(copies.nearest_layouts(base, squares), nearest),
     ]
@@ -156,13 +155,13 @@ def _style_match(groups: _Features) -> Measure:
     )
 
 
-def _prompt_match(prompts: Sequence[str], seeds: int, groups: _Features) -> Measure | None:
+def _prompt_match(judge: Judge, prompts: Sequence[str], seeds: int, groups: _Features) -> Measure | None:
     """Return how well pictures show what their prompts name.
 
     None where no prompt names a concept of the list.
     """
     try:
-        names = features.load_concepts()[0]
+        names = judge.concepts()[0]
     except FileNotFoundError:
         return None  # a base without concept features: `verdict.lines` says that this was not measured
     wanted = [features.named_concept(prompt, names) for prompt in prompts for _ in range(seeds)]
@@ -170,10 +169,10 @@ def _prompt_match(prompts: Sequence[str], seeds: int, groups: _Features) -> Meas
     concepts = [concept for concept in wanted if concept]
     if not concepts:
         return None
-    ranks = metrics.prompt_ranks(groups.tuned[indices], concepts)
+    ranks = metrics.prompt_ranks(groups.tuned[indices], concepts, judge)
     return Measure(
         "prompt match",
-        metrics.prompt_match(groups.base[indices], concepts),
+        metrics.prompt_match(groups.base[indices], concepts, judge),
         float(np.mean(ranks)),
         0.0, 1.0, *metrics.bootstrap_interval(ranks), "chance", "the right concept always nearest",
     )  # fmt: skip

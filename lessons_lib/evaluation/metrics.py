@@ -1,8 +1,8 @@
 """Numbers beside the pictures: similarity to paintings, prompt, diversity. Each has a floor and a ceiling.
 
-All compare EfficientNet-lite0's pooled features (Tan and Le 2019, arXiv 1905.11946), which come from
-a package and need no download. They rank pictures by what is in them and how it is painted;
-they are no absolute scale.
+All compare features, which the judge of a base makes of pictures (`lessons_lib.models.judges`). Pictures that
+come in without one are measured by EfficientNet-lite0 (Tan and Le 2019, arXiv 1905.11946), whose weights come
+from a package. Features rank pictures by what is in them and how it is painted; they are no absolute scale.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from torch import Tensor
 
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.models import features
+from lessons_lib.models.judges import Judge, OfflineJudge
 from lessons_lib.models.pixels import to_square
 
+OFFLINE = OfflineJudge(128)
 EDGE = 0.19  # share of a side that is cut from each edge: a border and what lies along it
 
 
@@ -67,27 +69,27 @@ def share_of_gap(value: float, floor: float, ceiling: float) -> float:
     return (value - floor) / (ceiling - floor)
 
 
-def prompt_ranks(images: features.Images, wanted: Sequence[str]) -> list[float]:
+def prompt_ranks(images: features.Images, wanted: Sequence[str], judge: Judge = OFFLINE) -> list[float]:
     """Return the rank of each picture's concept among all concepts: 1 = first, 0 = half-way, -1 = last.
 
     Raises ValueError for a concept that is not in the list.
     """
-    names, rows = features.load_concepts()
+    names, rows = judge.concepts()
     unknown = sorted(set(wanted) - set(names))
     if unknown or len(wanted) != len(images):
         raise ValueError(
             f"{len(images)} pictures, {len(wanted)} concepts, unknown: {unknown}; "
-            f"expected one of pocket's {len(names)} concepts for each picture"
+            f"expected one of the {len(names)} concepts for each picture"
         )
-    scores = features.image_features(images) @ rows.T
+    scores = judge.image_features(images) @ rows.T
     own = scores.gather(1, torch.tensor([[names.index(concept)] for concept in wanted]))
     above = (scores > own).sum(1).float()
     return (1 - 2 * above / max(1, len(names) - 1)).tolist()
 
 
-def prompt_match(images: features.Images, wanted: Sequence[str]) -> float:
+def prompt_match(images: features.Images, wanted: Sequence[str], judge: Judge = OFFLINE) -> float:
     """Return how well pictures show their concepts: 0 = chance, 1 = the right concept always nearest."""
-    return float(np.mean(prompt_ranks(images, wanted)))
+    return float(np.mean(prompt_ranks(images, wanted, judge)))
 
 
 def diversity(images: features.Images) -> float:

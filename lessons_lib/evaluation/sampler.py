@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from diffusers import DiffusionPipeline
 from PIL.Image import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from lessons_lib.adapters import loading
 from lessons_lib.adapters.files import Adapter, read
@@ -27,6 +27,17 @@ class Sampler:
         self.family = families.find(self.base.family)
         self.pipe = self.family.load(self.base, session or current())
         self.adapter: str | None = None
+
+    @property
+    def denoiser(self) -> nn.Module:
+        """The part of the pipeline that training changes."""
+        return families.denoiser(self.family, self.pipe)
+
+    def preview(self) -> Sampler:
+        """Return a sampler of the base's distilled form, which needs few steps, or this one where there is
+        none.
+        """
+        return Sampler(self.base.distilled) if self.base.distilled else self
 
     def load(self, run: Path | Adapter, name: str = "tuned") -> None:
         """Load an adapter in place of another: a run's, one in a file of another trainer, or one in memory.

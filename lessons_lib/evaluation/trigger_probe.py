@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lessons_lib.evaluation.sampler import Sampler
-from lessons_lib.models import bases, families, features
+from lessons_lib.models import bases, families, judges
 
 MADE_UP_WORDS = ("qzv7x", "w0pj3k", "vrr9t")
 
@@ -27,11 +27,12 @@ def tokenizations(word: str, names: Sequence[str] | None = None) -> dict[str, li
 def word_effect(sampler: Sampler, word: str, seeds: Sequence[int] = (1, 2, 3)) -> float:
     """Return how far a word alone moves the base's images away from those of the empty prompt, 0 ... 1.
 
-    The mean over seeds of 1 - cosine of their features (see `features.image_features`).
+    The mean over seeds of 1 - cosine of the features that the base's judge makes of them.
     Compare it with `made_up_effect`.
     """
-    images, empty_prompt_images = sampler.sample([word, ""], seeds)
-    cosines = (features.image_features(images) * features.image_features(empty_prompt_images)).sum(1)
+    judge = judges.find(sampler.base)
+    features, empty_prompt_features = map(judge.image_features, sampler.sample([word, ""], seeds))
+    cosines = (features * empty_prompt_features).sum(1)
     return float((1 - cosines).mean())
 
 

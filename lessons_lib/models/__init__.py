@@ -6,6 +6,7 @@ access.py    why a base cannot be fetched: token, licence, network
 families/    a module for each architecture: loading, encoding, loss, sampling
 skeletons.py a base's networks without their weights
 pixels.py    pictures as tensors
+judges.py    what measures the pictures of a base, chosen by its table
 features.py  EfficientNet's features, and the concepts that pocket was trained on
-clip.py      pocket-clip: which text belongs to which picture
+clip.py      CLIP, such as pocket-clip: which text belongs to which picture
 """

@@ -1,11 +1,13 @@
 """The base models of `bases.toml`: where each is, what it needs, and settings that are sensible for it.
 
 A new model is a table in that file, and where its architecture is new a module in `families`.
+Tables of your own, such as a model in a folder of yours, stand in a file that LESSONS_BASES names.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +44,9 @@ class Base:
     `float16_vae`: the Hub's name of a VAE for float16, where the model's own overflows in it.
     `fused_adapter`: the folder of an adapter that belongs to the model and is merged into its weights on
     loading.
+    `distilled`: a base of fewer steps that the adapters of this one fit, for previews.
+    `judges`: the CLIP and the DINOv2 that measure its pictures (judges.py), by the Hub's names or folders;
+    without them the course's own networks do.
     `strength`: the strength an adapter is drawn at by default. Distilled guidance amplifies the adapter as it
     does the prompt.
     """
@@ -73,6 +78,8 @@ class Base:
     half_precisions: tuple[str, ...] = ("bfloat16", "float16")
     float16_vae: str = ""
     fused_adapter: str = ""
+    distilled: str = ""
+    judges: tuple[str, ...] = ("openai/clip-vit-base-patch32", "facebook/dinov2-small")
     note: str
 
     @property
@@ -86,6 +93,10 @@ class Base:
 
         name = str(session.dtype).removeprefix("torch.")
         return session.dtype if name in self.half_precisions else torch.float32
+
+    def share_of_steps(self, share: float) -> int:
+        """Return a share of the base's own number of training steps, 1 or more."""
+        return max(1, round(share * self.steps))
 
     def capability_card(self, session: Session) -> str:
         """Return the capability card that opens every lesson and every command."""
@@ -106,20 +117,22 @@ class Base:
         return f"{self.name} asks for a login: its licence accepted at {page}, and {state}"
 
 
-def load_table(path: Path = TABLE) -> dict[str, Base]:
-    """Return the base models of a TOML file by name.
+def load_table(path: Path = TABLE, *more: Path) -> dict[str, Base]:
+    """Return the base models of TOML files by name; a table may be `like` one of any file.
 
     Raises ValueError that names the table with a key that is missing or is none of Base's.
     """
-    tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    by_path = {path: tomllib.loads(path.read_text(encoding="utf-8")) for path in (path, *more)}
+    tables = {name: table for own in by_path.values() for name, table in own.items()}
     bases = {}
-    for name in tables:
-        try:
-            bases[name] = _base(name, tables)
-        except (KeyError, TypeError) as problem:
-            raise ValueError(
-                f"{path}: the table [{name}] is wrong ({problem}); see the fields of Base"
-            ) from problem
+    for path, own in by_path.items():
+        for name in own:
+            try:
+                bases[name] = _base(name, tables)
+            except (KeyError, TypeError) as problem:
+                raise ValueError(
+                    f"{path}: the table [{name}] is wrong ({problem}); see the fields of Base"
+                ) from problem
     return bases
 
 
@@ -131,13 +144,13 @@ def _base(name: str, tables: dict[str, dict[str, Any]]) -> Base:
         entry["repository"] = str(ROOT / folder)
     if "fused_adapter" in entry:
         entry["fused_adapter"] = str(ROOT / entry["fused_adapter"])
-    for key in ("text_encoders", "half_precisions"):
+    for key in ("text_encoders", "half_precisions", "judges"):
         if key in entry:
             entry[key] = tuple(entry[key])
     return Base(name=name, **entry)
 
 
-BASES = load_table()
+BASES = load_table(TABLE, *([Path(own)] if (own := os.environ.get("LESSONS_BASES")) else []))
 
 
 def find(name: str) -> Base:

@@ -50,14 +50,12 @@ class Ending(NamedTuple):
     """How a training ended: the step of the final adapter, the outcome, and for DIVERGED the reason.
 
     `unseen`: how many training pictures were in no batch; 0 also where that is not known.
-    `earlier_schedules`: as in State.
     """
 
     step: int
     outcome: Outcome
     reason: str = ""
     unseen: int = 0
-    earlier_schedules: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -159,7 +157,7 @@ class Loop:
         drawn = state.order.drawn
         unseen = len(self.data.latents) - len(drawn) if drawn else 0
         outcome = Outcome.DONE if state.step == self.settings.steps else Outcome.STOPPED
-        return Ending(state.step, outcome, "", unseen, tuple(state.earlier_schedules))
+        return Ending(state.step, outcome, unseen=unseen)
 
     def _record(
         self, state: State, loss: float, seconds: float, log: Callable[[dict[str, Any]], None]
@@ -207,11 +205,10 @@ def _does_not_fit(settings: ResolvedSettings) -> str:
 def _report(on_step: Callable[[Step], None] | None, state: State, steps: int, loss: float) -> bool:
     """Report the step to the caller.
 
-    True after the last step, and when it raises KeyboardInterrupt, as a program's own stop button does.
+    True when it raises KeyboardInterrupt, as a program's own stop button does.
     """
-    is_last = state.step == steps
     if not on_step:
-        return is_last
+        return False
     seconds = state.progress["seconds"]
     left = seconds / state.step * (steps - state.step)
     smooth, validation = state.progress["smooth_loss"], state.progress.get("validation")
@@ -219,7 +216,7 @@ def _report(on_step: Callable[[Step], None] | None, state: State, steps: int, lo
         on_step(Step(state.step, steps, loss, smooth, seconds, left, validation))
     except KeyboardInterrupt:
         return True
-    return is_last
+    return False
 
 
 def _restored(
@@ -233,4 +230,4 @@ def _restored(
     if not state.load(checkpoint_dir, *fingerprints):
         raise FloatingPointError(f"{reason}. Nothing of this training is kept")
     state.copy_ema()
-    return Ending(state.step, Outcome.DIVERGED, reason, 0, tuple(state.earlier_schedules))
+    return Ending(state.step, Outcome.DIVERGED, reason)

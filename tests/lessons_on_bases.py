@@ -1,0 +1,177 @@
+"""Every code cell of every lesson on a miniature of every family: `make bases`.
+
+A miniature is a base of random weights in a folder, named in a table that LESSONS_BASES points to. The value
+of `BASE` is all that is changed in a lesson. Each lesson runs in a process and a folder of its own: on the
+CPU in float32 and in bfloat16, and on the GPU, which is simulated where there is none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parents[1]
+LESSONS = sorted(path.name[:2] for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+WORK = ROOT / "runs" / "bases"
+SKIPS = Path(__file__).with_name("cells_not_run.toml")
+NAMES = ("sd15", "sdxl", "flux2-klein", "flux1-dev", "z-image")
+MODES = ("float32", "bfloat16", "device")
+
+
+def code_cells(lesson: str, base: str) -> list[str]:
+    """Return the source of a lesson's code cells with another value of BASE."""
+    (path,) = (ROOT / "notebooks").glob(f"{lesson}_*.ipynb")
+    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    word = 'BASE = bases.find("pocket")'
+    if sum(word in cell for cell in cells) != 1:
+        raise ValueError(f"{path.name}: expected one line {word}")
+    return [cell.replace(word, f'BASE = bases.find("{base}")') for cell in cells]
+
+
+def skipped(lesson: str, base: str, mode: str) -> dict[str, str]:
+    """Return the reasons of cells that are not run, by the cells' first line of code."""
+    rows = tomllib.loads(SKIPS.read_text(encoding="utf-8")).get("cell", ()) if SKIPS.is_file() else ()
+    return {
+        row["first_line"]: row["reason"]
+        for row in rows
+        if row["lesson"] == lesson and base in row.get("bases", [base]) and mode in row.get("modes", [mode])
+    }
+
+
+def run_here(lesson: str, base: str, mode: str) -> dict:
+    """Run the cells of a lesson in this process and return what came of them.
+
+    A cell that fails does not end the lesson.
+    """
+    use(mode)
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell, reasons = InteractiveShell.instance(), skipped(lesson, base, mode)
+    start, failures, skips = time.monotonic(), {}, {}
+    cells = code_cells(lesson, base)
+    for number, source in enumerate(cells, 1):
+        first_line = source.splitlines()[0]
+        if first_line in reasons:
+            skips[number] = reasons[first_line]
+            continue
+        print(f"--- cell {number} {time.monotonic() - start:.1f} s", flush=True)
+        result = shell.run_cell(source)
+        if problem := result.error_before_exec or result.error_in_exec:
+            failures[number] = f"{type(problem).__name__}: {problem}"
+    return {
+        "lesson": lesson, "base": base, "mode": mode, "cells": len(cells) - len(skips), "failures": failures,
+        "skips": skips, "seconds": round(time.monotonic() - start),
+    }  # fmt: skip
+
+
+def use(mode: str) -> None:
+    """Let this process compute on the CPU in a precision, or for "device" in bfloat16 on the GPU, which is
+    simulated where there is none.
+    """
+    import dataclasses
+
+    import simulated_device
+    import torch
+
+    from lessons_lib import session
+
+    if mode == "device":
+        simulated_device.activate(torch.bfloat16)
+        return
+    here = dataclasses.replace(session.detect(), device=torch.device("cpu"), dtype=getattr(torch, mode))
+    session.detect = lambda: here
+    session.current.cache_clear()
+
+
+def run_apart(lesson: str, base: str, mode: str, work: Path) -> dict:
+    """Run a lesson in a process of its own, in a folder that stands for notebooks/; return what came of
+    it.
+    """
+    place = work / f"{base}_{lesson}_{mode}"
+    (place / "notebooks").mkdir(parents=True, exist_ok=True)
+    if not (place / "data").exists():
+        (place / "data").symlink_to(ROOT / "data")
+    environment = {
+        **os.environ, "LESSONS_BASES": str(work / "miniatures" / "bases.toml"), "MPLBACKEND": "agg",
+        "LESSONS_CACHE": str(work / "cache"), "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT),
+        "IPYTHONDIR": str(work / "ipython"),
+    }  # fmt: skip
+    command = [sys.executable, __file__, "--one", lesson, f"small-{base}", mode, str(place / "outcome.json")]
+    (place / "outcome.json").unlink(missing_ok=True)
+    with open(place / "output.txt", "w", encoding="utf-8") as log:
+        subprocess.run(command, cwd=place / "notebooks", env=environment, stdout=log, stderr=log)
+    if (place / "outcome.json").is_file():
+        return json.loads((place / "outcome.json").read_text(encoding="utf-8"))
+    return {
+        "lesson": lesson, "base": f"small-{base}", "mode": mode, "cells": 0, "skips": {}, "seconds": 0,
+        "failures": {"0": f"the process ended; see {place / 'output.txt'}"},
+    }  # fmt: skip
+
+
+def table(outcomes: list[dict]) -> str:
+    """Return outcomes as Markdown, a row a lesson and base, then failures and skips in words."""
+    modes = sorted({outcome["mode"] for outcome in outcomes})
+    rows = [f"| lesson | base | {' | '.join(modes)} |", "|---|---|" + "---|" * len(modes)]
+    by_place = {(o["lesson"], o["base"], o["mode"]): o for o in outcomes}
+    for lesson, base in sorted({place[:2] for place in by_place}):
+        found = [by_place.get((lesson, base, mode)) for mode in modes]
+        row = [f"{o['cells']} run, {len(o['failures'])} failed" if o else "-" for o in found]
+        rows.append(f"| {lesson} | {base} | {' | '.join(row)} |")
+    for kind in ("failures", "skips"):
+        for o in outcomes:
+            for number, reason in o[kind].items():
+                rows.append(
+                    f"{kind}: lesson {o['lesson']} on {o['base']}, {o['mode']}, cell {number}: {reason}"
+                )
+    totals = [sum(len(o[kind]) for o in outcomes) for kind in ("failures", "skips")]
+    rows.append(f"{sum(o['cells'] for o in outcomes)} cells run, {totals[0]} failed, {totals[1]} skipped")
+    return "\n".join(rows)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lessons", nargs="+", default=LESSONS)
+    parser.add_argument("--bases", nargs="+", default=NAMES)
+    parser.add_argument("--modes", nargs="+", default=MODES)
+    parser.add_argument("--work", type=Path, default=WORK)
+    parser.add_argument("--table", action="store_true", help="print what was recorded, and run nothing")
+    parser.add_argument("--one", nargs=4, metavar=("LESSON", "BASE", "MODE", "FILE"), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.one:
+        *names, path = args.one
+        Path(path).write_text(json.dumps(run_here(*names)), encoding="utf-8")
+        return 0
+    if not args.table:
+        import miniatures
+
+        miniatures.write_table(args.work / "miniatures", NAMES)
+        for base in args.bases:
+            for lesson in args.lessons:
+                for mode in args.modes:
+                    outcome = run_apart(lesson, base, mode, args.work)
+                    print(
+                        table([outcome]).splitlines()[-1],
+                        lesson,
+                        base,
+                        mode,
+                        outcome["seconds"],
+                        "s",
+                        flush=True,
+                    )
+    outcomes = [
+        json.loads(path.read_text(encoding="utf-8")) for path in sorted(args.work.glob("*/outcome.json"))
+    ]
+    print(table(outcomes))
+    return int(any(outcome["failures"] for outcome in outcomes))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

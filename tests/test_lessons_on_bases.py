@@ -1,0 +1,41 @@
+"""The lane of `make bases` in its smallest part: one lesson on a miniature of one family."""
+
+import ast
+import re
+
+import lessons_on_bases as lane
+import miniatures
+import pytest
+
+from lessons_lib.models import bases, families
+
+
+def test_every_family_has_a_miniature():
+    assert {bases.find(name).family for name in lane.NAMES} == set(families.FAMILIES)
+
+
+@pytest.mark.slow
+def test_every_cell_of_the_first_lesson_runs_on_a_base_of_another_family(tmp_path):
+    miniatures.write_table(tmp_path / "miniatures", ["flux2-klein"])
+    outcome = lane.run_apart("00", "flux2-klein", "bfloat16", tmp_path)
+    assert outcome["failures"] == {} and outcome["cells"] == 23
+    settings = (tmp_path / "flux2-klein_00_bfloat16" / "runs" / "lesson_00" / "settings.json").read_text()
+    assert '"base": "small-flux2-klein"' in settings
+
+
+@pytest.mark.parametrize("lesson", lane.LESSONS)
+def test_no_cell_asks_which_base_it_runs_on(lesson):
+    """A base is printed and passed on; its names stand in no comparison and no branch."""
+    cells = lane.code_cells(lesson, "pocket")
+    assert not re.search(r'Sampler\("|\.transformer\b|\.unet\b|Settings\((?!base=BASE)', "\n".join(cells))
+    for node in (node for cell in cells for node in ast.walk(ast.parse(cell))):
+        test = node if isinstance(node, ast.Compare) else getattr(node, "test", None)
+        words = {n.attr for n in ast.walk(test) if isinstance(n, ast.Attribute)} if test else set()
+        assert not words & {"name", "family", "repository"}
+
+
+def test_a_failure_and_a_skip_are_in_the_table():
+    outcome = {"lesson": "01", "base": "small-sd15", "mode": "float32", "cells": 20}
+    text = lane.table([outcome | {"failures": {"3": "ValueError: no"}, "skips": {"4": "no text"}}])
+    assert "| 01 | small-sd15 | 20 run, 1 failed |" in text and "cell 3: ValueError: no" in text
+    assert "cell 4: no text" in text and text.endswith("20 cells run, 1 failed, 1 skipped")
