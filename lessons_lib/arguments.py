@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser("demo", help="teach the practice paintings and show before and after")
     demo.set_defaults(folder=SAMPLE, trigger=_DEMO_TRIGGER, mode="style", base="pocket", hold_out=None,
-                      anyway=False, prior=None, config=None)  # fmt: skip
+                      anyway=False, prior=None, config=None, pictures=None)  # fmt: skip
     _add_settings(demo, _DEMO_SETTINGS)
     _add_run(demo, out=DEMO_OUT)
 
@@ -51,6 +51,9 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("folder", type=Path, nargs="?", help=_FOLDER_HELP)
     _add_settings(train, (f.name for f in dataclasses.fields(Settings) if f.name not in FROM_ARGUMENTS))
     train.add_argument("--config", type=Path, metavar="FILE", help=_CONFIG_HELP)
+    train.add_argument(
+        "--pictures", type=Path, metavar="FOLDER", help="with --config: its pictures, if moved"
+    )
     train.add_argument("--prior", type=Path, metavar="FOLDER", help=_PRIOR_HELP)
     train.add_argument("--hold-out", type=int, metavar="N", help=_HOLD_OUT_HELP)
     train.add_argument("--anyway", action="store_true", help=_ANYWAY_HELP)
@@ -134,7 +137,8 @@ def _add_run(command: argparse.ArgumentParser, out: Path | None = None) -> None:
     command.add_argument(
         "--resume",
         action="store_true",
-        help="insist on going on with a run that was stopped; the same command goes on anyway where it can",
+        help="insist on going on with a run that was stopped, or with a finished one when --steps is higher; "
+        "without it, the same command goes on with a stopped one where it can",
     )
     command.add_argument(
         "--replace",

@@ -89,7 +89,7 @@ def train(args: Namespace) -> int:
 def _print_ending(run: Run) -> None:
     """Print where a training was resumed, what it never saw, and how to go on where it was stopped."""
     if run.resumed_from:
-        print(f"resumed from step {run.resumed_from}, where it was stopped")
+        print(f"resumed from step {run.resumed_from}")
     if run.unseen:
         print(f"! {run.unseen_line}; more steps, or a larger batch, see them")
     if run.stopped:

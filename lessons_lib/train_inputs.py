@@ -42,8 +42,11 @@ def training_settings(args: Namespace) -> Settings:
     names = [field.name for field in dataclasses.fields(Settings)]
     options = {name: getattr(args, name) for name in names if getattr(args, name, None) is not None}
     if args.config:
-        if not args.out:
-            raise ValueError("--config repeats a run: say with --out where the new one goes")
+        if not args.out and not args.resume:
+            raise ValueError(
+                "--config repeats a run: say with --out where the new one goes, or go on with it: --resume"
+            )
+        args.out = args.out or args.config.parent
         options = dataclasses.asdict(read_settings(args.config)[0]) | options
     elif not args.trigger or not args.trigger.split():
         raise ValueError("no trigger word: name one with --trigger, a made-up word such as v4se")
@@ -78,7 +81,7 @@ def training_set(args: Namespace, base: Base, settings: Settings) -> Dataset:
     if not args.folder:
         if not args.config:
             raise ValueError("no pictures: name their folder or zip, or a run's settings with --config")
-        dataset = _recorded_set(args.config, base)
+        dataset = _recorded_set(args.config, base, args.pictures)
         print(base.capability_card(session.current()))
     else:
         folder = in_course(SAMPLE) if args.command == "demo" else args.folder
@@ -100,12 +103,15 @@ def training_set(args: Namespace, base: Base, settings: Settings) -> Dataset:
     return dataset
 
 
-def _recorded_set(config: Path, base: Base) -> Dataset:
-    """Return the pictures that a run's settings.json lists. PictureError names those that are gone."""
+def _recorded_set(config: Path, base: Base, pictures: Path | None) -> Dataset:
+    """Return the pictures that a run's settings.json lists, from another folder where they were moved.
+
+    PictureError names those that are gone.
+    """
     from lessons_lib.adapters.run import Run
     from lessons_lib.dataset.records import recorded_dataset
 
-    return recorded_dataset(Run.load(config.parent).dataset, config.parent, side=base.side)
+    return recorded_dataset(Run.load(config.parent).dataset, config.parent, pictures, base.side)
 
 
 def run_folder(args: Namespace, dataset: Dataset, settings: Settings) -> tuple[Settings, Path, Run | None]:
@@ -120,11 +126,14 @@ def run_folder(args: Namespace, dataset: Dataset, settings: Settings) -> tuple[S
 
     out, is_given, run = args.out or Path("runs") / settings.name, args.out not in (None, DEMO_OUT), None
     if not args.replace:
-        fingerprint = Trainer(bases.find(settings.base), dataset, settings).fingerprint
-        free = out if is_given else existing.next_free(out, fingerprint, settings)
+        wanted = Trainer(bases.find(settings.base), dataset, settings).wanted
+        place = existing.to_resume if args.resume else existing.next_free
+        free = out if is_given else place(out, wanted)
         if free != out:
             print(f"! another run lies in {out}, so this one is {free}")
-        out, run = free, existing.finished(free, fingerprint)
+        out, run = free, existing.finished(free, wanted.fingerprint)
+        if args.resume and (line := existing.continuation_line(out, wanted)):
+            print(line)
     if run:
         print(
             f"{out} holds this run already, finished after {run.settings.steps} steps; nothing is trained "

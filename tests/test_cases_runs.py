@@ -200,9 +200,16 @@ def test_case_03_options_that_change_nothing_learned_go_on(shell, stopped, more)
 def test_case_03_another_number_of_steps_is_refused_and_keeps_what_there_is(shell, stopped):
     message = shell.refuses(LINE_03.replace("--steps 6", "--steps 8"), "--prompt", "a horse")
     assert "keeps 4 steps of another training (steps 6, now 8). They stay" in message
-    insisting = shell.refuses(LINE_03.replace("--steps 6", "--steps 8"), "--prompt", "a horse", "--resume")
+    assert "For this training go on to step 8 with --resume" in message
+    insisting = shell.refuses(LINE_03.replace("--steps 6", "--steps 5"), "--prompt", "a horse", "--resume")
     assert "no unfinished run" in insisting and "4 steps" in insisting
     assert shell(LINE_03, "--prompt", "a horse") == 0 and "resumed from step 4" in shell.out
+
+
+def test_case_03_more_steps_go_on_where_that_is_insisted_on(shell, stopped):
+    assert shell(LINE_03.replace("--steps 6", "--steps 8"), "--prompt", "a horse", "--resume") == 0
+    assert "going on from step 4 of runs/s to step 8. Its steps so far followed the cosine" in shell.out
+    assert "resumed from step 4" in shell.out and len(Run.load("runs/s").log) == 8
 
 
 def test_case_03_replace_starts_anew(shell, stopped):
@@ -275,6 +282,10 @@ def test_case_15_albums_with_equal_names_are_held_out_as_they_were(shell, compar
         [{p.file.sha256 for p in part} for part in (d.train, d.held_out)] for d in compared
     )
     assert first == second == third and [len(part) for part in first] == [10, 2]
+    shell.refuses("train --config runs/zq8x/settings.json --out runs/again --prompt horse")
+    line = "train --config runs/zq8x/settings.json --pictures moved --out runs/again --prompt horse"
+    assert shell(line) == 0
+    assert Run.load("runs/again").fingerprint == Run.load("runs/zq8x").fingerprint
 
 
 def test_case_15_a_run_moved_with_its_pictures_and_one_in_a_zip_are_found(shell, compared):

@@ -129,6 +129,8 @@ def _settings_lines(path: Path) -> list[str]:
     lines = [f"{name}: {value}" for name, value in values.items()]
     if settings.get("reason"):
         lines.append(f"diverged: {settings['reason']}. The adapter is that of step {settings.get('step')}")
+    if earlier := settings.get("earlier_schedules"):
+        lines.append(f"begun with the schedule of {' and '.join(map(str, earlier))} steps")
     if settings.get("unseen"):
         count = len(settings.get("dataset", {}).get("train", ()))
         lines.append(f"never seen: {settings['unseen']} of {count} pictures were in no batch")

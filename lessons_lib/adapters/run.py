@@ -34,7 +34,8 @@ class Run:
     `dataset`: the files of its parts train, held_out and prior, with their captions (see
     dataset/records.py). `step`: the last one that counts. `reason`: what was wrong with the loss where it
     diverged. `unseen`: how many training pictures were in no batch. `fingerprint`: a hash of all that
-    decides what is learned; empty where an older version wrote it.
+    decides what is learned; empty where an older version wrote it. `earlier_schedules`: the steps of shorter
+    trainings that it went on from, where their learning rates were not those of a training in one go.
     """
 
     folder: Path
@@ -46,6 +47,7 @@ class Run:
     reason: str = ""
     unseen: int = 0
     fingerprint: str = ""
+    earlier_schedules: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         steps = f"{self.settings.steps} steps"
@@ -56,7 +58,12 @@ class Run:
                 f"{self.folder}: stopped at step {len(self.log)} of {steps}; the same call goes on from there"
             )
         resumed = f", resumed from {self.resumed_from}" if self.resumed_from else ""
-        return f"{self.folder}: {steps}{resumed}" + (f", {self.unseen_line}" if self.unseen else "")
+        return f"{self.folder}: " + ", ".join([f"{steps}{resumed}", *filter(None, self._remarks)])
+
+    @property
+    def _remarks(self) -> tuple[str, str]:
+        schedules = " and ".join(map(str, self.earlier_schedules))
+        return f"begun with the schedule of {schedules} steps" if schedules else "", self.unseen_line
 
     @property
     def stopped(self) -> bool:
@@ -107,7 +114,10 @@ class Run:
         settings, rest = read_settings(path)
         try:
             rest = rest if "outcome" in rest else _from_version_0_1(rest)
-            later = {name: rest[name] for name in ("step", "reason", "unseen", "fingerprint") if name in rest}
+            later: dict[str, Any] = {
+                name: rest[name] for name in ("step", "reason", "unseen", "fingerprint") if name in rest
+            }
+            later["earlier_schedules"] = tuple(rest.get("earlier_schedules", ()))
             outcome, dataset = Outcome(rest["outcome"]), dict(rest["dataset"])
             return cls(Path(folder), settings, outcome, dataset, int(rest["resumed_from"]), **later)
         except (KeyError, TypeError, ValueError) as problem:

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from lessons_lib.adapters.run import Outcome, Run
-from lessons_lib.adapters.settings import EARLIER, Settings, learned_settings
-from lessons_lib.training import checkpoints, workspace
+from lessons_lib.adapters.settings import EARLIER, ResolvedSettings, Settings, learned_settings
+from lessons_lib.dataset.messages import name_list
+from lessons_lib.training import checkpoints, optimizers, workspace
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A training that is to go into a folder: its settings, and its fingerprint for any number of steps."""
+
+    settings: ResolvedSettings
+    fingerprint_at: Callable[[int], str]
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all that decides what is learned."""
+        return self.fingerprint_at(self.settings.steps)
 
 
 @dataclass(frozen=True)
@@ -34,20 +48,25 @@ class Existing:
         """Whether nothing is left to do."""
         return self.outcome is Outcome.DONE
 
-    def may_be(self, fingerprint: str, settings: Settings) -> bool:
-        """Return whether this is the training with that fingerprint.
+    def may_be(self, wanted: Wanted) -> bool:
+        """Return whether this is the wanted training.
 
         An unfinished run of an older version has no fingerprint, or another: True when no setting that is
         recorded differs.
         """
-        if self.fingerprint == fingerprint or self.is_finished or not self.is_earlier:
-            return self.fingerprint == fingerprint
-        return not self.settings or not self.differences(dataclasses.replace(settings, **EARLIER))
+        if self.fingerprint == wanted.fingerprint or self.is_finished or not self.is_earlier:
+            return self.fingerprint == wanted.fingerprint
+        return not self.settings or not self.differences(dataclasses.replace(wanted.settings, **EARLIER))
 
     @property
     def is_earlier(self) -> bool:
         """Whether it may be of a version before 0.3."""
         return all(self.settings.get(name, value) == value for name, value in EARLIER.items())
+
+    def is_shorter(self, wanted: Wanted) -> bool:
+        """Return whether this is the wanted training with fewer steps."""
+        steps = self.settings.get("steps", 0)
+        return 0 < steps < wanted.settings.steps and self.fingerprint == wanted.fingerprint_at(steps)
 
     def differences(self, settings: Settings) -> str:
         """Return which settings are others than those, such as "steps 60, now 80"; empty where none is."""
@@ -59,18 +78,19 @@ class Existing:
         ]
         return "; ".join(changed)
 
-    def conflict(self, settings: Settings) -> str:
+    def conflict(self, wanted: Wanted) -> str:
         """Return why another training cannot go here, and what to do."""
-        reason = self.differences(settings) or "its pictures, captions or settings are others"
+        reason = self.differences(wanted.settings) or "its pictures, captions or settings are others"
+        longer = f"go on to step {wanted.settings.steps} with --resume, " if self.is_shorter(wanted) else ""
         if self.is_finished:
             return (
                 f"{self.folder} holds another run, finished after {self.steps} steps ({reason}). It stays "
-                "as it is: choose another folder with --out, or have it replaced with --replace"
+                f"as it is: {longer}choose another folder with --out, or have it replaced with --replace"
             )
         return (
             f"{self.folder} keeps {self.steps} steps of another training ({reason}). They stay: the "
-            "options it was started with go on from there. For this training choose another folder with "
-            "--out, or have them replaced with --replace"
+            f"options it was started with go on from there. For this training {longer}choose another folder "
+            "with --out, or have them replaced with --replace"
         )
 
 
@@ -91,10 +111,10 @@ def find(out: Path) -> list[Existing]:
     return [one for one in result if one]
 
 
-def conflict(out: Path, fingerprint: str, settings: Settings) -> str:
+def conflict(out: Path, wanted: Wanted) -> str:
     """Return why a training cannot go into a folder, or an empty text."""
-    others = [one for one in find(out) if not one.may_be(fingerprint, settings)]
-    return others[0].conflict(settings) if others else ""
+    others = [one for one in find(out) if not one.may_be(wanted)]
+    return others[0].conflict(wanted) if others else ""
 
 
 def finished(out: Path, fingerprint: str) -> Run | None:
@@ -106,18 +126,48 @@ def finished(out: Path, fingerprint: str) -> Run | None:
     return run if is_whole and run.fingerprint == fingerprint else None
 
 
-def next_free(out: Path, fingerprint: str, settings: Settings) -> Path:
+def next_free(out: Path, wanted: Wanted) -> Path:
     """Return a folder for a training: `out`, or with -2, -3 ... where another run lies there."""
-    return next(folder for folder in _candidates(out) if _is_free(folder, fingerprint, settings))
+    return next(folder for folder in _candidates(out) if _is_free(folder, wanted))
 
 
-def check(out: Path, fingerprint: str, settings: Settings, resume: bool, replace: bool) -> bool:
-    """Return whether another run at `out` will be replaced; its checkpoints are then removed.
+def to_resume(out: Path, wanted: Wanted) -> Path:
+    """Return the folder that holds steps of a training: `out`, or with -2, -3 ...; `out` where none does."""
+    for folder in _candidates(out):
+        runs = find(folder)
+        if runs and all(one.may_be(wanted) or one.is_shorter(wanted) for one in runs):
+            return folder
+        if not runs and folder != out:
+            return out
+    return out
 
-    Raises ValueError if there is another run and `resume` is set or `replace` is not.
+
+def shorter(out: Path, wanted: Wanted) -> Existing | None:
+    """Return the run with fewer steps that a training would go on from, or None.
+
+    Raises ValueError where that run's last state is gone.
     """
-    reason = conflict(out, fingerprint, settings)
+    runs = find(out)
+    first = next((one for one in runs if one.is_shorter(wanted)), None)
+    if first is None or not all(one.may_be(wanted) or one.is_shorter(wanted) for one in runs):
+        return None
+    if not any(_steps_in(folder) for folder in (workspace.unfinished_dir(out), workspace.run_dir(out))):
+        raise ValueError(
+            f"{out} is finished after {first.steps} steps, and the state to go on from, in its folder "
+            "checkpoints, is gone, or an older version wrote none; train anew with --replace or another --out"
+        )
+    return first
+
+
+def check(out: Path, wanted: Wanted, resume: bool, replace: bool) -> bool:
+    """Return whether the pictures of another adapter lie at `out`. Checkpoints of another run are removed.
+
+    Raises ValueError if there is another run and `replace` is not set, unless `resume` goes on from it.
+    """
+    reason = conflict(out, wanted)
     if reason and resume:
+        if shorter(out, wanted):
+            return True
         raise ValueError(f"there is no unfinished run with these pictures, captions and settings: {reason}")
     if reason and not replace:
         raise ValueError(reason)
@@ -126,8 +176,14 @@ def check(out: Path, fingerprint: str, settings: Settings, resume: bool, replace
     return bool(reason)
 
 
+def shorter_fingerprint(folder: Path, wanted: Wanted) -> tuple[str, ...]:
+    """Return the fingerprint of the steps in a folder where the same training with fewer steps made them."""
+    steps = _steps_in(folder)
+    return (steps.fingerprint,) if steps and steps.is_shorter(wanted) else ()
+
+
 def resume_step(
-    folder: Path, fingerprints: Sequence[str], settings: Settings, needed: bool, clears: bool = True
+    folder: Path, fingerprints: Sequence[str], wanted: Wanted, needed: bool, clears: bool = True
 ) -> int:
     """Return the step of this run's newest checkpoint. Without one, return 0 and empty the folder.
 
@@ -138,16 +194,42 @@ def resume_step(
     """
     if checkpoint := checkpoints.latest(folder / "checkpoints", *fingerprints):
         return int(checkpoint["step"])
+    header = checkpoints.newest_header(folder / "checkpoints")
+    reason = Existing(folder, header.step, "", header.settings).conflict(wanted) if header else ""
     if needed:
         raise ValueError(
-            "there is no unfinished run with these pictures, captions and settings; leave --resume out to "
-            "start one"
+            "there is no unfinished run with these pictures, captions and settings"
+            f"{': ' + reason if reason else _others_beside(folder)}; leave --resume out to start one"
         )
-    if header := checkpoints.newest_header(folder / "checkpoints"):
-        raise ValueError(Existing(folder, header.step, "", header.settings).conflict(settings))
+    if reason:
+        raise ValueError(reason)
     for path in folder.iterdir() if clears else ():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     return 0
+
+
+def _others_beside(folder: Path) -> str:
+    """Return which runs with steps lie beside one that has none, as the end of a sentence."""
+    run = folder.parent if folder.name == workspace.INSIDE else folder
+    beside = [path for path in sorted(run.parent.iterdir()) if path not in (run, folder)]
+    steps = [one for path in beside for place in (path, path / workspace.INSIDE) if (one := _steps_in(place))]
+    names = [f"{workspace.run_dir(one.folder).name} with {one.steps} steps" for one in steps]
+    return f"; beside it: {name_list(names)}" if names else ""
+
+
+def continuation_line(out: Path, wanted: Wanted) -> str:
+    """Return from where a training goes on to more steps than it was begun with, or an empty text."""
+    run = shorter(out, wanted) if conflict(out, wanted) else None
+    if run is None:
+        return ""
+    steps, schedule = wanted.settings.steps, run.settings["lr_scheduler"]
+    line = f"going on from step {run.steps} of {out} to step {steps}"
+    if optimizers.has_equal_rates(wanted.settings, run.settings["steps"], run.steps):
+        return f"{line}: the same as {steps} steps in one go"
+    return (
+        f"! {line}. Its steps so far followed the {schedule} schedule of {run.settings['steps']} steps, the "
+        f"others follow that of {steps}, so the adapter is not the same as after {steps} steps in one go"
+    )
 
 
 def kept_line(out: Path, settings: Settings) -> str:
@@ -174,10 +256,10 @@ def _candidates(out: Path) -> Iterator[Path]:
         yield out.with_name(f"{out.name}-{number}")
 
 
-def _is_free(out: Path, fingerprint: str, settings: Settings) -> bool:
+def _is_free(out: Path, wanted: Wanted) -> bool:
     try:
         workspace.refuse_other_content(workspace.run_dir(out))
-        return not conflict(out, fingerprint, settings)
+        return not conflict(out, wanted)
     except ValueError:
         return False
 

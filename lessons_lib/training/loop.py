@@ -50,12 +50,14 @@ class Ending(NamedTuple):
     """How a training ended: the step of the final adapter, the outcome, and for DIVERGED the reason.
 
     `unseen`: how many training pictures were in no batch; 0 also where that is not known.
+    `earlier_schedules`: as in State.
     """
 
     step: int
     outcome: Outcome
     reason: str = ""
     unseen: int = 0
+    earlier_schedules: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ class Loop:
         drawn = state.order.drawn
         unseen = len(self.data.latents) - len(drawn) if drawn else 0
         outcome = Outcome.DONE if state.step == self.settings.steps else Outcome.STOPPED
-        return Ending(state.step, outcome, unseen=unseen)
+        return Ending(state.step, outcome, "", unseen, tuple(state.earlier_schedules))
 
     def _record(
         self, state: State, loss: float, seconds: float, log: Callable[[dict[str, Any]], None]
@@ -205,10 +207,11 @@ def _does_not_fit(settings: ResolvedSettings) -> str:
 def _report(on_step: Callable[[Step], None] | None, state: State, steps: int, loss: float) -> bool:
     """Report the step to the caller.
 
-    True when it raises KeyboardInterrupt, as a program's own stop button does.
+    True after the last step, and when it raises KeyboardInterrupt, as a program's own stop button does.
     """
+    is_last = state.step == steps
     if not on_step:
-        return False
+        return is_last
     seconds = state.progress["seconds"]
     left = seconds / state.step * (steps - state.step)
     smooth, validation = state.progress["smooth_loss"], state.progress.get("validation")
@@ -216,7 +219,7 @@ def _report(on_step: Callable[[Step], None] | None, state: State, steps: int, lo
         on_step(Step(state.step, steps, loss, smooth, seconds, left, validation))
     except KeyboardInterrupt:
         return True
-    return False
+    return is_last
 
 
 def _restored(
@@ -230,4 +233,4 @@ def _restored(
     if not state.load(checkpoint_dir, *fingerprints):
         raise FloatingPointError(f"{reason}. Nothing of this training is kept")
     state.copy_ema()
-    return Ending(state.step, Outcome.DIVERGED, reason)
+    return Ending(state.step, Outcome.DIVERGED, reason, 0, tuple(state.earlier_schedules))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,3 +53,22 @@ def lr_scheduler(optimizer: Any, settings: ResolvedSettings) -> Any:
         num_warmup_steps=min(20, settings.steps // 10),
         num_training_steps=settings.steps,
     )
+
+
+def set_rate(optimizer: Any, scheduler: Any) -> None:
+    """Give an optimizer the rate that the schedule has at the step where both are."""
+    for group, base, share in zip(
+        optimizer.param_groups, scheduler.base_lrs, scheduler.lr_lambdas, strict=True
+    ):
+        group["lr"] = base * share(scheduler.last_epoch)
+
+
+def has_equal_rates(settings: ResolvedSettings, steps: int, until: int) -> bool:
+    """Return whether a training of so many steps has the same learning rates up to one of them."""
+    shares = [
+        lr_scheduler(
+            torch.optim.SGD([torch.zeros(1)]), dataclasses.replace(settings, steps=count)
+        ).lr_lambdas[0]
+        for count in (settings.steps, steps)
+    ]
+    return all(shares[0](step) == shares[1](step) for step in range(until))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +45,9 @@ class State:
     step: int = 0
     # smooth_loss, start_loss, seconds, validation
     progress: dict[str, float] = field(default_factory=dict)
+    # Steps of shorter trainings that this one goes on from, where their learning rates were not its own.
+    earlier_schedules: list[int] = field(default_factory=list)
+    settings: ResolvedSettings | None = None
 
     @classmethod
     def start(
@@ -62,7 +65,9 @@ class State:
         is_shuffled = settings.picture_order == "shuffle"
         order, prior_order = data.order(is_shuffled), data.prior.order(is_shuffled) if data.prior else None
         scaler = _gradient_scaler(denoiser)
-        return cls(parameters, optimizer, scheduler, generator, scaler, order, prior_order, ema)
+        return cls(
+            parameters, optimizer, scheduler, generator, scaler, order, prior_order, ema, settings=settings
+        )
 
     @property
     def learning_rate(self) -> float:
@@ -120,11 +125,15 @@ class State:
             "step": self.step, "progress": self.progress,
             "order": self.order.state_dict(),
             "prior_order": self.prior_order.state_dict() if self.prior_order else None,
+            "earlier_schedules": self.earlier_schedules, "steps": settings.steps,
         }  # fmt: skip
         checkpoints.write(folder, self.step, fingerprint, values, dataclasses.asdict(settings))
 
     def load(self, folder: Path, *fingerprints: str) -> bool:
-        """Load the newest valid checkpoint of this run from a folder; False when there is none."""
+        """Load the newest valid checkpoint of this run from a folder; False when there is none.
+
+        That of a shorter training goes on with this one's learning rates.
+        """
         checkpoint = checkpoints.latest(folder, *fingerprints)
         if checkpoint is None:
             return False
@@ -142,7 +151,16 @@ class State:
         self.order.load_state_dict(values.get("order") or earlier_state)
         if self.prior_order:
             self.prior_order.load_state_dict(values.get("prior_order") or earlier_state)
+        self._take_over_schedule(values.get("steps"), values.get("earlier_schedules", ()))
         return True
+
+    def _take_over_schedule(self, steps: int | None, earlier: Sequence[int]) -> None:
+        """Follow the own learning rates where a checkpoint is of a training with another number of steps."""
+        self.earlier_schedules = list(earlier)
+        if self.settings and steps and steps != self.settings.steps:
+            optimizers.set_rate(self.optimizer, self.lr_scheduler)
+            if not optimizers.has_equal_rates(self.settings, steps, self.step):
+                self.earlier_schedules.append(steps)
 
 
 def _gradient_scaler(denoiser: nn.Module) -> GradScaler:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
@@ -97,8 +96,10 @@ class Trainer:
         """Return the run that was made at `out`, an adapter folder.
 
         The same call resumes where it was stopped or killed and ends with the adapter of an uninterrupted
-        run; with `resume` it is an error when there is nothing to resume from. A call with other settings
-        that change nothing of what is learned resumes too. Where another run lies, or the steps of one, that
+        run. With `resume` it is an error when there is nothing to resume from, and an equal run with fewer
+        steps goes on: to the bit where the learning rates until then are equal, and the run says where they
+        are not. A call with other settings that change nothing of what is learned resumes too. Where another
+        run lies, or the steps of one, that
         is a ValueError and both stay, unless `replace` has them replaced. Ctrl-C keeps what was learned and
         returns a run whose outcome is STOPPED; so does an on_step that raises KeyboardInterrupt. A second
         Ctrl-C raises Interrupted. `on_forecast` is called before the first step. Under ``accelerate launch``
@@ -113,11 +114,9 @@ class Trainer:
                 f"batch {self.settings.batch} cannot be shared equally by {machine.num_processes} processes"
             )
         self._go_on_as_earlier(out)
-        check = partial(existing.check, out, self.fingerprint, self.settings, resume, replace)
+        check = partial(existing.check, out, self.wanted, resume, replace)
         with self._saying_what_is_kept(out), workspace(out, machine, check) as folder:
             ending = self._train(out, folder, machine, on_step, on_forecast, resume)
-        if machine.is_main_process and ending.outcome is Outcome.DONE:
-            shutil.rmtree(out / "checkpoints", ignore_errors=True)
         given = given if given.resolve() == out else out
         if ending.outcome is Outcome.DIVERGED:
             raise FloatingPointError(
@@ -128,7 +127,7 @@ class Trainer:
     def _go_on_as_earlier(self, out: Path) -> None:
         """Take the values of EARLIER where an unfinished run of an older version is to go on."""
         for one in existing.find(out):
-            if one.fingerprint != self.fingerprint and one.may_be(self.fingerprint, self.settings):
+            if one.fingerprint != self.fingerprint and one.may_be(self.wanted):
                 self.settings = dataclasses.replace(self.settings, **EARLIER)
                 del self.fingerprint
                 return
@@ -165,9 +164,10 @@ class Trainer:
         earlier = fingerprints.earlier_fingerprint(
             self.settings, self.family.TARGET_MODULES, data, self.captions
         )
-        own = (self.fingerprint, earlier)
+        shorter = existing.shorter_fingerprint(folder, self.wanted) if resume else ()
+        own = (self.fingerprint, earlier, *shorter)
         with machine.main_process_first():
-            resumed_from = existing.resume_step(folder, own, self.settings, resume, machine.is_main_process)
+            resumed_from = existing.resume_step(folder, own, self.wanted, resume, machine.is_main_process)
         loop = self._loop(self._attach(pipe, machine), data, folder)
         if not resumed_from or samples.are_of_others(folder, self.settings.sample_prompts):
             with machine.main_process_first():
@@ -256,8 +256,17 @@ class Trainer:
     @cached_property
     def fingerprint(self) -> str:
         """A hash of all that decides what is learned; see fingerprints.py."""
-        targets = self.family.TARGET_MODULES
-        return fingerprints.fingerprint(self.base, self.settings, targets, self.dataset, self.captions)
+        return self.fingerprint_at(self.settings.steps)
+
+    def fingerprint_at(self, steps: int) -> str:
+        """Return the fingerprint that this training would have with another number of steps."""
+        settings, targets = dataclasses.replace(self.settings, steps=steps), self.family.TARGET_MODULES
+        return fingerprints.fingerprint(self.base, settings, targets, self.dataset, self.captions)
+
+    @property
+    def wanted(self) -> existing.Wanted:
+        """What is looked for in the folder of a run before it is trained."""
+        return existing.Wanted(self.settings, self.fingerprint_at)
 
     def _save(
         self, pipe: DiffusionPipeline, folder: Path, out: Path, ending: Ending, resumed_from: int
@@ -271,7 +280,7 @@ class Trainer:
         dataset = {name: to_records(part, out) for name, part in parts.items()}
         run = Run(
             folder, self.settings, ending.outcome, dataset, resumed_from, ending.step, ending.reason,
-            ending.unseen, self.fingerprint,
+            ending.unseen, self.fingerprint, ending.earlier_schedules,
         )  # fmt: skip
         try:
             save_weights(pipe, self.family.DENOISER, folder)
