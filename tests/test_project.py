@@ -90,7 +90,14 @@ def test_every_package_of_the_library_is_installed():
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/sample_mughal/README.md"]
+    "name",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "data/sample_mughal/README.md",
+        "data/sample_character/README.md",
+    ],
 )
 def test_links_between_pages_lead_somewhere(name):
     page = ROOT / name

@@ -6,16 +6,31 @@ import argparse
 import csv
 import hashlib
 from pathlib import Path
+from typing import Protocol
 
 from PIL import Image
 
 from .album import ALBUM, Piece, paint
 from .details import DETAILS, SIDE, Detail, paint_detail
 
+
+class Drawn(Protocol):
+    """What the metadata say of a picture."""
+
+    @property
+    def file_name(self) -> str: ...
+    @property
+    def split(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def caption(self) -> str: ...
+
+
 SEED, QUALITY = 7, 90  # what the committed pictures were drawn and saved with
 
 
-def metadata(piece: Piece | Detail, path: Path) -> dict[str, str]:
+def metadata(piece: Drawn, path: Path, source: str = "data/painter") -> dict[str, str]:
     """Return the metadata line of one saved picture, in the order of the columns."""
     return {
         "file_name": piece.file_name,
@@ -25,7 +40,7 @@ def metadata(piece: Piece | Detail, path: Path) -> dict[str, str]:
         "maker": "lessons_lib painter (course code)",
         "date": "2026",
         "licence": "CC0-1.0",
-        "source": "data/painter",
+        "source": source,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }
 
