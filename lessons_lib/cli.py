@@ -199,9 +199,10 @@ def _print_captions(args: Namespace, base: Base) -> int:
     overlong = captions.overlong_warnings(dataset.train, args.trigger, tokenizer, base.caption_tokens)
     for line in [*(text for _, text in dataset.problems), *dataset.notes, *overlong]:
         print(f"! {line}", file=sys.stderr)
-    texts = captions.training_captions(dataset.train, args.trigger, args.mode or "style")
-    for picture, text in zip(dataset.train, texts, strict=True):
-        print(f"{printable(picture.path)} | {text}")
+    texts = captions.all_training_captions(dataset.train, args.trigger, args.mode or "style")
+    for picture, of_picture in zip(dataset.train, texts, strict=True):
+        for text in of_picture:
+            print(f"{printable(picture.path)} | {text}")
     return int(bool(dataset.problems))
 
 

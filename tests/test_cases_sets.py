@@ -108,8 +108,14 @@ def test_case_07_files_that_look_like_captions(shell, name):
 @pytest.mark.parametrize("name", ["lines", "list"])
 def test_case_08_more_than_one_caption_a_picture(shell, name):
     assert shell("check", name, "--trigger", "zq7x") == 0
-    assert shell.lines(r"3 (pictures|rows) \(a.jpg, b.jpg, c.jpg\) with several captions.*the first is used")
-    assert shell.captions(name, "zq7x")["a.jpg"] == "a kettle on a stove, zq7x"
+    assert shell.lines(r"3 (pictures|rows) \(a.jpg, b.jpg, c.jpg\) with several captions.*one at random")
+    shell("check", name, "--trigger", "zq7x", "--captions")
+    rest = [", zq7x", ", seen from above, zq7x"] if name == "lines" else [", zq7x", " at dusk, zq7x"]
+    texts = [line.removeprefix(f"{name}/a.jpg | a kettle on a stove") for line in shell.out.splitlines()[:2]]
+    assert texts == rest
+    shell("train", name, "--trigger", "zq7x", *TRAIN)
+    captions = shell.trainings[0].captions["train"]
+    assert [len(of_picture) for of_picture in captions] == [3 if name == "lines" else 2] * 3
 
 
 def test_case_09_places_kept_for_the_trigger_word(shell):
@@ -137,7 +143,7 @@ def test_case_10_the_trigger_word_is_in_the_captions_already(shell, name, word):
 def test_case_11_folders_of_another_trainer(shell):
     shell("check", "set", "--trigger", "zq7 cat")
     assert shell.lines(r"5 pictures left out \(r0.jpg.*never taught with the trigger word.*--prior set/reg")
-    assert shell.lines(r"repeats are not used \(10_zq7 cat\)")
+    assert shell.lines(r"repeats are 10, the same for all pictures, .*drawn equally often")
     captions = shell.captions("set", "zq7 cat", "--mode", "concept")
     assert captions == {f"{name}.jpg": "zq7 cat" for name in "abcde"}
     shell(
@@ -196,7 +202,7 @@ def test_case_21_class_pictures_that_teach_the_wrong_thing(shell, name, line):
     shell(*words, "--prompt", "in a garden", "--out", f"runs/{name}")
     assert [bool(re.search(line or "$^", text)) for text in shell.lines("--prior")] == [True] * bool(line)
     captions = {"mute": "", "word": "zq7 cat on a chair"}
-    assert shell.trainings[0].captions["prior"] == [captions.get(name, "a cat on a chair")] * 3
+    assert shell.trainings[0].captions["prior"] == [[captions.get(name, "a cat on a chair")]] * 3
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ WITHOUT_EFFECT = (
 
 # What versions before 0.3 did where they had no setting for it. A run that was recorded without one has
 # these values, and they are left out of its fingerprint, so that a stopped one goes on to the same adapter.
-EARLIER: dict[str, Any] = {"picture_order": "replacement"}
+EARLIER: dict[str, Any] = {"picture_order": "replacement", "caption_choice": "first"}
 
 
 def option(default: Any, help: str, flag: str = "", metavar: str | None = None) -> Any:
@@ -78,6 +78,9 @@ class Settings:
     )
     caption_dropout: float = option(
         0.1, "share of captions replaced by the trigger word alone", metavar="SHARE"
+    )
+    caption_choice: Literal["random", "first"] = option(
+        "random", "of several captions of a picture: one at random at each step, or always the first"
     )
     sample_prompts: tuple[str, ...] = option((), "prompts drawn on the way", "--prompt", "TEXT")
     sample_every: int | None = option(None, "draw the sample prompts every N steps", metavar="N")

@@ -9,6 +9,7 @@ tables.py          metadata.csv and .jsonl, and tables that other programs wrote
 csv_records.py     a CSV file with any delimiter, and quotation marks that are never closed
 metadata.py        rows of tables by picture, and which caption files belong to it
 caption_files.py   the caption of each picture, and what was decided there
+repeats.py         how often a picture is drawn: a column, or kohya's folders
 layouts.py         masks, class pictures and the course's own files, which are no pictures to learn from
 decode.py          one file to an upright 8-bit sRGB picture
 privacy.py         the place, the camera and all else that is never written

@@ -28,9 +28,9 @@ class CaptionReader:
     differing_files: list[str] = field(default_factory=list)
     without: list[str] = field(default_factory=list)
 
-    def read(self, listed: ListedFile) -> str | None:
-        """Return the caption of a picture: its row's, else that of the first file beside it that holds
-        one.
+    def read(self, listed: ListedFile) -> list[str]:
+        """Return the captions of a picture: its row's, else those of the first file beside it that holds
+        any.
         """
         name, own = listed.path.name, list[str]()
         for path, reader in listed.caption_files:
@@ -50,7 +50,7 @@ class CaptionReader:
             self.several.append(name)
         if not captions:
             self.without.append(name)
-        return captions[0] if captions else None
+        return captions
 
     def _read_file(self, path: Path, reader: Reader, is_needed: bool) -> list[str]:
         """Return the captions in a file; one that is needed and cannot be read is a problem."""
@@ -70,7 +70,7 @@ class CaptionReader:
         `lookalikes` are files that look like captions and belong to no picture.
         """
         texts = {
-            "with several captions, a line each: the first is used": self.several,
+            "with several captions, a line each: one at random at each step": self.several,
             f"without a caption of their own: {SHARED_CAPTION} is used": self.shared,
             "with one caption in the table and another in a file: the table's is used": self.differing,
             "with two caption files that differ: .txt before .caption is used": self.differing_files,

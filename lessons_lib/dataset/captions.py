@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -159,16 +160,31 @@ def training_captions(
     tokenizer: PreTrainedTokenizerBase | None = None,
     limit: int | None = None,
 ) -> list[str]:
-    """Return one caption a picture with the trigger in it.
+    """Return one caption a picture, its first, with the trigger in it.
 
     A picture without a caption gets the trigger alone.
     With a tokenizer and a limit in tokens, words are taken off the end of a caption that is too long,
     so that the trigger behind it still reaches the model. `caption_warnings` says what was missing or cut.
     """
-    texts = [picture.caption or "" for picture in pictures]
-    if tokenizer and limit:
-        texts = [truncate_to_tokens(text, trigger, mode, tokenizer, limit) for text in texts]
-    return [with_trigger(text, trigger, mode) for text in texts]
+    first = [replace(picture, other_captions=()) for picture in pictures]
+    return [texts[0] for texts in all_training_captions(first, trigger, mode, tokenizer, limit)]
+
+
+def all_training_captions(
+    pictures: Sequence[Picture],
+    trigger: str,
+    mode: Mode,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    limit: int | None = None,
+) -> list[list[str]]:
+    """Return every caption of each picture as `training_captions` does the first."""
+
+    def fitted(text: str) -> str:
+        if tokenizer and limit:
+            text = truncate_to_tokens(text, trigger, mode, tokenizer, limit)
+        return with_trigger(text, trigger, mode)
+
+    return [[fitted(text) for text in picture.captions] for picture in pictures]
 
 
 def truncate_to_tokens(
@@ -242,6 +258,7 @@ def caption_warnings(
     without_caption = name_list(p.path.name for p in pictures if not p.caption)
     if without_caption:
         warnings.append(f"no caption: {without_caption}. Trained on with the trigger word alone")
+    pictures = [replace(p, caption=text) for p in pictures for text in p.captions]  # one a caption
     texts = [p.caption or "" for p in pictures]
     collisions = [i for i in find_collisions(trigger, texts) if not has_trigger(texts[i], trigger)]
     if collisions:

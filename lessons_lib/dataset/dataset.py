@@ -174,12 +174,13 @@ def of_run(paths: Sequence[Path], source: Source | None = None) -> Dataset:
     return Dataset(train, held_out, notes=dataset.notes)
 
 
-def _picture(listed: ListedFile, file: ImageFile, index: int, caption: str | None) -> Picture:
+def _picture(listed: ListedFile, file: ImageFile, index: int, captions: Sequence[str]) -> Picture:
     """Return a listed file as a Picture."""
     row = listed.row.more
     rights = {name: row[name] for name in RIGHTS if row.get(name)}
     more = {name: value for name, value in row.items() if value and name not in _COLUMNS}
-    return Picture(listed.path, file, rights, caption, row.get("split") or None, more, index)
+    caption, others = captions[0] if captions else None, tuple(captions[1:])
+    return Picture(listed.path, file, rights, caption, row.get("split") or None, more, index, others)
 
 
 def _decode(picture: Picture) -> str:

@@ -34,7 +34,7 @@ def write(pictures: Sequence[Picture], out: Path, captions: Sequence[str] | None
     that were turned, converted or put on white when they were decoded become PNG. Written atomically.
     Raises ValueError when the counts differ or `out` holds something, OSError when it cannot be written.
     """
-    texts = [p.caption or "" for p in pictures] if captions is None else list(captions)
+    texts = [p.captions for p in pictures] if captions is None else [[text] for text in captions]
     if len(texts) != len(pictures) or not texts:
         raise ValueError(
             f"{len(pictures)} pictures and {len(texts)} captions; expected one each, and one at least"
@@ -56,17 +56,18 @@ def write(pictures: Sequence[Picture], out: Path, captions: Sequence[str] | None
 
 
 def _write_files(
-    pictures: Sequence[Picture], texts: Sequence[str], out: Path
+    pictures: Sequence[Picture], texts: Sequence[Sequence[str]], out: Path
 ) -> dict[Path, list[dict[str, str]]]:
     """Write the pictures and their text files; return the rows of each folder's table."""
     rows: dict[Path, list[dict[str, str]]] = {}
     used_stems: set[str] = set()
-    for picture, text in zip(pictures, texts, strict=True):
+    for picture, of_picture in zip(pictures, texts, strict=True):
         folder = out / _FOLDERS.get(picture.split or "train", "test")
         folder.mkdir(exist_ok=True)
         data, suffix, is_copy = _encode(picture)
         stem = _unused_stem(picture.path.stem, used_stems)
-        caption = " ".join(text.split())  # kohya reads the first line of a text file and no more
+        # a line each: kohya reads the first and no more, or one at random with enable_wildcard
+        caption = "\n".join(line for line in (" ".join(text.split()) for text in of_picture) if line)
         (folder / f"{stem}{suffix}").write_bytes(data)
         (folder / f"{stem}.txt").write_text(caption + "\n" if caption else "", encoding="utf-8", newline="")
         row = {"file_name": f"{stem}{suffix}", "split": picture.split or "", "caption": caption}

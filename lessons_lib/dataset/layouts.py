@@ -8,7 +8,8 @@ import re
 from collections.abc import Collection, Iterable
 from pathlib import Path, PurePosixPath
 
-from lessons_lib.dataset.messages import left_out, name_list, printable
+from lessons_lib.dataset import repeats
+from lessons_lib.dataset.messages import left_out, printable
 from lessons_lib.dataset.tables import SPLITS
 
 _RUN_FILES = ("pytorch_lora_weights.safetensors", "log.jsonl")  # beside settings.json, in the folder of a run
@@ -20,7 +21,6 @@ _REGULARISATION = re.compile(
 )
 _MASK_FOLDER = re.compile(r"(alpha[-_ ]?|loss[-_ ]?)?masks?([-_ ]?labels?)?")
 _MASK_NAME = re.compile(r"(?P<stem>.+?)[-_. ](?P<kind>mask|masks|masklabel|condlabel)|mask[-_](?P<rest>.+)")
-_REPEATS = re.compile(r"(\d{1,3})_(?=\S)")  # kohya: 10_zq7 cat
 
 
 def course_files(names: Iterable[str]) -> set[str]:
@@ -89,7 +89,7 @@ def trainer_output(names: Collection[str]) -> list[str]:
         for name in names
         for parts in [PurePosixPath(name).parts]
         for i in range(len(parts) - 2)
-        if parts[i].casefold() in ("img", "image", "images") and _REPEATS.match(parts[i + 1])
+        if parts[i].casefold() in ("img", "image", "images") and repeats.in_folder_name(parts[i + 1])
     }
     outputs = {root / folder for root in roots for folder in ("model", "models", "log", "logs", "sample")}
     return [name for name in names if outputs & set(PurePosixPath(name).parents)]
@@ -102,8 +102,8 @@ def _folder_like(name: str, pattern: re.Pattern[str]) -> str:
     return "/".join(parts[: next(fitting, 0)])
 
 
-def layout_notes(pictures: Iterable[str], mask_names: list[str], prior: list[str], root: Path) -> list[str]:
-    """Return a note for each part of another trainer's layout: masks, class pictures, repeats."""
+def layout_notes(mask_names: list[str], prior: list[str], root: Path) -> list[str]:
+    """Return a note for each part of another trainer's layout: masks, class pictures."""
     notes = []
     if prior:
         folder = root / _folder_like(prior[0], _REGULARISATION)
@@ -115,13 +115,6 @@ def layout_notes(pictures: Iterable[str], mask_names: list[str], prior: list[str
     if mask_names:
         reason = "masks of other pictures. Training does not use masks yet"
         notes.append(left_out([PurePosixPath(name).name for name in mask_names], "mask", reason))
-    folders = dict.fromkeys(part for name in pictures for part in PurePosixPath(name).parts[:-1])
-    repeats = [folder for folder in folders if _REPEATS.match(folder)]
-    if repeats:
-        notes.append(
-            f"repeats are not used ({name_list(repeats)}): every picture is drawn equally often, and "
-            "--steps says for how long"
-        )
     return notes
 
 

@@ -91,8 +91,9 @@ def _match_rows(
         elif file is None:
             missing.append(row.file_name)
         else:
-            twice += [row.file_name] if file in rows and row.captions != rows[file].captions else []
-            rows.setdefault(file, row)
+            first = rows.setdefault(file, row)
+            twice += [row.file_name] if set(row.captions) - set(first.captions) else []
+            first.captions += [text for text in row.captions if text not in first.captions]
     texts = []
     if outside:
         lies = "lies" if len(outside) == 1 else "lie"
@@ -103,7 +104,7 @@ def _match_rows(
         rest = "which is not there" if len(missing) == 1 else f"{len(missing)} files that are not there"
         texts.append(f"names {name_list(missing)}, {rest}. Add the file or take out its row")
     table.notes.clear()
-    table.note(twice, "on a picture that has a row with another caption; the first is used")
+    table.note(twice, "on a picture that has another row: of its captions one at random at each step")
     notes += table.notes
     if is_list:
         problems += [(table.path, f"{printable(table.path)}: {text}") for text in texts]

@@ -8,6 +8,7 @@ import hashlib
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from threading import Lock
 
@@ -143,7 +144,9 @@ class ImageFile:
 class Picture:
     """One picture with what its table says of it.
 
-    `more` holds what else the table says, such as its `book` or a `crop`; `index` is its place in its source.
+    `other_captions`: further captions; training takes one at random at each step.
+    `more` holds what else the table says, such as its `book` or a `crop`, or how many `repeats` another
+    trainer gives it; `index` is its place in its source.
     """
 
     path: Path
@@ -153,6 +156,17 @@ class Picture:
     split: str | None = None
     more: dict[str, str] = field(default_factory=dict)
     index: int = 0
+    other_captions: tuple[str, ...] = ()
+
+    @property
+    def captions(self) -> list[str]:
+        """Its captions, the first of them first; one empty text where it has none."""
+        return [self.caption or "", *self.other_captions]
+
+    @property
+    def weight(self) -> Fraction:
+        """How often it is drawn, compared to other pictures: its repeats, or 1."""
+        return Fraction(self.more.get("repeats") or 1)
 
     @property
     def image(self) -> Image.Image:
@@ -165,8 +179,11 @@ class Picture:
         return self.file.size
 
     def with_caption(self, caption: str) -> Picture:
-        """Return the same picture with another caption; its pixels are shared."""
-        return replace(self, caption=caption)
+        """Return the same picture with another caption in the place of all it has; its pixels are shared.
+
+        The caption that it has leaves it as it is.
+        """
+        return self if caption == self.caption else replace(self, caption=caption, other_captions=())
 
 
 def _shrink(image: Image.Image, side: int | None) -> Image.Image:

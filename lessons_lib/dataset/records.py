@@ -14,7 +14,8 @@ from lessons_lib.dataset.messages import PictureError, name_list, printable
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.dataset.sources import Source
 
-Record = dict[str, str]  # path and sha256, and where there is one: caption, crop
+# path and sha256, and where there is one: caption, other_captions (a line each), crop, repeats
+Record = dict[str, str]
 PARTS = ("train", "held_out", "prior")
 
 
@@ -24,7 +25,9 @@ def to_records(part: Sequence[Picture], run_folder: Path) -> list[Record]:
         {
             "path": _relative(p.path, run_folder),
             "caption": p.caption or "",
+            "other_captions": "\n".join(p.other_captions),
             "crop": p.more.get("crop", ""),
+            "repeats": p.more.get("repeats", ""),
             "sha256": p.file.sha256,
         }
         for p in part
@@ -108,11 +111,14 @@ def _checked(
             f"their files are others now: {name_list(missing)}. Name the folder that holds them with "
             "--pictures"
         )
-    return [
-        replace(picture, caption=record.get("caption"), more={**picture.more, "crop": record.get("crop", "")})
-        for record, picture in pairs
-        if picture is not None
-    ]
+    return [_as_recorded(picture, record) for record, picture in pairs if picture is not None]
+
+
+def _as_recorded(picture: Picture, record: Record) -> Picture:
+    """Return a picture with the captions, the crop box and the repeats of its record."""
+    more = {**picture.more, **{name: record.get(name, "") for name in ("crop", "repeats")}}
+    others = tuple(text for text in record.get("other_captions", "").split("\n") if text)
+    return replace(picture, caption=record.get("caption"), other_captions=others, more=more)
 
 
 def _without_hashes(
@@ -129,8 +135,5 @@ def _without_hashes(
     for name, files in paths.items():
         pictures = read(files, side).pictures if files else []
         records = parts.get(name, ())
-        pictures_of[name] = [
-            replace(p, caption=r.get("caption"), more={**p.more, "crop": r.get("crop", "")})
-            for p, r in zip(pictures, records, strict=True)
-        ]
+        pictures_of[name] = [_as_recorded(p, r) for p, r in zip(pictures, records, strict=True)]
     return Dataset(pictures_of["train"], pictures_of["held_out"], pictures_of["prior"])

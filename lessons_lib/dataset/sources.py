@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from lessons_lib.dataset import archives, layouts
+from lessons_lib.dataset import archives, layouts, repeats
 from lessons_lib.dataset.archives import Problem, Reader
 from lessons_lib.dataset.decode import HEIF_SUFFIXES, INSTALL_HEIF, read_bytes, reads_heif
 from lessons_lib.dataset.messages import PictureError, left_out, name_list, printable
@@ -229,11 +229,14 @@ def _add_pictures(files: Mapping[str, Reader], root: Path, listing: Listing) -> 
         row = rows.get(name, Row(name))
         if splits and "split" not in row.more:
             row.more["split"] = splits[name]
+        if not row.more.get("repeats") and (number := repeats.in_path(name)):
+            row.more["repeats"] = number
         texts = find_caption_files(name, files, names, root)
         used |= {path.relative_to(root).as_posix() for path, _ in texts}
         listing.files.append(ListedFile(root / name, files[name], row, texts))
     listing.lookalikes = find_lookalikes(files, used)
-    listing.notes += layouts.layout_notes(pictures, masks, prior, root)
+    listing.notes += layouts.layout_notes(masks, prior, root)
+    listing.notes += repeats.note([listed.row.more.get("repeats", "") for listed in listing.files])
     _note_left_out(files, list(without_row), from_course, listing)
 
 

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from lessons_lib.dataset import repeats
 from lessons_lib.dataset.archives import Problem, Reader
 from lessons_lib.dataset.csv_records import (
     FILE_COLUMNS,
@@ -98,8 +99,9 @@ def read_table(path: Path, read: Reader, problems: list[Problem], notes: list[st
         table.notes.append(f"{printable(path)}: holds no rows, so it is not used")
     _check_names(table)
     _check_splits(table)
+    table.problems += repeats.check([(row.file_name, row.more) for row in table.rows])
     several = [row.file_name for row in table.rows if len(row.captions) > 1]
-    table.note(several, "with several captions; the first is used")
+    table.note(several, "with several captions: one at random at each step")
     problems += [(path, f"{printable(path)}: {text}") for text in table.problems]
     if notes is not None:
         notes += table.notes

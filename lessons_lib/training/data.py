@@ -26,7 +26,9 @@ from lessons_lib.training.order import Order, ShuffledRounds, WithReplacement
 class TrainingData:
     """A training set as the denoiser sees it: latents (pictures, ...), and the embeddings of each caption.
 
-    The training part has one caption more than pictures: the trigger word, used when a caption is dropped.
+    The training part has a caption behind those of its pictures: the trigger word, used when a caption is
+    dropped. `caption_counts`: how many captions each picture has, one after the other; empty where each has
+    one. `weights`: how often each picture is drawn compared to the others; empty where they are equal.
     All of it may lie on disk; a batch is on `device`, where the model is. `prior`: pictures of the class
     without the trigger, for prior preservation (Ruiz et al. 2022, arXiv 2208.12242). `validation`:
     held-out pictures, never learned from.
@@ -35,24 +37,33 @@ class TrainingData:
     latents: Tensor | CachedTensors
     embeddings: Mapping[str, Tensor | CachedTensors]
     device: torch.device | str = "cpu"
+    caption_counts: tuple[int, ...] = ()
+    weights: tuple[Fraction, ...] = ()
     prior: TrainingData | None = None
     validation: TrainingData | None = None
 
     def order(self, is_shuffled: bool = True) -> Order:
         """Return a new order of the pictures: shuffled rounds, or with replacement."""
         count = len(self.latents)
-        return ShuffledRounds([Fraction(1)] * count) if is_shuffled else WithReplacement(count)
+        weights = self.weights or (Fraction(1),) * count
+        return ShuffledRounds(weights) if is_shuffled else WithReplacement(count)
 
     def batch(
         self, size: int, dropout: float, generator: torch.Generator, order: Order | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return latents and embeddings of the next `size` pictures of an order, or else of a new one.
 
-        A dropped caption is the trigger word alone.
+        Of several captions of a picture one is taken at random. A dropped caption is the trigger word alone.
         """
         pictures = (order or self.order()).next_batch(size, generator)
+        captions, trigger = pictures, len(self.latents)
+        if max(self.caption_counts, default=1) > 1:
+            counts = torch.tensor(self.caption_counts)
+            first, trigger = counts.cumsum(0) - counts, int(counts.sum())
+            choices = (torch.rand(size, generator=generator) * counts[pictures]).long()
+            captions = first[pictures] + choices
         is_dropped = torch.rand(size, generator=generator) < dropout
-        return self.rows(pictures, torch.where(is_dropped, len(self.latents), pictures))
+        return self.rows(pictures, torch.where(is_dropped, trigger, captions))
 
     def rows(self, pictures: Tensor, captions: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the latents of some pictures with the embeddings of some captions, both by index."""
@@ -65,11 +76,12 @@ def encode(
     pipe: DiffusionPipeline,
     base: Base,
     pictures: Sequence[Picture],
-    captions: Sequence[str],
+    captions: Sequence[str | Sequence[str]],
     device: torch.device | None = None,
 ) -> TrainingData:
     """Return pictures and captions encoded; their batches are put on `device`, or else on the pipeline's.
 
+    `captions`: one a picture, or a list of several, and the trigger word behind them.
     Pictures are cut to squares, by the box in their table's column `crop` or at the centre.
     One is in memory at a time; what is encoded lies on disk, so that a second run encodes nothing.
     """
@@ -80,10 +92,11 @@ def encode(
         {"base": base.name, "vae": latent_cache.fingerprint(pipe.vae)},
         lambda square: family.encode_images(pipe, to_pixels([square], base.side))[0],
     )
+    of_pictures = [[texts] if isinstance(texts, str) else texts for texts in captions]
     encoders = [latent_cache.fingerprint(getattr(pipe, n)) for n in base.text_encoders]
     embeddings = latent_cache.encode_captions(
         storage.cache_dir() / "embeddings",
-        captions,
+        [text for texts in of_pictures for text in texts],
         {
             "base": base.name,
             "encoders": encoders,
@@ -92,7 +105,9 @@ def encode(
         },
         lambda caption: {n: v[0] for n, v in family.encode_captions(pipe, [caption], base).items()},
     )
-    return TrainingData(latents, embeddings, device or pipe.device)
+    counts = tuple(len(texts) for texts in of_pictures[: len(pictures)])
+    weights = tuple(picture.weight for picture in pictures)
+    return TrainingData(latents, embeddings, device or pipe.device, counts, weights)
 
 
 def release_text_encoders(pipe: DiffusionPipeline, base: Base) -> None:

@@ -10,11 +10,12 @@ from typing import Any
 
 from lessons_lib.adapters.settings import Settings, learned_settings, without_earlier
 from lessons_lib.dataset.dataset import Dataset
+from lessons_lib.dataset.pictures import Picture
 from lessons_lib.models import bases
 from lessons_lib.models.bases import Base
 from lessons_lib.training.data import TrainingData
 
-Captions = Mapping[str, Sequence[str]]  # by the part of the dataset
+Captions = Mapping[str, Sequence[Sequence[str]]]  # of each picture, by the part of the dataset
 
 
 def fingerprint(
@@ -25,11 +26,8 @@ def fingerprint(
     Settings that only affect samples or logs are not part of it, and neither are held-out pictures.
     """
     parts = ("train", "prior")
-    pictures = [
-        [(picture.file.sha256, picture.more.get("crop", "")) for picture in getattr(dataset, name)]
-        for name in parts
-    ]
-    texts = [captions[name] for name in parts]
+    pictures = [_describe(getattr(dataset, name), settings) for name in parts]
+    texts = [_texts(captions[name]) for name in parts]
     return _hash([bases.fingerprint(base), learned_settings(settings), target_modules, texts, pictures])
 
 
@@ -39,8 +37,23 @@ def earlier_fingerprint(
     """Return the hash that checkpoints of versions 0.1 and 0.2 have; it covers every setting."""
     parts = [part for part in (data, data.prior, data.validation) if part]
     files = [[path.name for path in getattr(part.latents, "files", ())] for part in parts]
-    texts = [captions[name] for name in ("train", "prior", "held_out")]
+    texts = [_texts(captions[name]) for name in ("train", "prior", "held_out")]
     return _hash([without_earlier(dataclasses.asdict(settings)), target_modules, texts, files])
+
+
+def _texts(captions: Sequence[Sequence[str]]) -> list[Any]:
+    """Return the caption of each picture, or a list where it has several: what earlier versions hashed."""
+    return [texts[0] if len(texts) == 1 else list(texts) for texts in captions]
+
+
+def _describe(pictures: Sequence[Picture], settings: Settings) -> list[tuple[str, ...]]:
+    """Return what of each picture decides what is learned: its file, its crop box, and its weight where
+    weights differ and are used.
+    """
+    is_weighted = settings.picture_order == "shuffle" and len({picture.weight for picture in pictures}) > 1
+    return [
+        (p.file.sha256, p.more.get("crop", ""), *([str(p.weight)] if is_weighted else [])) for p in pictures
+    ]
 
 
 def _hash(content: Any) -> str:

@@ -71,19 +71,20 @@ class Trainer:
         self.family = families.find(base.family)
 
     @cached_property
-    def captions(self) -> dict[str, list[str]]:
-        """The captions of each part of the dataset as they are taught: with the trigger word,
-        and in `prior` without it.
+    def captions(self) -> dict[str, list[list[str]]]:
+        """The captions of each picture, by the part of the dataset, as they are taught: with the trigger
+        word, and in `prior` without it. A held-out picture has one.
         """
         trigger, mode = self.settings.trigger, self.settings.mode
         tokenizer, limit = self.family.load_tokenizer(self.base), self.base.caption_tokens
         with_trigger = {
-            name: captions.training_captions(getattr(self.dataset, name), trigger, mode, tokenizer, limit)
+            name: captions.all_training_captions(getattr(self.dataset, name), trigger, mode, tokenizer, limit)
             for name in ("train", "held_out")
         }
-        return with_trigger | {
-            "prior": [captions.fill_placeholders(p.caption or "", "") for p in self.dataset.prior]
-        }
+        prior = [[captions.fill_placeholders(c, "") for c in p.captions] for p in self.dataset.prior]
+        every = with_trigger | {"prior": prior}
+        singles = every if self.settings.caption_choice == "first" else ("held_out",)
+        return every | {name: [texts[:1] for texts in every[name]] for name in singles}
 
     def train(
         self,
@@ -199,7 +200,7 @@ class Trainer:
         """
 
         def part(name: str, *more: str) -> TrainingData:
-            pictures, texts = getattr(self.dataset, name), [*self.captions[name], *more]
+            pictures, texts = getattr(self.dataset, name), [*self.captions[name], *([text] for text in more)]
             return encode(self.family, pipe, self.base, pictures, texts, device)
 
         return dataclasses.replace(
