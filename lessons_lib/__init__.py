@@ -4,6 +4,7 @@ __version__ = "0.2.0"
 
 import logging
 
-# transformers says at every import that torchvision is missing; nothing here needs it,
-# and lessons compare stderr.
-logging.getLogger("transformers.utils.import_utils").setLevel(logging.ERROR)
+# transformers says at every import that torchvision is missing, and bitsandbytes that a package for faster
+# processors is; nothing here needs them, and lessons compare stderr.
+for _name in ("transformers.utils.import_utils", "bitsandbytes"):
+    logging.getLogger(_name).setLevel(logging.ERROR)

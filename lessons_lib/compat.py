@@ -59,6 +59,28 @@ def dequantized_weight(layer: nn.Module) -> Tensor:
     return dequantize_module_weight(layer)
 
 
+def quantize_on_cpu() -> None:
+    """Let diffusers quantise on a CPU as well, where bitsandbytes can; transformers does so by itself.
+
+    Without it nf4 and int8 need a GPU, and no test of them runs without one. On processors with AVX512-BF16
+    bitsandbytes would repack the weights for a kernel that it fetches from the Hub: it is told there is none.
+    """
+    from bitsandbytes.nn import modules
+    from diffusers.quantizers.auto import AUTO_QUANTIZER_MAPPING as quantizers
+
+    modules.has_avx512bf16 = lambda: False
+
+    for name in ("bitsandbytes_4bit", "bitsandbytes_8bit"):
+        own = {
+            "validate_environment": lambda self, *args, **options: None,
+            "update_device_map": lambda self, device_map: {"": "cpu"},
+        }
+        if not hasattr(quantizers[name], "on_cpu"):
+            quantizers[name] = type(
+                f"{quantizers[name].__name__}OnCpu", (quantizers[name],), own | {"on_cpu": 1}
+            )
+
+
 def storage_id(tensor: Tensor) -> int:
     """Return a number that tensors with the same memory share; without it memory is counted twice."""
     return tensor.untyped_storage()._cdata

@@ -100,3 +100,17 @@ def private_names(path):
 def test_no_other_module_uses_a_private_name():
     found = {path.name: private_names(path) for path in LIBRARY.rglob("*.py") if path.name != "compat.py"}
     assert {name: names for name, names in found.items() if names} == {}
+
+
+def test_diffusers_quantises_on_a_cpu_and_weights_stay_as_they_were_packed():
+    pytest.importorskip("bitsandbytes", reason="the extra `test` has it")
+    from bitsandbytes.nn import Linear4bit
+    from diffusers.quantizers.auto import AUTO_QUANTIZER_MAPPING as quantizers
+
+    compat.quantize_on_cpu()
+    for name in ("bitsandbytes_4bit", "bitsandbytes_8bit"):
+        quantizer = quantizers[name].__new__(quantizers[name])
+        assert quantizer.validate_environment() is None and quantizer.update_device_map(None) == {"": "cpu"}
+    layer = Linear4bit(64, 8, bias=False, quant_type="nf4").to("cpu").eval()
+    before = layer.weight.data.clone()
+    assert layer(torch.ones(1, 64)).shape == (1, 8) and torch.equal(layer.weight.data, before)

@@ -29,7 +29,12 @@ WITHOUT_EFFECT = (
 
 # What versions before 0.3 did where they had no setting for it. A run that was recorded without one has
 # these values, and they are left out of its fingerprint, so that a stopped one goes on to the same adapter.
-EARLIER: dict[str, Any] = {"picture_order": "replacement", "caption_choice": "first"}
+EARLIER: dict[str, Any] = {
+    "picture_order": "replacement",
+    "caption_choice": "first",
+    "quantize": "none",
+    "resolution": None,
+}
 
 
 def option(default: Any, help: str, flag: str = "", metavar: str | None = None) -> Any:
@@ -69,6 +74,10 @@ class Settings:
     sigma_shift: float | None = option(
         None, "above 1: noisier levels, as large pictures ask for (arXiv 2403.03206)", metavar="SHIFT"
     )
+    quantize: Literal["auto", "none", "nf4", "int8"] = option(
+        "auto", "frozen weights in 4 or 8 bits; auto: nf4 where they do not fit this machine otherwise"
+    )
+    resolution: int | None = option(None, "side of the pictures; less needs less memory", metavar="PX")
     gradient_checkpointing: bool = option(False, "less memory, more time")
     compile: bool = option(False, "shorter steps on a GPU, after a first one that takes longer")
     prior_weight: float = option(1.0, "weight of the class pictures' loss", metavar="WEIGHT")
@@ -111,10 +120,17 @@ class Settings:
             "learning_rate": self.learning_rate or own_rate,
             "batch": self.batch or base.batch,
             "sigma_shift": self.sigma_shift or base.sigma_shift,
+            "quantize": "none" if self.quantize == "auto" else self.quantize,
+            "resolution": None if self.resolution == base.side else self.resolution,
             "sample_every": self.sample_every or steps,
             "validate_every": self.validate_every or max(1, steps // 10),
             "checkpoint_every": self.checkpoint_every or max(1, steps // 10),
         })  # fmt: skip
+
+    def adapt(self, base: Base) -> Base:
+        """Return the base as these settings load it: its weights quantised, at their resolution."""
+        quantize = "none" if self.quantize == "auto" else self.quantize
+        return dataclasses.replace(base, quantize=quantize, side=self.resolution or base.side)
 
     def check(self) -> None:
         """Raise ValueError for a value that training could not use."""
@@ -138,13 +154,15 @@ class Settings:
                 raise ValueError(f"{f.name} is {value}; expected a finite number")
         for name in (
             "rank", "alpha", "steps", "learning_rate", "batch", "gradient_accumulation_steps", "sigma_shift",
-            "sample_every", "validate_every", "checkpoint_every",
+            "resolution", "sample_every", "validate_every", "checkpoint_every",
         ):  # fmt: skip
             if (value := getattr(self, name)) is not None and value <= 0:
                 raise ValueError(f"{name} is {value}; expected more than 0")
         for name in ("caption_dropout", "ema_decay"):
             if not 0 <= (value := getattr(self, name)) < 1:
                 raise ValueError(f"{name} is {value}; expected at least 0 and below 1")
+        if self.resolution is not None and self.resolution % 64:
+            raise ValueError(f"resolution is {self.resolution}; expected a multiple of 64, such as 512")
         if self.prior_weight < 0:
             raise ValueError(f"prior_weight is {self.prior_weight}; expected 0 or more")
         if not -(2**63) <= self.seed < 2**64:
@@ -166,6 +184,7 @@ class ResolvedSettings(Settings):
     learning_rate: float = 0.0
     batch: int = 0
     sigma_shift: float = 1.0
+    quantize: Literal["auto", "none", "nf4", "int8"] = "none"
     sample_every: int = 0
     validate_every: int = 0
     checkpoint_every: int = 0

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,9 @@ class Base:
     without them the course's own networks do.
     `strength`: the strength an adapter is drawn at by default. Distilled guidance amplifies the adapter as it
     does the prompt.
+    `parameters`: billions in each network of a base on the Hub, and of those in linear layers.
+    How it is loaded, which is not in the table: `quantize`, "none", "nf4" or "int8", of the frozen weights;
+    `offload`, whether each network is on the GPU only while it is needed, for drawing.
     """
 
     name: str
@@ -81,6 +85,9 @@ class Base:
     distilled: str = ""
     judges: tuple[str, ...] = ("openai/clip-vit-base-patch32", "facebook/dinov2-small")
     note: str
+    parameters: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)
+    quantize: str = "none"
+    offload: bool = False
 
     @property
     def is_local(self) -> bool:

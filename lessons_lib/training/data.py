@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -114,3 +115,6 @@ def release_text_encoders(pipe: DiffusionPipeline, base: Base) -> None:
     """Delete the text encoders to free their memory; captions are encoded by then."""
     for name in base.text_encoders:
         setattr(pipe, name, None)
+    gc.collect()  # modules refer to one another; the denoiser that is loaded next needs their memory
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,6 +1,7 @@
 """Train a LoRA: a base model, a dataset and settings become a run folder.
 
-Pictures and captions are encoded once, the text encoders leave the memory, and one loop trains the adapter.
+Pictures and captions are encoded once, the text encoders leave the memory before the denoiser comes into it,
+and one loop trains the adapter.
 It follows diffusers' train_dreambooth_lora_flux.py with cached latents. The loop is in loop.py.
 """
 
@@ -12,12 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
 from diffusers import DiffusionPipeline
 from safetensors import SafetensorError
-from torch import nn
+from torch import Tensor, nn
 
 from lessons_lib import session
 from lessons_lib.adapters import export, lora, model_card
@@ -27,7 +29,7 @@ from lessons_lib.adapters.weights import save_weights
 from lessons_lib.dataset import captions
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.dataset.records import to_records
-from lessons_lib.models import bases, families
+from lessons_lib.models import bases, families, quantization
 from lessons_lib.models.bases import Base
 from lessons_lib.training import distributed, existing, fingerprints, samples
 from lessons_lib.training.data import TrainingData, encode, release_text_encoders
@@ -66,9 +68,10 @@ class Trainer:
             raise ValueError("there are no pictures to learn from; expected at least one")
         if not base.trainable:
             raise ValueError(f"{base.name} cannot be trained: {base.note}")
-        self.base, self.dataset = base, dataset
-        self.settings = settings.resolve(base)
+        self.settings, self.dataset = settings.resolve(base), dataset
+        self.base = self.settings.adapt(base)
         self.family = families.find(base.family)
+        quantization.check(self.base)
 
     @cached_property
     def captions(self) -> dict[str, list[list[str]]]:
@@ -110,10 +113,7 @@ class Trainer:
         that, or nothing when there was none.
         """
         machine, given, out = distributed.accelerator(), Path(out), run_dir(out)
-        if self.settings.batch % machine.num_processes:
-            raise ValueError(
-                f"batch {self.settings.batch} cannot be shared equally by {machine.num_processes} processes"
-            )
+        self._check_processes(machine)
         self._go_on_as_earlier(out)
         check = partial(existing.check, out, self.wanted, resume, replace)
         with self._saying_what_is_kept(out), workspace(out, machine, check) as folder:
@@ -130,8 +130,18 @@ class Trainer:
         for one in existing.find(out):
             if one.fingerprint != self.fingerprint and one.may_be(self.wanted):
                 self.settings = dataclasses.replace(self.settings, **EARLIER)
+                self.base = self.settings.adapt(self.base)
                 del self.fingerprint
                 return
+
+    def _check_processes(self, machine: Accelerator) -> None:
+        """Raise ValueError for what several processes cannot share."""
+        if self.settings.batch % machine.num_processes:
+            raise ValueError(
+                f"batch {self.settings.batch} cannot be shared equally by {machine.num_processes} processes"
+            )
+        if distributed.is_sharded(machine) and self.base.quantize != "none":
+            raise ValueError(f"{self.base.quantize} weights cannot be sharded; expected quantize none")
 
     @contextmanager
     def _saying_what_is_kept(self, out: Path) -> Iterator[None]:
@@ -157,11 +167,11 @@ class Trainer:
     ) -> Ending:
         """Train in a folder and write the run into it; return how it ended."""
         session.set_seed(self.settings.seed)
-        pipe = self._load(machine)
+        encoders = self._load(machine, {self.family.DENOISER: None})
         with machine.main_process_first():  # the others then find the latents on disk
-            data = self._encode(pipe, _training_device(pipe, machine))
-        draw = self._sampler(pipe, data.device, folder, machine)
-        release_text_encoders(pipe, self.base)
+            data = self._encode(encoders, _training_device(encoders, machine))
+        prompts = self._encode_prompts(encoders, data.device)
+        release_text_encoders(encoders, self.base)
         earlier = fingerprints.earlier_fingerprint(
             self.settings, self.family.TARGET_MODULES, data, self.captions
         )
@@ -169,6 +179,9 @@ class Trainer:
         own = (self.fingerprint, earlier, *shorter)
         with machine.main_process_first():
             resumed_from = existing.resume_step(folder, own, self.wanted, resume, machine.is_main_process)
+        own_parts = {name: part for name, part in encoders.components.items() if name != self.family.DENOISER}
+        pipe = self._load(machine, own_parts)
+        draw = self._sampler(pipe, prompts, folder, machine)
         loop = self._loop(self._attach(pipe, machine), data, folder)
         if not resumed_from or samples.are_of_others(folder, self.settings.sample_prompts):
             with machine.main_process_first():
@@ -184,15 +197,15 @@ class Trainer:
             self._save(pipe, folder, out, ending, resumed_from)
         return ending
 
-    def _load(self, machine: Accelerator) -> DiffusionPipeline:
-        """Return the base's pipeline.
+    def _load(self, machine: Accelerator, components: dict[str, Any]) -> DiffusionPipeline:
+        """Return the base's pipeline with some components given; one that is None is not loaded.
 
         One that is to be sharded may be too large for one GPU, so it comes into RAM first.
         """
         here = session.current()
         if distributed.is_sharded(machine):
             here = dataclasses.replace(here, device=torch.device("cpu"))
-        return self.family.load(self.base, here)
+        return self.family.load(self.base, here, **components)
 
     def _encode(self, pipe: DiffusionPipeline, device: torch.device) -> TrainingData:
         """Return the dataset encoded, its parts with their captions,
@@ -209,13 +222,16 @@ class Trainer:
             validation=part("held_out") if self.dataset.held_out else None,
         )
 
-    def _sampler(
-        self, pipe: DiffusionPipeline, device: torch.device | str, folder: Path, machine: Accelerator
-    ) -> Callable[[int], None]:
-        """Return a function that draws the sample prompts and keeps the pictures, given the step."""
+    def _encode_prompts(self, pipe: DiffusionPipeline, device: torch.device | str) -> dict[str, Tensor]:
+        """Return the embeddings of the sample prompts, and last of the empty prompt."""
         prompts = [*self.settings.sample_prompts, ""]
         encoded = self.family.encode_captions(pipe, prompts, self.base)
-        embeddings = {name: value.to(device) for name, value in encoded.items()}
+        return {name: value.to(device) for name, value in encoded.items()}
+
+    def _sampler(
+        self, pipe: DiffusionPipeline, embeddings: dict[str, Tensor], folder: Path, machine: Accelerator
+    ) -> Callable[[int], None]:
+        """Return a function that draws the sample prompts and keeps the pictures, given the step."""
 
         def draw(step: int) -> None:
             if machine.is_main_process or distributed.is_sharded(

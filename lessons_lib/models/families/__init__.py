@@ -51,9 +51,10 @@ class Family(Protocol):
         out.
         """
 
-    def load(self, base: Base, session: Session) -> DiffusionPipeline:
+    def load(self, base: Base, session: Session, **components: Any) -> DiffusionPipeline:
         """Return the pipeline on the session's device and in the base's precision there.
 
+        `components` replace its own; one that is None is not loaded.
         Raises FileNotFoundError or ValueError for a missing or damaged folder,
         OSError for a base that cannot be fetched, ValueError for a model that this architecture's training
         does not fit.

@@ -67,10 +67,10 @@ latent_shape = shared.latent_shape
 sample_sigma = shared.sample_logit_normal
 
 
-def load(base: Base, session: Session) -> FluxPipeline:
+def load(base: Base, session: Session, **components: Any) -> FluxPipeline:
     """Return the FluxPipeline, with the base's own adapter merged into its weights where it has one."""
-    pipe = shared.load_pipeline(FluxPipeline, base, session)
-    if base.fused_adapter:
+    pipe = shared.load_pipeline(FluxPipeline, DENOISER, base, session, **components)
+    if base.fused_adapter and pipe.transformer is not None:
         verify(Path(base.fused_adapter))
         with quiet():
             # With the name diffusers 0.39 also loads it where HF_HUB_OFFLINE is set.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from diffusers import DiffusionPipeline, Flux2KleinPipeline
@@ -57,9 +58,9 @@ pipeline_arguments = flux.pipeline_arguments
 sample_sigma = shared.sample_logit_normal
 
 
-def load(base: Base, session: Session) -> Flux2KleinPipeline:
+def load(base: Base, session: Session, **components: Any) -> Flux2KleinPipeline:
     """Return the pipeline. Raises ValueError for a distilled one, which draws grey after training."""
-    pipe = shared.load_pipeline(Flux2KleinPipeline, base, session)
+    pipe = shared.load_pipeline(Flux2KleinPipeline, DENOISER, base, session, **components)
     if pipe.config.is_distilled:
         raise ValueError(f"{base.repository} is distilled; expected the base model that it was made from")
     return pipe

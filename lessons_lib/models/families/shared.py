@@ -13,6 +13,7 @@ from diffusers import DiffusionPipeline
 from torch import Tensor, nn
 from transformers import AutoTokenizer
 
+from lessons_lib.models import quantization
 from lessons_lib.models.access import explain_fetch_errors
 from lessons_lib.models.bases import Base, verify
 from lessons_lib.paths import in_course
@@ -33,19 +34,27 @@ def names_by_block(table: Mapping[str, Sequence[str]], layers: Collection[str]) 
     return names
 
 
-def load_pipeline(kind: type[Pipeline], base: Base, session: Session, **components: Any) -> Pipeline:
+def load_pipeline(
+    kind: type[Pipeline], denoiser: str, base: Base, session: Session, **components: Any
+) -> Pipeline:
     """Return the base's pipeline on the session's device and in its precision; `components` replace its own.
 
+    One that is None is not loaded. Frozen weights are quantised as the base says. `denoiser`: its component.
     Raises for a base in a local folder FileNotFoundError when it is missing and ValueError when it is
     damaged; for a base on the Hub OSError when it cannot be fetched.
     """
     if base.is_local:
         verify(in_course(Path(base.repository, "model_index.json")).parent)
+    options = components | quantization.loading_options(base, session, denoiser, components)
     with quiet(), explain_fetch_errors(base):
         pipe = kind.from_pretrained(
-            base.repository, torch_dtype=base.precision(session), use_safetensors=True, **components
+            base.repository, torch_dtype=base.precision(session), use_safetensors=True, **options
         )
     pipe.set_progress_bar_config(disable=True)
+    if base.offload and session.device.type != "cpu":
+        pipe.enable_model_cpu_offload(device=session.device)
+        pipe.vae.enable_tiling()  # pictures larger than a tile, the VAE's own side, are decoded in parts
+        return pipe
     return cast(Pipeline, pipe.to(session.device))
 
 

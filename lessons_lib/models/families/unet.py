@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from functools import cache
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, DiffusionPipeline
@@ -54,17 +55,16 @@ load_tokenizer = shared.load_tokenizer
 pipeline_arguments = shared.pipeline_arguments
 
 
-def load(base: Base, session: Session) -> DiffusionPipeline:
+def load(base: Base, session: Session, **components: Any) -> DiffusionPipeline:
     """Return the pipeline; in float16 with the VAE that is made for it, where the base's own is not.
 
     Raises ValueError for a model that was trained with another noise schedule,
     or predicts anything but the noise.
     """
-    components = {}
-    if base.float16_vae and base.precision(session) == torch.float16:
+    if "vae" not in components and base.float16_vae and base.precision(session) == torch.float16:
         with quiet(), access.explain_fetch_errors(base):
             components["vae"] = AutoencoderKL.from_pretrained(base.float16_vae, torch_dtype=torch.float16)
-    pipe = shared.load_pipeline(DiffusionPipeline, base, session, **components)
+    pipe = shared.load_pipeline(DiffusionPipeline, DENOISER, base, session, **components)
     for name, expected in SCHEDULE.items():
         if (value := pipe.scheduler.config[name]) != expected:
             raise ValueError(f"{base.name} has {name} {value}; expected {expected}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from diffusers import DiffusionPipeline, ZImagePipeline
@@ -40,9 +41,9 @@ pipeline_arguments = flux.pipeline_arguments
 sample_sigma = shared.sample_logit_normal
 
 
-def load(base: Base, session: Session) -> ZImagePipeline:
+def load(base: Base, session: Session, **components: Any) -> ZImagePipeline:
     """Return the ZImagePipeline."""
-    return shared.load_pipeline(ZImagePipeline, base, session)
+    return shared.load_pipeline(ZImagePipeline, DENOISER, base, session, **components)
 
 
 @torch.no_grad()

@@ -1,0 +1,89 @@
+"""Frozen weights in 4 or 8 bits, by bitsandbytes through diffusers and transformers (QLoRA).
+
+The linear layers of the denoiser are packed, and those of a text encoder with more than a billion parameters;
+the VAE, norms, convolutions and small encoders stay as they are. Of int8's two packages bitsandbytes is taken
+and not torchao: it is nf4's package too, and Colab's torchao has to go before PEFT works.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from lessons_lib import compat
+from lessons_lib.models.bases import Base
+from lessons_lib.session import Session
+
+KINDS = ("none", "nf4", "int8")
+# Bytes of a weight. nf4: 4 bits, a scale in 8 bits for each 64 weights, a scale of those for each 256 of them
+# (Dettmers et al. 2023, arXiv 2305.14314). int8: a scale a row.
+BYTES = {"nf4": (4 + 8 / 64 + 32 / 64 / 256) / 8, "int8": 1.0}
+_LARGE = 1.0  # billion parameters; a smaller text encoder gains little
+
+
+def quantized_components(base: Base, denoiser: str) -> tuple[str, ...]:
+    """Return the pipeline's components whose linear layers are packed: the denoiser and large text encoders.
+
+    Empty where nothing is to be quantised.
+    """
+    if base.quantize == "none":
+        return ()
+    large = [name for name in base.text_encoders if base.parameters.get(name, (0.0, 0.0))[0] > _LARGE]
+    return denoiser, *large
+
+
+def is_available() -> bool:
+    """Return whether bitsandbytes is installed."""
+    return importlib.util.find_spec("bitsandbytes") is not None
+
+
+def check(base: Base) -> None:
+    """Raise ValueError where a base cannot be loaded as it says, with what to do."""
+    if base.quantize not in KINDS:
+        raise ValueError(f"quantize is {base.quantize!r}; expected one of {', '.join(KINDS)}")
+    if base.quantize == "int8" and base.half_precisions and "float16" not in base.half_precisions:
+        raise ValueError(
+            f"int8 computes in float16, in which {base.name} gives NaN; expected nf4, or no quantising"
+        )
+    if base.quantize != "none" and not is_available():
+        raise ValueError(
+            f"{base.quantize} weights need bitsandbytes, which is not installed: pip install bitsandbytes"
+        )
+
+
+def loading_options(
+    base: Base, session: Session, denoiser: str, components: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what ``DiffusionPipeline.from_pretrained`` takes to quantise what is loaded, not given;
+    empty where nothing is.
+
+    Raises ValueError as `check` does.
+    """
+    check(base)
+    names = [name for name in quantized_components(base, denoiser) if name not in components]
+    if not names:
+        return {}
+    import diffusers
+    import transformers
+
+    if session.device.type == "cpu":
+        compat.quantize_on_cpu()
+    settings = _settings(base.quantize, base.precision(session))
+    mapping = {
+        name: (transformers if name in base.text_encoders else diffusers).BitsAndBytesConfig(**settings)
+        for name in names
+    }
+    return {"quantization_config": diffusers.PipelineQuantizationConfig(quant_mapping=mapping)}
+
+
+def _settings(kind: str, dtype: torch.dtype) -> dict[str, Any]:
+    """Return BitsAndBytesConfig's arguments, the same in diffusers and transformers."""
+    if kind == "int8":
+        return {"load_in_8bit": True}
+    return {
+        "load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True,
+        "bnb_4bit_compute_dtype": dtype,
+    }  # fmt: skip
