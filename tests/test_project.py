@@ -97,6 +97,7 @@ def test_every_package_of_the_library_is_installed():
         "CHANGELOG.md",
         "data/sample_mughal/README.md",
         "data/sample_character/README.md",
+        "data/sample_brand/README.md",
     ],
 )
 def test_links_between_pages_lead_somewhere(name):
