@@ -28,6 +28,13 @@ class Session:
     gpu: str
     gpu_gb: float
 
+    def does_not_fit(self, name: str) -> str:
+        """Return what to say where a model does not fit into the memory that it computes in."""
+        memory = (
+            f"{self.gpu_gb:.1f} GB of {self.gpu}" if self.gpu_gb else f"{self.memory_gb:.1f} GB of memory"
+        )
+        return f"{name} does not fit into the {memory}; close what else uses it, or choose a smaller base"
+
 
 def tier_of(gpu_gb: float) -> str:
     """Return the course's tier for so much GPU memory; none at all is the pocket tier."""
@@ -39,6 +46,36 @@ def tier_of(gpu_gb: float) -> str:
 def gpu_dtype(capability: tuple[int, int]) -> torch.dtype:
     """Return bfloat16 only where it is real: a T4 answers that it has it and then emulates it, slowly."""
     return torch.bfloat16 if capability >= (8, 0) else torch.float16
+
+
+def _cuda() -> tuple[str, float, torch.dtype]:
+    """Return name, memory in GB and precision of the first NVIDIA or AMD GPU.
+
+    cuDNN's attention is turned off: with torch 2.11 and CUDA 13.0 on an H100 its backward pass ended
+    the training of FLUX.1 with an illegal memory access, in diffusers' script too.
+    PyTorch then takes its other fast kernels.
+    """
+    torch.backends.cuda.enable_cudnn_sdp(False)
+    properties = torch.cuda.get_device_properties(0)
+    dtype = gpu_dtype((properties.major, properties.minor))
+    return properties.name, properties.total_memory / 1e9, dtype
+
+
+def _xpu() -> tuple[str, float, torch.dtype]:
+    """Return the same of the first Intel GPU."""
+    properties = torch.xpu.get_device_properties(0)
+    dtype = torch.bfloat16 if properties.has_bfloat16_conversions else torch.float16
+    return properties.name, properties.total_memory / 1e9, dtype
+
+
+def _mps() -> tuple[str, float, torch.dtype]:
+    """Return the same of Apple's GPU: the share of the machine's memory that Metal advises to use at most,
+    and float16, as diffusers' training scripts advise there.
+    """
+    return "Apple silicon", torch.mps.recommended_max_memory() / 1e9, torch.float16
+
+
+_GPUS = {"cuda": _cuda, "xpu": _xpu, "mps": _mps}
 
 
 def _total_memory() -> float:
@@ -56,21 +93,31 @@ def current() -> Session:
 
 
 def detect() -> Session:
-    """Return what this machine has.
+    """Return what this machine has: an NVIDIA, AMD, Intel or Apple GPU, or the CPU.
 
     On a CPU training is in float32: few processors have fast half precision.
-    On a GPU cuDNN's attention is turned off: with torch 2.11 and CUDA 13.0 on an H100 its backward pass ended
-    the training of FLUX.1 with an illegal memory access, in diffusers' script too.
-    PyTorch then takes its other fast kernels.
+    Apple's GPU is of the tier t4 with any memory, which is the machine's own: it is about as fast as a T4.
     """
     cores, memory = os.cpu_count() or 1, _total_memory()
-    if not torch.cuda.is_available():
+    kind = torch.accelerator.current_accelerator().type if torch.accelerator.is_available() else "cpu"
+    if kind not in _GPUS:
         return Session("pocket", torch.device("cpu"), torch.float32, cores, memory, "none", 0.0)
-    torch.backends.cuda.enable_cudnn_sdp(False)
-    properties = torch.cuda.get_device_properties(0)
-    gigabytes = properties.total_memory / 1e9
-    dtype = gpu_dtype((properties.major, properties.minor))
-    return Session(tier_of(gigabytes), torch.device("cuda"), dtype, cores, memory, properties.name, gigabytes)
+    name, gigabytes, dtype = _GPUS[kind]()
+    tier = "t4" if kind == "mps" else tier_of(gigabytes)
+    return Session(tier, torch.device(kind), dtype, cores, memory, name, gigabytes)
+
+
+@contextmanager
+def explain_out_of_memory(advice: str) -> Iterator[None]:
+    """Raise a MemoryError with this advice when the memory of the GPU or of the machine runs out inside."""
+    from accelerate.utils.memory import should_reduce_batch_size
+
+    try:
+        yield
+    except RuntimeError as problem:
+        if not (isinstance(problem, torch.OutOfMemoryError) or should_reduce_batch_size(problem)):
+            raise
+        raise MemoryError(advice) from problem
 
 
 def set_seed(value: int) -> None:

@@ -9,6 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import lessons_lib  # noqa: F401  (before PyTorch, so that threads wait as in a lesson)
+
+# isort: split
 import pytest
 import simulated_device
 import torch

@@ -10,8 +10,10 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import nn
 from torch.amp import GradScaler
 
+from lessons_lib import session
 from lessons_lib.adapters import lora
 from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import PRESETS, Settings
@@ -20,7 +22,7 @@ from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.models import bases
 from lessons_lib.models.families import flux
 from lessons_lib.paths import SAMPLE
-from lessons_lib.training import forecast, log, loop, optimizers, samples, train
+from lessons_lib.training import forecast, log, loop, optimizers, samples, state, train
 from lessons_lib.training.data import TrainingData, encode
 
 SETTINGS = Settings(trigger="mugh4l", steps=4, rank=2, batch=4, learning_rate=0.01)
@@ -195,6 +197,15 @@ def test_a_forecast_leaves_no_trace_and_counts_what_it_says(practice, tmp_path, 
     assert 0 < costs.seconds < 60 and 0.3 < costs.memory_gb < 20
 
 
+@pytest.mark.parametrize("kind", ["cuda", "xpu", "mps"])
+def test_the_highest_memory_is_that_of_the_gpu(monkeypatch, kind):
+    here = replace(session.current(), device=torch.device(kind))
+    monkeypatch.setattr(session, "current", lambda: here)
+    name = "driver_allocated_memory" if kind == "mps" else "max_memory_allocated"
+    monkeypatch.setattr(torch.get_device_module(kind), name, lambda: 3.5e9)
+    assert forecast.peak_memory() == 3.5
+
+
 def test_costs_are_priced():
     costs = forecast.Costs(seconds=1800, memory_gb=0.91, file_mb=1.26)
     assert str(costs) == "30.0 min, 0.9 GB memory, a file of 1.3 MB"
@@ -366,3 +377,11 @@ def test_the_settings_say_how_often_captions_are_dropped(practice, paintings, tm
     dataset = replace(practice, prior=[paintings[0].with_caption("a page")])
     train.train(dataset, replace(SETTINGS, steps=1, caption_dropout=0.3), tmp_path / "run")
     assert shares == [0.3, 0.0]  # the caption of a class picture is never dropped
+
+
+def test_gradients_are_scaled_also_where_the_first_frozen_weights_are_packed_in_whole_numbers():
+    packed = nn.Module()
+    packed.weight = nn.Parameter(torch.zeros(4, dtype=torch.uint8), requires_grad=False)
+    for dtype, is_scaled in ((torch.float16, True), (torch.bfloat16, False), (torch.float32, False)):
+        norm = nn.LayerNorm(4).to(dtype).requires_grad_(False)
+        assert state._gradient_scaler(nn.Sequential(packed, norm)).is_enabled() == is_scaled

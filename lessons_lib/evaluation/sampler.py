@@ -5,6 +5,7 @@ so that only the adapter makes a difference.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
@@ -16,7 +17,7 @@ from lessons_lib.adapters import loading
 from lessons_lib.adapters.files import Adapter, read
 from lessons_lib.models import bases, families
 from lessons_lib.models.bases import Base
-from lessons_lib.session import Session, current, quiet
+from lessons_lib.session import Session, current, explain_out_of_memory, quiet
 
 
 class Sampler:
@@ -25,7 +26,9 @@ class Sampler:
     def __init__(self, base: Base | str, session: Session | None = None):
         self.base = bases.find(base) if isinstance(base, str) else base
         self.family = families.find(self.base.family)
-        self.pipe = self.family.load(self.base, session or current())
+        self.session = session or current()
+        with self._explain_out_of_memory():
+            self.pipe = self.family.load(self.base, self.session)
         self.adapter: str | None = None
 
     @property
@@ -68,7 +71,7 @@ class Sampler:
         """Return samples, a row a prompt and a column a seed.
 
         Strength 0 is the base, exactly; 1 is as trained.
-        What is None is the base model's own.
+        What is None is the base model's own. Raises MemoryError when the pictures do not fit into memory.
         """
         strength = self.base.strength if strength is None else strength
         if self.adapter and strength:
@@ -77,8 +80,11 @@ class Sampler:
         elif self.adapter:
             self.pipe.disable_lora()
         arguments = self.family.pipeline_arguments(self.base, steps, guidance)
-        with quiet():
+        with quiet(), self._explain_out_of_memory():
             return [[self._sample_one(prompt, seed, arguments) for seed in seeds] for prompt in prompts]
+
+    def _explain_out_of_memory(self) -> AbstractContextManager[None]:
+        return explain_out_of_memory(self.session.does_not_fit(self.base.name))
 
     def _sample_one(self, prompt: str, seed: int, arguments: dict) -> Image:
         """Return one picture.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from lessons_lib import session
 from lessons_lib.training.loop import Loop
 from lessons_lib.training.state import State
 
@@ -67,8 +68,15 @@ def size_mb(parameters: dict[str, nn.Parameter]) -> float:
 
 
 def peak_memory() -> float:
-    """Return the most memory this process has held so far in GB (1e9 bytes): the GPU's where there is one."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 1e9
+    """Return the most memory this process has held so far in GB (1e9 bytes): the GPU's where there is one.
+
+    MPS tells no peak, and what it holds at present, which is what it has needed at most: freed memory stays
+    with the process.
+    """
+    kind = session.current().device.type
+    if kind == "mps":
+        return torch.mps.driver_allocated_memory() / 1e9
+    if kind in ("cuda", "xpu"):
+        return torch.get_device_module(kind).max_memory_allocated() / 1e9
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9

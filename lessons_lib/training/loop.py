@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from lessons_lib.adapters.run import Outcome
 from lessons_lib.adapters.settings import ResolvedSettings
 from lessons_lib.models.families import Family
+from lessons_lib.session import explain_out_of_memory
 from lessons_lib.training import checkpoints, distributed, divergence, interrupt
 from lessons_lib.training import log as logs
 from lessons_lib.training.data import TrainingData
@@ -94,7 +95,7 @@ class Loop:
         MemoryError when a batch does not fit.
         """
         total, batches = 0.0, self.settings.gradient_accumulation_steps
-        try:
+        with explain_out_of_memory(_does_not_fit(self.settings)):
             for _ in range(batches):
                 dropout = self.settings.caption_dropout
                 loss = self.batch_loss(self.data, dropout, state.generator, state.order)
@@ -103,8 +104,6 @@ class Loop:
                     prior_loss = self.batch_loss(self.data.prior, 0.0, state.generator, state.prior_order)
                     loss = loss + self.settings.prior_weight * prior_loss
                 state.scaler.scale(loss / batches).backward()
-        except torch.OutOfMemoryError as problem:
-            raise MemoryError(_does_not_fit(self.settings)) from problem
         distributed.mean_gradients(state.parameters.values(), self.accelerator)
         state.scaler.unscale_(state.optimizer)
         nn.utils.clip_grad_norm_(state.parameters.values(), 1.0)

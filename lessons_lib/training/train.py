@@ -108,7 +108,7 @@ class Trainer:
         returns a run whose outcome is STOPPED; so does an on_step that raises KeyboardInterrupt. A second
         Ctrl-C raises Interrupted. `on_forecast` is called before the first step. Under ``accelerate launch``
         every process makes this call; they share each batch, and the main process writes.
-        Raises OSError when `out` cannot be written, MemoryError when a batch does not fit,
+        Raises OSError when `out` cannot be written, MemoryError when the base or a batch does not fit,
         FloatingPointError when the loss diverged; then `out` holds the adapter of a checkpoint from before
         that, or nothing when there was none.
         """
@@ -145,9 +145,10 @@ class Trainer:
 
     @contextmanager
     def _saying_what_is_kept(self, out: Path) -> Iterator[None]:
-        """Say what is kept of the training when it is interrupted inside, or the disk is full."""
+        """Say what is kept of the training when it is interrupted inside, or a disk or memory is full."""
         try:
-            yield
+            with session.explain_out_of_memory(session.current().does_not_fit(self.base.name)):
+                yield
         except KeyboardInterrupt as stop:
             raise Interrupted(existing.kept_line(out, self.settings)) from stop
         except OSError as problem:
