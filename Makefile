@@ -8,7 +8,7 @@ LESSONS := $(sort $(wildcard notebooks/*.ipynb))
 COLAB_PYTHON ?= python3.13
 COLAB := .venv-colab/bin/python
 
-.PHONY: help demo test lint course notebooks lab zip colab hooks clean bases
+.PHONY: help demo test lint course notebooks lab browser zip colab hooks clean bases
 help:
 	@echo "make demo       teach a small model a style and show before and after"
 	@echo "make test       style, types, unit tests and lesson 00"
@@ -16,6 +16,7 @@ help:
 	@echo "make course     run every lesson and hold it to its outputs"
 	@echo "make bases      run every cell of every lesson on a miniature of every family"
 	@echo "make notebooks  run every lesson and keep the new outputs"
+	@echo "make browser    the studio and the reports in a real browser (needs Chromium and npm)"
 	@echo "make zip        course.zip for Colab: the tracked files, nothing else"
 	@echo "make colab      run every lesson on Colab's Python and packages (5 GB); once a release"
 	@echo "make hooks      check each commit, and see notebooks cell by cell in git"
@@ -44,8 +45,19 @@ notebooks: .venv/.test .venv/.lab
 		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.timeout=600 $(LESSONS)
 	$(BIN)/nbstripout --keep-output --keep-count $(LESSONS)
 
+# At the root, so that links to all of the course open; an upload may be larger than the 10 MB that Jupyter allows.
 lab: .venv/.lab
-	$(BIN)/jupyter lab --notebook-dir=notebooks notebooks/00_start_here.ipynb
+	$(BIN)/jupyter lab --ServerApp.root_dir=. --ServerApp.tornado_settings=websocket_max_message_size=2000000000 \
+		notebooks/00_start_here.ipynb
+
+# Chromium is found by its name, or named: make browser CHROMIUM=/path/to/it
+browser: .venv/.test .venv/.lab .venv/.browser .venv/axe-core/package/axe.min.js
+	$(BIN)/python -m pytest -m browser tests/browser
+
+# axe-core (MPL-2.0) finds what a screen reader or a keyboard cannot use; it is no part of the course.
+.venv/axe-core/package/axe.min.js: | .venv/bin/python
+	mkdir -p .venv/axe-core
+	cd .venv/axe-core && npm pack --silent axe-core@4.14.1 && tar xzf axe-core-4.14.1.tgz
 
 # Tracked files as they are now: a commit of them that no branch has, or the last commit where none has changed.
 zip:
@@ -82,6 +94,6 @@ clean:
 	$(PIP) -e .
 	@touch $@
 
-.venv/.test .venv/.lab .venv/.dev: .venv/.%: .venv/.core
+.venv/.test .venv/.lab .venv/.dev .venv/.browser: .venv/.%: .venv/.core
 	$(PIP) -e '.[$*]'
 	@touch $@

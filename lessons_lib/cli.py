@@ -73,7 +73,7 @@ def train(args: Namespace) -> int:
     _print_ending(run)
     if run.stopped:
         return INTERRUPTED
-    prompts, seconds = args.prompt or train_inputs.default_prompts(settings.mode), time.monotonic() - start
+    prompts, seconds = args.prompt or (), time.monotonic() - start
     try:
         _compare(run, base, prompts, SEEDS, dataset, run.folder)
     except KeyboardInterrupt:
@@ -104,6 +104,7 @@ def compare(args: Namespace) -> int:
     from lessons_lib.adapters import files
     from lessons_lib.adapters.info import log_problems
     from lessons_lib.adapters.run import Run
+    from lessons_lib.dataset.prompts import default_prompts
     from lessons_lib.dataset.records import recorded_dataset
     from lessons_lib.models import bases
 
@@ -116,7 +117,7 @@ def compare(args: Namespace) -> int:
     run = Run.load(args.run)
     base = bases.find(run.settings.base)
     dataset = recorded_dataset(run.dataset, run.folder, args.pictures)
-    prompts = args.prompt or train_inputs.default_prompts(run.settings.mode)
+    prompts = args.prompt or default_prompts(run.settings.mode)
     train_inputs.print_unread(prompts, run.settings, base)
     for line in [str(run)] * bool(run.reason) + log_problems(run.folder):
         print(f"! {line}")
@@ -231,12 +232,15 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
 def _compare(
     run: Run, base: Base, prompts: Sequence[str], seeds: Sequence[int], dataset: Dataset, out: Path
 ) -> None:
-    """Draw before and after, save picture and report into `out`,
-    print the five lines and where things are.
+    """Draw before and after, save picture and report into `out`, print the five lines and where things are.
+
+    Without prompts the course's own are drawn.
     """
+    from lessons_lib.dataset.prompts import default_prompts
     from lessons_lib.evaluation import compare, verdict
     from lessons_lib.evaluation.sampler import Sampler
 
+    prompts = prompts or default_prompts(run.settings.mode)
     with counting_bar("drawing", "row") as on_row:
         result = compare.compare(Sampler(base), run, dataset, prompts, seeds, on_row)
     try:

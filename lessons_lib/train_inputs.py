@@ -20,14 +20,6 @@ if TYPE_CHECKING:
     from lessons_lib.dataset.dataset import Dataset
     from lessons_lib.models.bases import Base
 
-SUBJECTS = ("an elephant", "a horse", "a tiger", "a castle")
-PLACES = (
-    "in a garden",
-    "by the sea",
-    "in a desert",
-    "at night",
-)  # for a concept, which is the subject itself
-
 
 def training_settings(args: Namespace) -> Settings:
     """Return the settings that the options and --config give.
@@ -36,7 +28,7 @@ def training_settings(args: Namespace) -> Settings:
     Raises ValueError when there is neither a trigger word nor --config, or no --out beside --config.
     """
     from lessons_lib.adapters.settings import Settings, read_settings
-    from lessons_lib.dataset.prompts import with_trigger_shortened
+    from lessons_lib.dataset.prompts import default_prompts, with_trigger_shortened
     from lessons_lib.models import bases, families
 
     names = [field.name for field in dataclasses.fields(Settings)]
@@ -59,11 +51,6 @@ def training_settings(args: Namespace) -> Settings:
         samples = with_trigger_shortened(prompts, trigger, settings.mode, tokenizer, base.caption_tokens)
         settings = dataclasses.replace(settings, sample_prompts=samples)
     return settings
-
-
-def default_prompts(mode: str) -> list[str]:
-    """Return what is drawn where no prompt is given: subjects in a style, or places for a concept."""
-    return list(SUBJECTS if mode == "style" else PLACES)
 
 
 def training_set(args: Namespace, base: Base, settings: Settings) -> Dataset:

@@ -1,6 +1,8 @@
 """What a notebook shows: one JPEG a cell, a slider that answers from memory."""
 
+import base64
 import io
+import re
 
 import numpy as np
 import pytest
@@ -44,17 +46,25 @@ def test_labels_that_do_not_fit_are_refused():
         notebook.image_grid([])
 
 
-def test_the_slider_turns_through_its_frames():
-    box = notebook.strength_slider([plain("red"), plain("blue")], ["0", "1"])
-    view, handle = box.children
-    assert np.asarray(Image.open(io.BytesIO(view.value)))[50, 50].argmax() == 2
-    handle.value = 0
-    assert np.asarray(Image.open(io.BytesIO(view.value)))[50, 50].argmax() == 0
+def in_page(view):
+    """Return the picture and the text of an HTML widget."""
+    data, alt = re.search(r'base64,([^"]+)" alt="([^"]*)"', view.value).groups()
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))), alt
 
 
-def test_a_slider_needs_a_label_a_frame():
+def test_the_slider_turns_through_its_frames_and_says_which_strength_it_shows():
+    view, handle, text = notebook.strength_slider([plain("red"), plain("blue")], ["0.25", "1"]).children
+    assert in_page(view)[0][50, 50].argmax() == 2 and handle.value == 1
+    handle.value = 0.5
+    image, alt = in_page(view)
+    assert image[50, 50].argmax() == 0 and alt == "strength 0.25" and text.value == "drawn at strength 0.25"
+
+
+def test_a_slider_needs_a_number_a_frame():
     with pytest.raises(ValueError, match="1 frames and 2 labels"):
         notebook.strength_slider([plain("red")], ["0", "1"])
+    with pytest.raises(ValueError, match="'half'; expected a strength"):
+        notebook.strength_slider([plain("red")], ["half"])
 
 
 def test_the_dial_draws_again_at_every_change():
@@ -66,9 +76,16 @@ def test_the_dial_draws_again_at_every_change():
 
     view, words, handle = notebook.live_sampler(draw, "a castle").children
     handle.value = 0.25
-    words.value = "a tiger"
-    assert asked == [("a castle", 1.0), ("a castle", 0.25), ("a tiger", 0.25)]
-    assert np.asarray(Image.open(io.BytesIO(view.value)))[50, 50].argmax() == 2
+    words.value = "a <tiger>"
+    assert asked == [("a castle", 1.0), ("a castle", 0.25), ("a <tiger>", 0.25)]
+    image, alt = in_page(view)
+    assert image[50, 50].argmax() == 2 and alt == "a &lt;tiger&gt;, strength 0.25"
+
+
+def test_a_picture_says_what_it_shows():
+    grid = notebook.image_grid([[plain("red")], [plain("blue")]], ["before", "after"])
+    assert grid.metadata == {"alt": "2 pictures: before, after"}
+    assert notebook.image(plain("red"), alt="a red square").metadata == {"alt": "a red square"}
 
 
 def test_what_is_typed_into_the_caption_table_is_in_the_captions():

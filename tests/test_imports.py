@@ -19,6 +19,7 @@ ORDER = (
     {"training"},
     {"evaluation"},
     {"course"},
+    {"studio"},
     {"arguments", "train_inputs", "cli", "__main__"},
 )
 

@@ -45,7 +45,7 @@ def write(pictures: Sequence[Picture], out: Path, captions: Sequence[str] | None
     temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         for folder, rows in _write_files(pictures, texts, temporary).items():
-            (folder / "metadata.csv").write_text(_to_csv(rows), encoding="utf-8", newline="")
+            (folder / "metadata.csv").write_text(to_csv(rows), encoding="utf-8", newline="")
         temporary.chmod(0o755)
         if out.exists():
             out.rmdir()
@@ -64,20 +64,26 @@ def _write_files(
     for picture, of_picture in zip(pictures, texts, strict=True):
         folder = out / _FOLDERS.get(picture.split or "train", "test")
         folder.mkdir(exist_ok=True)
-        data, suffix, is_copy = _encode(picture)
-        stem = _unused_stem(picture.path.stem, used_stems)
+        data, suffix, is_copy = encode(picture)
+        stem = unused_stem(picture.path.stem, used_stems)
         # a line each: kohya reads the first and no more, or one at random with enable_wildcard
         caption = "\n".join(line for line in (" ".join(text.split()) for text in of_picture) if line)
         (folder / f"{stem}{suffix}").write_bytes(data)
         (folder / f"{stem}.txt").write_text(caption + "\n" if caption else "", encoding="utf-8", newline="")
         row = {"file_name": f"{stem}{suffix}", "split": picture.split or "", "caption": caption}
-        private = privacy.PLACE_COLUMNS | (set() if is_copy else {"sha256"})
-        more = {name: value for name, value in picture.more.items() if name not in private}
-        rows.setdefault(folder, []).append(row | picture.rights | more)
+        rows.setdefault(folder, []).append(row | picture.rights | columns_of_copy(picture, is_copy))
     return rows
 
 
-def _encode(picture: Picture) -> tuple[bytes, str, bool]:
+def columns_of_copy(picture: Picture, is_copy: bool) -> dict[str, str]:
+    """Return what a table says of a picture beyond its caption and rights, without places; the hash of the
+    file only where the copy is its bytes.
+    """
+    private = privacy.PLACE_COLUMNS | (set() if is_copy else {"sha256"})
+    return {name: value for name, value in picture.more.items() if name not in private}
+
+
+def encode(picture: Picture) -> tuple[bytes, str, bool]:
     """Return a picture's bytes without private metadata, their suffix, and whether they are its file's."""
     data = picture.file.read() if picture.file.read else None
     suffix = picture.path.suffix.lower()
@@ -92,7 +98,7 @@ def _encode(picture: Picture) -> tuple[bytes, str, bool]:
     return out.getvalue(), ".png", False
 
 
-def _unused_stem(stem: str, used: set[str]) -> str:
+def unused_stem(stem: str, used: set[str]) -> str:
     """Return a name that is unique on every file system: it differs in more than case,
     Unicode form and suffix.
     """
@@ -105,7 +111,7 @@ def _unused_stem(stem: str, used: set[str]) -> str:
     return unused
 
 
-def _to_csv(rows: Sequence[dict[str, str]]) -> str:
+def to_csv(rows: Sequence[dict[str, str]]) -> str:
     """Return a metadata.csv: the columns of all pictures first, then whatever else the rows hold."""
     out = io.StringIO(newline="")
     names = list(dict.fromkeys([*_COLUMNS, *(name for row in rows for name in row)]))

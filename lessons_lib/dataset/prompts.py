@@ -9,6 +9,14 @@ from transformers import PreTrainedTokenizerBase
 
 from lessons_lib.dataset.captions import Mode, find_overlong, truncate_to_tokens, with_trigger
 
+_SUBJECTS = ("an elephant", "a horse", "a tiger", "a castle")
+_PLACES = ("in a garden", "by the sea", "in a desert", "at night")  # for a concept, the subject itself
+
+
+def default_prompts(mode: Mode) -> list[str]:
+    """Return what is drawn where no prompt is given: subjects in a style, or places for a concept."""
+    return list(_SUBJECTS if mode == "style" else _PLACES)
+
 
 def shorten(text: str, trigger: str, mode: Mode, tokenizer: PreTrainedTokenizerBase, limit: int) -> str:
     """Return a prompt as it is, or its first words where it does not fit with the trigger into so many

@@ -14,12 +14,12 @@ from PIL import Image
 from lessons_lib.display import theme
 
 
-def render_template(name: str, **values: object) -> str:
+def render_template(template: str, /, **values: object) -> str:
     """Return a page of `templates/` with these values in it.
 
     Raises UndefinedError where the page needs another one.
     """
-    return _ENVIRONMENT.get_template(name).render(values)
+    return _ENVIRONMENT.get_template(template).render(values)
 
 
 def data_uri(image: Image.Image, side: int = 0) -> str:

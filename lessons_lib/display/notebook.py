@@ -17,6 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
+from lessons_lib.display.html import jpeg_uri, render_template
 from lessons_lib.display.theme import ACCENT, INK, LINE, PAPER, font, paste_square, wrap_text
 
 
@@ -27,19 +28,31 @@ def jpeg(image: Image.Image, quality: int = 64) -> bytes:
     return out.getvalue()
 
 
-def image(picture: Image.Image, width: int = 900) -> NotebookImage:
-    """Return one picture, such as a before/after sheet, as a JPEG of at most so many px across."""
+def image(picture: Image.Image, width: int = 900, alt: str = "") -> NotebookImage:
+    """Return one picture, such as a before/after sheet, as a JPEG of at most so many px across.
+
+    `alt`: what it shows, for those who do not see it.
+    """
     copy = picture.convert("RGB")
     copy.thumbnail((width, 10 * width), Image.Resampling.LANCZOS)
-    return NotebookImage(data=jpeg(copy), format="jpeg")
+    return _notebook_image(copy, alt)
+
+
+def _notebook_image(picture: Image.Image, alt: str) -> NotebookImage:
+    """Return a cell's output with its text in the metadata, from where nbconvert and VS Code take it."""
+    return NotebookImage(data=jpeg(picture), format="jpeg", metadata={"alt": alt} if alt else None)
 
 
 def image_grid(
-    rows: Sequence[Sequence[Image.Image]] | Sequence[Image.Image], labels: Sequence[str] = (), side: int = 160
+    rows: Sequence[Sequence[Image.Image]] | Sequence[Image.Image],
+    labels: Sequence[str] = (),
+    side: int = 160,
+    alt: str = "",
 ) -> NotebookImage:
     """Return one JPEG of a grid: rows of pictures (or a single row), a label to the left of each row.
 
     For a single row with as many labels as pictures, the labels stand below the pictures instead.
+    `alt`: what it shows, for those who do not see it; without it the labels, or how many pictures there are.
     Raises ValueError without pictures, or when the labels fit neither.
     """
     grid = _as_rows(rows)
@@ -63,7 +76,8 @@ def image_grid(
         else:
             place, text = (10, 8 + i * (side + 8) + side // 2), wrap_text(label, face, left - 22, 4)
             pen.multiline_text(place, text, fill=INK, font=face, anchor="lm")
-    return NotebookImage(data=jpeg(page), format="jpeg")
+    count = sum(map(len, grid))
+    return _notebook_image(page, alt or f"{count} pictures" + (f": {', '.join(labels)}" if labels else ""))
 
 
 def _as_rows(rows: Sequence[Sequence[Image.Image]] | Sequence[Image.Image]) -> list[list[Image.Image]]:
@@ -80,30 +94,47 @@ def _as_rows(rows: Sequence[Sequence[Image.Image]] | Sequence[Image.Image]) -> l
 
 
 def strength_slider(images: Sequence[Image.Image], labels: Sequence[str], side: int = 384) -> ipywidgets.VBox:
-    """Return a slider over images, such as one prompt at rising strength.
+    """Return a slider over images, such as one prompt at rising strength; `labels` are the strengths.
 
-    It holds JPEG bytes, so that it answers at once.
-    Uses only what ipywidgets 7.7 and 8 share. Raises ValueError unless there is a label for every image.
+    It holds finished images, so that it answers at once, and shows the one nearest to the slider's value,
+    which a screen reader announces. Uses only what ipywidgets 7.7 and 8 share.
+    Raises ValueError unless there is a number as the label of every image.
     """
     if not images or len(images) != len(labels):
         raise ValueError(
             f"{len(images)} frames and {len(labels)} labels; expected one label a frame, and a frame at least"
         )
-    cached = [jpeg(i.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)) for i in images]
-    last = len(images) - 1
-    view = ipywidgets.Image(value=cached[last], format="jpeg", width=side, height=side)
-    slider = ipywidgets.SelectionSlider(
-        options=[(str(label), i) for i, label in enumerate(labels)],
-        value=last,
-        description="strength",
-        layout=ipywidgets.Layout(width=f"{side + 60}px"),
-    )
+    values = _numbers(labels)
+    frames = [_img(image, side, f"strength {label}") for image, label in zip(images, labels, strict=True)]
+    view, text = ipywidgets.HTML(), ipywidgets.Label()
+    slider = ipywidgets.FloatSlider(
+        value=values[-1], min=min(values), max=max(values), step=0.05, description="strength", readout=False,
+        layout=ipywidgets.Layout(width=f"{side + 60}px", max_width="100%"),
+    )  # fmt: skip
 
     def on_change(change: dict) -> None:
-        view.value = cached[change["new"]]
+        index = min(range(len(values)), key=lambda i: abs(values[i] - change["new"]))
+        view.value, text.value = frames[index], f"drawn at strength {labels[index]}"
 
+    on_change({"new": slider.value})
     slider.observe(on_change, names="value")
-    return ipywidgets.VBox([view, slider])
+    return ipywidgets.VBox([view, slider, text])
+
+
+def _numbers(labels: Sequence[str]) -> list[float]:
+    """Return labels as numbers. Raises ValueError for a label that is none."""
+    try:
+        return [float(label) for label in labels]
+    except ValueError as problem:
+        raise ValueError(
+            f"{problem}; expected a strength, such as 0.5, as the label of every frame"
+        ) from problem
+
+
+def _img(picture: Image.Image, side: int, alt: str) -> str:
+    """Return a picture of `side` px as HTML, with a text for those who do not see it."""
+    square = picture.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
+    return render_template("img.html.j2", uri=jpeg_uri(jpeg(square)), alt=alt, side=side)
 
 
 def live_sampler(
@@ -119,12 +150,12 @@ def live_sampler(
         value=strength, min=0.0, max=1.5, step=0.05, description="strength", continuous_update=False
     )
     for control in (prompt_box, slider):
-        control.layout.width = f"{side + 60}px"
-    view = ipywidgets.Image(format="jpeg", width=side, height=side)
+        control.layout.width, control.layout.max_width = f"{side + 60}px", "100%"
+    view = ipywidgets.HTML()
 
     def on_change(change: dict | None = None) -> None:
-        picture = sample(prompt_box.value, slider.value).convert("RGB")
-        view.value = jpeg(picture.resize((side, side), Image.Resampling.LANCZOS))
+        alt = f"{prompt_box.value}, strength {slider.value:g}"
+        view.value = _img(sample(prompt_box.value, slider.value), side, alt)
 
     on_change()
     for control in (prompt_box, slider):
@@ -149,15 +180,18 @@ def caption_table(images: Sequence[Image.Image], captions: list[str], side: int 
 def _caption_row(picture: Image.Image, captions: list[str], index: int, side: int) -> ipywidgets.HBox:
     thumbnail = picture.convert("RGB")
     thumbnail.thumbnail((side, side))
+    img = {"uri": jpeg_uri(jpeg(thumbnail)), "alt": f"picture {index + 1}", "side": thumbnail.width}
     box = ipywidgets.Textarea(
-        value=captions[index], layout=ipywidgets.Layout(width="640px", height=f"{side - 20}px")
+        value=captions[index],
+        description=f"picture {index + 1}",
+        layout=ipywidgets.Layout(width="640px", max_width="100%", height=f"{side - 20}px"),
     )
 
     def on_change(change: dict) -> None:
         captions[index] = change["new"]
 
     box.observe(on_change, names="value")
-    return ipywidgets.HBox([ipywidgets.Image(value=jpeg(thumbnail), format="jpeg", width=side), box])
+    return ipywidgets.HBox([ipywidgets.HTML(render_template("img.html.j2", **img)), box])
 
 
 def source_code(*objects: Callable | type) -> Markdown:
@@ -184,11 +218,13 @@ def loss_curve(log: Sequence[Mapping[str, Any]], window: int = 25) -> NotebookIm
     axes.set(xlabel="step", ylabel="loss")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    return figure_image(figure)
+    return figure_image(
+        figure, f"the loss over {len(steps)} steps: {mean[0]:.2f} at first, {mean[-1]:.2f} at last"
+    )
 
 
-def figure_image(figure: Figure) -> NotebookImage:
+def figure_image(figure: Figure, alt: str = "") -> NotebookImage:
     """Return a figure as a JPEG, without pyplot, which would show a second figure in the cell."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    return NotebookImage(data=jpeg(Image.fromarray(np.asarray(canvas.buffer_rgba()))), format="jpeg")
+    return _notebook_image(Image.fromarray(np.asarray(canvas.buffer_rgba())), alt)

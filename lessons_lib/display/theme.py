@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-PAPER, INK, MUTED, LINE, ACCENT = "#faf6ee", "#2a2520", "#82776a", "#dcd2c1", "#9c2f22"
+PAPER, INK, MUTED, LINE, ACCENT = "#faf6ee", "#2a2520", "#766b5f", "#dcd2c1", "#9c2f22"
 
 
 @lru_cache(64)

@@ -1,0 +1,38 @@
+"""What is said of a base model before it is chosen: its licence, its gate,
+and whether this machine can train it.
+"""
+
+from __future__ import annotations
+
+from lessons_lib.models.bases import BASES, Base
+from lessons_lib.session import Session
+
+
+def choices(session: Session) -> list[Base]:
+    """Return the bases that can be trained, those that fit this machine first."""
+    return sorted((b for b in BASES.values() if b.trainable), key=lambda b: bool(misfit(b, session)))
+
+
+def misfit(base: Base, session: Session) -> str:
+    """Return why this machine cannot train a base, or an empty text."""
+    if base.is_local:
+        return ""
+    if session.gpu_gb == 0:
+        return f"needs a GPU with about {base.memory_gb:g} GB; this machine has none"
+    if base.memory_gb > session.gpu_gb:
+        return f"needs about {base.memory_gb:g} GB of GPU memory; this GPU has {session.gpu_gb:.0f}"
+    return ""
+
+
+def facts(base: Base, session: Session) -> list[tuple[str, str]]:
+    """Return what to know of a base, as (name, text)."""
+    gate = "asks you to log in and to accept its licence on its page first" if base.gated else "none"
+    size = "in this course already" if base.is_local else f"{base.size_gb:g} GB, downloaded once"
+    return [
+        ("draws", f"{base.side} x {base.side} px"),
+        ("licence", f"{base.licence}; it holds for your file, too"),
+        ("gate", gate),
+        ("files", size),
+        ("memory", misfit(base, session) or f"about {base.memory_gb:g} GB: fits here"),
+        ("note", base.note),
+    ]

@@ -1,0 +1,119 @@
+"""Step 4: what is in each picture, by a model first and by hand then."""
+
+from __future__ import annotations
+
+import ipywidgets
+
+from lessons_lib.dataset import captioners, captions
+from lessons_lib.dataset.messages import count_of
+from lessons_lib.dataset.pictures import Picture
+from lessons_lib.session import current
+from lessons_lib.studio import activity as activities
+from lessons_lib.studio import work
+from lessons_lib.studio.pictures import thumbnail
+from lessons_lib.studio.steps.step import Step
+from lessons_lib.studio.widgets import (
+    ActivityView,
+    button,
+    cards,
+    drop_down,
+    on_value,
+    piece,
+    row,
+    styled,
+    text_area,
+    text_field,
+)
+
+_AT_ONCE = 60
+
+
+class CaptionsStep(Step):
+    """A caption beside each picture."""
+
+    title = "What is in each picture?"
+    lead = (
+        "A caption says who and what can be seen, and leaves out how it is drawn: what the captions do not "
+        "say is what your word will come to mean."
+    )
+    activities = ("Writing first captions",)
+
+    def is_done(self) -> bool:
+        return self._pictures() != [] and not self._without()
+
+    def summary(self) -> str:
+        without = self._without()
+        return f"{count_of(without, 'picture')} without a caption" if without else ""
+
+    def code(self) -> str:
+        name = next((p.path.name for p in self._pictures()), "a.jpg")
+        return (
+            "from lessons_lib.studio import work\n\n"
+            "work.write_captions(studio).wait()\n"
+            f'studio.pictures.caption("{name}", "a boat on a lake at night")'
+        )
+
+    def build(self) -> list[ipywidgets.Widget]:
+        self.table = cards([])
+        self.view = ActivityView(self.note, self._written)
+        options = [
+            ("tags: only the nearest words that pocket knows; nothing is downloaded", captioners.OFFLINE)
+        ]
+        options += [
+            (f"{name}: {c.note}; {c.memory_gb:g} GB, {c.licence}", name)
+            for name, c in captioners.CAPTIONERS.items()
+        ]
+        default = captioners.OFFLINE if current().gpu_gb == 0 else "florence-2"
+        self.by = drop_down("who writes the first captions", options, default)
+        write = button("Write captions where there are none", self._write, self.note)
+        old, new = text_field("replace this word everywhere"), text_field("by this")
+        replace = button("Replace", lambda: self._replace(old.value, new.value), self.note)
+        self._show()
+        if activity := activities.current(self.project.folder):
+            self.view.follow(activity)
+        return [self.by, row(write), self.view, self.table, row(old, new, replace)]
+
+    def _pictures(self) -> list[Picture]:
+        return self.project.pictures.dataset().pictures
+
+    def _without(self) -> list[Picture]:
+        return [p for p in self._pictures() if not p.caption]
+
+    def _write(self) -> None:
+        self.view.follow(work.write_captions(self.project, self.by.value))
+
+    def _written(self) -> None:
+        self.note.say("Written. Read each one: the model does not know your subject.", "look")
+        self._show()
+        self.page.refresh()
+
+    def _replace(self, old: str, new: str) -> None:
+        texts, count = captions.replace_phrase([p.caption or "" for p in self._pictures()], old, new)
+        self.project.pictures.caption_all(texts)
+        self.note.say(f"Replaced in {count} captions.")
+        self._show()
+
+    def _show(self) -> None:
+        pictures = self.project.pictures.dataset(256).pictures
+        self.table.children = [self._card(p) for p in pictures[:_AT_ONCE]]
+        if len(pictures) > _AT_ONCE:
+            text = f"and {len(pictures) - _AT_ONCE} more: their captions are in pictures/metadata.csv"
+            self.table.children = (*self.table.children, piece("quiet", text=text))
+
+    def _card(self, picture: Picture) -> ipywidgets.Widget:
+        name = picture.path.name
+        image = {
+            "image": thumbnail(picture, 300),
+            "alt": f"picture {name}",
+            "name": "",
+            "texts": [],
+            "box": None,
+        }
+        field = text_area(name, picture.caption or "")
+
+        def on_text(text: str) -> None:
+            self.project.pictures.caption(name, text)
+            self.page.refresh()
+
+        on_value(field, on_text, self.note)
+        return styled(ipywidgets.VBox([piece("picture", **image), field]), "card")

@@ -1,0 +1,201 @@
+"""Step 2: the report on the pictures, and what can be done about it: turn, crop, hold out, leave out."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import ipywidgets
+
+from lessons_lib.dataset.messages import count_of
+from lessons_lib.inspection.findings import ADVICE, LEVELS, InspectedPicture, Level
+from lessons_lib.inspection.report import Report
+from lessons_lib.studio.pictures import box_place, square_box, thumbnail
+from lessons_lib.studio.steps.step import PageLike, Step
+from lessons_lib.studio.widgets import button, cards, fill, on_value, piece, row, styled
+
+_AT_ONCE = 24  # pictures with their buttons; more make a page slow
+_CLASSES: dict[Level, str] = {"must fix": "must", "worth a look": "look", "fine": "fine"}
+
+
+class ReportStep(Step):
+    """Every picture with what was found on it."""
+
+    title = "Look at them"
+    lead = (
+        "What the course thinks of your pictures, gravest first. The dashed square is the part that is "
+        "learned from. Leave out what does not belong."
+    )
+
+    def __init__(self, page: PageLike):
+        super().__init__(page)
+        self.report: Report | None = None
+        self.shown = _AT_ONCE
+
+    def is_done(self) -> bool:
+        return self.report is not None and not self.needs()
+
+    def needs(self) -> str:
+        if self.report is None or not self.report.count("must fix"):
+            return ""
+        names = [one.name for one in self.report.pictures if one.level == "must fix"]
+        set_lines = [finding.what for finding in self.report.findings if finding.level == "must fix"]
+        return set_lines[0] if set_lines else f"Turn to or leave out: {', '.join(names)}."
+
+    def summary(self) -> str:
+        held_out = len(self.project.pictures.dataset().held_out)
+        return f"{held_out} held out for judging" if held_out else ""
+
+    def code(self) -> str:
+        name = next((p.path.name for p in self.project.pictures.dataset().pictures), "a.jpg")
+        return (
+            'print(*studio.report().lines(), sep="\\n")\n'
+            "studio.hold_out()\n"
+            f'studio.pictures.turn("{name}")\n'
+            f'studio.pictures.crop("{name}", (0, 0, 256, 256))\n'
+            f'studio.pictures.leave_out("{name}")'
+        )
+
+    def build(self) -> list[ipywidgets.Widget]:
+        self.overview, self.grid, self.more = ipywidgets.HTML(), cards([]), ipywidgets.VBox([])
+        self.left_out = ipywidgets.VBox([])
+        hold_out = button("Hold some out for me", self._hold_out, self.note)
+        held_out_text = (
+            "Pictures that are held out are not learned from. They are how we can tell later whether it "
+            "worked: one in five is a good share."
+        )
+        self._show()
+        return [
+            self.overview,
+            piece("quiet", text=held_out_text),
+            row(hold_out),
+            self.grid,
+            self.more,
+            self.left_out,
+        ]
+
+    def _hold_out(self) -> None:
+        names = self.project.hold_out()
+        text = "none: fewer than ten pictures, or they are too much alike" if not names else ", ".join(names)
+        self._changed(f"Held out: {text}.")
+
+    def _changed(self, text: str) -> None:
+        self.note.say(text)
+        self._show()
+        self.page.refresh()
+
+    def _show(self) -> None:
+        """Fill the step anew from the folder."""
+        if not self.project.pictures.dataset().pictures:
+            self.report = None
+            self.overview.value = fill(
+                "note", text="There are no pictures yet: step 1 takes them.", kind="look"
+            )
+            self.grid.children = ()
+            return
+        self.report = self.project.report()
+        findings = sorted(self.report.findings, key=lambda finding: LEVELS.index(finding.level))
+        lines = [(_CLASSES[f.level], f.level, f.what) for f in findings]
+        self.overview.value = fill("lines", lines=lines)
+        pictures = sorted(self.report.pictures, key=lambda one: LEVELS.index(one.level))
+        self.grid.children = [self._card(one) for one in pictures[: self.shown]]
+        rest = len(pictures) - self.shown
+        more = button(f"Show {min(rest, _AT_ONCE)} more", self._show_more, self.note)
+        self.more.children = (more,) if rest > 0 else ()
+        self._show_left_out()
+
+    def _show_more(self) -> None:
+        self.shown += _AT_ONCE
+        self._show()
+
+    def _card(self, one: InspectedPicture) -> ipywidgets.Widget:
+        """Return a picture with its findings and what can be done."""
+        name, view = one.picture.path.name, ipywidgets.HTML()
+        place = _place(one)
+        view.value = self._figure(one, place)
+        held_out = ipywidgets.Checkbox(
+            value=one.part == "held_out", description=f"hold out {_stem(name)}", indent=False
+        )
+        on_value(held_out, lambda value: self._hold(name, value), self.note)
+        turn = button("Turn", lambda: self._turn(name), self.note, "small")
+        drop = button("Leave out", lambda: self._leave_out(name), self.note, "small")
+        for widget, text in ((turn, f"turn {name}"), (drop, f"leave out {name}")):
+            widget.tooltip = text
+        return styled(
+            ipywidgets.VBox([view, *self._crop(one, place, view), held_out, row(turn, drop)]), "card"
+        )
+
+    def _crop(self, one: InspectedPicture, place: float, view: ipywidgets.HTML) -> list[ipywidgets.Widget]:
+        """Return a slider for the part that is learned from; none for a square."""
+        size, name = one.stats.size, one.picture.path.name
+        if abs(size[0] - size[1]) <= 0.02 * max(size):
+            return []
+        direction = "left to right" if size[0] > size[1] else "top to bottom"
+        slider = ipywidgets.IntSlider(
+            value=round(100 * place), min=0, max=100, step=5, description=f"part of it, {direction}, %",
+            continuous_update=False, readout=False, style={"description_width": "initial"},
+        )  # fmt: skip
+
+        def on_crop(value: int) -> None:
+            self.project.pictures.crop(name, square_box(size, value / 100))
+            view.value = self._figure(one, value / 100)
+
+        on_value(slider, on_crop, self.note)
+        return [slider]
+
+    def _figure(self, one: InspectedPicture, place: float) -> str:
+        width, height = one.stats.size
+        left, top, right, bottom = square_box(one.stats.size, place)
+        box = {
+            "left": 100 * left / width, "top": 100 * top / height,
+            "width": 100 * (right - left) / width, "height": 100 * (bottom - top) / height,
+        }  # fmt: skip
+        findings = [
+            f"{f.what}{': ' + f.detail if f.detail else ''}" for f in one.findings if f.level != "fine"
+        ]
+        advice = [ADVICE[f.what] for f in one.findings if f.level == "must fix" and f.what in ADVICE]
+        texts = [f"{width} x {height} px", *findings, *advice]
+        alt = one.picture.caption or one.name
+        square = None if width == height else box
+        return fill(
+            "picture", image=thumbnail(one.picture, 460), alt=alt, name=one.name, texts=texts, box=square
+        )
+
+    def _hold(self, name: str, value: bool) -> None:
+        self.project.pictures.hold_out(name, value)
+        self.page.refresh()
+
+    def _turn(self, name: str) -> None:
+        self._changed(f"{self.project.pictures.turn(name)} was turned by a quarter.")
+
+    def _leave_out(self, name: str) -> None:
+        self.project.pictures.leave_out(name)
+        self._changed(f"{name} is left out; it stands at the end of this step.")
+
+    def _show_left_out(self) -> None:
+        pictures = self.project.pictures.left_out_pictures()
+        if not pictures:
+            self.left_out.children = ()
+            return
+        title = piece("lines", lines=[("", f"{count_of(pictures, 'picture')} left out", "")])
+        buttons = [
+            button(f"Bring back {name}", partial(self._bring_back, name), self.note, "small")
+            for name in (picture.path.name for picture in pictures)
+        ]
+        self.left_out.children = (title, row(*buttons))
+
+    def _bring_back(self, name: str) -> None:
+        self.project.pictures.bring_back(name)
+        self._changed(f"{name} is back.")
+
+
+def _place(one: InspectedPicture) -> float:
+    """Return where the square that is learned from lies, 0 ... 1."""
+    numbers = one.picture.more.get("crop", "").split()
+    if len(numbers) != 4 or not all(number.isdigit() for number in numbers):
+        return 0.5
+    left, top, right, bottom = map(int, numbers)
+    return min(1.0, max(0.0, box_place(one.stats.size, (left, top, right, bottom))))
+
+
+def _stem(name: str) -> str:
+    return name.rsplit(".", 1)[0]

@@ -1,0 +1,163 @@
+"""Step 8: the training, with its loss and samples while it goes, a stop that loses nothing, and going on."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+import numpy as np
+
+from lessons_lib.display.html import jpeg_uri
+from lessons_lib.studio import activity as activities
+from lessons_lib.studio import work
+from lessons_lib.studio.steps.step import Step
+from lessons_lib.studio.widgets import ActivityView, button, fill, row
+
+_WIDTH, _HEIGHT, _POINTS, _WINDOW = 560, 140, 280, 25
+
+
+class TrainingStep(Step):
+    """A training that the page shows, stops and goes on with."""
+
+    title = "Train"
+    lead = (
+        "You may close this page meanwhile. Stop whenever you like: what it has learned until then is kept, "
+        "and it can go on from there."
+    )
+    activities = ("The training",)
+
+    def is_done(self) -> bool:
+        run = self.project.run()
+        return run is not None and not run.stopped
+
+    def needs(self) -> str:
+        if activities.current(self.project.folder):
+            return "The training is going on."
+        return "" if self.project.run() else "Needs a training."
+
+    def summary(self) -> str:
+        run, count = self.project.run(), self.project.steps_kept()
+        if count:
+            return f"stopped after {count} steps; it can go on"
+        if run is None:
+            return ""
+        seconds = run.log[-1]["seconds"] if run.log else 0
+        return f"{run.folder.name}: {run.step} steps in {seconds / 60:.1f} min"
+
+    def code(self) -> str:
+        return (
+            "training = work.train(studio)  # training.stop() stops it; the same call goes "
+            "on\ntraining.wait()"
+        )
+
+    def build(self) -> list[ipywidgets.Widget]:
+        self.curve, self.samples, self.start = ipywidgets.HTML(), ipywidgets.HTML(), row()
+        self.view = ActivityView(self.note, self._ended, "Stop")
+        self.view.on_tick = lambda activity: self._show_progress()
+        self._drawn: list[Path] = []
+        activity = activities.current(self.project.folder)
+        if activity and activity.title in self.activities:
+            self.view.follow(activity)
+        else:
+            self._show_start()
+        self._show_progress()
+        return [self.start, self.view, self.curve, self.samples]
+
+    def _show_start(self) -> None:
+        """Show the button that starts, goes on, or starts again."""
+        count, run = self.project.steps_kept(), self.project.run()
+        text = f"Go on from step {count}" if count else "Train"
+        is_done = run is not None and not run.stopped
+        if is_done:
+            text = "Train again with what was changed since"
+        style = () if is_done else ("main",)
+        self.start.children = (button(text, self._train, self.note, *style),)
+
+    def _train(self) -> None:
+        activity = work.train(self.project)
+        self.start.children = ()
+        self.view.follow(activity)
+        self.page.refresh()
+
+    def _ended(self) -> None:
+        run = self.project.run()
+        if run:
+            end = (
+                f"Done after {run.step} steps."
+                if not run.stopped
+                else f"Stopped after {run.step} steps; they are kept."
+            )
+            self.note.say(end)
+        self._show_start()
+        self._show_progress()
+        self.page.refresh()
+
+    def _show_progress(self) -> None:
+        """Show loss and samples from where the run is made now."""
+        folder = self.project.working_dir()
+        if folder is None:
+            return
+        rows = _rows(folder / "log.jsonl")
+        if len(rows) > 1:
+            self.curve.value = fill("curve", **_curve(rows))
+        files = sorted((folder / "samples").glob("*.jpg"))
+        if files != self._drawn:
+            self._drawn = files
+            self.samples.value = fill("samples", rows=_sample_rows(files, self._prompts()))
+
+    def _prompts(self) -> tuple[str, ...]:
+        return self.project.settings().sample_prompts if self.project.choices.trigger else ()
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """Return the whole rows of a log that may be written at this moment."""
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines if line.endswith("}")]
+
+
+def _curve(rows: list[dict[str, Any]]) -> dict[str, str]:
+    """Return the loss as two lines of points: each step, and a running mean."""
+    losses = np.array([row["loss"] for row in rows], dtype=float)
+    window = min(_WINDOW, len(losses))
+    mean = np.convolve(losses, np.ones(window) / window, "valid")
+    top = float(np.nanpercentile(losses, 99)) * 1.05 or 1.0
+    label = (
+        f"loss {losses[0]:.3f} at step 1, {mean[-1]:.3f} at step {rows[-1]['step']}, as a mean of {window}"
+    )
+    return {
+        "faint": _points(losses, 0, len(losses), top),
+        "mean": _points(mean, window - 1, len(losses), top),
+        "label": label,
+    }
+
+
+def _points(values: np.ndarray, start: int, count: int, top: float) -> str:
+    """Return at most _POINTS points of a line for an SVG."""
+    indices = np.unique(np.linspace(0, len(values) - 1, min(_POINTS, len(values))).astype(int))
+    x = (indices + start) / max(1, count - 1) * _WIDTH
+    y = _HEIGHT * (1 - np.clip(values[indices] / top, 0, 1))
+    return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
+
+
+def _sample_rows(files: list[Path], prompts: tuple[str, ...]) -> list[tuple[str, dict, dict | None]]:
+    """Return for each prompt the sample before the training and the newest one."""
+    steps: dict[int, dict[int, Path]] = {}
+    for path in files:
+        if match := re.fullmatch(r"(\d+)_(\d+)", path.stem):
+            steps.setdefault(int(match[2]), {})[int(match[1])] = path
+    rows = []
+    for number, prompt in enumerate(prompts, 1):
+        of_prompt = steps.get(number, {})
+        if 0 in of_prompt:
+            last = max(of_prompt)
+            rows.append((prompt, _sample(of_prompt[0], 0), _sample(of_prompt[last], last) if last else None))
+    return rows
+
+
+def _sample(path: Path, step: int) -> dict[str, object]:
+    return {"uri": jpeg_uri(path.read_bytes()), "step": step}

@@ -1,0 +1,200 @@
+"""The studio in a real JupyterLab, on pocket: by clicks alone from upload to download, and by keyboard."""
+
+import re
+import zipfile
+
+import pytest
+
+from lessons_lib.paths import SAMPLE
+
+from .conftest import PHONE
+
+PAINTINGS = sorted((SAMPLE / "train").glob("*.jpg"))[:12]
+STEPS = 40
+SECOND = 1000  # ms
+NO_WIDGETS = "/lab/tree/empty.ipynb"
+
+
+class Studio:
+    """The studio's page as a person uses it."""
+
+    def __init__(self, page, lab):
+        self.page = page
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.goto(f"{lab}/lab/tree/notebooks/studio.ipynb")
+        self.run_cells()
+
+    def run_cells(self):
+        """Run the notebook down to the page, with the button of the toolbar."""
+        page = self.page
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60 * SECOND)
+        page.locator(".jp-Notebook .jp-Cell").first.click()
+        page.keyboard.press("Escape")
+        run = page.locator(".jp-NotebookPanel-toolbar").get_by_role(
+            "button", name=re.compile("^Run this cell")
+        )
+        for _ in range(4):
+            run.click()
+        page.locator(".studio").last.wait_for(timeout=90 * SECOND)
+        self.box = page.locator(".studio").last
+
+    def click(self, name):
+        self.box.get_by_role("button", name=name).first.click()
+
+    def write(self, label, text):
+        field = self.box.get_by_label(label, exact=True)
+        field.fill(text)
+        field.press("Tab")
+
+    def see(self, text, seconds=30):
+        self.box.get_by_text(text).first.wait_for(timeout=seconds * SECOND)
+
+    def upload(self, files):
+        with self.page.expect_file_chooser() as chooser:
+            self.click("Choose pictures or a zip")
+        chooser.value.set_files(files)
+
+    def next(self, title):
+        """Go to the next step, which must not need anything any more."""
+        self.click(f"Next: {title}")
+        self.box.locator(".studio-open").get_by_role("button", name=title).wait_for()
+
+
+@pytest.fixture(scope="module")
+def empty_errors(lab, course, chromium):
+    """What the console calls an error while an empty notebook is opened."""
+    (course / "empty.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+    errors = []
+    page = chromium.new_page(locale="en-US")
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.goto(lab + NO_WIDGETS)
+    page.locator(".jp-Notebook").wait_for(timeout=60 * SECOND)
+    page.close()
+    return set(errors)
+
+
+def test_clicks_alone_lead_from_an_upload_to_a_download(
+    lab, course, open_page, violations, empty_errors, tmp_path
+):
+    page = open_page(1280, 1400)
+    studio = Studio(page, lab)
+    broken = {"name": "broken.jpg", "mimeType": "image/jpeg", "buffer": PAINTINGS[0].read_bytes()[:900]}
+    good = [{"name": p.name, "mimeType": "image/jpeg", "buffer": p.read_bytes()} for p in PAINTINGS]
+    studio.upload([*good, broken])
+    studio.see("12 pictures added, 1 file cannot be used")
+    studio.see("broken.jpg: is cut short or damaged")
+    problems = {"1": violations(page, ".studio")}
+
+    studio.next("Look at them")
+    studio.click("Hold some out for me")
+    studio.see("Held out:")
+    studio.click("Leave out")
+    studio.see("is left out")
+    studio.click("Turn")
+    studio.see("was turned by a quarter")
+    problems["2"] = violations(page, ".studio")
+
+    studio.next("Whose are they?")
+    studio.write("maker", "A Painter")
+    studio.box.get_by_label("licence", exact=True).select_option("CC0 or public domain")
+    studio.click("Write it on all pictures")
+    studio.see("A Painter, CC0-1.0")
+    problems["3"] = violations(page, ".studio")
+
+    studio.next("What is in each picture?")
+    studio.click("Write captions where there are none")
+    studio.see("Read each one", 60)
+    studio.write(PAINTINGS[4].name, "a boat on a lake")
+    problems["4"] = violations(page, ".studio")
+
+    studio.next("What shall it learn?")
+    studio.write("your made-up word", "tom")
+    studio.see("is a word with a meaning")
+    studio.write("your made-up word", "mugh4l")
+    studio.see("means nothing yet")
+    problems["5"] = violations(page, ".studio")
+
+    studio.next("Which model learns it?")
+    studio.see("Apache-2.0; it holds for your file")
+    problems["6"] = violations(page, ".studio")
+
+    studio.next("How long?")
+    studio.click("Numbers of my own")
+    studio.write("steps", str(STEPS))
+    studio.see(f"{STEPS}, 4 pictures each")
+    studio.click("Measure what it will take")
+    studio.see("GB memory", 90)
+    problems["7"] = violations(page, ".studio")
+
+    studio.next("Train")
+    studio.box.get_by_role("button", name="Train", exact=True).click()
+    studio.see("at step", 60)
+    page.reload()
+    studio.run_cells()
+    studio.click("Stop")
+    studio.see("Stopped after", 60)
+    studio.click("Go on from step")
+    studio.see(f"Done after {STEPS} steps", 120)
+    problems["8"] = violations(page, ".studio")
+
+    studio.next("Before and after")
+    studio.write("what to draw, one line each; your word is added", "an elephant\na castle")
+    studio.click("Draw before and after")
+    studio.see("switched off", 120)
+    slider = studio.box.get_by_role("slider").last
+    slider.focus()
+    page.keyboard.press("Home")
+    studio.see("strength 0: the model as it was")
+    assert float(slider.get_attribute("aria-valuetext") or slider.get_attribute("aria-valuenow")) == 0
+    problems["9"] = violations(page, ".studio")
+
+    studio.next("Take it with you")
+    with page.expect_download() as download:
+        studio.box.get_by_role("link", name="mugh4l.zip").click()
+    download.value.save_as(tmp_path / "mugh4l.zip")
+    names = {name.rsplit("/")[-1] for name in zipfile.ZipFile(tmp_path / "mugh4l.zip").namelist()}
+    assert {"pytorch_lora_weights.safetensors", "README.md", "report.html", "before_after.jpg"} < names
+    problems["10"] = violations(page, ".studio")
+
+    assert {step: found for step, found in problems.items() if found} == {}
+    assert set(page.errors) - empty_errors == set()
+
+
+def test_no_step_is_wider_than_a_phone(lab, course, open_page):
+    page = open_page(PHONE["width"], 2000)
+    studio = Studio(page, lab)
+    page.keyboard.press("Control+b")  # the file browser leaves no room for a page
+    for number in range(1, 11):
+        studio.box.get_by_role("button", name=re.compile(rf"^\W*{number}\. ")).click()
+        page.wait_for_timeout(500)
+        wide = studio.box.evaluate("box => [box.scrollWidth, box.clientWidth]")
+        assert wide[0] <= wide[1] + 1, number
+
+
+def test_the_keyboard_alone_is_enough(lab, course, open_page):
+    page = open_page()
+    studio = Studio(page, lab)
+
+    def tab_to(pattern, most=120):
+        for _ in range(most):
+            page.keyboard.press("Tab")
+            name = page.evaluate(
+                "() => { const e = document.activeElement; if (!e.closest('.studio')) return '';"
+                " return (e.labels && e.labels[0] ? e.labels[0].textContent : e.textContent).trim() }"
+            )
+            if re.search(pattern, name):
+                return
+        raise AssertionError(f"no {pattern} within {most} presses of Tab")
+
+    tab_to(r"5\. What shall it learn")
+    page.keyboard.press("Space")
+    tab_to("your made-up word")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("v4se")
+    page.keyboard.press("Tab")
+    studio.see("v4se: means nothing yet")
+    page.keyboard.press("Shift+Tab")
+    tab_to("Next: Which model")
+    page.keyboard.press("Space")
+    studio.see("it holds for your file")
+    tab_to("pocket")

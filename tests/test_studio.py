@@ -1,0 +1,187 @@
+"""The studio's folder is its state: pictures and their table, choices, the run; no widget is shown here."""
+
+import csv
+import io
+import zipfile
+
+import pytest
+from PIL import Image
+
+from lessons_lib.adapters.run import WEIGHTS_NAME, Outcome
+from lessons_lib.dataset.dataset import scan
+from lessons_lib.paths import SAMPLE
+from lessons_lib.session import Session
+from lessons_lib.studio import activity, advice, places, takeaway, work
+from lessons_lib.studio.pictures import box_place, square_box
+from lessons_lib.studio.project import Project
+
+PAINTINGS = sorted((SAMPLE / "train").glob("*.jpg"))
+
+
+@pytest.fixture
+def studio(tmp_path):
+    """A studio with four paintings and a word."""
+    project = Project(tmp_path / "album")
+    project.pictures.add(PAINTINGS[:4])
+    project.choose(trigger="mugh4l", steps=4, rank=2)
+    return project
+
+
+def names(pictures):
+    return [picture.path.name for picture in pictures]
+
+
+def photo_with_place(color="teal"):
+    exif = Image.Exif()
+    exif.get_ifd(0x8825)[2] = (48.0, 12.0, 0.0)
+    out = io.BytesIO()
+    Image.new("RGB", (200, 260), color).save(out, "JPEG", exif=exif)
+    return out.getvalue()
+
+
+def test_pictures_come_in_with_their_captions_and_rights(studio):
+    first = studio.pictures.dataset().train[0]
+    assert first.caption == "a prince riding an elephant past a tree, a man walking behind"
+    assert first.rights["licence"] == "CC0-1.0" and first.path.read_bytes() == PAINTINGS[0].read_bytes()
+
+
+def test_a_broken_file_loses_no_good_one_and_is_named(studio):
+    upload = {"b.jpg": {"content": photo_with_place()}, "c.jpg": {"content": b"\xff\xd8\xff no"}}
+    added = studio.pictures.add(upload)
+    assert added.names == ["b.jpg"] and len(added.problems) == 1 and "c.jpg" in added.problems[0][1]
+    assert len(studio.pictures.dataset().pictures) == 5
+
+
+def test_no_copy_says_where_it_was_taken(studio):
+    added = studio.pictures.add({"b.jpg": photo_with_place()})
+    copy = next(p for p in studio.pictures.dataset().pictures if p.path.name == "b.jpg")
+    assert added.with_place == 1 and not Image.open(copy.path).getexif()
+
+
+def test_the_same_picture_is_not_added_twice_and_another_of_its_name_is(studio):
+    again = studio.pictures.add(PAINTINGS[:4])
+    assert again.names == [] and again.repeated == 4
+    other = studio.pictures.add({PAINTINGS[0].name: photo_with_place("navy")})
+    assert other.names == ["01_prince_on_elephant_2.jpg"]
+
+
+def test_a_zip_is_an_upload_too(studio):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.write(PAINTINGS[5], "inside/p.jpg")
+    assert studio.pictures.add([{"name": "a.zip", "content": out.getvalue()}]).names == ["p.jpg"]
+
+
+def test_what_is_left_out_can_be_brought_back_with_its_row(studio):
+    before = studio.pictures.dataset().pictures[1]
+    studio.pictures.leave_out(before.path.name)
+    assert len(studio.pictures.dataset().pictures) == 3
+    assert names(studio.pictures.left_out_pictures()) == [before.path.name]
+    studio.pictures.bring_back(before.path.name)
+    after = studio.pictures.dataset().pictures[1]
+    assert (after.caption, after.rights) == (before.caption, before.rights)
+
+
+def test_a_turned_picture_lies_on_its_side_and_has_no_crop(studio):
+    first = studio.pictures.dataset().train[0]
+    studio.pictures.crop(first.path.name, (0, 0, first.size[0], 100))
+    name = studio.pictures.turn(first.path.name)
+    turned = studio.pictures.dataset().train[0]
+    assert name == "01_prince_on_elephant.png" and turned.size == first.size[::-1]
+    assert "crop" not in {key for key, value in turned.more.items() if value}
+
+
+def test_changes_are_in_a_table_that_every_other_tool_reads(studio):
+    first, second = names(studio.pictures.dataset().train)[:2]
+    studio.pictures.caption(first, "a tiger,\nasleep")
+    studio.pictures.hold_out(second)
+    studio.pictures.rights(maker="A Painter", licence="")
+    read = scan(studio.folder / "pictures")
+    assert read.train[0].caption == "a tiger, asleep" and names(read.held_out) == [second]
+    rows = list(csv.DictReader((studio.folder / "pictures" / "metadata.csv").open(encoding="utf-8")))
+    assert {row["maker"] for row in rows} == {"A Painter"} and {row["licence"] for row in rows} == {"CC0-1.0"}
+
+
+def test_a_name_that_is_not_there_is_refused_by_name(studio):
+    with pytest.raises(ValueError, match="no picture called 'x.jpg'"):
+        studio.pictures.hold_out("x.jpg")
+
+
+def test_choices_are_there_again_for_another_kernel(studio):
+    studio.choose(mode="concept", prompts=("in a garden",))
+    assert Project(studio.folder).choices == studio.choices
+    assert Project(studio.folder).settings().trigger == "mugh4l"
+
+
+def test_a_forecast_is_dropped_when_what_it_was_for_changes(studio):
+    studio.choose(forecast="9 s")
+    studio.choose(prompts=("a boat",))
+    assert studio.choices.forecast == "9 s"
+    studio.choose(steps=8)
+    assert studio.choices.forecast == ""
+
+
+def test_a_damaged_state_says_what_to_do(studio):
+    (studio.folder / "studio.json").write_text("{")
+    with pytest.raises(ValueError, match="damaged.*Remove that file"):
+        Project(studio.folder)
+
+
+@pytest.mark.parametrize("size", [(300, 200), (200, 300)])
+def test_the_square_of_a_picture_moves_along_its_long_side(size):
+    boxes = [square_box(size, place) for place in (0, 0.5, 1)]
+    assert all(right - left == bottom - top == 200 for left, top, right, bottom in boxes)
+    assert [box_place(size, box) for box in boxes] == [0, 0.5, 1]
+
+
+def test_a_training_is_stopped_goes_on_and_can_be_taken_along(studio):
+    running = work.train(studio)
+    running.on_change = lambda one: one.stop()
+    running.wait(120)
+    assert studio.run().outcome is Outcome.STOPPED and 0 < studio.steps_kept() < 4
+    run = work.train(Project(studio.folder)).wait(120)
+    assert run.outcome is Outcome.DONE and run.resumed_from and studio.steps_kept() == 0
+    with zipfile.ZipFile(takeaway.bundle(run)) as archive:
+        files = {name.rsplit("/")[-1] for name in archive.namelist()}
+    assert {WEIGHTS_NAME, "README.md", "album_comfyui.safetensors"} == files
+    studio.choose(steps=6)
+    assert studio.prepare()[1].name == "mugh4l-2"  # another training; the first one stays
+
+
+def test_one_thing_at_a_time_is_done_and_what_fails_says_why(tmp_path):
+    def fail(one):
+        one.progress(1, 2)
+        raise ValueError("no\nroom")
+
+    failing = activity.begin(tmp_path, "A thing", fail)
+    with pytest.raises(RuntimeError, match="no room"):
+        failing.wait(10)
+    assert activity.current(tmp_path) is None and failing.done == 1
+
+
+def test_what_nobody_foresaw_is_said_to_be_the_courses_fault(tmp_path):
+    failing = activity.begin(tmp_path, "A thing", lambda one: {}["key"])
+    with pytest.raises(RuntimeError, match="did not foresee: KeyError"):
+        failing.wait(10)
+
+
+def test_a_base_that_does_not_fit_is_said_before_anything_is_downloaded():
+    import torch
+
+    laptop = Session("pocket", torch.device("cpu"), torch.float32, 2, 8.0, "none", 0.0)
+    assert advice.choices(laptop)[0].name == "pocket"
+    assert "this machine has none" in advice.misfit(advice.BASES["sd15"], laptop)
+    assert dict(advice.facts(advice.BASES["flux1-dev"], laptop))["gate"].startswith("asks you to log in")
+
+
+def test_a_small_file_has_an_address_without_a_server(tmp_path, monkeypatch):
+    monkeypatch.setenv("JPY_PARENT_PID", "0")
+    path = tmp_path / "README.md"
+    path.write_text("hello")
+    assert takeaway.address(path).endswith(";base64,aGVsbG8=")
+
+
+def test_drive_is_refused_outside_colab():
+    assert places.studio_folder("a b").name == "a-b"
+    with pytest.raises(ValueError, match="in Colab only"):
+        places.studio_folder("x", on_drive=True)
