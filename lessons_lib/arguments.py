@@ -19,6 +19,12 @@ _DEMO_TRIGGER = "mugh4l"
 DEMO_OUT = Path("runs/demo")
 FROM_ARGUMENTS = ("sample_prompts", "name")  # fields that the command fills from --prompt and --out
 _DEMO_SETTINGS = ("steps", "sample_every", "seed")
+EXIT_CODES = {
+    0: "done",
+    1: "something must be fixed first, is damaged, is missing or failed; the last line says what",
+    2: "a wrong call: an option or a value that does not exist",
+    130: "stopped with Ctrl-C; what was learned until then is kept",
+}
 _EXAMPLES = """examples:
   lessons demo                                          the whole job on the practice paintings
   lessons check photos --trigger v4se                   what the course thinks of your pictures
@@ -36,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="lessons",
         description="Teach a text-to-image model something new with LoRA, and see before and after.",
-        epilog=_EXAMPLES,
+        epilog=f"{_EXAMPLES}\nexit codes:\n" + "".join(f"  {n:<5}{text}\n" for n, text in EXIT_CODES.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="command")
@@ -56,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--prior", type=Path, metavar="FOLDER", help=_PRIOR_HELP)
     train.add_argument("--hold-out", type=int, metavar="N", help=_HOLD_OUT_HELP)
+    _add_json(train)
     train.add_argument("--anyway", action="store_true", help=_ANYWAY_HELP)
     _add_run(train)
 
@@ -67,16 +74,25 @@ def parser() -> argparse.ArgumentParser:
     _add_prompt(compare)
 
     info = commands.add_parser("info", help="what a run holds")
+    _add_json(info)
     info.add_argument("run", type=Path, help="the folder of a run, such as runs/demo")
 
-    commands.add_parser("bases", help="the base models a run can start from")
+    _add_json(commands.add_parser("bases", help="the base models a run can start from"))
 
     check = commands.add_parser("check", help=_CHECK_HELP, description=f"{_CHECK_HELP}. {_CHECK_CODES}")
     check.add_argument("folder", type=Path, help=_FOLDER_HELP)
     _add_settings(check, ("base", "mode"))
     check.add_argument("--trigger", metavar="WORD", help="the trigger word you think of using")
     check.add_argument("--captions", action="store_true", help=_CAPTIONS_HELP)
+    check.add_argument("--prior", type=Path, metavar="FOLDER", help=_PRIOR_HELP)
+    _add_json(check)
     check.add_argument("--html", type=Path, metavar="FILE", help="the report with thumbnails, as one page")
+
+    forget = commands.add_parser("forget", help=_FORGET_HELP)
+    forget.add_argument(
+        "folder", type=Path, nargs="?", help="the folder or zip, also where it is gone by now"
+    )
+    forget.add_argument("--all", action="store_true", help="the whole cache, of every folder")
 
     fetch = commands.add_parser("fetch", help="fetch real paintings that museums give away (CC0)")
     fetch.add_argument("what", choices=("museum",), help="the course's list, data/sample_mughal/museum.csv")
@@ -89,6 +105,8 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+_FORGET_HELP = "remove from the cache what came from a folder of pictures"
+_JSON_HELP = "for programs: JSON, an object a line, on stdout (notebooks/PROGRAMS.md)"
 _FOLDER_HELP = (
     "a folder or a zip of pictures; captions in metadata.csv or NAME.txt if you have them "
     "(notebooks/FOLDERS.md lists every layout)"
@@ -102,6 +120,10 @@ _ANYWAY_HELP = "train although something must be fixed first; files that cannot 
 _CAPTIONS_HELP = "print only what each picture is taught with, a line each: path | caption"
 _CHECK_HELP = "say what is good and what is missing in a folder of pictures"
 _CHECK_CODES = "Ends with code 1 when something must be fixed first."
+
+
+def _add_json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help=_JSON_HELP)
 
 
 def _add_settings(command: argparse.ArgumentParser, names: Iterable[str]) -> None:

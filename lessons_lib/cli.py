@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import time
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING
 from safetensors import SafetensorError
 from tqdm import tqdm
 
-from lessons_lib import train_inputs
+from lessons_lib import set_commands, train_inputs
 from lessons_lib.arguments import parser
 from lessons_lib.display.progress import counting_bar, training_bar
+from lessons_lib.json_output import json_output
 
 # The library is imported inside the commands: torch takes seconds to load,
 # which `lessons --help` need not wait for.
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from lessons_lib.adapters.run import Run
     from lessons_lib.dataset.dataset import Dataset
     from lessons_lib.models.bases import Base
+    from lessons_lib.training.forecast import Costs
+    from lessons_lib.training.loop import Step
 
 SEEDS = (1, 2, 3)
 _IS_MAIN_PROCESS = int(os.environ.get("RANK", "0")) == 0  # of those that `accelerate launch` started
@@ -30,17 +34,26 @@ INTERRUPTED = 130  # the exit code shells expect after Ctrl-C
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Return the exit code: 0 done, 1 a problem in one line, 2 a wrong call, 130 stopped with Ctrl-C."""
+    """Return the exit code, one of `arguments.EXIT_CODES`."""
     args = parser().parse_args(argv)
     if not _IS_MAIN_PROCESS:
         sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")
+    with json_output(getattr(args, "json", False)) as args.emit:
+        return _run_command(args)
+
+
+def _run_command(args: Namespace) -> int:
+    """Run the command that was named; an error ends in a line on stderr and a code."""
     try:
         return COMMANDS[args.command](args)
     except KeyboardInterrupt as stop:
-        print(f"\nlessons: stopped with Ctrl-C. {stop}".rstrip(), file=sys.stderr)
+        line = f"stopped with Ctrl-C. {stop}".rstrip()
+        print(f"\nlessons: {line}", file=sys.stderr)
+        args.emit("error", code=INTERRUPTED, message=line)
         return INTERRUPTED
     except (ValueError, OSError, ArithmeticError, MemoryError, SafetensorError) as problem:
         print(f"lessons: {' '.join(str(problem).split())}", file=sys.stderr)
+        args.emit("error", code=1, message=" ".join(str(problem).split()))
         return 1
 
 
@@ -57,13 +70,14 @@ def train(args: Namespace) -> int:
     dataset = train_inputs.training_set(args, base, settings)
     train_inputs.print_unread(args.prompt or (), settings, base)
     settings, out, run = train_inputs.run_folder(args, dataset, settings)
+    is_finished = run is not None
     if run is None:
-        with training_bar() as on_step:
-            run = training.train(
-                dataset, settings, out, on_step, lambda costs: tqdm.write(f"forecast {costs}"), args.resume,
-                args.replace,
-            )  # fmt: skip
-    elif (run.folder / "before_after.jpg").is_file():
+        with training_bar() as bar:
+            on_step, on_forecast = _reports(args, bar)
+            run = training.train(dataset, settings, out, on_step, on_forecast, args.resume, args.replace)
+    args.emit("run", folder=run.folder, outcome=run.outcome.value, step=run.step, steps=run.settings.steps,
+              resumed_from=run.resumed_from, unseen=run.unseen, adapter=run.adapter)  # fmt: skip
+    if is_finished and (run.folder / "before_after.jpg").is_file():
         return 0
     if not _IS_MAIN_PROCESS:
         return 0
@@ -76,6 +90,7 @@ def train(args: Namespace) -> int:
     prompts, seconds = args.prompt or (), time.monotonic() - start
     try:
         _compare(run, base, prompts, SEEDS, dataset, run.folder)
+        args.emit("pictures", before_after=run.folder / "before_after.jpg", report=run.folder / "report.html")
     except KeyboardInterrupt:
         print(
             f"\nstopped with Ctrl-C; the training is finished, and its adapter is in {run.folder}. "
@@ -84,6 +99,22 @@ def train(args: Namespace) -> int:
         return INTERRUPTED
     print(f"learned in {seconds:.0f} s, all done in {time.monotonic() - start:.0f} s")
     return 0
+
+
+def _reports(
+    args: Namespace, bar: Callable[[Step], None]
+) -> tuple[Callable[[Step], None], Callable[[Costs], None]]:
+    """Return what is done at each step of a training, and with its forecast."""
+
+    def on_step(step: Step) -> None:
+        args.emit("step", **dataclasses.asdict(step))
+        bar(step)
+
+    def on_forecast(costs: Costs) -> None:
+        args.emit("forecast", **dataclasses.asdict(costs))
+        tqdm.write(f"forecast {costs}")
+
+    return on_step, on_forecast
 
 
 def _print_ending(run: Run) -> None:
@@ -130,6 +161,9 @@ def info(args: Namespace) -> int:
     from lessons_lib.adapters import info
 
     lines, problems = info.facts(args.run)
+    args.emit(
+        "info", path=args.run, facts=dict(line.partition(": ")[::2] for line in lines), problems=problems
+    )
     print(*lines, sep="\n", end="\n" if lines else "")
     if problems:
         raise ValueError("; ".join(problems))
@@ -141,6 +175,7 @@ def bases(args: Namespace) -> int:
     from lessons_lib.models.bases import BASES
 
     for base in BASES.values():
+        args.emit("base", **dataclasses.asdict(base))
         gate = ", asks for a login" if base.gated else ""
         print(
             f"{base.name}: {base.side} px, {base.memory_gb:g} GB memory, {base.size_gb:g} GB files, "
@@ -148,63 +183,6 @@ def bases(args: Namespace) -> int:
         )
         print(f"    {base.note}")
     return 0
-
-
-def check(args: Namespace) -> int:
-    """Print the report on a folder and a trigger word.
-
-    Code 1 when something must be fixed before training.
-    """
-    from lessons_lib import storage
-    from lessons_lib.dataset import dataset as datasets
-    from lessons_lib.inspection import before_training, html
-    from lessons_lib.inspection.report import inspect
-    from lessons_lib.models import bases
-
-    base = bases.find(args.base or "pocket")
-    if args.captions:
-        return _print_captions(args, base)
-    dataset = datasets.scan(args.folder, pixel_bytes=0)  # nothing is trained, so no pixels stay in memory
-    with counting_bar("looking", "picture") as on_picture:
-        report = inspect(dataset, base, storage.cache_dir() / "image_stats", on_picture)
-    print(*report.lines(), sep="\n")
-    if args.html:
-        args.html.write_text(html.render(report), encoding="utf-8")
-        print(f"report   {args.html}")
-    if args.trigger:
-        from lessons_lib.dataset import captions
-        from lessons_lib.models import families
-
-        tokenizer = families.find(base.family).load_tokenizer(base)
-        lines = captions.caption_warnings(report.dataset.train, args.trigger, tokenizer, base.caption_tokens)
-        print(*[f"! {line}" for line in lines] or [f"{args.trigger!r} is free to take a meaning"], sep="\n")
-    if must_fix := report.count("must fix"):
-        print(f"{must_fix} to fix: lessons train stops at them; {before_training.OVERRULE} overrules that")
-    return int(must_fix > 0)
-
-
-def _print_captions(args: Namespace, base: Base) -> int:
-    """Print what each picture is taught with, and to stderr what was decided and which words are not read.
-
-    Code 1 when a caption or a table cannot be read. Raises ValueError without a trigger word.
-    """
-    from lessons_lib.dataset import captions
-    from lessons_lib.dataset import dataset as datasets
-    from lessons_lib.dataset.messages import printable
-    from lessons_lib.models import families
-
-    if not args.trigger:
-        raise ValueError("--captions shows captions with the trigger word in them: name it with --trigger")
-    dataset = datasets.scan(args.folder, pixel_bytes=0)
-    tokenizer = families.find(base.family).load_tokenizer(base)
-    overlong = captions.overlong_warnings(dataset.train, args.trigger, tokenizer, base.caption_tokens)
-    for line in [*(text for _, text in dataset.problems), *dataset.notes, *overlong]:
-        print(f"! {line}", file=sys.stderr)
-    texts = captions.all_training_captions(dataset.train, args.trigger, args.mode or "style")
-    for picture, of_picture in zip(dataset.train, texts, strict=True):
-        for text in of_picture:
-            print(f"{printable(picture.path)} | {text}")
-    return int(bool(dataset.problems))
 
 
 def fetch(args: Namespace) -> int:
@@ -224,8 +202,8 @@ def fetch(args: Namespace) -> int:
 
 
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
-    "demo": train, "train": train, "compare": compare, "info": info, "bases": bases, "check": check,
-    "fetch": fetch,
+    "demo": train, "train": train, "compare": compare, "info": info, "bases": bases,
+    "check": set_commands.check, "forget": set_commands.forget, "fetch": fetch,
 }  # fmt: skip
 
 

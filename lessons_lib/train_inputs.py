@@ -58,11 +58,9 @@ def training_set(args: Namespace, base: Base, settings: Settings) -> Dataset:
 
     ValueError without a folder and without --config.
     """
-    from lessons_lib import session, storage
+    from lessons_lib import session
     from lessons_lib.dataset import captions
-    from lessons_lib.dataset import dataset as datasets
     from lessons_lib.inspection import before_training
-    from lessons_lib.inspection.report import inspect
     from lessons_lib.models import families
 
     if not args.folder:
@@ -72,9 +70,7 @@ def training_set(args: Namespace, base: Base, settings: Settings) -> Dataset:
         print(base.capability_card(session.current()))
     else:
         folder = in_course(SAMPLE) if args.command == "demo" else args.folder
-        cache = storage.cache_dir() / "image_stats"
-        report = inspect(datasets.scan(folder, base.side), base, cache)
-        prior = inspect(datasets.scan(args.prior, base.side), base, cache) if args.prior else None
+        report, prior = before_training.inspected(folder, args.prior, base)
         print(base.capability_card(session.current()))
         lines = before_training.lines_before(report)
         if prior:
@@ -84,6 +80,7 @@ def training_set(args: Namespace, base: Base, settings: Settings) -> Dataset:
             print(f"! {line}")
         dataset = before_training.training_set(report, prior, args.hold_out, args.anyway)
     print(f"{len(dataset.train)} pictures to learn from, {len(dataset.held_out)} held out for judging")
+    args.emit("dataset", train=len(dataset.train), held_out=len(dataset.held_out), prior=len(dataset.prior))
     tokenizer = families.find(base.family).load_tokenizer(base)
     for line in captions.caption_warnings(dataset.train, settings.trigger, tokenizer, base.caption_tokens):
         print(f"! {line}")

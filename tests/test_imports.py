@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = (
-    {"paths", "compat", "storage", "session"},
+    {"paths", "compat", "storage", "origins", "json_output", "session"},
     {"display"},
     {"models"},
     {"dataset"},
@@ -19,8 +19,7 @@ ORDER = (
     {"training"},
     {"evaluation"},
     {"course"},
-    {"studio"},
-    {"arguments", "train_inputs", "cli", "__main__"},
+    {"studio", "arguments", "train_inputs", "cli", "__main__", "set_commands"},
 )
 
 

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
+from lessons_lib import storage
 from lessons_lib.dataset.captions import fill_placeholders, has_trigger
-from lessons_lib.dataset.dataset import Dataset
+from lessons_lib.dataset.dataset import Dataset, scan
 from lessons_lib.dataset.messages import count_of, name_list, printable
+from lessons_lib.dataset.pictures import PIXEL_BYTES
+from lessons_lib.dataset.sources import Source
 from lessons_lib.inspection import duplicates
-from lessons_lib.inspection.report import Report
+from lessons_lib.inspection.report import Report, inspect
 from lessons_lib.inspection.rules import group_problems
+from lessons_lib.models.bases import Base
 
 OVERRULE = "--anyway"  # the option of `lessons train` that goes on without what must be fixed
+
+
+def inspected(
+    folder: Source,
+    prior: Source | None,
+    base: Base,
+    on_picture: Callable[[int, int], None] | None = None,
+    pixel_bytes: int = PIXEL_BYTES,
+) -> tuple[Report, Report | None]:
+    """Return the reports on a folder and on its class pictures; `pixel_bytes` of each stay in memory."""
+    cache = storage.cache_dir() / "image_stats"
+    report = inspect(scan(folder, base.side, pixel_bytes=pixel_bytes), base, cache, on_picture)
+    return report, inspect(scan(prior, base.side), base, cache) if prior else None
 
 
 def lines_before(report: Report) -> list[str]:
@@ -21,12 +39,13 @@ def lines_before(report: Report) -> list[str]:
     """
     more = sum(line.startswith("worth a look") for line in report.lines()) - len(report.dataset.notes)
     rest = [f"{more} more worth a look: lessons check says which"] if more > 0 else []
-    return [*_must_fix(report), *report.dataset.notes, *rest]
+    return [*must_fix(report), *report.dataset.notes, *rest]
 
 
-def _must_fix(report: Report) -> list[str]:
-    """Return the lines of a report that stop a training."""
-    return [line for line in report.lines() if line.startswith("must fix")]
+def must_fix(report: Report, prior: Report | None = None) -> list[str]:
+    """Return what stops a training, a line each: in the pictures, then in the class pictures."""
+    lines = [line for line in report.lines() if line.startswith("must fix")]
+    return lines + [f"must fix: {text}" for text in (group_problems(prior.dataset.problems) if prior else ())]
 
 
 def training_set(report: Report, prior: Report | None, held_out: int | None, anyway: bool) -> Dataset:
@@ -35,11 +54,11 @@ def training_set(report: Report, prior: Report | None, held_out: int | None, any
     Raises ValueError where something must be fixed first, unless it is overruled with `anyway`, and where no
     picture is left.
     """
-    must_fix = [line.removeprefix("must fix: ") for line in _must_fix(report)]
-    must_fix += group_problems(prior.dataset.problems) if prior else []
-    if must_fix and not anyway:
+    lines = must_fix(report, prior)
+    if lines and not anyway:
         raise ValueError(
-            f"{count_of(must_fix, 'thing')} must be fixed before training: {must_fix[0]}. "
+            f"{count_of(lines, 'thing')} must be fixed before training: "
+            f"{lines[0].removeprefix('must fix: ')}. "
             f"{OVERRULE} trains all the same, without the files that cannot be read"
         )
     replace(report.dataset, problems=[]).check()
@@ -60,7 +79,7 @@ def class_picture_lines(prior: Report, subject: Report, trigger: str) -> list[st
             f"{count_of(without, 'class picture')} without a caption ({name_list(without)}): an empty "
             f"caption is taught. Write what each shows, such as 'a {class_name} on a chair'"
         )
-    word = trigger.split()[0]
+    word = (trigger.split() or [""])[0]
     holding = [
         p.path.name
         for p in pictures

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from lessons_lib import origins
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.dataset.messages import PictureError, name_list, printable
 from lessons_lib.dataset.parallel import parallel_map
@@ -35,6 +36,21 @@ class Report:
         """Return how many findings there are of a level; training should wait while there is one to fix."""
         on_pictures = (finding for one in self.pictures for finding in one.findings)
         return sum(finding.level == level for finding in [*self.findings, *on_pictures])
+
+    def values(self) -> list[dict[str, object]]:
+        """Return the findings as plain values, gravest first: level, what, advice, a detail a picture."""
+        rows: list[dict[str, object]] = [
+            {"level": one.level, "what": one.what, "advice": "", "pictures": {}} for one in self.findings
+        ]
+        details: dict[tuple[Level, str], dict[str, str]] = {}
+        for one in self.pictures:
+            for finding in one.findings:
+                details.setdefault((finding.level, finding.what), {})[one.name] = finding.detail
+        rows += [
+            {"level": level, "what": what, "advice": ADVICE.get(what, ""), "pictures": names}
+            for (level, what), names in details.items()
+        ]
+        return sorted(rows, key=lambda row: [level == row["level"] for level in LEVELS], reverse=True)
 
     def hold_out(self, count: int | None = None) -> Dataset:
         """Return the dataset with some of its training pictures held out for judging.
@@ -109,16 +125,20 @@ def _measure_all(
 
     A full disk is noted once and stops nothing.
     """
+    cached = list[tuple[Path, Path]]()
     with image_stats.feature_network() as load_network:
         results = parallel_map(partial(_measure, side=side, cache=cache, load_network=load_network), pictures)
-        for stats, is_cached in results:
+        for picture, (stats, is_cached) in zip(pictures, results, strict=True):
             if cache and isinstance(stats, ImageStats) and not is_cached:
                 try:
                     image_stats.save(stats, image_stats.cache_path(cache, stats.sha256, side))
                 except OSError as problem:
                     notes.append(f"The statistics are not cached for the next time: {problem}")
                     cache = None
+            if cache and isinstance(stats, ImageStats):
+                cached.append((picture.path, image_stats.cache_path(cache, stats.sha256, side)))
             yield stats
+    origins.record(cached)
 
 
 def _measure(

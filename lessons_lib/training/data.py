@@ -11,7 +11,7 @@ import torch
 from diffusers import DiffusionPipeline
 from torch import Tensor
 
-from lessons_lib import storage
+from lessons_lib import origins, storage
 from lessons_lib.dataset import crops
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.models import families
@@ -106,9 +106,23 @@ def encode(
         },
         lambda caption: {n: v[0] for n, v in family.encode_captions(pipe, [caption], base).items()},
     )
+    _record_origins(pictures, of_pictures, latents, embeddings)
     counts = tuple(len(texts) for texts in of_pictures[: len(pictures)])
     weights = tuple(picture.weight for picture in pictures)
     return TrainingData(latents, embeddings, device or pipe.device, counts, weights)
+
+
+def _record_origins(
+    pictures: Sequence[Picture],
+    captions: Sequence[Sequence[str]],
+    latents: CachedTensors,
+    embeddings: Mapping[str, CachedTensors],
+) -> None:
+    """Note which cached files came from which picture; the trigger word alone came from none."""
+    of_captions = [picture.path for picture, texts in zip(pictures, captions, strict=False) for _ in texts]
+    pairs = [*zip((picture.path for picture in pictures), latents.files, strict=True)]
+    pairs += [pair for cached in embeddings.values() for pair in zip(of_captions, cached.files, strict=False)]
+    origins.record(pairs)
 
 
 def release_text_encoders(pipe: DiffusionPipeline, base: Base) -> None:
