@@ -65,6 +65,7 @@ def main() -> None:
         steps=o.steps,
         seed=o.seed,
         caption_dropout=0.0,
+        sigma_sampling="logit_normal",
         sigma_shift=1.0,  # no shift, as the other programs have none
         gradient_checkpointing=o.gradient_checkpointing,
         checkpoint_every=o.steps,

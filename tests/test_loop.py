@@ -98,7 +98,7 @@ def test_two_batches_before_a_change_are_one_of_twice_the_size(paintings, tmp_pa
     from lessons_lib.models.families import flux
 
     monkeypatch.setattr(
-        flux, "sample_sigma", lambda count, generator: torch.full((count,), 0.5)
+        flux, "sample_sigma", lambda count, *_: torch.full((count,), 0.5)
     )  # the noise still differs
     seen = []
     real = flux.loss

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lessons_lib.adapters.settings import EARLIER, Settings
+from lessons_lib.adapters.settings import Settings, earlier_values
 from lessons_lib.training import train
 from lessons_lib.training.data import TrainingData
 from lessons_lib.training.order import ShuffledRounds, WithReplacement
@@ -123,7 +123,7 @@ def test_a_training_that_was_stopped_in_a_round_ends_the_same(practice, tmp_path
 
 
 def test_a_stopped_run_of_an_earlier_version_goes_on_with_replacement(practice, tmp_path):
-    earlier = replace(SETTINGS, **EARLIER)
+    earlier = replace(SETTINGS, **earlier_values("pocket"))
 
     def stop(state):
         if state.step == 3:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from lessons_lib.dataset.messages import one_line
+from lessons_lib.models import bases
 from lessons_lib.models.bases import Base
 from lessons_lib.paths import safe_name
 
@@ -27,9 +27,7 @@ WITHOUT_EFFECT = (
 )  # fmt: skip
 
 
-# What versions before 0.3 did where they had no setting for it. A run that was recorded without one has
-# these values, and they are left out of its fingerprint, so that a stopped one goes on to the same adapter.
-EARLIER: dict[str, Any] = {
+_EARLIER: dict[str, Any] = {
     "picture_order": "replacement",
     "caption_choice": "first",
     "quantize": "none",
@@ -70,6 +68,9 @@ class Settings:
     )
     ema_decay: float = option(
         0.0, "keep an average of the adapter, such as 0.99; 0 keeps none", "--ema", "DECAY"
+    )
+    sigma_sampling: Literal["uniform", "logit_normal"] | None = option(
+        None, "how noise levels are drawn before they are shifted: all alike, or most in the middle"
     )
     sigma_shift: float | None = option(
         None, "above 1: noisier levels, as large pictures ask for (arXiv 2403.03206)", metavar="SHIFT"
@@ -119,6 +120,7 @@ class Settings:
             "steps": steps,
             "learning_rate": self.learning_rate or own_rate,
             "batch": self.batch or base.batch,
+            "sigma_sampling": self.sigma_sampling or base.sigma_sampling,
             "sigma_shift": self.sigma_shift or base.sigma_shift,
             "quantize": "none" if self.quantize == "auto" else self.quantize,
             "resolution": None if self.resolution == base.side else self.resolution,
@@ -136,7 +138,7 @@ class Settings:
         """Raise ValueError for a value that training could not use."""
         self._check_numbers()
         for name, choices in CHOICES.items():
-            if (value := getattr(self, name)) not in choices:
+            if (value := getattr(self, name)) not in (*choices, None):
                 raise ValueError(f"{name} is {value!r}; expected one of {', '.join(choices)}")
         if not self.trigger.strip():
             raise ValueError("the trigger word is empty; choose one that is no real word, such as mugh4l")
@@ -170,7 +172,10 @@ class Settings:
 
 
 CHOICES = {
-    name: get_args(kind) for name, kind in get_type_hints(Settings).items() if get_origin(kind) is Literal
+    name: get_args(literal)
+    for name, kind in get_type_hints(Settings).items()
+    for literal in (kind, *get_args(kind))  # the second is of Literal[...] | None
+    if get_origin(literal) is Literal
 }
 
 
@@ -183,6 +188,7 @@ class ResolvedSettings(Settings):
     steps: int = 0
     learning_rate: float = 0.0
     batch: int = 0
+    sigma_sampling: Literal["uniform", "logit_normal"] = "uniform"
     sigma_shift: float = 1.0
     quantize: Literal["auto", "none", "nf4", "int8"] = "none"
     sample_every: int = 0
@@ -192,25 +198,39 @@ class ResolvedSettings(Settings):
 
 def learned_settings(settings: Settings) -> dict[str, Any]:
     """Return the settings that decide what is learned: all but those of what is drawn and written on the
-    way, and those that have the value of EARLIER.
+    way, and those that do what earlier versions did.
     """
-    values = without_earlier(dataclasses.asdict(settings))
+    values = without_earlier(settings)
     return {name: value for name, value in values.items() if name not in WITHOUT_EFFECT}
 
 
-def without_earlier(values: Mapping[str, Any]) -> dict[str, Any]:
+def earlier_values(base: str) -> dict[str, Any]:
+    """Return what versions before 0.3 did where they had no setting for it, by the name of the setting.
+
+    A run that was recorded without one has these values, and they are left out of its fingerprint, so that a
+    stopped one goes on to the same adapter.
+    """
+    row = bases.BASES.get(base)
+    return _EARLIER | {"sigma_sampling": row.earlier_sigma_sampling if row else "logit_normal"}
+
+
+def without_earlier(settings: Settings) -> dict[str, Any]:
     """Return settings by name without those that an earlier version did not have and that do what it did."""
-    return {name: value for name, value in values.items() if EARLIER.get(name, ...) != value}
+    earlier = earlier_values(settings.base)
+    return {n: value for n, value in dataclasses.asdict(settings).items() if earlier.get(n, ...) != value}
 
 
 def read_settings(path: Path) -> tuple[ResolvedSettings, dict[str, Any]]:
     """Return the settings in a run's settings.json, and what else it holds. ValueError when it is damaged."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        names = [f.name for f in dataclasses.fields(ResolvedSettings)]
-        own = {name: values.pop(name) for name in names if name in values or name not in EARLIER}
+        names, earlier = (
+            [f.name for f in dataclasses.fields(ResolvedSettings)],
+            earlier_values(values["base"]),
+        )
+        own = {name: values.pop(name) for name in names if name in values or name not in earlier}
         own["sample_prompts"] = tuple(own["sample_prompts"])
-        settings = ResolvedSettings(**EARLIER | own)
+        settings = ResolvedSettings(**earlier | own)
         settings.check()
         return settings, values
     except (KeyError, TypeError, ValueError, AttributeError) as problem:

@@ -48,6 +48,8 @@ class Base:
     `distilled`: a base of fewer steps that the adapters of this one fit, for previews.
     `judges`: the CLIP and the DINOv2 that measure its pictures (judges.py), by the Hub's names or folders;
     without them the course's own networks do.
+    `sigma_sampling`, `sigma_shift`: how noise levels are drawn and shifted while training; as its official
+    script does, or the reason stands beside it. `earlier_sigma_sampling`: what versions before 0.3 did.
     `strength`: the strength an adapter is drawn at by default. Distilled guidance amplifies the adapter as it
     does the prompt.
     `parameters`: billions in each network of a base on the Hub, and of those in linear layers.
@@ -77,6 +79,8 @@ class Base:
     num_inference_steps: int
     caption_tokens: int
     strength: float = 1.0
+    sigma_sampling: str = "uniform"
+    earlier_sigma_sampling: str = "logit_normal"
     sigma_shift: float = 1.0
     text_encoders: tuple[str, ...]
     half_precisions: tuple[str, ...] = ("bfloat16", "float16")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lessons_lib.adapters.run import Outcome, Run
-from lessons_lib.adapters.settings import EARLIER, ResolvedSettings, Settings, learned_settings
+from lessons_lib.adapters.settings import ResolvedSettings, Settings, earlier_values, learned_settings
 from lessons_lib.dataset.messages import name_list
 from lessons_lib.training import checkpoints, optimizers, workspace
 
@@ -56,12 +56,14 @@ class Existing:
         """
         if self.fingerprint == wanted.fingerprint or self.is_finished or not self.is_earlier:
             return self.fingerprint == wanted.fingerprint
-        return not self.settings or not self.differences(dataclasses.replace(wanted.settings, **EARLIER))
+        earlier = earlier_values(wanted.settings.base)
+        return not self.settings or not self.differences(dataclasses.replace(wanted.settings, **earlier))
 
     @property
     def is_earlier(self) -> bool:
         """Whether it may be of a version before 0.3."""
-        return all(self.settings.get(name, value) == value for name, value in EARLIER.items())
+        earlier = earlier_values(self.settings.get("base", ""))
+        return all(self.settings.get(name, value) == value for name, value in earlier.items())
 
     def is_shorter(self, wanted: Wanted) -> bool:
         """Return whether this is the wanted training with fewer steps."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -38,7 +37,7 @@ def earlier_fingerprint(
     parts = [part for part in (data, data.prior, data.validation) if part]
     files = [[path.name for path in getattr(part.latents, "files", ())] for part in parts]
     texts = [_texts(captions[name]) for name in ("train", "prior", "held_out")]
-    return _hash([without_earlier(dataclasses.asdict(settings)), target_modules, texts, files])
+    return _hash([without_earlier(settings), target_modules, texts, files])
 
 
 def _texts(captions: Sequence[Sequence[str]]) -> list[Any]:

@@ -82,7 +82,8 @@ class Loop:
         """
         latents, embeddings = data.batch(self.settings.batch, dropout, generator, order)
         noise = torch.randn(latents.shape, generator=generator).to(latents)
-        sigma = self.family.sample_sigma(len(latents), generator).to(latents.device)
+        sampling = self.settings.sigma_sampling or "uniform"
+        sigma = self.family.sample_sigma(len(latents), generator, sampling).to(latents.device)
         shift = self.settings.sigma_shift
         sigma = shift * sigma / (1 + (shift - 1) * sigma)
         own = distributed.own_part(self.accelerator)

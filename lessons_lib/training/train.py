@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from lessons_lib import session
 from lessons_lib.adapters import export, lora, model_card
 from lessons_lib.adapters.run import Outcome, Run
-from lessons_lib.adapters.settings import EARLIER, Settings
+from lessons_lib.adapters.settings import Settings, earlier_values
 from lessons_lib.adapters.weights import save_weights
 from lessons_lib.dataset import captions
 from lessons_lib.dataset.dataset import Dataset
@@ -126,12 +126,13 @@ class Trainer:
         return Run.load(given)
 
     def _go_on_as_earlier(self, out: Path) -> None:
-        """Take the values of EARLIER where an unfinished run of an older version is to go on."""
+        """Train as versions before 0.3 did where an unfinished run of one is to go on."""
         for one in existing.find(out):
             if one.fingerprint != self.fingerprint and one.may_be(self.wanted):
-                self.settings = dataclasses.replace(self.settings, **EARLIER)
+                self.settings = dataclasses.replace(self.settings, **earlier_values(self.base.name))
                 self.base = self.settings.adapt(self.base)
-                del self.fingerprint
+                for name in ("captions", "fingerprint"):  # which depend on them
+                    self.__dict__.pop(name, None)
                 return
 
     def _check_processes(self, machine: Accelerator) -> None:

@@ -81,8 +81,11 @@ class Family(Protocol):
         each (captions, ...).
         """
 
-    def sample_sigma(self, count: int, generator: torch.Generator) -> Tensor:
-        """Return (count,) noise levels to train at, in 0 ... 1."""
+    def sample_sigma(self, count: int, generator: torch.Generator, sampling: str = ...) -> Tensor:
+        """Return (count,) noise levels to train at, in 0 ... 1; see `sample_positions` in shared.py.
+
+        Without `sampling` as versions before 0.3 did.
+        """
 
     def loss(
         self,

@@ -64,7 +64,7 @@ _ORIGINAL_NAMES = {
 
 original_names = partial(shared.names_by_block, _ORIGINAL_NAMES)
 latent_shape = shared.latent_shape
-sample_sigma = shared.sample_logit_normal
+sample_sigma = shared.sample_flow_sigma
 
 
 def load(base: Base, session: Session, **components: Any) -> FluxPipeline:

@@ -55,7 +55,7 @@ _ORIGINAL_NAMES = {
 original_names = partial(shared.names_by_block, _ORIGINAL_NAMES)
 load_tokenizer = shared.load_tokenizer
 pipeline_arguments = flux.pipeline_arguments
-sample_sigma = shared.sample_logit_normal
+sample_sigma = shared.sample_flow_sigma
 
 
 def load(base: Base, session: Session, **components: Any) -> Flux2KleinPipeline:

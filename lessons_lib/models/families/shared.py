@@ -133,6 +133,23 @@ def pipeline_arguments(base: Base, steps: int | None, guidance_scale: float | No
     }  # fmt: skip
 
 
-def sample_logit_normal(count: int, generator: torch.Generator) -> Tensor:
-    """Return (count,) noise levels, most of them near 0.5 (Esser et al. 2024, arXiv 2403.03206)."""
-    return torch.sigmoid(torch.randn(count, generator=generator))
+def sample_positions(count: int, generator: torch.Generator, sampling: str) -> Tensor:
+    """Return (count,) places in a list of noise levels, in 0 ... 1: "uniform", or "logit_normal", most in the
+    middle (Esser et al. 2024, arXiv 2403.03206).
+
+    Equal in distribution to diffusers' ``compute_density_for_timestep_sampling`` with the weighting schemes
+    "none", which is its scripts' default, and "logit_normal".
+    """
+    if sampling == "uniform":
+        return torch.rand(count, generator=generator)
+    if sampling == "logit_normal":
+        return torch.sigmoid(torch.randn(count, generator=generator))
+    raise ValueError(f"noise levels are drawn {sampling!r}; expected 'uniform' or 'logit_normal'")
+
+
+def sample_flow_sigma(count: int, generator: torch.Generator, sampling: str = "logit_normal") -> Tensor:
+    """Return (count,) noise levels before any shift, of the thousand of FlowMatchEulerDiscreteScheduler; for
+    "logit_normal" those between them as well.
+    """
+    positions = sample_positions(count, generator, sampling)
+    return positions if sampling == "logit_normal" else (1000 - (1000 * positions).long()) / 1000

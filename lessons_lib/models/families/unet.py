@@ -180,9 +180,12 @@ def predict_original(
     return (noisy_latents - shared.broadcast_sigma(sigma) * noise_pred) / (1 - shared.broadcast_sigma(sigma))
 
 
-def sample_sigma(count: int, generator: torch.Generator) -> Tensor:
-    """Return (count,) noise levels, drawn uniformly from the thousand."""
-    return noise_levels()[torch.randint(len(noise_levels()), (count,), generator=generator)]
+def sample_sigma(count: int, generator: torch.Generator, sampling: str = "uniform") -> Tensor:
+    """Return (count,) noise levels of the thousand, drawn uniformly or most of them in the middle."""
+    levels = noise_levels()
+    if sampling == "uniform":
+        return levels[torch.randint(len(levels), (count,), generator=generator)]
+    return levels[(len(levels) * shared.sample_positions(count, generator, sampling)).long()]
 
 
 def sample_image(

@@ -38,7 +38,7 @@ encode_images = flux.encode_images
 latent_shape = shared.latent_shape
 load_tokenizer = shared.load_tokenizer
 pipeline_arguments = flux.pipeline_arguments
-sample_sigma = shared.sample_logit_normal
+sample_sigma = shared.sample_flow_sigma
 
 
 def load(base: Base, session: Session, **components: Any) -> ZImagePipeline:
