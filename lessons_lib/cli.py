@@ -66,7 +66,7 @@ def train(args: Namespace) -> int:
     start = time.monotonic()
     settings = train_inputs.training_settings(args)
     settings.check()
-    base = bases.find(settings.base)
+    base = settings.adapt(bases.find(settings.base))
     dataset = train_inputs.training_set(args, base, settings)
     train_inputs.print_unread(args.prompt or (), settings, base)
     settings, out, run = train_inputs.run_folder(args, dataset, settings)
@@ -146,7 +146,7 @@ def compare(args: Namespace) -> int:
             f"a settings.json. What it holds: lessons info {args.run}"
         )
     run = Run.load(args.run)
-    base = bases.find(run.settings.base)
+    base = run.settings.adapt(bases.find(run.settings.base))
     dataset = recorded_dataset(run.dataset, run.folder, args.pictures)
     prompts = args.prompt or default_prompts(run.settings.mode)
     train_inputs.print_unread(prompts, run.settings, base)

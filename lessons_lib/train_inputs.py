@@ -24,12 +24,15 @@ if TYPE_CHECKING:
 def training_settings(args: Namespace) -> Settings:
     """Return the settings that the options and --config give.
 
-    A run is named after its folder, or else its trigger word.
-    Raises ValueError when there is neither a trigger word nor --config, or no --out beside --config.
+    A run is named after its folder, or else its trigger word. What the base needs and this machine has is
+    printed. Raises ValueError when the base does not fit, or there is neither a trigger word nor --config,
+    or no --out beside --config.
     """
+    from lessons_lib import session
     from lessons_lib.adapters.settings import Settings, read_settings
     from lessons_lib.dataset.prompts import default_prompts, with_trigger_shortened
     from lessons_lib.models import bases, families
+    from lessons_lib.training import capacity
 
     names = [field.name for field in dataclasses.fields(Settings)]
     options = {name: getattr(args, name) for name in names if getattr(args, name, None) is not None}
@@ -44,6 +47,9 @@ def training_settings(args: Namespace) -> Settings:
         raise ValueError("no trigger word: name one with --trigger, a made-up word such as v4se")
     name = safe_name(args.out.resolve().name if args.out else options["trigger"].split()[0])
     settings = Settings(**options | {"name": name})
+    fit = capacity.fit(settings, bases.find(settings.base), session.current())
+    print(fit)
+    settings = fit.settings
     if args.prompt or not args.config:
         base = bases.find(settings.base)
         tokenizer = families.find(base.family).load_tokenizer(base)

@@ -18,15 +18,17 @@ from lessons_lib.adapters.files import Adapter, read
 from lessons_lib.models import bases, families
 from lessons_lib.models.bases import Base
 from lessons_lib.session import Session, current, explain_out_of_memory, quiet
+from lessons_lib.training import capacity
 
 
 class Sampler:
     """A loaded base model that makes pictures, with or without an adapter."""
 
     def __init__(self, base: Base | str, session: Session | None = None):
-        self.base = bases.find(base) if isinstance(base, str) else base
-        self.family = families.find(self.base.family)
         self.session = session or current()
+        base = bases.find(base) if isinstance(base, str) else base
+        self.base = capacity.adapted_for_drawing(base, self.session)
+        self.family = families.find(self.base.family)
         with self._explain_out_of_memory():
             self.pipe = self.family.load(self.base, self.session)
         self.adapter: str | None = None

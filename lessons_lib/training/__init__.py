@@ -1,6 +1,8 @@
 """A base model, a dataset and settings become a run folder: weights, settings, log, samples, checkpoints.
 
 train.py         Trainer: the whole way from a dataset to an adapter folder
+capacity.py      what a training needs in memory, and the settings with which it fits
+memory_records.py how much memory recorded trainings took
 loop.py          Loop: the loss of a batch, one step, all steps; shown in lesson 05
 data.py          TrainingData: pictures and captions encoded, and batches of them
 order.py         the order in which pictures come into batches

@@ -58,7 +58,12 @@ def is_sharded(accelerator: Accelerator) -> bool:
     """Return whether each process is to hold a part of the frozen weights,
     as ``accelerate launch --use_fsdp`` asks.
     """
-    return accelerator.num_processes > 1 and bool(parse_flag_from_env("ACCELERATE_USE_FSDP"))
+    return accelerator.num_processes > 1 and wants_shards()
+
+
+def wants_shards() -> bool:
+    """Return whether several processes, if there are, share the frozen weights."""
+    return bool(parse_flag_from_env("ACCELERATE_USE_FSDP"))
 
 
 def shard(model: nn.Module, trainable: Iterable[nn.Parameter], accelerator: Accelerator) -> None:

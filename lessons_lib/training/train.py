@@ -31,7 +31,7 @@ from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.dataset.records import to_records
 from lessons_lib.models import bases, families, quantization
 from lessons_lib.models.bases import Base
-from lessons_lib.training import distributed, existing, fingerprints, samples
+from lessons_lib.training import capacity, distributed, existing, fingerprints, samples
 from lessons_lib.training.data import TrainingData, encode, release_text_encoders
 from lessons_lib.training.forecast import Costs, forecast
 from lessons_lib.training.loop import Ending, Loop, Step
@@ -59,8 +59,8 @@ class Interrupted(KeyboardInterrupt):
 class Trainer:
     """Trains one LoRA on one dataset.
 
-    Raises ValueError for settings that cannot be used, a base that cannot be trained,
-    or a dataset without pictures.
+    Raises ValueError for settings that cannot be used, a base that cannot be trained or does not fit into
+    this machine's memory, or a dataset without pictures.
     """
 
     def __init__(self, base: Base, dataset: Dataset, settings: Settings):
@@ -68,7 +68,8 @@ class Trainer:
             raise ValueError("there are no pictures to learn from; expected at least one")
         if not base.trainable:
             raise ValueError(f"{base.name} cannot be trained: {base.note}")
-        self.settings, self.dataset = settings.resolve(base), dataset
+        fitting = capacity.fit(settings, base, session.current()).settings
+        self.settings, self.dataset = fitting.resolve(base), dataset
         self.base = self.settings.adapt(base)
         self.family = families.find(base.family)
         quantization.check(self.base)

@@ -1,0 +1,187 @@
+"""What a training needs in memory, and the settings with which it fits this machine, before any download.
+
+Where a training of that base was recorded, that is what it needs. Otherwise it is calculated: the weights in
+their precision, of which the text encoders and the denoiser are never there together, and what a recorded
+training took beside its weights, which grows with the pixels and the batch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from lessons_lib.adapters.settings import Settings
+from lessons_lib.models import bases
+from lessons_lib.models.bases import Base
+from lessons_lib.models.sizes import weights_gb
+from lessons_lib.session import Session
+from lessons_lib.training import distributed
+from lessons_lib.training.memory_records import Record, records
+
+_PROCESS = {True: 0.6, False: 1.3}  # GB of a program that has loaded the libraries: on a GPU, on a CPU
+_USABLE = 0.94  # of a GPU's memory; the driver and the screen have the rest
+_SMALLER = 512  # px: tried where the base's own size does not fit
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a training of a base takes at its peak, in GB (1e9 bytes): of the GPU, or of RAM without one.
+
+    `source`: "recorded", "calculated from a recorded run" of that base, or "calculated".
+    """
+
+    base: Base
+    gradient_checkpointing: bool
+    gigabytes: float
+    source: str
+
+    def __str__(self) -> str:
+        weights = "" if self.base.quantize == "none" else f" in {self.base.quantize}"
+        return (
+            f"{self.base.name}{weights} at {self.base.side} px needs {self.gigabytes:.1f} GB ({self.source})"
+        )
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Settings with which a training fits this machine, what it needs then, and the memory there is (GB)."""
+
+    settings: Settings
+    need: Need
+    available: float
+
+    def __str__(self) -> str:
+        frugal = " with gradient checkpointing" if self.settings.gradient_checkpointing else ""
+        return f"{self.need}{frugal}; this machine has {self.available:.1f} GB for it"
+
+
+def fit(settings: Settings, base: Base, session: Session) -> Fit:
+    """Return the settings with what they leave open filled in so that the training fits this machine.
+
+    Left open are `quantize` "auto" and `resolution` None. Tried are whole weights at the base's own
+    resolution, then nf4, then 512 px. int8 is for those who ask for it: its activations are float16.
+    Raises ValueError with the nearest alternative where nothing fits.
+    """
+    settings.check()
+    available = _available(session)
+    for candidate in (candidates := _candidates(settings, base)):
+        need = _need(candidate, base, session)
+        if not available or need.gigabytes <= available:
+            frugal = candidate.gradient_checkpointing or need.gradient_checkpointing
+            return Fit(dataclasses.replace(candidate, gradient_checkpointing=frugal), need, available)
+    raise ValueError(_refusal(_need(candidates[-1], base, session), settings, base, session))
+
+
+def adapted_for_drawing(base: Base, session: Session) -> Base:
+    """Return a base as it fits this machine for drawing: as it is; or one network at a time on the GPU and
+    large pictures decoded in tiles; or in nf4.
+    """
+    if session.device.type == "cpu" or base.is_local:
+        return base
+    ways = [base, dataclasses.replace(base, offload=True)]
+    if base.quantize == "none":
+        packed = dataclasses.replace(base, quantize="nf4")
+        ways += [packed, dataclasses.replace(packed, offload=True)]
+    for way in ways:
+        weights = weights_gb(way, session).values()
+        on_gpu, in_ram = (max(weights), sum(weights)) if way.offload else (sum(weights), 0.0)
+        has_room = not session.memory_gb or in_ram + _PROCESS[False] < session.memory_gb
+        if on_gpu + _work(way, session, 1) <= _available(session) and has_room:
+            return way
+    return ways[-1]
+
+
+def _candidates(settings: Settings, base: Base) -> list[Settings]:
+    """Return the settings to try, the best first."""
+    candidates = [settings]  # "auto" resolves to whole weights
+    if settings.quantize == "auto":
+        candidates.append(dataclasses.replace(settings, quantize="nf4"))
+    if settings.resolution is None and base.side > _SMALLER:
+        candidates.append(dataclasses.replace(candidates[-1], resolution=_SMALLER))
+    return candidates
+
+
+def _available(session: Session) -> float:
+    """Return the memory that a training may take, in GB; 0 where the system does not say, or where several
+    GPUs share the weights.
+    """
+    if distributed.wants_shards():
+        return 0.0
+    return _USABLE * session.gpu_gb if session.gpu_gb else session.memory_gb
+
+
+def _need(settings: Settings, base: Base, session: Session) -> Need:
+    adapted, batch = settings.adapt(base), settings.batch or base.batch
+    for record in records():
+        is_same = (record.base, record.quantize, record.resolution) == (
+            base.name,
+            adapted.quantize,
+            adapted.side,
+        )
+        is_there = record.on_gpu == (session.device.type != "cpu") and record.encoders_apart
+        if is_same and is_there and batch == base.batch and not base.is_local:
+            return Need(adapted, record.gradient_checkpointing, record.gigabytes, "recorded")
+    total = _apart(weights_gb(adapted, session), base) + _work(adapted, session, batch)
+    model = _model(base)
+    source = "calculated from a recorded run" if model and model.base == base.name else "calculated"
+    frugal = model is not None and model.gradient_checkpointing and not base.is_local
+    return Need(adapted, frugal, total, source)
+
+
+def _apart(weights: dict[str, float], base: Base) -> float:
+    """Return the most weights that are in memory at once where the text encoders leave before the denoiser
+    comes.
+    """
+    encoders, vae = sum(weights.get(name, 0.0) for name in base.text_encoders), weights.get("vae", 0.0)
+    return vae + max(encoders, sum(weights.values()) - encoders - vae)
+
+
+def _model(base: Base) -> Record | None:
+    """Return the recorded training on a GPU that others of a base are calculated from: its own, or else, of
+    those with gradient checkpointing, the one that took most beside its weights. None where there is none.
+    """
+    recorded = [record for record in records() if record.on_gpu and record.quantize == "none"]
+    own = [record for record in recorded if record.base == base.name]
+    others = [record for record in recorded if record.gradient_checkpointing]
+    return own[0] if own else max(others, key=_beside_weights, default=None)
+
+
+def _beside_weights(record: Record) -> float:
+    """Return what a recorded training in bfloat16 took beside its weights, in GB."""
+    base = bases.find(record.base)
+    weights = {name: 2 * total for name, (total, _) in base.parameters.items()}
+    return record.gigabytes - (_apart(weights, base) if record.encoders_apart else sum(weights.values()))
+
+
+def _work(base: Base, session: Session, batch: int) -> float:
+    """Return what a training or a drawing takes beside weights, in GB: what grows with the pixels, the batch
+    and the width of a number, and what does not.
+    """
+    process, model = _PROCESS[session.device.type != "cpu"], _model(base)
+    if model is None:
+        return process
+    growing = max(0.0, _beside_weights(model) - _PROCESS[True])
+    width = base.precision(session).itemsize / 2
+    return process + growing * (base.side / model.resolution) ** 2 * batch * width
+
+
+def _refusal(need: Need, settings: Settings, base: Base, session: Session) -> str:
+    """Return why no training of a base fits, and the nearest that does: the same base with what was not left
+    open, or the largest other one.
+    """
+    has = f"{need}, and this machine has {_available(session):.1f} GB for it"
+    open_settings = dataclasses.replace(settings, quantize="auto", resolution=None)
+    for candidate in _candidates(open_settings, base):
+        smaller = _need(candidate, base, session)
+        if smaller.gigabytes <= _available(session):
+            size = "" if smaller.base.side == base.side else f" --resolution {smaller.base.side}"
+            return (
+                f"{has}. Nearest that fits: {smaller}; choose it with --quantize {candidate.quantize}{size}"
+            )
+    others = [other for other in bases.BASES.values() if other.trainable and other.name != base.name]
+    needs = [_need(c, other, session) for other in others for c in _candidates(open_settings, other)]
+    fitting = [other for other in needs if other.gigabytes <= _available(session)]
+    if not fitting:
+        return has
+    nearest = max(fitting, key=lambda other: sum(total for total, _ in other.base.parameters.values()))
+    return f"{has}. Nearest that fits: {nearest}; choose it with --base {nearest.base.name}"

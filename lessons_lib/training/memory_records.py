@@ -1,0 +1,52 @@
+"""How much memory recorded trainings took: at real size (benchmarks/REAL_SIZE.md), and where somebody ran
+`lessons prove`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from lessons_lib.paths import RECORDED
+
+
+@dataclass(frozen=True)
+class Record:
+    """One training that was measured: on a GPU the memory in use, on a CPU that of the process, in GB.
+
+    `encoders_apart`: whether the text encoders had left before the denoiser came.
+    """
+
+    base: str
+    quantize: str
+    resolution: int
+    gradient_checkpointing: bool
+    gigabytes: float
+    encoders_apart: bool = True
+    on_gpu: bool = True
+
+
+@cache
+def records() -> tuple[Record, ...]:
+    """Return what was measured with this library's trainer, not compiled; () without a clone."""
+    path = RECORDED / "real_size.json"
+    rows = json.loads(path.read_text(encoding="utf-8"))["result"]["rows"] if path.is_file() else []
+    measured = [_of_real_size(row) for row in rows if row["program"] == "ours" and "memory" in row]
+    for path in sorted((RECORDED / "proofs").glob("*.json")):
+        measured.append(_of_proof(json.loads(path.read_text(encoding="utf-8"))))
+    return tuple(measured)
+
+
+def _of_real_size(row: dict[str, Any]) -> Record:
+    settings = row["quantize"], row["side"], row["gradient_checkpointing"]
+    return Record(row["base"], *settings, row["memory"], row["encoders_apart"])
+
+
+def _of_proof(proof: dict[str, Any]) -> Record:
+    settings = proof["settings"]
+    return Record(
+        proof["base"], settings["quantize"], settings["resolution"], settings["gradient_checkpointing"],
+        proof["peak_memory_gb"], on_gpu=proof["machine"]["device"] != "cpu",
+    )  # fmt: skip

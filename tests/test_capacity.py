@@ -1,0 +1,136 @@
+"""What fits into a machine's memory is told before anything is downloaded."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from benchmarks import blank
+from lessons_lib import cli
+from lessons_lib import session as sessions
+from lessons_lib.adapters.settings import Settings
+from lessons_lib.evaluation.sampler import Sampler
+from lessons_lib.models import bases, families
+from lessons_lib.models.sizes import weights_gb
+from lessons_lib.session import Session
+from lessons_lib.training import capacity
+from lessons_lib.training.train import Trainer
+
+
+def card(gigabytes, ram=64.0, dtype=torch.bfloat16):
+    return Session("a tier", torch.device("cuda"), dtype, 8, ram, "a card", gigabytes)
+
+
+T4 = card(15.8, 12.7, torch.float16)
+
+
+def fit(name, machine, **options):
+    return capacity.fit(Settings(base=name, trigger="v4se", **options), bases.find(name), machine)
+
+
+@pytest.mark.parametrize(
+    ("name", "machine", "quantize", "resolution"),
+    [
+        ("sd15", T4, "none", None),
+        ("sdxl", T4, "none", None),
+        ("flux2-klein", T4, "none", None),
+        ("flux1-dev", T4, "nf4", None),
+        ("flux1-dev", card(24.1), "nf4", None),
+        ("flux1-dev", card(10), "nf4", 512),
+        ("flux1-dev", card(84), "none", None),
+        ("z-image", card(24.1), "none", None),
+    ],
+)
+def test_what_is_left_open_is_filled_in_so_that_it_fits(name, machine, quantize, resolution):
+    result = fit(name, machine)
+    settings = result.settings.resolve(bases.find(name))
+    assert (settings.quantize, settings.resolution) == (quantize, resolution)
+    assert result.need.gigabytes <= result.available < machine.gpu_gb
+
+
+@pytest.mark.parametrize(
+    ("name", "quantize", "published"),
+    [("flux1-dev", "none", 30), ("flux1-dev", "int8", 18), ("flux2-klein", "none", 12)],
+)
+def test_what_is_calculated_is_what_others_publish(name, quantize, published):
+    """Figures of the models' own pages for 1024 px."""
+    assert fit(name, card(80), quantize=quantize).need.gigabytes == pytest.approx(published, rel=0.06)
+
+
+def test_the_line_says_whether_a_figure_was_recorded_or_calculated():
+    assert "(calculated from a recorded run)" in str(fit("flux1-dev", card(84)))
+    assert "(calculated)" in str(fit("z-image", card(84)))
+
+
+def test_a_recorded_training_is_taken_as_it_was(monkeypatch):
+    record = capacity.Record("z-image", "nf4", 1024, True, 9.9)
+    monkeypatch.setattr(capacity, "records", lambda: (record,))
+    result = fit("z-image", T4, quantize="nf4")
+    assert (result.need.gigabytes, result.need.source) == (9.9, "recorded")
+    assert result.settings.gradient_checkpointing
+
+
+def test_what_does_not_fit_is_refused_with_the_options_that_do():
+    with pytest.raises(ValueError, match="22.7 GB for it.*choose it with --quantize nf4$"):
+        fit("flux1-dev", card(24.1), quantize="none")
+
+
+def test_a_base_that_fits_in_no_way_is_refused_with_another_that_does():
+    with pytest.raises(
+        ValueError, match=r"flux1-dev in nf4 at 512 px needs 8.*this machine has 5.6.*--base z-image$"
+    ):
+        fit("flux1-dev", card(6))
+
+
+def test_gpus_that_share_the_weights_are_refused_nothing(monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    assert fit("flux1-dev", card(15)).settings.quantize == "auto"
+
+
+@pytest.mark.parametrize("name", ["flux1-dev", "z-image"])
+def test_a_refusal_comes_before_any_download(name, monkeypatch, practice):
+    def fetch(*arguments, **options):
+        raise AssertionError("something was fetched")
+
+    monkeypatch.setattr(sessions, "current", lambda: card(4))
+    family = families.find(bases.find(name).family)
+    for function in ("load", "load_tokenizer"):
+        monkeypatch.setattr(family, function, fetch)
+    with pytest.raises(ValueError, match="this machine has 3.8 GB"):
+        Trainer(bases.find(name), practice, Settings(base=name, trigger="v4se"))
+
+
+def test_the_command_says_it_in_one_line(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(sessions, "current", lambda: card(4))
+    words = ["train", str(tmp_path), "--trigger", "v4se", "--base", "flux1-dev"]
+    assert cli.main(words) == 1
+    assert capsys.readouterr().err.startswith("lessons: flux1-dev in nf4 at 512 px needs")
+
+
+def test_drawing_takes_turns_on_the_gpu_or_packs_the_weights():
+    ways = {
+        gigabytes: capacity.adapted_for_drawing(bases.find("flux1-dev"), card(gigabytes))
+        for gigabytes in (84, 42, 24.1, 15.8)
+    }
+    assert [(way.quantize, way.offload) for way in ways.values()] == [
+        ("none", False), ("none", True), ("nf4", False), ("nf4", True),
+    ]  # fmt: skip
+
+
+def test_a_base_in_a_folder_is_counted_there(tmp_path, sampler):
+    pocket = bases.find("pocket")
+    sizes = weights_gb(pocket, sessions.current())
+    for name, gigabytes in sizes.items():
+        numbers = sum(p.numel() for p in getattr(sampler.pipe, name).parameters())
+        assert gigabytes == pytest.approx(4e-9 * numbers, rel=0.01)
+    small = replace(pocket, repository=str(blank.write("sd15", tmp_path / "sd15", small=True)))
+    assert weights_gb(small, sessions.current()).keys() == {"unet", "text_encoder", "vae"}
+
+
+def test_offload_is_asked_of_the_pipeline_and_large_pictures_are_tiled(monkeypatch):
+    calls = []
+    pipeline = type(Sampler("pocket").pipe)
+    monkeypatch.setattr(pipeline, "enable_model_cpu_offload", lambda pipe, device: calls.append(device.type))
+    base = replace(bases.find("pocket"), offload=True, half_precisions=("bfloat16",))
+    pipe = families.find("flux").load(base, card(8))
+    assert calls == ["cuda"] and pipe.vae.use_tiling and pipe.vae.device.type == "cpu"
