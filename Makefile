@@ -61,7 +61,7 @@ browser: .venv/.test .venv/.lab .venv/.browser .venv/axe-core/package/axe.min.js
 
 # Tracked files as they are now: a commit of them that no branch has, or the last commit where none has changed.
 zip:
-	git archive --format=zip -o course.zip "$$(git stash create | grep . || echo HEAD)"
+	git archive --format=zip -o course.zip "$$(git -c user.name=zip -c user.email=zip stash create | grep . || echo HEAD)"
 	@du -h course.zip
 
 # The lessons as a learner has them: a room with course.zip in it, and torchao there until the second cell runs.

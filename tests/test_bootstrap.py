@@ -233,3 +233,17 @@ def test_a_package_that_is_too_old_is_named_and_left(published):
     published.assert_ready(done)
     assert "diffusers is 0.9.1, and the course needs 0.38" in done.stdout
     assert (published.site / "diffusers-0.9.1.dist-info").exists()
+
+
+def test_the_zip_holds_the_tracked_files_as_they_are_now_and_nothing_else(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "notes.txt").write_text("first")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in ([*git, "init", "-q"], [*git, "add", "-A"], [*git, "commit", "-qm", "course"]):
+        subprocess.run(command, cwd=tmp_path, check=True)
+    (tmp_path / "notes.txt").write_text("second")
+    (tmp_path / "untracked.jpg").touch()
+    env = {**os.environ, "HOME": str(tmp_path / "home")}
+    subprocess.run(["make", "zip"], cwd=tmp_path, env=env, check=True, capture_output=True)
+    archive = zipfile.ZipFile(tmp_path / "course.zip")
+    assert sorted(archive.namelist()) == ["Makefile", "notes.txt"] and archive.read("notes.txt") == b"second"
