@@ -201,7 +201,7 @@ def one_line(done):
 
 def test_an_address_that_is_not_set_says_so(colab):
     line = one_line(colab.run(address="https://github.com/OWNER/lora-lessons"))
-    assert "OWNER" in line and "course.zip" in line and not colab.course.exists()
+    assert "no address yet: put course.zip into Files or Drive" in line and not colab.course.exists()
 
 
 def test_an_address_without_a_course_says_so(colab):

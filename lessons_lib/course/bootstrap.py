@@ -24,13 +24,14 @@ _RESTART = "Choose Runtime > Restart session, then run this cell again"
 
 
 def prepare() -> None:
-    """Remove torchao, install the packages of the course that are missing, put the course on the path of
-    programs that the notebook starts, and go to the folder of the lessons.
+    """Mark the course as fetched, remove torchao, install the packages of the course that are missing, put it
+    on the path of programs that the notebook starts, and go to the folder of the lessons.
 
     Prints a line for each change, and one for a package that is older than the course needs.
     Raises SystemExit, whose message a notebook shows without a traceback, when pip fails or the session must
     be restarted.
     """
+    (ROOT / ".fetched").touch()
     _remove_torchao()
     with open(ROOT / "pyproject.toml", "rb") as file:
         requirements = [_split(line) for line in tomllib.load(file)["project"]["dependencies"]]
