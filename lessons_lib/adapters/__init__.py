@@ -13,4 +13,5 @@ info.py        what an adapter's file holds, and a run in a few lines
 weights.py     the adapter's file as diffusers writes it
 export.py      files for ComfyUI and kohya's trainer, with modelspec's metadata
 model_card.py  the README.md with the Hub's head and the rights of every picture
+hub.py         a run on the Hub: what goes there, what keeps it back, addresses for other programs
 """

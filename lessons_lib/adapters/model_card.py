@@ -5,41 +5,41 @@ every picture.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
+from itertools import zip_longest
 
+from lessons_lib.adapters.run import WEIGHTS_NAME
 from lessons_lib.adapters.settings import ResolvedSettings
 from lessons_lib.dataset.pictures import RIGHTS, Picture
 from lessons_lib.models import families
 from lessons_lib.models.bases import Base
 
 _TAGS = ("text-to-image", "diffusers", "lora", "template:sd-lora")
+_DO_NOT_PUBLISH = "**do not publish this adapter** before it is"
 
 
-def readme(settings: ResolvedSettings, pictures: Sequence[Picture], base: Base) -> str:
+def readme(
+    settings: ResolvedSettings, pictures: Sequence[Picture], base: Base, samples: Sequence[str] = ()
+) -> str:
     """Return the README.md of an adapter folder: Hub head, how to draw with it, how it was made,
     whose pictures.
 
-    The licence is the base model's, under which a derived adapter falls.
-    Nothing in it names this machine's folders.
+    `samples`: files of the folder, such as "samples/00500_1.jpg", one for each of the settings' sample
+    prompts; the Hub shows them as a gallery. The licence is the base model's, under which a derived adapter
+    falls. Nothing in it names this machine's folders.
     """
     keys = ("rank", "alpha", "steps", "learning_rate", "batch")
     values = ", ".join(f"{key.replace('_', ' ')} {getattr(settings, key):g}" for key in keys)
-    repository = json.dumps("pocket/model" if base.is_local else base.repository)
-    prompt = settings.sample_prompts[0] if settings.sample_prompts else settings.trigger
+    title = settings.name or settings.trigger
+    gallery = "\n<Gallery />\n" if samples else ""
     training = f"taught a {settings.mode} from {len(pictures)} pictures"
-    return f"""{_front_matter(settings, base)}
-# {settings.name or settings.trigger}
-
+    return f"""{_front_matter(settings, base, samples)}
+# {title}
+{gallery}
 A LoRA adapter for {_link(base)}, {training}. Trigger word: `{settings.trigger}`.
 
-```python
-from diffusers import DiffusionPipeline
-
-pipe = DiffusionPipeline.from_pretrained({repository})
-pipe.load_lora_weights(".", adapter_name="learned")  # this folder
-pipe.set_adapters("learned", {base.strength:g})
-picture = pipe(prompt={json.dumps(prompt, ensure_ascii=False)}, {_pipeline_arguments(base)}).images[0]
-```
+{_code(settings, base)}
 
 Made with {values}, seed {settings.seed}. The base model's licence ({base.licence}) holds for it.
 
@@ -49,7 +49,53 @@ Made with {values}, seed {settings.seed}. The base model's licence ({base.licenc
 """
 
 
-def _front_matter(settings: ResolvedSettings, base: Base) -> str:
+def unknown_rights(card: str) -> list[str]:
+    """Return the files whose licence a card does not name, by its table of pictures.
+
+    Raises ValueError for a card without that table.
+    """
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in card.splitlines() if line[:1] == "|"]
+    head = next((row for row in rows if row[:1] == ["file"] and "licence" in row), None)
+    if head is None:
+        raise ValueError("the card has no table of the training pictures and their licences")
+    column = head.index("licence")
+    pictures = [row for row in rows if row != head and not set(row[0]) <= {"-"}]
+    return [row[0] for row in pictures if len(row) <= column or row[column].lower() in ("", "unknown", "?")]
+
+
+def for_repository(card: str, repository: str) -> str:
+    """Return a card whose rights are complete as it goes to the Hub: its code loads from there."""
+    lines = [line for line in card.splitlines() if _DO_NOT_PUBLISH not in line]
+    return (
+        "\n".join(lines).replace('load_lora_weights(".", ', f"load_lora_weights({json.dumps(repository)}, ")
+        + "\n"
+    )
+
+
+def adapter_name(settings: ResolvedSettings) -> str:
+    """Return what an adapter is called on a pipeline: its run's name, as far as PEFT takes it."""
+    return re.sub(r"\W+", "_", settings.name).strip("_") or "style"
+
+
+def _code(settings: ResolvedSettings, base: Base) -> str:
+    """Return the lines that draw with an adapter, run in its folder."""
+    repository = json.dumps("pocket/model" if base.is_local else base.repository)
+    prompt = settings.sample_prompts[0] if settings.sample_prompts else settings.trigger
+    name = json.dumps(adapter_name(settings))
+    dtype = base.half_precisions[0] if base.half_precisions else "float32"
+    return f"""```python
+import torch
+from diffusers import DiffusionPipeline
+
+device = "cuda" if torch.cuda.is_available() else "cpu"
+pipe = DiffusionPipeline.from_pretrained({repository}, torch_dtype=torch.{dtype}).to(device)
+pipe.load_lora_weights(".", weight_name="{WEIGHTS_NAME}", adapter_name={name})  # this folder
+pipe.set_adapters({name}, {base.strength:g})
+image = pipe(prompt={json.dumps(prompt, ensure_ascii=False)}, {_pipeline_arguments(base)}).images[0]
+```"""
+
+
+def _front_matter(settings: ResolvedSettings, base: Base, samples: Sequence[str]) -> str:
     """Return the card's YAML head as the Hub reads it.
 
     A base in a folder of its own has no name on the Hub.
@@ -59,10 +105,12 @@ def _front_matter(settings: ResolvedSettings, base: Base) -> str:
     rows += [f"license_link: {base.hub_licence_link}"] if base.hub_licence_link else []
     rows += [] if base.is_local else [f"base_model: {base.repository}"]
     trigger = json.dumps(settings.trigger, ensure_ascii=False)
-    rows += ["library_name: diffusers", f"instance_prompt: {trigger}"]
+    rows += ["library_name: diffusers", "pipeline_tag: text-to-image", f"instance_prompt: {trigger}"]
     rows += ["tags:", *[f"- {tag}" for tag in _TAGS]]
-    prompts = [json.dumps(prompt, ensure_ascii=False) for prompt in settings.sample_prompts]
-    rows += ["widget:", *[f"- text: {prompt}" for prompt in prompts]] if prompts else []
+    rows += ["widget:"] if settings.sample_prompts else []
+    for prompt, sample in zip_longest(settings.sample_prompts, samples[: len(settings.sample_prompts)]):
+        rows.append(f"- text: {json.dumps(prompt, ensure_ascii=False)}")
+        rows += ["  output:", f"    url: {sample}"] if sample else []
     return "---\n" + "\n".join(rows) + "\n---\n"
 
 
@@ -91,9 +139,6 @@ def _rights_table(pictures: Sequence[Picture]) -> str:
         rows.append("| " + " | ".join(c.replace("|", "\\|").replace("\n", " ") for c in cells) + " |")
     unknown = sum(not picture.rights.get("licence") for picture in pictures)
     warning = (
-        f"\n\nThe licence of {unknown} of these pictures is not known: **do not publish this adapter** "
-        "before it is."
-        if unknown
-        else ""
+        f"\n\nThe licence of {unknown} of these pictures is not known: {_DO_NOT_PUBLISH}." if unknown else ""
     )
     return head + "\n".join(rows) + warning

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -85,6 +86,14 @@ class Run:
     def adapter(self) -> Path:
         """The weights' file."""
         return self.folder / WEIGHTS_NAME
+
+    @property
+    def samples(self) -> list[Path]:
+        """The samples of the last step that has any, in the order of the prompts; not the base's own."""
+        matches = [re.fullmatch(r"(\d+)_(\d+)\.jpg", path.name) for path in self.folder.glob("samples/*")]
+        numbered = {(int(m[1]), int(m[2])): self.folder / "samples" / m[0] for m in matches if m}
+        last = max((step for step, _ in numbered), default=0)
+        return [numbered[key] for key in sorted(numbered) if last and key[0] == last]
 
     @property
     def log(self) -> list[dict[str, Any]]:
