@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from lessons_lib import sharing
 from lessons_lib.adapters import settings
 from lessons_lib.adapters.settings import CHOICES, Settings
 from lessons_lib.paths import SAMPLE
@@ -73,9 +74,9 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("--seed", action="append", type=_seed, metavar="N", dest="seeds", help="repeatable")
     _add_prompt(compare)
 
-    info = commands.add_parser("info", help="what a run holds")
+    info = commands.add_parser("info", help="what a run or another trainer's file holds")
     _add_json(info)
-    info.add_argument("run", type=Path, help="the folder of a run, such as runs/demo")
+    info.add_argument("run", type=Path, help="the folder of a run, such as runs/demo, or a file")
 
     _add_json(commands.add_parser("bases", help="the base models a run can start from"))
 
@@ -102,6 +103,7 @@ def parser() -> argparse.ArgumentParser:
     )
     fetch.add_argument("--out", type=Path, default=Path("museum"), metavar="FOLDER", help="(default: museum)")
     fetch.add_argument("--recommended", action="store_true", help="only the dozen for a first training")
+    sharing.add_parsers(commands)
     return top
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import lessons_lib  # noqa: F401  (before PyTorch, so that threads wait as in a lesson)
 
 # isort: split
+import miniatures
 import pytest
 import simulated_device
 import torch
@@ -20,7 +20,6 @@ from drawings import discs, stripes
 from PIL import Image
 from safetensors.torch import save_file
 
-from benchmarks import blank
 from lessons_lib.adapters.run import WEIGHTS_NAME, Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.course import long_run, recorded, trials
@@ -28,7 +27,7 @@ from lessons_lib.dataset import captions, dataset
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.evaluation.sampler import Sampler
-from lessons_lib.models import bases, features
+from lessons_lib.models import features
 from lessons_lib.paths import SAMPLE
 from lessons_lib.training import train
 
@@ -90,8 +89,7 @@ def miniature(sampler: Sampler, tmp_path_factory: pytest.TempPathFactory) -> Cal
 
     def get(name: str) -> Sampler:
         if name not in loaded:
-            folder = blank.write(name, tmp_path_factory.mktemp("blank") / name, small=True)
-            loaded[name] = Sampler(replace(bases.find(name), repository=str(folder)))
+            loaded[name] = Sampler(miniatures.write(name, tmp_path_factory.mktemp("miniature") / name))
         return loaded[name]
 
     return get

@@ -63,6 +63,14 @@ def test_the_card_warns_when_a_licence_is_not_known():
     assert "licence of 1 of these pictures is not known: **do not publish" in text
 
 
+def test_the_code_on_pockets_card_draws_with_the_adapter(short_run, monkeypatch):
+    monkeypatch.chdir(short_run.folder)
+    code = (short_run.folder / "README.md").read_text().split("```python")[1].split("```")[0]
+    names: dict = {}
+    exec(code.replace('"pocket/model"', repr(str(POCKET))).replace("steps=20", "steps=2"), names)
+    assert names["image"].size == (128, 128) and names["pipe"].get_active_adapters() == ["run"]
+
+
 def test_the_python_on_the_card_compiles():
     for base in bases.BASES.values():
         text = model_card.readme(SETTINGS.resolve(base), [], base)

@@ -19,7 +19,7 @@ ORDER = (
     {"training"},
     {"evaluation"},
     {"course"},
-    {"studio", "arguments", "train_inputs", "cli", "__main__", "set_commands"},
+    {"sharing", "studio", "arguments", "train_inputs", "cli", "__main__", "set_commands"},
 )
 
 

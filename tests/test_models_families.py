@@ -131,16 +131,17 @@ def test_diffusers_alone_reads_both_files_and_draws_the_same(base, run):
         assert image.tobytes() == expected, file.name
 
 
-def test_the_code_on_the_card_draws_with_the_adapter(base, run, monkeypatch):
-    """As it stands there, in the run's folder."""
+def test_the_code_on_the_card_draws_with_the_adapter_in_half_precision(base, run, monkeypatch):
+    """As it stands there, in the run's folder, on a base whose files are half-precision as the Hub's are."""
+    pipe = DiffusionPipeline.from_pretrained(base.repository, torch_dtype=torch.float16)
+    pipe.save_pretrained(run.folder / base.name)
     card = (run.folder / "README.md").read_text()
     assert base.licence in card
     monkeypatch.chdir(run.folder)
-    code = card.split("```python")[1].split("```")[0].replace('"pocket/model"', repr(base.repository))
     names: dict = {}
-    exec(code, names)
-    assert names["picture"].size == (base.side,) * 2
-    assert names["pipe"].get_active_adapters() == ["learned"]
+    exec(card.split("```python")[1].split("```")[0], names)
+    assert names["image"].size == (base.side,) * 2 and names["pipe"].dtype == torch.bfloat16
+    assert names["pipe"].get_active_adapters() == ["run"]
 
 
 def test_the_loss_is_that_of_the_diffusers_script(sampler):

@@ -12,6 +12,8 @@ loading.py     an adapter on a pipeline: all of its layers, or none
 info.py        what an adapter's file holds, and a run in a few lines
 weights.py     the adapter's file as diffusers writes it
 export.py      files for ComfyUI and kohya's trainer, with modelspec's metadata
+combine.py     several adapters as one, exactly or at a rank; how much they meet
+merging.py     that one written into a folder
 model_card.py  the README.md with the Hub's head and the rights of every picture
 hub.py         a run on the Hub: what goes there, what keeps it back, addresses for other programs
 """

@@ -15,7 +15,7 @@ from torch import Tensor
 from lessons_lib.adapters import files, fit, kinds
 from lessons_lib.adapters.files import Adapter, Factors
 from lessons_lib.adapters.loading import peft_config
-from lessons_lib.adapters.run import OTHER_FORMATS
+from lessons_lib.adapters.run import OTHER_FORMATS, read_origin
 from lessons_lib.adapters.weights import sort_header
 from lessons_lib.models import bases, families
 from lessons_lib.models.bases import Base
@@ -141,9 +141,12 @@ def modelspec_metadata(settings: Mapping[str, Any], base: Base, name: str) -> di
 
 
 def _of_run(run_folder: Path) -> tuple[Adapter, Base, dict[str, Any]]:
-    adapter = files.read(run_folder)
-    settings = json.loads((Path(run_folder) / "settings.json").read_text(encoding="utf-8"))
-    return adapter, bases.find(settings["base"]), settings
+    settings = read_origin(Path(run_folder))
+    if "base" not in settings:
+        raise ValueError(
+            f"{run_folder}: its settings.json does not name a base model; expected a run's folder"
+        )
+    return files.read(run_folder), bases.find(settings["base"]), settings
 
 
 def _tensors(layers: Mapping[str, Factors]) -> dict[str, Tensor]:

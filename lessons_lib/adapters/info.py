@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lessons_lib.adapters import files, fit, kinds
 from lessons_lib.adapters.files import Adapter
-from lessons_lib.adapters.run import WEIGHTS_NAME
+from lessons_lib.adapters.run import WEIGHTS_NAME, read_origin
 from lessons_lib.dataset.messages import one_line, printable
 from lessons_lib.models import bases
 from lessons_lib.models.bases import Base
@@ -42,7 +42,7 @@ def facts(path: Path, base: Base | None = None) -> tuple[list[str], list[str]]:
     folder = Path(path) if Path(path).is_dir() else Path(path).parent
     is_run = Path(path).is_dir() or Path(path).name == WEIGHTS_NAME
     lines, problems = list[str](), list[str]()
-    parts = [lambda: _adapter_lines(Path(path), base or _base_of(folder / "settings.json"), problems)]
+    parts = [lambda: _adapter_lines(Path(path), base or _base_of(Path(path)), problems)]
     if is_run:
         parts += [
             lambda: _settings_lines(folder / "settings.json"),
@@ -83,7 +83,7 @@ def _origin_lines(adapter: Adapter) -> list[str]:
     """Return whose file it is and what its metadata says, one fact a line."""
     facts = {name: adapter.metadata[key] for key, name in _METADATA.items() if adapter.metadata.get(key)}
     return [
-        f"file: in {adapter.form}'s format",
+        f"file: in {adapter.form}'s format; as a run's: lessons merge FILE --base NAME --out FOLDER",
         *(f"{name}: {printable(value)[:200]}" for name, value in facts.items()),
     ]
 
@@ -108,10 +108,10 @@ def log_problems(run_folder: Path) -> list[str]:
 
 
 def _base_of(path: Path) -> Base | None:
-    """Return the base model that a settings.json names, or None where that is not known."""
+    """Return the base model that is named beside an adapter, or None where that is not known."""
     try:
-        return bases.find(json.loads(path.read_text(encoding="utf-8"))["base"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return bases.find(read_origin(path)["base"])
+    except (ValueError, KeyError, TypeError):
         return None
 
 

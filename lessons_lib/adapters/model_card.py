@@ -8,12 +8,14 @@ import json
 import re
 from collections.abc import Sequence
 from itertools import zip_longest
+from pathlib import Path
 
 from lessons_lib.adapters.run import WEIGHTS_NAME
 from lessons_lib.adapters.settings import ResolvedSettings
 from lessons_lib.dataset.pictures import RIGHTS, Picture
 from lessons_lib.models import families
 from lessons_lib.models.bases import Base
+from lessons_lib.paths import ROOT
 
 _TAGS = ("text-to-image", "diffusers", "lora", "template:sd-lora")
 _DO_NOT_PUBLISH = "**do not publish this adapter** before it is"
@@ -79,7 +81,7 @@ def adapter_name(settings: ResolvedSettings) -> str:
 
 def _code(settings: ResolvedSettings, base: Base) -> str:
     """Return the lines that draw with an adapter, run in its folder."""
-    repository = json.dumps("pocket/model" if base.is_local else base.repository)
+    repository = json.dumps(_source(base))
     prompt = settings.sample_prompts[0] if settings.sample_prompts else settings.trigger
     name = json.dumps(adapter_name(settings))
     dtype = base.half_precisions[0] if base.half_precisions else "float32"
@@ -114,12 +116,17 @@ def _front_matter(settings: ResolvedSettings, base: Base, samples: Sequence[str]
     return "---\n" + "\n".join(rows) + "\n---\n"
 
 
+def _source(base: Base) -> str:
+    """Return what a base is loaded from: its name on the Hub, or a folder without those above it."""
+    folder = Path(base.repository)
+    if not base.is_local:
+        return base.repository
+    return folder.relative_to(ROOT).as_posix() if folder.is_relative_to(ROOT) else folder.name
+
+
 def _link(base: Base) -> str:
-    return (
-        f"`{base.name}`, the model in `pocket/model` of the course"
-        if base.is_local
-        else f"`{base.repository}`"
-    )
+    source = f"`{_source(base)}`"
+    return f"`{base.name}`, the model in {source} of the course" if base.is_local else source
 
 
 def _pipeline_arguments(base: Base) -> str:

@@ -15,6 +15,7 @@ from lessons_lib.dataset.messages import one_line
 from lessons_lib.dataset.records import Record, recorded_path
 
 WEIGHTS_NAME = "pytorch_lora_weights.safetensors"  # diffusers' own name for the file in a folder
+MERGED = "merged.json"  # beside the weights of an adapter that was merged from others
 OTHER_FORMATS = "other_formats"  # the folder of other programs' files: services refuse two files side by side
 
 
@@ -133,6 +134,17 @@ class Run:
             raise ValueError(
                 f"{path} is damaged ({one_line(problem)}); expected the settings of a run. Restore that file"
             ) from problem
+
+
+def read_origin(path: Path) -> dict[str, Any]:
+    """Return what the settings.json or merged.json beside an adapter says, such as its base; else nothing."""
+    folder = path if path.is_dir() else path.parent
+    for name in ("settings.json", MERGED):
+        try:
+            return dict(json.loads((folder / name).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            continue
+    return {}
 
 
 def _from_version_0_1(rest: dict[str, Any]) -> dict[str, Any]:
