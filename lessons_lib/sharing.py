@@ -1,4 +1,4 @@
-"""What `lessons merge` and `lessons publish` take and do: several adapters in one file, a run on the Hub."""
+"""What `lessons merge` and `lessons publish` take and do: adapters in one file, a run on the Hub."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     merge.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the new one goes")
     merge.add_argument("--weight", type=float, action="append", metavar="W", dest="weights",
                        help="strength of each, in their order (default: 1)")  # fmt: skip
-    merge.add_argument(
-        "--rank", type=int, metavar="N", help="cut the sum to this rank (default: exact, longer)"
-    )
+    merge.add_argument("--rank", type=int, metavar="N", help="cut the sum to this rank (default: exact)")
     merge.add_argument("--base", metavar="NAME", help="the base model (default: the first run's)")
     merge.add_argument("--kohya", action="store_true", help="write a file for kohya's trainer, too")
 
@@ -36,9 +34,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     publish.add_argument("run", type=Path, help="the folder of a run, such as runs/demo")
     publish.add_argument("repository", metavar="OWNER/NAME", help="where it goes; made if it is not there")
     publish.add_argument("--dry-run", action="store_true", help="send nothing, although there is a token")
-    publish.add_argument(
-        "--public", action="store_true", help="a new repository is seen by all, not by you alone"
-    )
+    publish.add_argument("--public", action="store_true", help="a new repository is seen by all")
 
 
 def merge(args: Namespace) -> int:

@@ -1,6 +1,4 @@
-"""Several adapters in one file: the sum is exact side by side, the best of its rank when it is cut, and what two
-changes share is measured.
-"""
+"""Several adapters in one file: the sum is exact side by side, the best of its rank when it is cut."""
 
 import pytest
 import torch

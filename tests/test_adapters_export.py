@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from lessons_lib.adapters import export
+from benchmarks import blank
+from benchmarks.architectures import BLANKS
+from lessons_lib.adapters import combine, export, files, fit
+from lessons_lib.adapters.files import Adapter, Factors
 from lessons_lib.adapters.run import WEIGHTS_NAME
 from lessons_lib.models import bases, families
 
@@ -42,3 +46,44 @@ def test_pocket_is_labelled_as_flux_and_a_base_without_a_name_is_not_labelled_at
     assert labels["sd15"][key] == "stable-diffusion-v1/lora"
     unknown = replace(bases.find("pocket"), modelspec_architecture="")
     assert key not in export.modelspec_metadata({}, unknown, "x")
+
+
+SD_SCRIPTS = {  # networks/lora_flux.py names every linear layer of a block so; library/flux_models.py has them
+    *(f"lora_unet_double_blocks_{n}_{part}_{layer}" for n in range(19) for part in ("img", "txt")
+      for layer in ("attn_qkv", "attn_proj", "mlp_0", "mlp_2")),
+    *(f"lora_unet_single_blocks_{n}_linear{i}" for n in range(38) for i in (1, 2)),
+}  # fmt: skip
+
+
+def test_kohyas_file_has_the_228_modules_of_sd_scripts_at_the_real_size():
+    with torch.device("meta"):
+        shapes = fit.layer_shapes({"transformer": blank.network(BLANKS["flux1-dev"].parts["transformer"])})
+    flux = families.find("flux")
+    ends = tuple(f".{target}" for target in flux.TARGET_MODULES)
+    layers = {
+        name: Factors(torch.ones(1, shape[1]), torch.ones(shape[0], 1), 1.0)
+        for name, shape in shapes.items()
+        if name.endswith(ends) and "blocks" in name
+    }
+    kohya = export.kohya_layers(Adapter(layers), flux, shapes)
+    assert kohya.keys() == SD_SCRIPTS and len(kohya) == 228
+    assert kohya["lora_unet_single_blocks_0_linear1"].up.shape == (3 * 3072 + 4 * 3072, 4)
+    assert kohya["lora_unet_double_blocks_0_img_attn_qkv"].up.shape == (3 * 3072, 3)
+
+
+def test_kohyas_file_comes_back_as_the_same_change(run_folder, sampler):
+    path = export.write_kohya(run_folder)
+    assert path.name == "album_kohya.safetensors"
+    assert {key.split(".")[0] for key in load_file(path)} == {"lora_unet_double_blocks_0_img_attn_qkv"}
+    shapes = fit.layer_shapes({"transformer": sampler.pipe.transformer})
+    back = fit.fitted(files.read(path), sampler.base, shapes)
+    assert list(back.layers) == [LAYER] and back.ranks == [4]
+    assert combine.largest_difference(back, files.read(run_folder)) < 1e-5
+
+
+def test_a_layer_that_the_makers_have_otherwise_is_named(sampler):
+    shapes = fit.layer_shapes({"transformer": sampler.pipe.transformer})
+    name = "transformer.norm_out.linear"
+    one = Adapter({name: Factors(torch.ones(1, shapes[name][1]), torch.ones(shapes[name][0], 1), 1.0)})
+    with pytest.raises(ValueError, match="1 layers have no name in kohya's files, such as transformer.norm"):
+        export.kohya_layers(one, families.find("flux"), shapes)

@@ -39,15 +39,7 @@ def merge(
     adapters = [fit.fitted(files.read(path), base, shapes) for path in paths]
     merged = combine.combine(adapters, weights, rank)
     out.mkdir(parents=True, exist_ok=True)
-    origin = {
-        "base": base.name,
-        "name": out.resolve().name,
-        "trigger": " ".join(filter(None, (read_origin(path).get("trigger") for path in paths))),
-        "adapters": [path.resolve().name for path in paths],
-        "weights": weights,
-        "rank": rank,
-    }
-    (out / MERGED).write_text(json.dumps(origin, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    _write_origin(out, base, paths, weights, rank)
     export.write_diffusers(merged, out / WEIGHTS_NAME)
     written = [out / WEIGHTS_NAME, export.write_comfyui(out)] + ([export.write_kohya(out)] if kohya else [])
     return [
@@ -57,6 +49,22 @@ def merge(
         *_loss_lines(adapters, weights, merged, rank),
         *(f"written: {path}, {path.stat().st_size / 1e6:.1f} MB" for path in written),
     ]
+
+
+def _write_origin(
+    out: Path, base: Base, paths: Sequence[Path], weights: Sequence[float], rank: int | None
+) -> None:
+    """Write from what an adapter was merged, the folders above its parts left out."""
+    triggers = [read_origin(path).get("trigger") for path in paths]
+    origin = {
+        "base": base.name,
+        "name": out.resolve().name,
+        "trigger": " ".join(filter(None, triggers)),
+        "adapters": [path.resolve().name for path in paths],
+        "weights": list(weights),
+        "rank": rank,
+    }
+    (out / MERGED).write_text(json.dumps(origin, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _base_of(paths: Sequence[Path], name: str | None) -> Base:
