@@ -14,8 +14,8 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     merge = commands.add_parser(
         "merge",
         help="several adapters in one file; also one of another trainer in this course's form",
-        description="Put adapters of one base model into one: runs, and files of kohya's trainer, ai-toolkit, "
-        "OneTrainer, PEFT and ComfyUI. Says how much they get in one another's way.",
+        description="Put adapters of one base model into one: runs, and files of kohya's trainer, "
+        "ai-toolkit, OneTrainer, PEFT and ComfyUI. Says how much they get in one another's way.",
     )
     merge.add_argument("adapters", type=Path, nargs="+", metavar="ADAPTER", help="a run's folder or a file")
     merge.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the new one goes")
@@ -28,8 +28,8 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     publish = commands.add_parser(
         "publish",
         help="send a run to the Hugging Face Hub, or list what would go",
-        description="Send a run's weights, card, samples and other programs' files to the Hub; never training "
-        "pictures, reports or paths. Without a token it lists what would go and sends nothing.",
+        description="Send a run's weights, card, samples and other programs' files to the Hub; never "
+        "training pictures, reports or paths. Without a token it lists what would go and sends nothing.",
     )
     publish.add_argument("run", type=Path, help="the folder of a run, such as runs/demo")
     publish.add_argument("repository", metavar="OWNER/NAME", help="where it goes; made if it is not there")
