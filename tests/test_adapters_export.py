@@ -48,7 +48,7 @@ def test_pocket_is_labelled_as_flux_and_a_base_without_a_name_is_not_labelled_at
     assert key not in export.modelspec_metadata({}, unknown, "x")
 
 
-SD_SCRIPTS = {  # networks/lora_flux.py names every linear layer of a block so; library/flux_models.py has them
+SD_SCRIPTS = {  # as networks/lora_flux.py names the linear layers of library/flux_models.py
     *(f"lora_unet_double_blocks_{n}_{part}_{layer}" for n in range(19) for part in ("img", "txt")
       for layer in ("attn_qkv", "attn_proj", "mlp_0", "mlp_2")),
     *(f"lora_unet_single_blocks_{n}_linear{i}" for n in range(38) for i in (1, 2)),
