@@ -86,8 +86,8 @@ def test_a_lesson_closes_with_what_was_learned_and_where_it_lives(path):
     assert -1 not in places and places == sorted(places)
 
 
-@every_lesson
-def test_the_second_cell_is_the_same_in_every_lesson(path):
+@pytest.mark.parametrize("path", [*LESSONS, FOLDER / "studio.ipynb"], ids=lambda path: path.stem)
+def test_the_second_cell_is_the_same_in_every_lesson_and_the_studio(path):
     second = nbformat.read(path, as_version=4).cells[1]
     assert second.cell_type == "code"
     assert second.source == nbformat.read(LESSONS[0], as_version=4).cells[1].source

@@ -55,9 +55,9 @@ def _remove_torchao() -> None:
     if version := _version("torchao"):
         _pip("uninstall", "-y", "torchao")
         print(f"removed torchao {version}, which PEFT does not take")
+    importlib.invalidate_caches()
     if (rest := importlib.util.find_spec("torchao")) and rest.submodule_search_locations:
         shutil.rmtree(rest.submodule_search_locations[0])  # what an interrupted removal left
-    importlib.invalidate_caches()
     if version and {"transformers", "diffusers", "peft"} & set(sys.modules):
         raise SystemExit(f"torchao was in use before it was removed. {_RESTART}")
 
