@@ -156,7 +156,9 @@ def test_case_11_folders_of_another_trainer(shell):
 def test_case_12_masks_beside_the_pictures(shell, name):
     shell("check", name, "--trigger", "zq7x")
     assert shell.lines("^fine: 4 pictures to train on")
-    assert shell.lines(r"4 masks left out \(a.*\): masks of other pictures")
+    assert shell.lines(r"4 masks used \(a.*\): what is black in a mask counts less")
+    shell("train", name, "--trigger", "zq7x", *TRAIN)
+    assert shell.lines("4 masks used") and all(p.mask for p in shell.trainings[0].dataset.pictures)
 
 
 def test_case_13_training_from_inside_the_picture_folder(shell, monkeypatch):

@@ -155,6 +155,47 @@ def test_the_loss_is_that_of_the_diffusers_script(sampler):
     assert torch.allclose(ours, theirs, rtol=1e-4)
 
 
+@pytest.mark.parametrize("normalised", [False, True])
+def test_a_masked_loss_is_that_of_onetrainer(sampler, normalised):
+    """``masked_losses`` on the squared errors, from the prediction without noise that they stand for."""
+    embeddings, latents, noise = embeddings_and_latents(sampler)
+    family, sigma = sampler.family, torch.tensor([0.3, 0.6])
+    if sampler.base.family == "unet":
+        sigma = unet.noise_levels()[[300, 600]]
+    mask = torch.rand(2, 1, *latents.shape[-2:], generator=torch.Generator().manual_seed(1)).round()
+    weights = mask.clamp(0.1, 1)
+    weights = weights / weights.mean((1, 2, 3), keepdim=True) if normalised else weights
+    with torch.no_grad():
+        model, masked = families.denoiser(family, sampler.pipe), embeddings | {"loss_weights": weights}
+        ours = family.loss(model, latents, masked, noise, sigma)
+    share = sigma.view(-1, 1, 1, 1)
+    noisy = (1 - share) * latents + share * noise
+    errors = (latents - family.predict_original(sampler.pipe, noisy, sigma, embeddings)) / share
+    errors = (1 - share) * errors if sampler.base.family == "unet" else errors
+    losses = errors.square() * mask.clamp(0.1, 1)  # OneTrainer, modules/util/loss/masked_loss.py
+    if normalised:
+        losses = losses / mask.clamp(0.1, 1).mean(dim=(1, 2, 3), keepdim=True)
+    assert torch.allclose(ours, losses.mean((1, 2, 3)), rtol=1e-3)
+
+
+def test_a_picture_that_is_no_square_is_learned_from(sampler):
+    """The latents of a picture of 96 x 64 px, with what SDXL is told of its size."""
+    pixels = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    latents = sampler.family.encode_images(sampler.pipe, pixels)
+    embeddings, _, _ = embeddings_and_latents(sampler, 1)
+    embeddings["time_ids"] = torch.tensor([[640.0, 960, 0, 16, 64, 96]])
+    model, sigma = families.denoiser(sampler.family, sampler.pipe), torch.tensor([0.5])
+    with torch.no_grad():
+        loss = sampler.family.loss(model, latents, embeddings, torch.randn_like(latents), sigma)
+    assert latents.shape[-1] * 2 == latents.shape[-2] * 3 and loss.isfinite().all()
+
+
+def test_latents_can_be_sampled_around_their_mode(sampler):
+    pixels = torch.rand(1, 3, sampler.base.side, sampler.base.side) * 2 - 1
+    low, mode, high = (sampler.family.encode_images(sampler.pipe, pixels, n) for n in (-1.0, 0.0, 1.0))
+    assert (high > mode).all() and torch.allclose(high - mode, mode - low, rtol=1e-2, atol=1e-5)
+
+
 def script_unet(pipe, model, embeddings, latents, noise, sigma):
     scheduler = DDPMScheduler.from_config(pipe.scheduler.config)
     timesteps = torch.tensor([(unet.noise_levels() - s).abs().argmin() for s in sigma])

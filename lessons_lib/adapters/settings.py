@@ -32,6 +32,11 @@ _EARLIER: dict[str, Any] = {
     "caption_choice": "first",
     "quantize": "none",
     "resolution": None,
+    "latents": "mode",
+    "aspect_ratio_buckets": "off",
+    "size_ids": "constant",
+    "unmasked_weight": 1.0,
+    "normalize_masked_area_loss": False,
 }
 
 
@@ -79,6 +84,21 @@ class Settings:
         "auto", "frozen weights in 4 or 8 bits; auto: nf4 where they do not fit this machine otherwise"
     )
     resolution: int | None = option(None, "side of the pictures; less needs less memory", metavar="PX")
+    latents: Literal["mode", "sample"] | None = option(
+        None, "of the VAE's distribution: its mode, or a sample at each step, with twice the room on disk"
+    )
+    aspect_ratio_buckets: Literal["on", "off"] | None = option(
+        None,
+        "on: pictures keep their shape, and a batch holds pictures of one shape; off: squares",
+        "--buckets",
+    )
+    size_ids: Literal["picture", "constant"] = option(
+        "picture", "what SDXL takes beside the text: size and crop of each picture, or of a whole square"
+    )
+    unmasked_weight: float = option(
+        0.1, "weight of the loss where a picture's mask is black; 1 uses no masks", metavar="WEIGHT"
+    )
+    normalize_masked_area_loss: bool = option(False, "pictures with large and small masks count alike")
     gradient_checkpointing: bool = option(False, "less memory, more time")
     compile: bool = option(False, "shorter steps on a GPU, after a first one that takes longer")
     prior_weight: float = option(1.0, "weight of the class pictures' loss", metavar="WEIGHT")
@@ -122,6 +142,8 @@ class Settings:
             "batch": self.batch or base.batch,
             "sigma_sampling": self.sigma_sampling or base.sigma_sampling,
             "sigma_shift": self.sigma_shift or base.sigma_shift,
+            "latents": self.latents or base.latents,
+            "aspect_ratio_buckets": self.aspect_ratio_buckets or base.aspect_ratio_buckets,
             "quantize": "none" if self.quantize == "auto" else self.quantize,
             "resolution": None if self.resolution == base.side else self.resolution,
             "sample_every": self.sample_every or steps,
@@ -165,6 +187,8 @@ class Settings:
                 raise ValueError(f"{name} is {value}; expected at least 0 and below 1")
         if self.resolution is not None and self.resolution % 64:
             raise ValueError(f"resolution is {self.resolution}; expected a multiple of 64, such as 512")
+        if not 0 <= self.unmasked_weight <= 1:
+            raise ValueError(f"unmasked_weight is {self.unmasked_weight}; expected 0 to 1")
         if self.prior_weight < 0:
             raise ValueError(f"prior_weight is {self.prior_weight}; expected 0 or more")
         if not -(2**63) <= self.seed < 2**64:
@@ -190,6 +214,8 @@ class ResolvedSettings(Settings):
     batch: int = 0
     sigma_sampling: Literal["uniform", "logit_normal"] = "uniform"
     sigma_shift: float = 1.0
+    latents: Literal["mode", "sample"] = "mode"
+    aspect_ratio_buckets: Literal["on", "off"] = "off"
     quantize: Literal["auto", "none", "nf4", "int8"] = "none"
     sample_every: int = 0
     validate_every: int = 0

@@ -7,12 +7,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from PIL import Image, ImageOps
 
-from lessons_lib.dataset.messages import printable
-from lessons_lib.dataset.pictures import Picture
+from lessons_lib.dataset.messages import PictureError, printable
+from lessons_lib.dataset.pictures import ImageFile, Picture
 from lessons_lib.models.pixels import WHITE, to_square
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in px of the picture's file
@@ -63,18 +64,74 @@ def crop_to_box(picture: Picture, box: Box, side: int) -> Image.Image:
             f"{printable(picture.path)}: the box {box} does not fit; expected left < right up to {width} "
             f"and top < bottom up to {height}"
         )
+    part = _cut(picture, _square_around(picture.size, box))
+    return ImageOps.pad(part, (side, side), Image.Resampling.LANCZOS, color=WHITE)
+
+
+def _square_around(size: tuple[int, int], box: Box) -> Box:
+    """Return the smallest square around a box, moved inside a picture, or as much of it as fits."""
+    (width, height), (left, top, right, bottom) = size, box
     longer = max(right - left, bottom - top)
     crop_width, crop_height = min(longer, width), min(longer, height)
     x = min(max(0, (left + right - crop_width) // 2), width - crop_width)
     y = min(max(0, (top + bottom - crop_height) // 2), height - crop_height)
-    scale = picture.image.width / width
-    area = (
-        round(x * scale),
-        round(y * scale),
-        round((x + crop_width) * scale),
-        round((y + crop_height) * scale),
-    )
-    return ImageOps.pad(picture.image.crop(area), (side, side), Image.Resampling.LANCZOS, color=WHITE)
+    return x, y, x + crop_width, y + crop_height
+
+
+def _cut(picture: Picture, box: Box) -> Image.Image:
+    """Return the part of a picture in a box, which is in px of its file."""
+    scale = picture.image.width / picture.size[0]
+    left, top, right, bottom = (round(value * scale) for value in box)
+    return picture.image.crop((left, top, right, bottom))
+
+
+def bucket_of(picture: Picture, side: int) -> Bucket:
+    """Return the bucket nearest to a picture, or to the box in its table's column `crop`."""
+    left, top, right, bottom = _table_box(picture) or (0, 0, *picture.size)
+    return nearest_bucket((right - left, bottom - top), bucket_sizes(side))
+
+
+def crop_for_training(picture: Picture, side: int, in_buckets: bool = False) -> Image.Image:
+    """Return a picture as it is trained on, or the box in its table's column `crop`: a square, or with
+    `in_buckets` the size of its bucket.
+    """
+    if not in_buckets:
+        return crop_square(picture, side, "hand")
+    box = _table_box(picture) or (0, 0, *picture.size)
+    return fit_to_bucket(_cut(picture, box), bucket_of(picture, side))
+
+
+def size_ids(picture: Picture, side: int, in_buckets: bool = False) -> tuple[int, ...]:
+    """Return what SDXL takes of a picture: its height and width, the top and left of the crop in px of the
+    scaled picture, and the height and width of the crop.
+
+    As diffusers' train_dreambooth_lora_sdxl.py with ``--center_crop``; with buckets the crop is the bucket.
+    """
+    box, target = _table_box(picture), bucket_of(picture, side) if in_buckets else (side, side)
+    if box and not in_buckets:
+        box = _square_around(picture.size, box)
+    left, top, right, bottom = box or (0, 0, *picture.size)
+    (width, height), scale = target, max(target[0] / (right - left), target[1] / (bottom - top))
+    y = round(top * scale + (round((bottom - top) * scale) - height) / 2)
+    x = round(left * scale + (round((right - left) * scale) - width) / 2)
+    return picture.size[1], picture.size[0], max(0, y), max(0, x), height, width
+
+
+def mask_of(picture: Picture) -> Picture:
+    """Return the mask of a picture as one that is cropped just as it is.
+
+    Raises PictureError for a mask of another shape.
+    """
+    if picture.mask is None:
+        raise ValueError(f"{printable(picture.path)}: has no mask; expected one")
+    (width, height), (mask_width, mask_height) = picture.size, picture.mask.size
+    if abs(math.log(mask_width / mask_height * height / width)) > 0.02:
+        raise PictureError(
+            f"{printable(picture.mask.path)}: is a mask of {mask_width} x {mask_height} px, and its picture "
+            f"is {width} x {height} px; expected the same shape. Make it again, or take it out"
+        )
+    image = picture.mask.image.convert("L").resize(picture.image.size, Image.Resampling.BILINEAR)
+    return replace(picture, file=ImageFile.of(image.convert("RGB"), picture.size), mask=None)
 
 
 def bucket_sizes(side: int, step: int | None = None) -> list[Bucket]:

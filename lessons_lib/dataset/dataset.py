@@ -116,7 +116,8 @@ def scan(
     captions = CaptionReader(problems)
     for index, listed in enumerate(listing.files):
         file = ImageFile(listed.path, listed.read, side, min_side, memory)
-        pictures.append(_picture(listed, file, index, captions.read(listed)))
+        mask = ImageFile(*listed.mask, side, 1, memory) if listed.mask else None
+        pictures.append(_picture(listed, file, index, captions.read(listed), mask))
     return _by_split(pictures, problems, [*captions.notes(listing.lookalikes), *listing.notes])
 
 
@@ -174,13 +175,15 @@ def of_run(paths: Sequence[Path], source: Source | None = None) -> Dataset:
     return Dataset(train, held_out, notes=dataset.notes)
 
 
-def _picture(listed: ListedFile, file: ImageFile, index: int, captions: Sequence[str]) -> Picture:
+def _picture(
+    listed: ListedFile, file: ImageFile, index: int, captions: Sequence[str], mask: ImageFile | None
+) -> Picture:
     """Return a listed file as a Picture."""
     row = listed.row.more
     rights = {name: row[name] for name in RIGHTS if row.get(name)}
     more = {name: value for name, value in row.items() if value and name not in _COLUMNS}
     caption, others = captions[0] if captions else None, tuple(captions[1:])
-    return Picture(listed.path, file, rights, caption, row.get("split") or None, more, index, others)
+    return Picture(listed.path, file, rights, caption, row.get("split") or None, more, index, others, mask)
 
 
 def _decode(picture: Picture) -> str:

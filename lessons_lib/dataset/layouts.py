@@ -5,11 +5,11 @@ the course wrote.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from lessons_lib.dataset import repeats
-from lessons_lib.dataset.messages import left_out, printable
+from lessons_lib.dataset.messages import count_of, left_out, name_list, printable
 from lessons_lib.dataset.tables import SPLITS
 
 _RUN_FILES = ("pytorch_lora_weights.safetensors", "log.jsonl")  # beside settings.json, in the folder of a run
@@ -59,6 +59,31 @@ def masks(pictures: Collection[str]) -> list[str]:
     ]
 
 
+def pair_masks(mask_names: Iterable[str], pictures: Collection[str]) -> dict[str, str]:
+    """Return the mask of each picture that has one: beside it by its name, or in a folder of masks, where its
+    picture has the same name in the folder that holds the masks', or is the only one of that name.
+
+    OneTrainer's -condlabel pictures are no loss masks.
+    """
+    beside = {str(PurePosixPath(name).with_suffix("")).casefold(): name for name in pictures}
+    beside |= {name.casefold(): name for name in pictures}
+    pairs: dict[str, str] = {}
+    for mask in mask_names:
+        path = PurePosixPath(mask.casefold())
+        stems = [path.stem, _masked_stem(mask), path.stem.removesuffix("-masklabel")]
+        folder = PurePosixPath(_folder_like(mask, _MASK_FOLDER).casefold()).parent
+        near = [beside.get(_masked_path(mask)), *(beside.get(str(folder / stem)) for stem in stems if stem)]
+        same = [
+            p
+            for p in pictures
+            if {PurePosixPath(p).stem.casefold(), PurePosixPath(p).name.casefold()} & set(stems)
+        ]
+        picture = next((name for name in near if name), same[0] if len(same) == 1 else None)
+        if picture and not path.stem.endswith("condlabel"):
+            pairs.setdefault(picture, mask)
+    return pairs
+
+
 def _masked_path(name: str) -> str:
     """Return the path that a mask's picture has beside it, without its suffix and in lowercase letters."""
     return str(PurePosixPath(name).with_name(_masked_stem(name) or "?")).casefold()
@@ -102,8 +127,10 @@ def _folder_like(name: str, pattern: re.Pattern[str]) -> str:
     return "/".join(parts[: next(fitting, 0)])
 
 
-def layout_notes(mask_names: list[str], prior: list[str], root: Path) -> list[str]:
-    """Return a note for each part of another trainer's layout: masks, class pictures."""
+def layout_notes(mask_names: list[str], pairs: Mapping[str, str], prior: list[str], root: Path) -> list[str]:
+    """Return a note for each part of another trainer's layout: masks, those of a picture in `pairs`, and
+    class pictures.
+    """
     notes = []
     if prior:
         folder = root / _folder_like(prior[0], _REGULARISATION)
@@ -112,9 +139,15 @@ def layout_notes(mask_names: list[str], prior: list[str], root: Path) -> list[st
             f"--prior {printable(folder)}"
         )
         notes.append(left_out([PurePosixPath(name).name for name in prior], "picture", reason))
-    if mask_names:
-        reason = "masks of other pictures. Training does not use masks yet"
-        notes.append(left_out([PurePosixPath(name).name for name in mask_names], "mask", reason))
+    used = [PurePosixPath(name).name for name in mask_names if name in pairs.values()]
+    if used:
+        notes.append(
+            f"{count_of(used, 'mask')} used ({name_list(used)}): what is black in a mask counts less in the "
+            "loss of its picture, by --unmasked-weight"
+        )
+    rest = [PurePosixPath(name).name for name in mask_names if name not in pairs.values()]
+    if rest:
+        notes.append(left_out(rest, "mask", "masks of no picture here, or a second one of a picture"))
     return notes
 
 

@@ -146,7 +146,8 @@ class Picture:
 
     `other_captions`: further captions; training takes one at random at each step.
     `more` holds what else the table says, such as its `book` or a `crop`, or how many `repeats` another
-    trainer gives it; `index` is its place in its source.
+    trainer gives it; `index` is its place in its source. `mask`: a picture of the same view, white where the
+    loss counts in full.
     """
 
     path: Path
@@ -157,6 +158,7 @@ class Picture:
     more: dict[str, str] = field(default_factory=dict)
     index: int = 0
     other_captions: tuple[str, ...] = ()
+    mask: ImageFile | None = None
 
     @property
     def captions(self) -> list[str]:

@@ -7,14 +7,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from lessons_lib.dataset.dataset import Dataset, decoded, of_run, read, scan
+from lessons_lib.dataset.decode import read_bytes
 from lessons_lib.dataset.messages import PictureError, name_list, printable
-from lessons_lib.dataset.pictures import Picture
+from lessons_lib.dataset.pictures import ImageFile, Picture
 from lessons_lib.dataset.sources import Source
 
-# path and sha256, and where there is one: caption, other_captions (a line each), crop, repeats
+# path and sha256, and where there is one: caption, other_captions (a line each), crop, repeats, mask
+# and mask_sha256
 Record = dict[str, str]
 PARTS = ("train", "held_out", "prior")
 
@@ -30,6 +33,7 @@ def to_records(part: Sequence[Picture], run_folder: Path) -> list[Record]:
             "repeats": p.more.get("repeats", ""),
             "sha256": p.file.sha256,
         }
+        | ({"mask": _relative(p.mask.path, run_folder), "mask_sha256": p.mask.sha256} if p.mask else {})
         for p in part
     ]
     return [{key: value for key, value in row.items() if value} for row in rows]
@@ -111,14 +115,26 @@ def _checked(
             f"their files are others now: {name_list(missing)}. Name the folder that holds them with "
             "--pictures"
         )
-    return [_as_recorded(picture, record) for record, picture in pairs if picture is not None]
+    return [_as_recorded(picture, record, run_folder) for record, picture in pairs if picture is not None]
 
 
-def _as_recorded(picture: Picture, record: Record) -> Picture:
-    """Return a picture with the captions, the crop box and the repeats of its record."""
+def _as_recorded(picture: Picture, record: Record, run_folder: Path) -> Picture:
+    """Return a picture with the captions, the crop box, the repeats and the mask of its record.
+
+    Raises PictureError when the mask is gone or is another.
+    """
     more = {**picture.more, **{name: record.get(name, "") for name in ("crop", "repeats")}}
     others = tuple(text for text in record.get("other_captions", "").split("\n") if text)
-    return replace(picture, caption=record.get("caption"), other_captions=others, more=more)
+    mask = picture.mask if "mask" in record else None
+    if "mask" in record and mask is None:
+        path = Path(os.path.normpath(run_folder.resolve() / record["mask"]))
+        mask = ImageFile(path, partial(read_bytes, path), picture.file.side, 1) if path.is_file() else None
+    if "mask" in record and (mask is None or mask.sha256 != record["mask_sha256"]):
+        raise PictureError(
+            f"{printable(Path(record['mask']).name)}: the mask of {printable(picture.path.name)} in this run "
+            "is not there any more, or is another now. Put it back, or name its folder with --pictures"
+        )
+    return replace(picture, caption=record.get("caption"), other_captions=others, more=more, mask=mask)
 
 
 def _without_hashes(
@@ -135,5 +151,5 @@ def _without_hashes(
     for name, files in paths.items():
         pictures = read(files, side).pictures if files else []
         records = parts.get(name, ())
-        pictures_of[name] = [_as_recorded(p, r) for p, r in zip(pictures, records, strict=True)]
+        pictures_of[name] = [_as_recorded(p, r, run_folder) for p, r in zip(pictures, records, strict=True)]
     return Dataset(pictures_of["train"], pictures_of["held_out"], pictures_of["prior"])

@@ -39,14 +39,13 @@ Source = str | Path | Sequence[str | Path] | Mapping[str, Any] | Sequence[Mappin
 
 @dataclass(frozen=True)
 class ListedFile:
-    """A picture file of a source: how to read it, its row of a table, and the files beside it that may
-    caption it.
-    """
+    """A picture file of a source: how to read it, its row of a table, files that may caption it, its mask."""
 
     path: Path
     read: Reader
     row: Row = field(default_factory=lambda: Row(""))
     caption_files: list[CaptionFile] = field(default_factory=list)
+    mask: tuple[Path, Reader] | None = None
 
 
 @dataclass
@@ -223,7 +222,7 @@ def _add_pictures(files: Mapping[str, Reader], root: Path, listing: Listing) -> 
     if not folders_with_table:  # tables that only caption keep the order of names
         in_list, others = [], [name for name in candidates if name not in passed_over]
     pictures = [*in_list, *(name for name in others if name not in without_row)]
-    splits = layouts.splits_by_folder(pictures)
+    splits, pairs = layouts.splits_by_folder(pictures), layouts.pair_masks(masks, pictures)
     used: set[str] = set()
     for name in pictures:
         row = rows.get(name, Row(name))
@@ -232,10 +231,11 @@ def _add_pictures(files: Mapping[str, Reader], root: Path, listing: Listing) -> 
         if not row.more.get("repeats") and (number := repeats.in_path(name)):
             row.more["repeats"] = number
         texts = find_caption_files(name, files, names, root)
+        mask = (root / pairs[name], files[pairs[name]]) if name in pairs else None
         used |= {path.relative_to(root).as_posix() for path, _ in texts}
-        listing.files.append(ListedFile(root / name, files[name], row, texts))
+        listing.files.append(ListedFile(root / name, files[name], row, texts, mask))
     listing.lookalikes = find_lookalikes(files, used)
-    listing.notes += layouts.layout_notes(masks, prior, root)
+    listing.notes += layouts.layout_notes(masks, pairs, prior, root)
     listing.notes += repeats.note([listed.row.more.get("repeats", "") for listed in listing.files])
     _note_left_out(files, list(without_row), from_course, listing)
 

@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lessons_lib.paths import ROOT
 
@@ -49,7 +49,8 @@ class Base:
     `judges`: the CLIP and the DINOv2 that measure its pictures (judges.py), by the Hub's names or folders;
     without them the course's own networks do.
     `sigma_sampling`, `sigma_shift`: how noise levels are drawn and shifted while training; as its official
-    script does, or the reason stands beside it. `earlier_sigma_sampling`: what versions before 0.3 did.
+    script does, or the reason stands beside it. `latents`, `aspect_ratio_buckets`: as the settings of that
+    name. `earlier_sigma_sampling`: what versions before 0.3 did.
     `strength`: the strength an adapter is drawn at by default. Distilled guidance amplifies the adapter as it
     does the prompt.
     `parameters`: billions in each network of a base on the Hub, and of those in linear layers.
@@ -79,7 +80,9 @@ class Base:
     num_inference_steps: int
     caption_tokens: int
     strength: float = 1.0
-    sigma_sampling: str = "uniform"
+    sigma_sampling: Literal["uniform", "logit_normal"] = "uniform"
+    latents: Literal["mode", "sample"] = "mode"
+    aspect_ratio_buckets: Literal["on", "off"] = "on"
     earlier_sigma_sampling: str = "logit_normal"
     sigma_shift: float = 1.0
     text_encoders: tuple[str, ...]

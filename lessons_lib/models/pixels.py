@@ -23,9 +23,14 @@ def to_square(
     raise ValueError(f"the method is {method!r}; expected 'centre' or 'letterbox'")
 
 
-def to_pixels(images: Sequence[Image.Image], side: int) -> Tensor:
-    """Return (n, 3, side, side) float32 in -1 ... 1, each picture cropped to its central square."""
+def to_pixels(images: Sequence[Image.Image], side: int | None = None) -> Tensor:
+    """Return (n, 3, side, side) float32 in -1 ... 1, each picture cropped to its central square.
+
+    Without `side` they stay as they are, (n, 3, height, width), and have to be of one size.
+    """
     import torch
 
-    rows = np.stack([np.asarray(to_square(i.convert("RGB"), side), dtype=np.float32) for i in images])
+    rgb = [image.convert("RGB") for image in images]
+    cropped = [to_square(image, side) for image in rgb] if side else rgb
+    rows = np.stack([np.asarray(image, dtype=np.float32) for image in cropped])
     return torch.from_numpy(rows / 127.5 - 1).permute(0, 3, 1, 2).contiguous()

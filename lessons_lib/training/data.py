@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import torch
 from diffusers import DiffusionPipeline
+from PIL.Image import Image
 from torch import Tensor
+from torch.nn import functional
 
 from lessons_lib import origins, storage
+from lessons_lib.adapters.settings import ResolvedSettings
 from lessons_lib.dataset import crops
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.models import families
@@ -30,6 +33,10 @@ class TrainingData:
     The training part has a caption behind those of its pictures: the trigger word, used when a caption is
     dropped. `caption_counts`: how many captions each picture has, one after the other; empty where each has
     one. `weights`: how often each picture is drawn compared to the others; empty where they are equal.
+    `buckets`: the size of each picture where a batch holds pictures of one size.
+    `deviations`: the standard deviation of each picture's latents, where a batch is a sample of them.
+    `time_ids`: (pictures, 6), see `crops.size_ids`. `loss_weights`: (1, rows, columns), of each place in the
+    latents, by the index of the picture; other pictures count 1 everywhere.
     All of it may lie on disk; a batch is on `device`, where the model is. `prior`: pictures of the class
     without the trigger, for prior preservation (Ruiz et al. 2022, arXiv 2208.12242). `validation`:
     held-out pictures, never learned from.
@@ -40,6 +47,10 @@ class TrainingData:
     device: torch.device | str = "cpu"
     caption_counts: tuple[int, ...] = ()
     weights: tuple[Fraction, ...] = ()
+    buckets: tuple[crops.Bucket, ...] = ()
+    deviations: CachedTensors | None = None
+    time_ids: Tensor | None = None
+    loss_weights: Mapping[int, Tensor] = field(default_factory=dict)
     prior: TrainingData | None = None
     validation: TrainingData | None = None
 
@@ -47,13 +58,14 @@ class TrainingData:
         """Return a new order of the pictures: shuffled rounds, or with replacement."""
         count = len(self.latents)
         weights = self.weights or (Fraction(1),) * count
-        return ShuffledRounds(weights) if is_shuffled else WithReplacement(count)
+        return ShuffledRounds(weights, self.buckets) if is_shuffled else WithReplacement(count)
 
     def batch(
         self, size: int, dropout: float, generator: torch.Generator, order: Order | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return latents and embeddings of the next `size` pictures of an order, or else of a new one.
 
+        With buckets they may be fewer.
         Of several captions of a picture one is taken at random. A dropped caption is the trigger word alone.
         """
         pictures = (order or self.order()).next_batch(size, generator)
@@ -61,15 +73,28 @@ class TrainingData:
         if max(self.caption_counts, default=1) > 1:
             counts = torch.tensor(self.caption_counts)
             first, trigger = counts.cumsum(0) - counts, int(counts.sum())
-            choices = (torch.rand(size, generator=generator) * counts[pictures]).long()
+            choices = (torch.rand(len(pictures), generator=generator) * counts[pictures]).long()
             captions = first[pictures] + choices
-        is_dropped = torch.rand(size, generator=generator) < dropout
-        return self.rows(pictures, torch.where(is_dropped, trigger, captions))
+        is_dropped = torch.rand(len(pictures), generator=generator) < dropout
+        latents, embeddings = self.rows(pictures, torch.where(is_dropped, trigger, captions))
+        if self.deviations:
+            deviations = self.deviations[pictures].to(latents)
+            latents = latents + deviations * torch.randn(latents.shape, generator=generator).to(latents)
+        return latents, embeddings
 
     def rows(self, pictures: Tensor, captions: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the latents of some pictures with the embeddings of some captions, both by index."""
+        """Return the latents of some pictures with the embeddings of some captions, both by index, and beside
+        the embeddings what else the loss takes of each picture; see `Family.loss`.
+        """
+        latents = self.latents[pictures].to(self.device)
         embeddings = {name: value[captions].to(self.device) for name, value in self.embeddings.items()}
-        return self.latents[pictures].to(self.device), embeddings
+        if self.time_ids is not None:
+            embeddings["time_ids"] = self.time_ids[pictures].to(self.device)
+        if self.loss_weights:
+            ones = torch.ones(1, *latents.shape[-2:])
+            weights = [self.loss_weights.get(index, ones) for index in pictures.tolist()]
+            embeddings["loss_weights"] = torch.stack(weights).to(self.device)
+        return latents, embeddings
 
 
 def encode(
@@ -79,37 +104,97 @@ def encode(
     pictures: Sequence[Picture],
     captions: Sequence[str | Sequence[str]],
     device: torch.device | None = None,
+    settings: ResolvedSettings | None = None,
 ) -> TrainingData:
     """Return pictures and captions encoded; their batches are put on `device`, or else on the pipeline's.
 
     `captions`: one a picture, or a list of several, and the trigger word behind them.
-    Pictures are cut to squares, by the box in their table's column `crop` or at the centre.
+    Pictures are cut by the box in their table's column `crop` or at the centre, to squares or, as `settings`
+    say, to buckets. Without settings the latents are modes, and masks are not used.
     One is in memory at a time; what is encoded lies on disk, so that a second run encodes nothing.
     """
-    squares = (crops.crop_square(picture, base.side, "hand") for picture in pictures)
-    latents = latent_cache.encode_images(
-        storage.cache_dir() / "latents",
-        squares,
-        {"base": base.name, "vae": latent_cache.fingerprint(pipe.vae)},
-        lambda square: family.encode_images(pipe, to_pixels([square], base.side))[0],
-    )
+    in_buckets = settings is not None and settings.aspect_ratio_buckets == "on"
+    latents, deviations = _encode_images(family, pipe, base, pictures, in_buckets), None
+    if settings and settings.latents == "sample":
+        deviations = _encode_images(family, pipe, base, pictures, in_buckets, of_deviations=True)
     of_pictures = [[texts] if isinstance(texts, str) else texts for texts in captions]
-    encoders = [latent_cache.fingerprint(getattr(pipe, n)) for n in base.text_encoders]
-    embeddings = latent_cache.encode_captions(
-        storage.cache_dir() / "embeddings",
-        [text for texts in of_pictures for text in texts],
-        {
-            "base": base.name,
-            "encoders": encoders,
-            "tokens": base.caption_tokens,
-            "version": families.EMBEDDINGS_VERSION,
-        },
-        lambda caption: {n: v[0] for n, v in family.encode_captions(pipe, [caption], base).items()},
-    )
+    embeddings = _encode_captions(family, pipe, base, [text for texts in of_pictures for text in texts])
     _record_origins(pictures, of_pictures, latents, embeddings)
     counts = tuple(len(texts) for texts in of_pictures[: len(pictures)])
     weights = tuple(picture.weight for picture in pictures)
-    return TrainingData(latents, embeddings, device or pipe.device, counts, weights)
+    data = TrainingData(latents, embeddings, device or pipe.device, counts, weights, deviations=deviations)
+    if in_buckets:
+        data = replace(data, buckets=tuple(crops.bucket_of(picture, base.side) for picture in pictures))
+    if settings and settings.size_ids == "picture":
+        ids = [crops.size_ids(picture, base.side, in_buckets) for picture in pictures]
+        data = replace(data, time_ids=torch.tensor(ids, dtype=torch.float32))
+    if settings and settings.unmasked_weight < 1:
+        data = replace(data, loss_weights=_loss_weights(pictures, latents, base.side, in_buckets, settings))
+    return data
+
+
+def _encode_captions(
+    family: Family, pipe: DiffusionPipeline, base: Base, captions: Sequence[str]
+) -> dict[str, CachedTensors]:
+    """Return the embeddings of captions by name."""
+    key = {
+        "base": base.name,
+        "encoders": [latent_cache.fingerprint(getattr(pipe, name)) for name in base.text_encoders],
+        "tokens": base.caption_tokens,
+        "version": families.EMBEDDINGS_VERSION,
+    }
+    return latent_cache.encode_captions(
+        storage.cache_dir() / "embeddings",
+        captions,
+        key,
+        lambda caption: {n: v[0] for n, v in family.encode_captions(pipe, [caption], base).items()},
+    )
+
+
+def _encode_images(
+    family: Family,
+    pipe: DiffusionPipeline,
+    base: Base,
+    pictures: Sequence[Picture],
+    in_buckets: bool,
+    of_deviations: bool = False,
+) -> CachedTensors:
+    """Return the latents of pictures, or the standard deviation of each."""
+
+    def encode_image(image: Image) -> Tensor:
+        pixels = to_pixels([image])
+        mode = family.encode_images(pipe, pixels)[0]
+        return family.encode_images(pipe, pixels, 1.0)[0] - mode if of_deviations else mode
+
+    key = {"base": base.name, "vae": latent_cache.fingerprint(pipe.vae)}
+    key |= {"of": "deviations"} if of_deviations else {}
+    images = (crops.crop_for_training(picture, base.side, in_buckets) for picture in pictures)
+    return latent_cache.encode_images(storage.cache_dir() / "latents", images, key, encode_image)
+
+
+def _loss_weights(
+    pictures: Sequence[Picture],
+    latents: CachedTensors,
+    side: int,
+    in_buckets: bool,
+    settings: ResolvedSettings,
+) -> dict[int, Tensor]:
+    """Return the weight of the loss at each place in the latents, (1, rows, columns), of each picture with a
+    mask, by its index.
+
+    Scaled to latents as kohya's ``apply_masked_loss``, clamped and normalised as OneTrainer's
+    ``masked_losses``.
+    """
+    result = {}
+    for index in (index for index, picture in enumerate(pictures) if picture.mask):
+        image = crops.crop_for_training(crops.mask_of(pictures[index]), side, in_buckets)
+        mask = (to_pixels([image])[:, :1] + 1) / 2  # (1, 1, height, width), 0 ... 1
+        size = latents[torch.tensor([index])].shape[-2:]
+        weights = functional.interpolate(mask, size=size, mode="area").clamp(settings.unmasked_weight, 1)
+        if settings.normalize_masked_area_loss:
+            weights = weights / weights.mean().clamp_min(1e-6)
+        result[index] = weights[0]
+    return result
 
 
 def _record_origins(

@@ -26,9 +26,15 @@ def accelerator(**options: Any) -> Accelerator:
     return Accelerator(cpu=session.current().device.type == "cpu", **options)
 
 
-def own_part(accelerator: Accelerator) -> slice:
-    """Return the slice of a batch for this process: every num_processes-th example."""
-    return slice(accelerator.process_index, None, accelerator.num_processes)
+def own_part(accelerator: Accelerator, count: int) -> tuple[slice, float]:
+    """Return the slice of a batch of `count` for this process, every num_processes-th example, and the weight
+    of their mean in the mean over all processes: 1 where all have equally many.
+
+    A process that gets none has the first, with weight 0: a sharded model is run by all of them together.
+    """
+    own = slice(accelerator.process_index, None, accelerator.num_processes)
+    examples = len(range(count)[own])
+    return (own, examples * accelerator.num_processes / count) if examples else (slice(0, 1), 0.0)
 
 
 def mean_gradients(parameters: Iterable[nn.Parameter], accelerator: Accelerator) -> None:

@@ -46,12 +46,18 @@ def _texts(captions: Sequence[Sequence[str]]) -> list[Any]:
 
 
 def _describe(pictures: Sequence[Picture], settings: Settings) -> list[tuple[str, ...]]:
-    """Return what of each picture decides what is learned: its file, its crop box, and its weight where
-    weights differ and are used.
+    """Return what of each picture decides what is learned: its file, its crop box, its weight where
+    weights differ and are used, and its mask where it is used.
     """
     is_weighted = settings.picture_order == "shuffle" and len({picture.weight for picture in pictures}) > 1
     return [
-        (p.file.sha256, p.more.get("crop", ""), *([str(p.weight)] if is_weighted else [])) for p in pictures
+        (
+            p.file.sha256,
+            p.more.get("crop", ""),
+            *([str(p.weight)] if is_weighted else []),
+            *([p.mask.sha256] if p.mask and settings.unmasked_weight < 1 else []),
+        )
+        for p in pictures
     ]
 
 

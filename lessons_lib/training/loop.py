@@ -86,9 +86,10 @@ class Loop:
         sigma = self.family.sample_sigma(len(latents), generator, sampling).to(latents.device)
         shift = self.settings.sigma_shift
         sigma = shift * sigma / (1 + (shift - 1) * sigma)
-        own = distributed.own_part(self.accelerator)
+        own, weight = distributed.own_part(self.accelerator, len(latents))
         embeddings = {name: value[own] for name, value in embeddings.items()}
-        return self.family.loss(self.denoiser, latents[own], embeddings, noise[own], sigma[own]).mean()
+        losses = self.family.loss(self.denoiser, latents[own], embeddings, noise[own], sigma[own])
+        return weight * losses.mean()
 
     def step(self, state: State) -> float:
         """Change the adapter once and return the loss of its pictures.

@@ -19,7 +19,7 @@ class Order(Protocol):
     drawn: set[int] | None
 
     def next_batch(self, size: int, generator: torch.Generator) -> Tensor:
-        """Return the indices of the next pictures, (size,)."""
+        """Return the indices of the next pictures, at most `size`."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that the next batches depend on, the generator left out."""
@@ -33,24 +33,30 @@ class ShuffledRounds:
 
     Pictures come in rounds, each shuffled anew. The first holds every picture. Of two pictures the one with
     half the weight is in every second of the later rounds, so that in the long run pictures come as often
-    as their weights say. A batch goes on with the next round when this one has no picture left.
+    as their weights say. A batch holds pictures of one of the `buckets`, one for each picture; it is smaller
+    where no more of that are left in the round. It goes on with the next round when no picture is left.
     """
 
-    def __init__(self, weights: Sequence[Fraction]):
+    def __init__(self, weights: Sequence[Fraction], buckets: Sequence[Any] = ()):
+        self._buckets = buckets or [None] * len(weights)
         self._shares = [weight / max(weights) for weight in weights]
         self._next_round = 0
         self._left: list[int] = []  # of the current round, in order
         self.drawn: set[int] | None = set()
 
     def next_batch(self, size: int, generator: torch.Generator) -> Tensor:
-        """Return the indices of the next pictures, (size,)."""
+        """Return the indices of the next pictures, at most `size`."""
         pictures: list[int] = []
         while len(pictures) < size:
             if not self._left:
                 self._start_round(generator)
-            count = size - len(pictures)
-            pictures += self._left[:count]
-            self._left = self._left[count:]
+            bucket = self._buckets[(pictures or self._left)[0]]
+            same = [index for index in self._left if self._buckets[index] == bucket][: size - len(pictures)]
+            pictures += same
+            drawn = set(same)
+            self._left = [index for index in self._left if index not in drawn]
+            if self._left:
+                break
         self.drawn = None if self.drawn is None else self.drawn | set(pictures)
         return torch.tensor(pictures)
 

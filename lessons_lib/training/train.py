@@ -217,7 +217,7 @@ class Trainer:
 
         def part(name: str, *more: str) -> TrainingData:
             pictures, texts = getattr(self.dataset, name), [*self.captions[name], *([text] for text in more)]
-            return encode(self.family, pipe, self.base, pictures, texts, device)
+            return encode(self.family, pipe, self.base, pictures, texts, device, self.settings)
 
         return dataclasses.replace(
             part("train", self.settings.trigger),

@@ -63,8 +63,11 @@ class Family(Protocol):
     def load_tokenizer(self, base: Base) -> Any:
         """Return the tokenizer that limits a caption's length, without loading any weights."""
 
-    def encode_images(self, pipe: DiffusionPipeline, pixels: Tensor) -> Tensor:
-        """Return the latents, as the denoiser takes them, of (n, 3, h, w) pixels in -1 ... 1."""
+    def encode_images(self, pipe: DiffusionPipeline, pixels: Tensor, deviations: float = 0.0) -> Tensor:
+        """Return the latents, as the denoiser takes them, of (n, 3, h, w) pixels in -1 ... 1.
+
+        They are the mode of what the VAE gives, and so many of its standard deviations more.
+        """
 
     def decode_latents(self, pipe: DiffusionPipeline, latents: Tensor) -> list[Image]:
         """Return the images of latents on any device, also of those that the pipeline gives with
@@ -95,7 +98,11 @@ class Family(Protocol):
         noise: Tensor,
         sigma: Tensor,
     ) -> Tensor:
-        """Return the loss of each example, (n,), at noise levels sigma, (n,)."""
+        """Return the loss of each example, (n,), at noise levels sigma, (n,).
+
+        Among the `embeddings` may be `loss_weights`, (n, 1, rows, columns), of each place in the latents, and
+        `time_ids`, (n, 6), the sizes and the crop that SDXL takes of each picture.
+        """
 
     def predict_original(
         self,

@@ -86,10 +86,10 @@ def load_tokenizer(base: Base) -> Any:
 
 
 @torch.no_grad()
-def encode_images(pipe: DiffusionPipeline, pixels: Tensor) -> Tensor:
+def encode_images(pipe: DiffusionPipeline, pixels: Tensor, deviations: float = 0.0) -> Tensor:
     """Return (n, 16, h / 8, w / 8) latents, shifted and scaled by the VAE's own constants."""
     vae = pipe.vae
-    latents = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mode()
+    latents = shared.vae_latents(vae, pixels, deviations)
     return (latents - vae.config.shift_factor) * vae.config.scaling_factor
 
 
@@ -168,7 +168,10 @@ def loss(
     """Return the mean squared error of the predicted velocity noise - latents, (n,)."""
     velocity = predict_velocity(denoiser, shared.add_noise(latents, noise, sigma), sigma, embeddings)
     # Over packed tokens, in the order of the script; shared.flow_matching would differ in the last digits.
-    return (velocity - pack_latents(noise - latents)).float().square().mean((1, 2))
+    squares = (velocity - pack_latents(noise - latents)).float().square()
+    if (weights := embeddings.get("loss_weights")) is not None:
+        squares = squares * pack_latents(weights.expand_as(latents))
+    return squares.mean((1, 2))
 
 
 @torch.no_grad()

@@ -83,13 +83,13 @@ def latent_shape(pipe: DiffusionPipeline, base: Base) -> tuple[int, int, int, in
 
 
 @torch.no_grad()
-def encode_images(pipe: DiffusionPipeline, pixels: Tensor) -> Tensor:
+def encode_images(pipe: DiffusionPipeline, pixels: Tensor, deviations: float = 0.0) -> Tensor:
     """Return (n, 128, h / 16, w / 16) latents of mean 0 and standard deviation 1,
     by the VAE's own statistics.
     """
     vae = pipe.vae
     mean, std = latent_statistics(vae)
-    latents = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mode()
+    latents = shared.vae_latents(vae, pixels, deviations)
     return (compat.flux2_patchify(latents) - mean) / std
 
 

@@ -73,6 +73,13 @@ def latent_shape(pipe: DiffusionPipeline, base: Base) -> tuple[int, int, int, in
     return 1, vae.latent_channels, cells, cells
 
 
+def vae_latents(vae: nn.Module, pixels: Tensor, deviations: float = 0.0) -> Tensor:
+    """Return the mode of the distribution that a VAE gives for pixels, plus so many standard deviations."""
+    distribution = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist
+    mode: Tensor = distribution.mode()
+    return mode + deviations * distribution.std if deviations else mode
+
+
 def broadcast_sigma(sigma: Tensor) -> Tensor:
     """Return (n,) noise levels as (n, 1, 1, 1), so that they multiply (n, channels, rows, columns)
     latents.
@@ -88,9 +95,13 @@ def add_noise(latents: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
     return ((1 - share) * latents + share * noise).to(latents.dtype)
 
 
-def mse_per_example(prediction: Tensor, target: Tensor) -> Tensor:
-    """Return the mean squared error of each example, (n,), in float32."""
-    return (prediction.float() - target.float()).square().flatten(1).mean(1)
+def mse_per_example(prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Return the mean squared error of each example, (n,), in float32.
+
+    `weights`: of each place, (n, 1, rows, columns); None counts all alike.
+    """
+    squares = (prediction.float() - target.float()).square()
+    return (squares if weights is None else squares * weights).flatten(1).mean(1)
 
 
 def flow_matching(
@@ -106,7 +117,7 @@ def flow_matching(
         denoiser: nn.Module, latents: Tensor, embeddings: dict[str, Tensor], noise: Tensor, sigma: Tensor
     ) -> Tensor:
         velocity = predict_velocity(denoiser, add_noise(latents, noise, sigma), sigma, embeddings)
-        return mse_per_example(velocity, noise - latents)
+        return mse_per_example(velocity, noise - latents, embeddings.get("loss_weights"))
 
     @torch.no_grad()
     def predict_original(

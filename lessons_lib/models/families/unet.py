@@ -109,10 +109,10 @@ def noise_levels() -> Tensor:
 
 
 @torch.no_grad()
-def encode_images(pipe: DiffusionPipeline, pixels: Tensor) -> Tensor:
+def encode_images(pipe: DiffusionPipeline, pixels: Tensor, deviations: float = 0.0) -> Tensor:
     """Return (n, 4, h / 8, w / 8) latents, scaled by the VAE's own constant."""
     vae = pipe.vae
-    return vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mode() * vae.config.scaling_factor
+    return shared.vae_latents(vae, pixels, deviations) * vae.config.scaling_factor
 
 
 @torch.no_grad()
@@ -148,10 +148,11 @@ def predict_noise(
         "pooled_prompt_embeds" in embeddings
     ):  # SDXL also takes the original size, the crop's corner and the target size
         height, width = (VAE_SCALE * cells for cells in noisy_latents.shape[-2:])
-        time_ids = noisy_latents.new_tensor([[height, width, 0, 0, height, width]])
+        whole = noisy_latents.new_tensor([[height, width, 0, 0, height, width]])
+        time_ids = embeddings.get("time_ids", whole.expand(len(noisy_latents), -1))
         conditions["added_cond_kwargs"] = {
             "text_embeds": embeddings["pooled_prompt_embeds"],
-            "time_ids": time_ids.expand(len(noisy_latents), -1),
+            "time_ids": time_ids.to(noisy_latents.dtype),
         }
     scaled = (noisy_latents / shared.broadcast_sigma(scale)).to(noisy_latents.dtype)
     conditions["encoder_hidden_states"] = embeddings["prompt_embeds"]
@@ -163,7 +164,7 @@ def loss(
 ) -> Tensor:
     """Return the mean squared error of the predicted noise, (n,)."""
     noise_pred = predict_noise(denoiser, shared.add_noise(latents, noise, sigma), sigma, embeddings)
-    return shared.mse_per_example(noise_pred, noise)
+    return shared.mse_per_example(noise_pred, noise, embeddings.get("loss_weights"))
 
 
 @torch.no_grad()
