@@ -15,11 +15,15 @@ from lessons_lib.session import current
 
 PROGRAM = """
 import os
+from pathlib import Path
 from lessons_lib.models import bases, families
 from lessons_lib.session import current
 base, family = bases.find("flux1-dev"), families.find("flux")
-for token in ("", "hf_old", "hf_other"):
+for token in ("", "hf_old", "hf_other", "login"):
     os.environ["HF_TOKEN"] = token
+    if token == "login":  # `hf auth login` writes a file
+        del os.environ["HF_TOKEN"]
+        Path(os.environ["HF_HOME"], "token").write_text("hf_other")
     for fetch in (lambda: family.load_tokenizer(base), lambda: family.load(base, current())):
         try:
             fetch()
@@ -62,11 +66,11 @@ def test_what_is_missing_is_said_in_one_line(hub, tmp_path):
     env = {**os.environ, "HF_ENDPOINT": hub, "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", PROGRAM], env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    no_token, old, other = zip(*[iter(done.stdout.splitlines())] * 2, strict=True)
+    no_token, old, other, login = zip(*[iter(done.stdout.splitlines())] * 2, strict=True)
     assert all("asks for a login. Accept the licence (FLUX.1-dev non-commercial)" in s for s in no_token)
     assert all("secret HF_TOKEN" in line and "hf auth login" in line for line in no_token + old)
     assert all("does not accept the token" in line for line in old)
-    assert all("its account has no access" in line and "FLUX.1-dev" in line for line in other)
+    assert all("its account has no access" in line and "FLUX.1-dev" in line for line in other + login)
 
 
 @pytest.mark.parametrize("token", [None, "hf_x"])
