@@ -3,6 +3,7 @@
 It shows what would stop on CUDA, MPS or XPU because two tensors are on two devices, a tensor was turned into
 a NumPy array, or noise was drawn with a generator of another device. It is as fast as the CPU and gives the
 CPU's numbers but for their last digits. It does not show a missing kernel or precision, or a lack of memory.
+An error in a backward pass ends the process: PyTorch's engine cannot unwind a guard written in Python.
 
 `device()` is a CUDA device where there is one, and else this one. `active(dtype)` makes it the session's::
 
@@ -84,6 +85,12 @@ class DeviceTensor(Tensor):
 
     __array__ = numpy
 
+    def untyped_storage(self) -> Any:
+        return self.raw.untyped_storage()
+
+    def data_ptr(self) -> int:
+        return self.raw.data_ptr()
+
     @property
     def data(self) -> Tensor:  # type: ignore[override]
         return self.detach()
@@ -142,6 +149,9 @@ class _Backend(backend_registration._DummyBackendModule):
     def is_available(self) -> bool:
         return self.is_active
 
+    def get_amp_supported_dtype(self) -> list[torch.dtype]:
+        return [torch.bfloat16, torch.float16]
+
 
 _backend = _Backend()
 
@@ -173,6 +183,9 @@ def activate(dtype: torch.dtype = torch.float32) -> torch.device:
     """Make `device()` that of the session for the rest of the process, in this precision; return it."""
     here = replace(session.detect(), device=device(), dtype=dtype, gpu="simulated", gpu_gb=15.0, tier="t4")
     _backend.is_active = here.device.type == NAME
+    if _backend.is_active:
+        # Checkpointing ends a recomputed part early by an error, which a guard written in Python cannot pass.
+        torch.utils.checkpoint._enable_checkpoint_early_stop = False
     _use(lambda: here)
     return here.device
 
@@ -185,6 +198,7 @@ def active(dtype: torch.dtype = torch.float32) -> Iterator[torch.device]:
         yield activate(dtype)
     finally:
         _backend.is_active = False
+        torch.utils.checkpoint._enable_checkpoint_early_stop = True
         _use(before)
 
 
