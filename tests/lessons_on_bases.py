@@ -1,19 +1,21 @@
 """Every code cell of every lesson on a miniature of every family: `make bases`.
 
 A miniature is a base of random weights in a folder, named in a table that LESSONS_BASES points to. The value
-of `BASE` is all that is changed in a lesson. Each lesson runs in a process and a folder of its own: on the
+of `BASE` is all that is changed in a lesson. Each lesson runs in a folder of its own, on the
 CPU in float32 and in bfloat16, and on the GPU, which is simulated where there is none.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import time
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
@@ -46,23 +48,44 @@ def skipped(lesson: str, base: str, mode: str) -> dict[str, str]:
     }
 
 
-def run_here(lesson: str, base: str, mode: str) -> dict:
-    """Run the cells of a lesson in this process and return what came of them.
-
-    A cell that fails does not end the lesson.
-    """
+def run_here(base: str, mode: str, lessons: Sequence[str], work: Path) -> None:
+    """Run lessons one after another in this process, and write what came of each into its folder."""
     use(mode)
+    for lesson in lessons:
+        place = folder_of(lesson, base, mode, work)
+        os.chdir(place / "notebooks")
+        with (
+            open(place / "output.txt", "w", encoding="utf-8") as log,
+            contextlib.redirect_stdout(log),
+            contextlib.redirect_stderr(log),
+        ):
+            outcome = run_cells(lesson, base, mode)
+        (place / "outcome.json").write_text(json.dumps(outcome), encoding="utf-8")
+
+
+def folder_of(lesson: str, base: str, mode: str, work: Path) -> Path:
+    """Return the folder of a lesson, in which notebooks/ and data/ stand for the course's."""
+    place = work / f"{base}_{mode}_{lesson}"
+    (place / "notebooks").mkdir(parents=True, exist_ok=True)
+    if not (place / "data").exists():
+        (place / "data").symlink_to(ROOT / "data")
+    return place
+
+
+def run_cells(lesson: str, base: str, mode: str) -> dict:
+    """Return what came of the cells of a lesson; a cell that fails does not end it."""
     from IPython.core.interactiveshell import InteractiveShell
 
     shell, reasons = InteractiveShell.instance(), skipped(lesson, base, mode)
+    shell.reset(new_session=False)
     start, failures, skips = time.monotonic(), {}, {}
-    cells = code_cells(lesson, base)
+    cells = code_cells(lesson, f"small-{base}")
     for number, source in enumerate(cells, 1):
         first_line = source.splitlines()[0]
         if first_line in reasons:
             skips[number] = reasons[first_line]
             continue
-        print(f"--- cell {number} {time.monotonic() - start:.1f} s", flush=True)
+        print(f"--- cell {number} at {time.monotonic() - start:.1f} s", flush=True)
         result = shell.run_cell(source)
         if problem := result.error_before_exec or result.error_in_exec:
             failures[number] = f"{type(problem).__name__}: {problem}"
@@ -91,29 +114,25 @@ def use(mode: str) -> None:
     session.current.cache_clear()
 
 
-def run_apart(lesson: str, base: str, mode: str, work: Path) -> dict:
-    """Run a lesson in a process of its own, in a folder that stands for notebooks/; return what came of
-    it.
-    """
-    place = work / f"{base}_{lesson}_{mode}"
-    (place / "notebooks").mkdir(parents=True, exist_ok=True)
-    if not (place / "data").exists():
-        (place / "data").symlink_to(ROOT / "data")
+def run_apart(base: str, mode: str, lessons: Sequence[str], work: Path) -> list[dict]:
+    """Return what came of lessons in a process of its own; a lesson that ended the process has failed."""
+    places = {lesson: folder_of(lesson, base, mode, work) for lesson in lessons}
+    for place in places.values():
+        (place / "outcome.json").unlink(missing_ok=True)
     environment = {
         **os.environ, "LESSONS_BASES": str(work / "miniatures" / "bases.toml"), "MPLBACKEND": "agg",
         "LESSONS_CACHE": str(work / "cache"), "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT),
         "IPYTHONDIR": str(work / "ipython"),
     }  # fmt: skip
-    command = [sys.executable, __file__, "--one", lesson, f"small-{base}", mode, str(place / "outcome.json")]
-    (place / "outcome.json").unlink(missing_ok=True)
-    with open(place / "output.txt", "w", encoding="utf-8") as log:
-        subprocess.run(command, cwd=place / "notebooks", env=environment, stdout=log, stderr=log)
-    if (place / "outcome.json").is_file():
-        return json.loads((place / "outcome.json").read_text(encoding="utf-8"))
-    return {
-        "lesson": lesson, "base": f"small-{base}", "mode": mode, "cells": 0, "skips": {}, "seconds": 0,
-        "failures": {"0": f"the process ended; see {place / 'output.txt'}"},
-    }  # fmt: skip
+    options = ["--here", "--bases", base, "--modes", mode, "--work", str(work), "--lessons", *lessons]
+    subprocess.run([sys.executable, __file__, *options], env=environment)
+    ended = {"cells": 0, "skips": {}, "seconds": 0, "failures": {"0": "the process ended; see output.txt"}}
+    return [
+        json.loads((place / "outcome.json").read_text(encoding="utf-8"))
+        if (place / "outcome.json").is_file()
+        else {"lesson": lesson, "base": base, "mode": mode} | ended
+        for lesson, place in places.items()
+    ]
 
 
 def table(outcomes: list[dict]) -> str:
@@ -143,32 +162,23 @@ def main() -> int:
     parser.add_argument("--modes", nargs="+", default=MODES)
     parser.add_argument("--work", type=Path, default=WORK)
     parser.add_argument("--table", action="store_true", help="print what was recorded, and run nothing")
-    parser.add_argument("--one", nargs=4, metavar=("LESSON", "BASE", "MODE", "FILE"), help=argparse.SUPPRESS)
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.one:
-        *names, path = args.one
-        Path(path).write_text(json.dumps(run_here(*names)), encoding="utf-8")
+    if args.here:
+        run_here(*args.bases, *args.modes, args.lessons, args.work)
         return 0
     if not args.table:
         import miniatures
 
         miniatures.write_table(args.work / "miniatures", NAMES)
         for base in args.bases:
-            for lesson in args.lessons:
-                for mode in args.modes:
-                    outcome = run_apart(lesson, base, mode, args.work)
-                    print(
-                        table([outcome]).splitlines()[-1],
-                        lesson,
-                        base,
-                        mode,
-                        outcome["seconds"],
-                        "s",
-                        flush=True,
-                    )
-    outcomes = [
-        json.loads(path.read_text(encoding="utf-8")) for path in sorted(args.work.glob("*/outcome.json"))
-    ]
+            for mode in args.modes:
+                for o in run_apart(base, mode, args.lessons, args.work):
+                    failures = len(o["failures"])
+                    print(f"lesson {o['lesson']} on {base}, {mode}: {o['cells']} cells, {failures} failed, "
+                          f"in {o['seconds']} s", flush=True)  # fmt: skip
+    paths = sorted(args.work.glob("*/outcome.json"))
+    outcomes = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     print(table(outcomes))
     return int(any(outcome["failures"] for outcome in outcomes))
 

@@ -68,7 +68,9 @@ def write_table(folder: Path, names: Sequence[str]) -> Path:
 
 
 def write_judges(folder: Path) -> tuple[str, str]:
-    """Return the folders of a CLIP and a DINOv2."""
+    """Return the folders of a CLIP and a DINOv2, which are written where they are missing."""
+    if (folder / "dino").is_dir():
+        return str(folder / "clip"), str(folder / "dino")
     torch.manual_seed(0)
     tokenizer = AutoTokenizer.from_pretrained(POCKET_CLIP)
     ends = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}

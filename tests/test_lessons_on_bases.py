@@ -17,9 +17,9 @@ def test_every_family_has_a_miniature():
 @pytest.mark.slow
 def test_every_cell_of_the_first_lesson_runs_on_a_base_of_another_family(tmp_path):
     miniatures.write_table(tmp_path / "miniatures", ["flux2-klein"])
-    outcome = lane.run_apart("00", "flux2-klein", "bfloat16", tmp_path)
+    (outcome,) = lane.run_apart("flux2-klein", "bfloat16", ["00"], tmp_path)
     assert outcome["failures"] == {} and outcome["cells"] == 23
-    settings = (tmp_path / "flux2-klein_00_bfloat16" / "runs" / "lesson_00" / "settings.json").read_text()
+    settings = (tmp_path / "flux2-klein_bfloat16_00" / "runs" / "lesson_00" / "settings.json").read_text()
     assert '"base": "small-flux2-klein"' in settings
 
 
@@ -35,7 +35,7 @@ def test_no_cell_asks_which_base_it_runs_on(lesson):
 
 
 def test_a_failure_and_a_skip_are_in_the_table():
-    outcome = {"lesson": "01", "base": "small-sd15", "mode": "float32", "cells": 20}
+    outcome = {"lesson": "01", "base": "sd15", "mode": "float32", "cells": 20}
     text = lane.table([outcome | {"failures": {"3": "ValueError: no"}, "skips": {"4": "no text"}}])
-    assert "| 01 | small-sd15 | 20 run, 1 failed |" in text and "cell 3: ValueError: no" in text
+    assert "| 01 | sd15 | 20 run, 1 failed |" in text and "cell 3: ValueError: no" in text
     assert "cell 4: no text" in text and text.endswith("20 cells run, 1 failed, 1 skipped")

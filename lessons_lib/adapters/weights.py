@@ -18,7 +18,8 @@ def save_weights(pipe: DiffusionPipeline, part: str, folder: Path) -> None:
     rank and alpha in the header.
     """
     denoiser = getattr(pipe, part)
-    pipe.save_lora_weights(folder, **{f"{part}_lora_layers": get_peft_model_state_dict(denoiser)},
+    layers = {name: value.cpu() for name, value in get_peft_model_state_dict(denoiser).items()}
+    pipe.save_lora_weights(folder, **{f"{part}_lora_layers": layers},
                            **compat.lora_metadata({part: denoiser}))  # fmt: skip
     sort_header(folder / WEIGHTS_NAME)
 

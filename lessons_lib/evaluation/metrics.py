@@ -19,7 +19,7 @@ from lessons_lib.models import features
 from lessons_lib.models.judges import Judge, OfflineJudge
 from lessons_lib.models.pixels import to_square
 
-OFFLINE = OfflineJudge(128)
+_OFFLINE = OfflineJudge(128)
 EDGE = 0.19  # share of a side that is cut from each edge: a border and what lies along it
 
 
@@ -69,7 +69,7 @@ def share_of_gap(value: float, floor: float, ceiling: float) -> float:
     return (value - floor) / (ceiling - floor)
 
 
-def prompt_ranks(images: features.Images, wanted: Sequence[str], judge: Judge = OFFLINE) -> list[float]:
+def prompt_ranks(images: features.Images, wanted: Sequence[str], judge: Judge = _OFFLINE) -> list[float]:
     """Return the rank of each picture's concept among all concepts: 1 = first, 0 = half-way, -1 = last.
 
     Raises ValueError for a concept that is not in the list.
@@ -87,7 +87,7 @@ def prompt_ranks(images: features.Images, wanted: Sequence[str], judge: Judge = 
     return (1 - 2 * above / max(1, len(names) - 1)).tolist()
 
 
-def prompt_match(images: features.Images, wanted: Sequence[str], judge: Judge = OFFLINE) -> float:
+def prompt_match(images: features.Images, wanted: Sequence[str], judge: Judge = _OFFLINE) -> float:
     """Return how well pictures show their concepts: 0 = chance, 1 = the right concept always nearest."""
     return float(np.mean(prompt_ranks(images, wanted, judge)))
 
