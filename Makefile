@@ -39,6 +39,7 @@ course: .venv/.test
 # Random weights on the CPU; in a base's own folder under runs/bases lies what each lesson printed.
 bases: .venv/.test
 	$(BIN)/python tests/lessons_on_bases.py
+	$(BIN)/python tests/prove_on_bases.py
 
 notebooks: .venv/.test .venv/.lab
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \

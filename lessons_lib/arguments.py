@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from lessons_lib import sharing
+from lessons_lib import prove_command, sharing
 from lessons_lib.adapters import settings
 from lessons_lib.adapters.settings import CHOICES, Settings
 from lessons_lib.paths import SAMPLE
@@ -35,6 +35,7 @@ _EXAMPLES = """examples:
   lessons compare runs/v4se --prompt "a boat" --seed 7  the same run on other prompts
   lessons fetch museum --recommended                    a dozen real paintings, with their rights
   lessons bases                                         the models a run can start from
+  lessons prove sd15                                    whether a base runs here, as a file to send in
 """
 
 
@@ -94,6 +95,8 @@ def parser() -> argparse.ArgumentParser:
         "folder", type=Path, nargs="?", help="the folder or zip, also where it is gone by now"
     )
     forget.add_argument("--all", action="store_true", help="the whole cache, of every folder")
+
+    prove_command.add_parser(commands)
 
     fetch = commands.add_parser("fetch", help="fetch real paintings that museums give away (CC0)")
     fetch.add_argument("what", choices=("museum",), help="the course's list, data/sample_mughal/museum.csv")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from safetensors import SafetensorError
 from tqdm import tqdm
 
-from lessons_lib import set_commands, sharing, train_inputs
+from lessons_lib import prove_command, set_commands, sharing, train_inputs
 from lessons_lib.arguments import parser
 from lessons_lib.display.progress import counting_bar, training_bar
 from lessons_lib.json_output import json_output
@@ -65,7 +65,6 @@ def train(args: Namespace) -> int:
 
     start = time.monotonic()
     settings = train_inputs.training_settings(args)
-    settings.check()
     base = settings.adapt(bases.find(settings.base))
     dataset = train_inputs.training_set(args, base, settings)
     train_inputs.print_unread(args.prompt or (), settings, base)
@@ -92,13 +91,14 @@ def train(args: Namespace) -> int:
         _compare(run, base, prompts, SEEDS, dataset, run.folder)
         args.emit("pictures", before_after=run.folder / "before_after.jpg", report=run.folder / "report.html")
     except KeyboardInterrupt:
-        print(
-            f"\nstopped with Ctrl-C; the training is finished, and its adapter is in {run.folder}. "
-            f"Draw before and after: lessons compare {run.folder}"
-        )
+        print(f"\nstopped with Ctrl-C; the training is finished. {_how_to_draw(run)}")
         return INTERRUPTED
     print(f"learned in {seconds:.0f} s, all done in {time.monotonic() - start:.0f} s")
     return 0
+
+
+def _how_to_draw(run: Run) -> str:
+    return f"Its adapter is in {run.folder}. Draw before and after: lessons compare {run.folder}"
 
 
 def _reports(
@@ -203,7 +203,8 @@ def fetch(args: Namespace) -> int:
 
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "demo": train, "train": train, "compare": compare, "info": info, "bases": bases,
-    "check": set_commands.check, "forget": set_commands.forget, "fetch": fetch, **sharing.COMMANDS,
+    "check": set_commands.check, "forget": set_commands.forget, "fetch": fetch,
+    "prove": prove_command.prove, **sharing.COMMANDS,
 }  # fmt: skip
 
 

@@ -18,8 +18,9 @@ ORDER = (
     {"adapters"},
     {"training"},
     {"evaluation"},
+    {"proof"},
     {"course"},
-    {"sharing", "studio", "arguments", "train_inputs", "cli", "__main__", "set_commands"},
+    {"sharing", "studio", "arguments", "train_inputs", "cli", "__main__", "set_commands", "prove_command"},
 )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from lessons_lib.adapters.run import WEIGHTS_NAME
 from lessons_lib.adapters.settings import ResolvedSettings
 from lessons_lib.dataset.pictures import RIGHTS, Picture
-from lessons_lib.models import families
+from lessons_lib.models import families, quantization
 from lessons_lib.models.bases import Base
 from lessons_lib.paths import ROOT
 
@@ -85,12 +85,23 @@ def _code(settings: ResolvedSettings, base: Base) -> str:
     prompt = settings.sample_prompts[0] if settings.sample_prompts else settings.trigger
     name = json.dumps(adapter_name(settings))
     dtype = base.half_precisions[0] if base.half_precisions else "float32"
-    return f"""```python
+    if settings.quantize != "none" and not base.is_local:
+        code = quantization.as_code(settings.quantize, families.find(base.family).DENOISER, f"torch.{dtype}")
+        load = f"""import diffusers
 import torch
 from diffusers import DiffusionPipeline
 
+config = {code}  # as it was trained: needs bitsandbytes and a GPU
+pipe = DiffusionPipeline.from_pretrained({repository}, torch_dtype=torch.{dtype}, quantization_config=config)
+pipe.enable_model_cpu_offload()"""
+    else:
+        load = f"""import torch
+from diffusers import DiffusionPipeline
+
 device = "cuda" if torch.cuda.is_available() else "cpu"
-pipe = DiffusionPipeline.from_pretrained({repository}, torch_dtype=torch.{dtype}).to(device)
+pipe = DiffusionPipeline.from_pretrained({repository}, torch_dtype=torch.{dtype}).to(device)"""
+    return f"""```python
+{load}
 pipe.load_lora_weights(".", weight_name="{WEIGHTS_NAME}", adapter_name={name})  # this folder
 pipe.set_adapters({name}, {base.strength:g})
 image = pipe(prompt={json.dumps(prompt, ensure_ascii=False)}, {_pipeline_arguments(base)}).images[0]

@@ -87,3 +87,15 @@ def _settings(kind: str, dtype: torch.dtype) -> dict[str, Any]:
         "load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True,
         "bnb_4bit_compute_dtype": dtype,
     }  # fmt: skip
+
+
+def as_code(kind: str, denoiser: str, dtype: str) -> str:
+    """Return the expression that quantises the denoiser alone in a program without this library, which has
+    imported torch and diffusers; `dtype` such as "torch.bfloat16".
+    """
+    settings = _settings(kind, torch.float32) | ({} if kind == "int8" else {"bnb_4bit_compute_dtype": dtype})
+    arguments = ", ".join(
+        f"{name}={value if value == dtype else repr(value)}" for name, value in settings.items()
+    )
+    config = f"diffusers.BitsAndBytesConfig({arguments})"
+    return f"diffusers.PipelineQuantizationConfig(quant_mapping={{{denoiser!r}: {config}}})"

@@ -18,7 +18,7 @@ from lessons_lib.session import Session
 from lessons_lib.training import distributed
 from lessons_lib.training.memory_records import Record, records
 
-_PROCESS = {True: 0.6, False: 1.3}  # GB of a program that has loaded the libraries: on a GPU, on a CPU
+_PROCESS = {True: 0.6, False: 0.5}  # GB of a program that has loaded the libraries: on a GPU, on a CPU
 _USABLE = 0.94  # of a GPU's memory; the driver and the screen have the rest
 _SMALLER = 512  # px: tried where the base's own size does not fit
 

@@ -60,6 +60,14 @@ def any_process(flag: bool, accelerator: Accelerator) -> bool:
     return mean(float(flag), accelerator) > 0
 
 
+def check_shares(accelerator: Accelerator, batch: int, quantize: str) -> None:
+    """Raise ValueError for what several processes cannot share."""
+    if batch % accelerator.num_processes:
+        raise ValueError(f"batch {batch} cannot be shared equally by {accelerator.num_processes} processes")
+    if is_sharded(accelerator) and quantize != "none":
+        raise ValueError(f"{quantize} weights cannot be sharded; expected quantize none")
+
+
 def is_sharded(accelerator: Accelerator) -> bool:
     """Return whether each process is to hold a part of the frozen weights,
     as ``accelerate launch --use_fsdp`` asks.

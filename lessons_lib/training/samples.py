@@ -17,6 +17,14 @@ from lessons_lib.models.families import Family
 from lessons_lib.training import checkpoints
 
 
+def encode_prompts(
+    family: Family, pipe: DiffusionPipeline, base: Base, prompts: Sequence[str], device: torch.device | str
+) -> dict[str, Tensor]:
+    """Return the embeddings of the sample prompts, and last of the empty prompt, on a device."""
+    encoded = family.encode_captions(pipe, [*prompts, ""], base)
+    return {name: value.to(device) for name, value in encoded.items()}
+
+
 @torch.no_grad()
 def draw_samples(
     family: Family, pipe: DiffusionPipeline, base: Base, embeddings: dict[str, Tensor]

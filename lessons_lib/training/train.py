@@ -114,7 +114,7 @@ class Trainer:
         that, or nothing when there was none.
         """
         machine, given, out = distributed.accelerator(), Path(out), run_dir(out)
-        self._check_processes(machine)
+        distributed.check_shares(machine, self.settings.batch, self.settings.quantize)
         self._go_on_as_earlier(out)
         check = partial(existing.check, out, self.wanted, resume, replace)
         with self._saying_what_is_kept(out), workspace(out, machine, check) as folder:
@@ -135,15 +135,6 @@ class Trainer:
                 for name in ("captions", "fingerprint"):  # which depend on them
                     self.__dict__.pop(name, None)
                 return
-
-    def _check_processes(self, machine: Accelerator) -> None:
-        """Raise ValueError for what several processes cannot share."""
-        if self.settings.batch % machine.num_processes:
-            raise ValueError(
-                f"batch {self.settings.batch} cannot be shared equally by {machine.num_processes} processes"
-            )
-        if distributed.is_sharded(machine) and self.base.quantize != "none":
-            raise ValueError(f"{self.base.quantize} weights cannot be sharded; expected quantize none")
 
     @contextmanager
     def _saying_what_is_kept(self, out: Path) -> Iterator[None]:
@@ -170,11 +161,7 @@ class Trainer:
     ) -> Ending:
         """Train in a folder and write the run into it; return how it ended."""
         session.set_seed(self.settings.seed)
-        encoders = self._load(machine, {self.family.DENOISER: None})
-        with machine.main_process_first():  # the others then find the latents on disk
-            data = self._encode(encoders, _training_device(encoders, machine))
-        prompts = self._encode_prompts(encoders, data.device)
-        release_text_encoders(encoders, self.base)
+        data, prompts, other_parts = self._encode_all(machine)
         earlier = fingerprints.earlier_fingerprint(
             self.settings, self.family.TARGET_MODULES, data, self.captions
         )
@@ -182,8 +169,7 @@ class Trainer:
         own = (self.fingerprint, earlier, *shorter)
         with machine.main_process_first():
             resumed_from = existing.resume_step(folder, own, self.wanted, resume, machine.is_main_process)
-        own_parts = {name: part for name, part in encoders.components.items() if name != self.family.DENOISER}
-        pipe = self._load(machine, own_parts)
+        pipe = self._load(machine, other_parts)
         draw = self._sampler(pipe, prompts, folder, machine)
         loop = self._loop(self._attach(pipe, machine), data, folder)
         if not resumed_from or samples.are_of_others(folder, self.settings.sample_prompts):
@@ -199,6 +185,19 @@ class Trainer:
         if machine.is_main_process:
             self._save(pipe, folder, out, ending, resumed_from)
         return ending
+
+    def _encode_all(self, machine: Accelerator) -> tuple[TrainingData, dict[str, Tensor], dict[str, Any]]:
+        """Return the dataset and the sample prompts encoded, and the pipeline's parts but the denoiser.
+
+        The text encoders are in memory here alone: the denoiser is loaded after they have left.
+        """
+        pipe = self._load(machine, {self.family.DENOISER: None})
+        with machine.main_process_first():  # the others then find the latents on disk
+            data = self._encode(pipe, _training_device(pipe, machine))
+        prompts = self.settings.sample_prompts
+        embeddings = samples.encode_prompts(self.family, pipe, self.base, prompts, data.device)
+        release_text_encoders(pipe, self.base)
+        return data, embeddings, {n: part for n, part in pipe.components.items() if n != self.family.DENOISER}
 
     def _load(self, machine: Accelerator, components: dict[str, Any]) -> DiffusionPipeline:
         """Return the base's pipeline with some components given; one that is None is not loaded.
@@ -224,12 +223,6 @@ class Trainer:
             prior=part("prior") if self.dataset.prior else None,
             validation=part("held_out") if self.dataset.held_out else None,
         )
-
-    def _encode_prompts(self, pipe: DiffusionPipeline, device: torch.device | str) -> dict[str, Tensor]:
-        """Return the embeddings of the sample prompts, and last of the empty prompt."""
-        prompts = [*self.settings.sample_prompts, ""]
-        encoded = self.family.encode_captions(pipe, prompts, self.base)
-        return {name: value.to(device) for name, value in encoded.items()}
 
     def _sampler(
         self, pipe: DiffusionPipeline, embeddings: dict[str, Tensor], folder: Path, machine: Accelerator
