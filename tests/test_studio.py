@@ -72,6 +72,21 @@ def test_a_zip_is_an_upload_too(studio):
     assert studio.pictures.add([{"name": "a.zip", "content": out.getvalue()}]).names == ["p.jpg"]
 
 
+def test_a_mask_comes_with_its_picture_and_turns_with_it(tmp_path):
+    given = tmp_path / "given"
+    given.mkdir()
+    Image.new("RGB", (200, 300), "teal").save(given / "a.png")
+    mask = Image.new("L", (200, 300))
+    mask.paste(255, (0, 0, 200, 150))
+    mask.save(given / "a-masklabel.png")
+    project = Project(tmp_path / "album")
+    project.pictures.add(given)
+    project.pictures.turn("a.png")
+    (picture,) = project.pictures.dataset().train
+    turned = picture.mask.decode().image.convert("L")
+    assert turned.size == (300, 200) and turned.getpixel((290, 9)) == 255 and turned.getpixel((9, 9)) == 0
+
+
 def test_what_is_left_out_can_be_brought_back_with_its_row(studio):
     before = studio.pictures.dataset().pictures[1]
     studio.pictures.leave_out(before.path.name)
@@ -146,6 +161,16 @@ def test_a_training_is_stopped_goes_on_and_can_be_taken_along(studio):
     assert {WEIGHTS_NAME, "README.md", "album_comfyui.safetensors"} == files
     studio.choose(steps=6)
     assert studio.prepare()[1].name == "mugh4l-2"  # another training; the first one stays
+
+
+def test_rights_that_are_written_after_the_training_are_in_the_card(studio):
+    for name in names(studio.pictures.dataset().pictures):
+        studio.pictures.rights([name], licence="CC-BY-4.0", maker="A Painter")
+    run = work.train(studio).wait(120)
+    studio.pictures.rights(maker="Another Painter")
+    takeaway.renew_card(run)
+    card = (run.folder / "README.md").read_text(encoding="utf-8")
+    assert "Another Painter" in card and "| A Painter" not in card
 
 
 def test_one_thing_at_a_time_is_done_and_what_fails_says_why(tmp_path):

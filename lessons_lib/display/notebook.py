@@ -93,48 +93,32 @@ def _as_rows(rows: Sequence[Sequence[Image.Image]] | Sequence[Image.Image]) -> l
     return grid
 
 
-def strength_slider(images: Sequence[Image.Image], labels: Sequence[str], side: int = 384) -> ipywidgets.VBox:
+def strength_slider(
+    images: Sequence[Image.Image], labels: Sequence[str], side: int = 384, start: int = -1, text: str = ""
+) -> ipywidgets.HTML:
     """Return a slider over images, such as one prompt at rising strength; `labels` are the strengths.
 
-    It holds finished images, so that it answers at once, and shows the one nearest to the slider's value,
-    which a screen reader announces. Uses only what ipywidgets 7.7 and 8 share.
-    Raises ValueError unless there is a number as the label of every image.
+    The images lie in the page, so that it answers at once, with no kernel behind it, too.
+    A screen reader announces the label of the image. `start`: the one that is shown first. `text`:
+    what all of them show. Raises ValueError unless there is a label for every image.
     """
     if not images or len(images) != len(labels):
         raise ValueError(
             f"{len(images)} frames and {len(labels)} labels; expected one label a frame, and a frame at least"
         )
-    values = _numbers(labels)
-    frames = [_img(image, side, f"strength {label}") for image, label in zip(images, labels, strict=True)]
-    view, text = ipywidgets.HTML(), ipywidgets.Label()
-    slider = ipywidgets.FloatSlider(
-        value=values[-1], min=min(values), max=max(values), step=0.05, description="strength", readout=False,
-        layout=ipywidgets.Layout(width=f"{side + 60}px", max_width="100%"),
-    )  # fmt: skip
-
-    def on_change(change: dict) -> None:
-        index = min(range(len(values)), key=lambda i: abs(values[i] - change["new"]))
-        view.value, text.value = frames[index], f"drawn at strength {labels[index]}"
-
-    on_change({"new": slider.value})
-    slider.observe(on_change, names="value")
-    return ipywidgets.VBox([view, slider, text])
+    frames = [(_uri(image, side), label) for image, label in zip(images, labels, strict=True)]
+    values = {"name": "strength", "text": text, "side": side, "start": start % len(frames)}
+    return ipywidgets.HTML(render_template("strength.html.j2", frames=frames, **values))
 
 
-def _numbers(labels: Sequence[str]) -> list[float]:
-    """Return labels as numbers. Raises ValueError for a label that is none."""
-    try:
-        return [float(label) for label in labels]
-    except ValueError as problem:
-        raise ValueError(
-            f"{problem}; expected a strength, such as 0.5, as the label of every frame"
-        ) from problem
+def _uri(picture: Image.Image, side: int) -> str:
+    """Return a picture as a data URI of `side` px."""
+    return jpeg_uri(jpeg(picture.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)))
 
 
 def _img(picture: Image.Image, side: int, alt: str) -> str:
     """Return a picture of `side` px as HTML, with a text for those who do not see it."""
-    square = picture.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
-    return render_template("img.html.j2", uri=jpeg_uri(jpeg(square)), alt=alt, side=side)
+    return render_template("img.html.j2", uri=_uri(picture, side), alt=alt, side=side)
 
 
 def live_sampler(

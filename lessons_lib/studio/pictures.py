@@ -24,6 +24,7 @@ from lessons_lib.dataset.sources import Source
 _TABLE = "metadata.csv"
 _CHECK_SIDE = 128  # px; what is added is decoded whole to see that it can be, and then only this is kept
 _HELD_OUT = "held_out"
+_MASKS = "masks"  # the folder for what weighs the loss, each with the name of its picture
 PLACE = "place"  # the column that says what became of a file's place
 
 
@@ -100,6 +101,9 @@ class PictureFolder:
         image = decode_file(picture.path).image.rotate(-90 * quarters, expand=True)
         path = picture.path.with_suffix(".png")
         image.save(path)
+        if picture.mask:
+            mask = picture.mask.decode().image.rotate(-90 * quarters, expand=True)
+            mask.save(self.folder / _MASKS / f"{path.stem}.png")
         more = {key: value for key, value in picture.more.items() if key not in ("crop", "sha256")}
         self._change(name, lambda p: replace(p, path=path, more=more))
         if path != picture.path:
@@ -167,6 +171,9 @@ def _copy(picture: Picture, folder: Path, stems: set[str]) -> Picture:
     stem = export.unused_stem(picture.path.stem, stems)
     path = folder / f"{stem}{suffix}"
     write_file(path, data)
+    if picture.mask:
+        (folder / _MASKS).mkdir(exist_ok=True)
+        picture.mask.decode().image.save(folder / _MASKS / f"{stem}.png")
     more = export.columns_of_copy(picture, is_copy)
     if HAS_PLACE in picture.file.notes:
         more = {**more, PLACE: "left out"}

@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from lessons_lib.adapters import model_card
 from lessons_lib.adapters.run import WEIGHTS_NAME, Run
+from lessons_lib.dataset.messages import PictureError
+from lessons_lib.dataset.records import recorded_dataset
+from lessons_lib.models import bases
+from lessons_lib.studio.pictures import write_file
 
 _MAX_INLINE = 20 * 10**6  # bytes of a file that is put into the page itself, where no server gives it out
 
@@ -45,6 +50,21 @@ def files(run: Run) -> list[File]:
         File(run.folder / "report.html", "the report for a browser; it shows the training pictures"),
     ]
     return [file for file in every if file.path.is_file()]
+
+
+def renew_card(run: Run) -> None:
+    """Write the run's card anew with the rights as they are now, which may have been written after the
+    training.
+
+    It stays as it is where the run's pictures were changed since.
+    """
+    try:
+        pictures = recorded_dataset(run.dataset, run.folder).train
+    except PictureError:
+        return
+    samples = [f"samples/{path.name}" for path in run.samples]
+    card = model_card.readme(run.settings, pictures, bases.find(run.settings.base), samples)
+    write_file(run.folder / "README.md", card.encode())
 
 
 def bundle(run: Run) -> Path:

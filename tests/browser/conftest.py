@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -47,7 +48,10 @@ def open_page(chromium):
         contexts.append(chromium.new_context(viewport={"width": width, "height": height}, locale="en-US"))
         page = contexts[-1].new_page()
         page.errors = []
-        page.on("console", lambda m: page.errors.append(m.text) if m.type == "error" else None)
+        page.route(
+            re.compile("^https:"), lambda route: route.fulfill(body="<svg/>", content_type="image/svg+xml")
+        )
+        page.on("console", lambda m: page.errors.append(error_line(m)) if m.type == "error" else None)
         page.on("pageerror", lambda error: page.errors.append(str(error)))
         return page
 
@@ -80,8 +84,8 @@ def course(tmp_path_factory):
     home = tmp_path_factory.mktemp("course")
     (home / "notebooks").mkdir()
     shutil.copy(ROOT / "notebooks" / "studio.ipynb", home / "notebooks")
-    (home / "README.md").write_text("# Contents\n")
-    for name in ("pocket", "data"):
+    (home / "notebooks" / "pictures").symlink_to(ROOT / "notebooks" / "pictures")
+    for name in ("pocket", "data", "README.md"):
         (home / name).symlink_to(ROOT / name)
     (home / "config" / "labconfig").mkdir(parents=True)
     news = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
@@ -112,6 +116,11 @@ def lab(course):
     finally:
         server.terminate()
         server.wait(30)
+
+
+def error_line(message):
+    """Return an error of the console with the address that it is about, without this server's own."""
+    return re.sub(r"http://127[^/]*", "", f"{message.text} {message.location['url']}")
 
 
 def _wait_for(address, seconds=60):

@@ -83,9 +83,9 @@ class CaptionsStep(Step):
         self.view.follow(work.write_captions(self.project, self.by.value))
 
     def _written(self) -> None:
-        self.note.say("Written. Read each one: the model does not know your subject.", "look")
         self._show()
         self.page.refresh()
+        self.note.say("Written. Read each one: the model does not know your subject.", "look")
 
     def _replace(self, old: str, new: str) -> None:
         texts, count = captions.replace_phrase([p.caption or "" for p in self._pictures()], old, new)

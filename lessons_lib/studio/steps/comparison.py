@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ipywidgets
+from PIL import Image
 
 from lessons_lib.display.html import jpeg_uri
+from lessons_lib.display.notebook import strength_slider
 from lessons_lib.studio import activity as activities
 from lessons_lib.studio import results, work
 from lessons_lib.studio.results import Results
 from lessons_lib.studio.steps.step import Step
-from lessons_lib.studio.widgets import ActivityView, button, fill, on_value, row, text_area
+from lessons_lib.studio.widgets import ActivityView, button, fill, row, text_area
 
 _SIDE = 320
 
@@ -39,7 +41,8 @@ class ComparisonStep(Step):
         prompts = text_area(
             "what to draw, one line each; your word is added", "\n".join(self.project.prompts), 4
         )
-        draw = button("Draw before and after", lambda: self._draw(prompts.value), self.note, "main")
+        style = () if self.is_done() else ("main",)
+        draw = button("Draw before and after", lambda: self._draw(prompts.value), self.note, *style)
         self.view = ActivityView(self.note, self._ended, "Stop")
         activity = activities.current(self.project.folder)
         if activity and activity.title in self.activities:
@@ -69,30 +72,12 @@ class ComparisonStep(Step):
         data = (run.folder / "before_after.jpg").read_bytes()
         self.sheet.value = fill("sheet", uri=jpeg_uri(data), alt=alt)
         self.lines.value = fill("lines", lines=[_line(text) for text in shown.lines])
-        self.strength.children = _strength(shown, self)
+        labels = [f"{value:g}" for value in shown.strengths]
+        start = shown.strengths.index(shown.strength) if shown.strength in shown.strengths else -1
+        frames = [Image.open(path) for path in shown.frames]
+        self.strength.children = (strength_slider(frames, labels, _SIDE, start, shown.prompt),)
 
 
 def _line(text: str) -> tuple[str, str, str]:
     name, _, rest = text.partition(": ")
     return ("", name, rest)
-
-
-def _strength(shown: Results, step: ComparisonStep) -> tuple[ipywidgets.Widget, ...]:
-    """Return a picture and the slider of its strength, which announces the strength itself."""
-    values, view = shown.strengths, ipywidgets.HTML()
-    frames = [jpeg_uri(path.read_bytes()) for path in shown.frames]
-    slider = ipywidgets.FloatSlider(
-        value=shown.strength, min=values[0], max=values[-1], step=values[1] - values[0],
-        description="strength", readout_format=".2f", style={"description_width": "initial"},
-    )  # fmt: skip
-
-    def show(value: float) -> None:
-        index = min(range(len(values)), key=lambda i: abs(values[i] - value))
-        text = f"{shown.prompt}, strength {values[index]:g}" + (
-            ": the model as it was" if not values[index] else ""
-        )
-        view.value = fill("frame", uri=frames[index], alt=text, text=text, side=_SIDE)
-
-    on_value(slider, show, step.note)
-    show(shown.strength)
-    return view, slider

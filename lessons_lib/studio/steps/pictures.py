@@ -79,12 +79,12 @@ class PicturesStep(Step):
         if source == "":
             raise ValueError("the name is empty; write where the folder or the zip is")
         added = self.project.pictures.add(source)
-        self.note.say(_line(added), "look" if added.problems else "good")
         lines = [("must", "not used", text) for _, text in added.problems]
         lines += [("look", "", text) for text in added.notes]
         self.problems.value = fill("lines", lines=lines) if lines else ""
         self._show()
         self.page.refresh()
+        self.note.say(_line(added), "look" if added.problems else "good")
 
     def _show(self) -> None:
         pictures = self.project.pictures.dataset(128).pictures

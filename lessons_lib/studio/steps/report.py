@@ -11,7 +11,7 @@ from lessons_lib.inspection.findings import ADVICE, LEVELS, InspectedPicture, Le
 from lessons_lib.inspection.report import Report
 from lessons_lib.studio.pictures import box_place, square_box, thumbnail
 from lessons_lib.studio.steps.step import PageLike, Step
-from lessons_lib.studio.widgets import button, cards, fill, on_value, piece, row, styled
+from lessons_lib.studio.widgets import button, cards, drop_down, fill, on_value, piece, row, styled
 
 _AT_ONCE = 24  # pictures with their buttons; more make a page slow
 _CLASSES: dict[Level, str] = {"must fix": "must", "worth a look": "look", "fine": "fine"}
@@ -32,7 +32,8 @@ class ReportStep(Step):
         self.shown = _AT_ONCE
 
     def is_done(self) -> bool:
-        return self.report is not None and not self.needs()
+        was_opened = self.report is not None or self.project.choices.step > 1
+        return was_opened and not self.needs() and bool(self.project.pictures.dataset().pictures)
 
     def needs(self) -> str:
         if self.report is None or not self.report.count("must fix"):
@@ -79,9 +80,9 @@ class ReportStep(Step):
         self._changed(f"Held out: {text}.")
 
     def _changed(self, text: str) -> None:
-        self.note.say(text)
         self._show()
         self.page.refresh()
+        self.note.say(text)  # last: what is on the page then can be clicked
 
     def _show(self) -> None:
         """Fill the step anew from the folder."""
@@ -125,22 +126,27 @@ class ReportStep(Step):
         )
 
     def _crop(self, one: InspectedPicture, place: float, view: ipywidgets.HTML) -> list[ipywidgets.Widget]:
-        """Return a slider for the part that is learned from; none for a square."""
+        """Return a list of the parts that can be learned from; none for a square."""
         size, name = one.stats.size, one.picture.path.name
         if abs(size[0] - size[1]) <= 0.02 * max(size):
             return []
-        direction = "left to right" if size[0] > size[1] else "top to bottom"
-        slider = ipywidgets.IntSlider(
-            value=round(100 * place), min=0, max=100, step=5, description=f"part of it, {direction}, %",
-            continuous_update=False, readout=False, style={"description_width": "initial"},
-        )  # fmt: skip
+        ends = ("left", "right") if size[0] > size[1] else ("upper", "lower")
+        names = [
+            f"{ends[0]} end",
+            f"nearer the {ends[0]} end",
+            "middle",
+            f"nearer the {ends[1]} end",
+            f"{ends[1]} end",
+        ]
+        options = [(text, number / 4) for number, text in enumerate(names)]
+        part = drop_down(f"part of {_stem(name)} to learn from", options, round(4 * place) / 4)
 
-        def on_crop(value: int) -> None:
-            self.project.pictures.crop(name, square_box(size, value / 100))
-            view.value = self._figure(one, value / 100)
+        def on_crop(value: float) -> None:
+            self.project.pictures.crop(name, square_box(size, value))
+            view.value = self._figure(one, value)
 
-        on_value(slider, on_crop, self.note)
-        return [slider]
+        on_value(part, on_crop, self.note)
+        return [part]
 
     def _figure(self, one: InspectedPicture, place: float) -> str:
         width, height = one.stats.size

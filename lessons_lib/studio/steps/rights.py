@@ -62,9 +62,9 @@ class RightsStep(Step):
         pictures = self.project.pictures.dataset().pictures
         names = [p.path.name for p in pictures if everyone or not p.rights.get("licence")]
         self.project.pictures.rights(names, maker=self.maker.value, licence=licence, source=self.source.value)
-        self.note.say(f"Written on {count_of(names, 'picture')}.")
         self._show()
         self.page.refresh()
+        self.note.say(f"Written on {count_of(names, 'picture')}.")
 
     def _show(self) -> None:
         pictures = self.project.pictures.dataset().pictures
