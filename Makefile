@@ -8,10 +8,11 @@ LESSONS := $(sort $(wildcard notebooks/*.ipynb))
 COLAB_PYTHON ?= python3.13
 COLAB := .venv-colab/bin/python
 
-.PHONY: help demo test lint course notebooks lab browser zip colab hooks clean bases
+.PHONY: help demo test fuzz lint course notebooks lab browser zip colab hooks clean bases
 help:
 	@echo "make demo       teach a small model a style and show before and after"
 	@echo "make test       style, types, unit tests and lesson 00"
+	@echo "make fuzz       tables, names and captions at random, two thousand each"
 	@echo "make lab        open JupyterLab on the course"
 	@echo "make course     run every lesson and hold it to its outputs"
 	@echo "make bases      run every cell of every lesson on a miniature of every family"
@@ -27,6 +28,9 @@ demo: .venv/.core
 
 test: lint
 	$(BIN)/python -m pytest $(NBVAL) tests notebooks/00_start_here.ipynb
+
+fuzz: .venv/.test
+	FUZZ=2000 $(BIN)/python -m pytest -s tests/test_fuzz.py
 
 lint: .venv/.test
 	$(BIN)/ruff check .

@@ -36,7 +36,7 @@ def main() -> None:
     generator = torch.Generator().manual_seed(o.seed)
     o.out.mkdir(parents=True)
     start = time.monotonic()
-    with open(o.out / "log.jsonl", "w") as log:
+    with open(o.out / "log.jsonl", "w", encoding="utf-8") as log:
         for step in range(1, o.steps + 1):
             picks = torch.randint(len(train_pictures), (base.batch,), generator=generator)
             latents = flux.encode_images(pipe, inputs[picks])

@@ -183,7 +183,7 @@ def floor_of_a_step(train_pictures: Sequence[Picture]) -> tuple[float, float]:
 def processor() -> str:
     """Return the processor's name, and how many of its cores torch uses."""
     listed = Path("/proc/cpuinfo")
-    names = re.findall(r"model name\s*: (.*)", listed.read_text()) if listed.exists() else []
+    names = re.findall(r"model name\s*: (.*)", listed.read_text(encoding="utf-8")) if listed.exists() else []
     return f"{names[0] if names else platform.processor()}, {torch.get_num_threads()} threads"
 
 

@@ -23,6 +23,7 @@ from lessons_lib.json_output import json_output
 # which `lessons --help` need not wait for.
 if TYPE_CHECKING:
     from lessons_lib.adapters.run import Run
+    from lessons_lib.adapters.settings import Settings
     from lessons_lib.dataset.dataset import Dataset
     from lessons_lib.models.bases import Base
     from lessons_lib.training.forecast import Costs
@@ -61,7 +62,6 @@ def train(args: Namespace) -> int:
     """Read, check, train, compare: the whole job."""
     from lessons_lib.models import bases
     from lessons_lib.training import distributed
-    from lessons_lib.training import train as training
 
     start = time.monotonic()
     settings = train_inputs.training_settings(args)
@@ -70,12 +70,8 @@ def train(args: Namespace) -> int:
     train_inputs.print_unread(args.prompt or (), settings, base)
     settings, out, run = train_inputs.run_folder(args, dataset, settings)
     is_finished = run is not None
-    if run is None:
-        with training_bar() as bar:
-            on_step, on_forecast = _reports(args, bar)
-            run = training.train(dataset, settings, out, on_step, on_forecast, args.resume, args.replace)
-    args.emit("run", folder=run.folder, outcome=run.outcome.value, step=run.step, steps=run.settings.steps,
-              resumed_from=run.resumed_from, unseen=run.unseen, adapter=run.adapter)  # fmt: skip
+    run = run or _trained(args, dataset, settings, out)
+    _emit_run(args, run)
     if is_finished and (run.folder / "before_after.jpg").is_file():
         return 0
     if not _IS_MAIN_PROCESS:
@@ -99,6 +95,20 @@ def train(args: Namespace) -> int:
 
 def _how_to_draw(run: Run) -> str:
     return f"Its adapter is in {run.folder}. Draw before and after: lessons compare {run.folder}"
+
+
+def _trained(args: Namespace, dataset: Dataset, settings: Settings, out: Path) -> Run:
+    """Return the run that a training makes, with its steps on a progress bar."""
+    from lessons_lib.training import train as training
+
+    with training_bar() as bar:
+        on_step, on_forecast = _reports(args, bar)
+        return training.train(dataset, settings, out, on_step, on_forecast, args.resume, args.replace)
+
+
+def _emit_run(args: Namespace, run: Run) -> None:
+    values = {name: getattr(run, name) for name in ("folder", "adapter", "step", "resumed_from", "unseen")}
+    args.emit("run", outcome=run.outcome.value, steps=run.settings.steps, **values)
 
 
 def _reports(

@@ -9,7 +9,8 @@ import re
 from pathlib import Path
 
 _NOT_IN_NAMES = re.compile(r'[\s<>:"/\\|?*\x00-\x1f\x7f]+')
-_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+_RESERVED = {"con", "prn", "aux", "nul", "conin$", "conout$",
+             *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³")}  # fmt: skip
 
 ROOT = Path(os.environ.get("LESSONS_HOME") or Path(__file__).resolve().parents[1])
 
@@ -39,9 +40,13 @@ def safe_name(text: str) -> str:
 
     A name that is one already comes back as it is; one of which nothing is left is "run".
     """
-    name = _NOT_IN_NAMES.sub("-", text).strip(".- ")
-    name = "".join(letter for letter in name if letter.isprintable() or letter in "\u200c\u200d")
-    while len(name.encode("utf-8", "replace")) > 80:
+    name = "".join(letter for letter in text if letter.isprintable() or letter in " \t\r\n\u200c\u200d")
+    name = _NOT_IN_NAMES.sub("-", name).strip(".- ")
+    while len(name.encode("utf-8", "replace")) > 60:  # Windows takes 260 characters of a whole path
         name = name[:-1].rstrip(".- ")
-    is_reserved = name.split(".")[0].lower() in _RESERVED
-    return f"run-{name}" if is_reserved else name or "run"
+    return f"run-{name}" if is_reserved(name) else name or "run"
+
+
+def is_reserved(name: str) -> bool:
+    """Return whether Windows takes the name of a file for a device: "con", "aux.txt", "COM1"."""
+    return name.split(".")[0].rstrip(" ").lower() in _RESERVED

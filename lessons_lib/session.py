@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import psutil
 import torch
 
 
@@ -76,6 +78,16 @@ def _mps() -> tuple[str, float, torch.dtype]:
 
 
 _GPUS = {"cuda": _cuda, "xpu": _xpu, "mps": _mps}
+
+
+def peak_ram() -> float:
+    """Return the most RAM that this process has held so far, in GB (1e9 bytes)."""
+    if sys.platform == "win32":
+        return float(psutil.Process().memory_info().peak_wset) / 1e9
+    import resource  # which Windows does not have
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
 
 def _total_memory() -> float:

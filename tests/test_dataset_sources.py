@@ -8,6 +8,7 @@ import zipfile
 import pytest
 from PIL import Image
 
+from lessons_lib.dataset import sources
 from lessons_lib.dataset.dataset import read
 from lessons_lib.dataset.messages import PictureError
 
@@ -127,11 +128,13 @@ def test_a_kohya_folder_with_caption_files_is_read(tmp_path):
     assert read(tmp_path).train[0].caption == "a kite"
 
 
-def test_what_is_passed_over_is_noted(tmp_path):
+def test_what_is_passed_over_is_noted(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "reads_heif", lambda: False)
     in_folder(tmp_path, FILES | {"new.png": png(), "phone.HEIC": b"x", ".hidden.png": png(), "a.md": b""})
     dataset = read(tmp_path, strict=False)
     assert len(dataset.pictures) == 2 and dataset.problems == []
     assert [note.split(":")[0] for note in dataset.notes] == [
+        "1 picture left out (.hidden.png)",
         "1 picture left out (new.png)",
         "1 file left out (phone.HEIC)",
     ]

@@ -20,7 +20,8 @@ ORDER = (
     {"evaluation"},
     {"proof"},
     {"course"},
-    {"sharing", "studio", "arguments", "train_inputs", "cli", "__main__", "set_commands", "prove_command"},
+    {"studio"},
+    {"sharing", "prove_command", "arguments", "train_inputs", "set_commands", "cli", "__main__"},
 )
 
 

@@ -87,7 +87,7 @@ def test_the_set_is_summed_up_gravest_first(report):
 
 
 def test_every_kind_that_is_said_has_its_advice():
-    source = Path(rules.__file__).read_text()
+    source = Path(rules.__file__).read_text(encoding="utf-8")
     kinds = set(re.findall(r'Finding\("(?:must fix|worth a look)", "([^"]+)"', source))
     assert kinds and kinds <= set(findings.ADVICE)
 

@@ -114,7 +114,7 @@ def with_trigger(text: str, trigger: str, mode: Mode = "style") -> str:
     """
     if mode not in ("style", "concept"):
         raise ValueError(f"mode is {mode!r}; expected 'style' or 'concept'")
-    trigger, text = unicodedata.normalize("NFC", " ".join(trigger.split())), text.strip().rstrip(",.")
+    trigger, text = unicodedata.normalize("NFC", " ".join(trigger.split())), text.strip().rstrip(",. ")
     if not trigger:
         return text
     text = fill_placeholders(unicodedata.normalize("NFC", text), trigger)

@@ -53,7 +53,7 @@ def read_records(
             cells, failed = [], True
         end = start + max(1, reader.line_num)
         raw = "".join(lines[start:end])
-        if '\\"' in raw and end == start + 1:  # quotation marks as in C, which no CSV has
+        if '\\"' in raw and end == start + 1 and not _is_strict(raw, delimiter, skips_spaces):  # as in C
             cells = next(csv.reader([raw], delimiter=delimiter, doublequote=False, escapechar="\\"))
         if failed or _is_open(raw, delimiter, skips_spaces) or _holds_rows(lines[start + 1 : end], delimiter):
             first = lines[start].split(delimiter)[0].strip(' "\r\n')
@@ -66,6 +66,15 @@ def read_records(
         if raw.strip():
             yield cells, raw.rstrip("\r\n")
         start = end
+
+
+def _is_strict(raw: str, delimiter: str, skips_spaces: bool) -> bool:
+    """Return whether a record keeps the rules of CSV for quotation marks."""
+    try:
+        list(csv.reader(to_lines(raw), delimiter=delimiter, skipinitialspace=skips_spaces, strict=True))
+    except csv.Error:
+        return False
+    return True
 
 
 def _is_open(raw: str, delimiter: str, skips_spaces: bool) -> bool:

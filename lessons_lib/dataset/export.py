@@ -18,6 +18,7 @@ from lessons_lib.dataset import privacy
 from lessons_lib.dataset.decode import HAS_PLACE, decode_bytes
 from lessons_lib.dataset.messages import printable
 from lessons_lib.dataset.pictures import RIGHTS, Picture
+from lessons_lib.paths import is_reserved
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")  # that kohya, ai-toolkit and imagefolder all read
 _COLUMNS = ("file_name", "split", "caption", *RIGHTS)
@@ -103,7 +104,8 @@ def unused_stem(stem: str, used: set[str]) -> str:
     Unicode form and suffix.
     """
     safe_stem = "".join("_" if c in '<>:"/\\|?*' or c != printable(c) else c for c in stem).strip(" .")
-    safe_stem = safe_stem.encode()[:180].decode(errors="ignore") or "picture"  # file systems count bytes
+    safe_stem = safe_stem.encode()[:120].decode(errors="ignore").rstrip(" .") or "picture"  # bytes count
+    safe_stem = f"_{safe_stem}" if is_reserved(safe_stem) else safe_stem
     unused, number = safe_stem, 2
     while unicodedata.normalize("NFC", unused).casefold() in used:
         unused, number = f"{safe_stem}_{number}", number + 1

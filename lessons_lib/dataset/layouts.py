@@ -86,7 +86,7 @@ def pair_masks(mask_names: Iterable[str], pictures: Collection[str]) -> dict[str
 
 def _masked_path(name: str) -> str:
     """Return the path that a mask's picture has beside it, without its suffix and in lowercase letters."""
-    return str(PurePosixPath(name).with_name(_masked_stem(name) or "?")).casefold()
+    return str(PurePosixPath(name).with_name(_masked_stem(name) or "\0")).casefold()
 
 
 def _mask_ending(name: str) -> str:

@@ -113,7 +113,7 @@ def walk(root: Path, notes: list[str]) -> dict[str, Reader]:
     """
     home = os.path.realpath(root)
     files: dict[str, Reader] = {}
-    links: list[str] = []
+    links, hidden = list[str](), list[str]()
 
     def on_error(problem: OSError) -> None:
         notes.append(
@@ -123,6 +123,7 @@ def walk(root: Path, notes: list[str]) -> dict[str, Reader]:
     for parent, folders, names in os.walk(root, onerror=on_error):
         folders[:] = [name for name in folders if not _is_hidden(name)]
         links += [name for name in folders if os.path.islink(os.path.join(parent, name))]
+        hidden += [name for name in names if _is_hidden_picture(name)]
         for path in (Path(parent, name) for name in names if not _is_hidden(name)):
             inside = Path(os.path.realpath(path)).is_relative_to(home)
             if not inside:
@@ -133,6 +134,7 @@ def walk(root: Path, notes: list[str]) -> dict[str, Reader]:
         notes.append(
             f"{name_list(sorted(links))}: links that lead elsewhere are not followed. Copy the files in"
         )
+    _note_hidden(hidden, notes)
     return files
 
 
@@ -205,6 +207,7 @@ def _add_pictures(files: Mapping[str, Reader], root: Path, listing: Listing) -> 
     """Add the pictures among some files, by their tables where there are any, without masks and class
     pictures.
     """
+    _note_hidden([name for name in files if _is_hidden_picture(name)], listing.notes)
     from_course = layouts.course_files(files) | set(layouts.trainer_output(files))
     files = {name: read for name, read in files.items() if not _is_hidden(name) and name not in from_course}
     names = FileNames(files)
@@ -270,6 +273,18 @@ def _is_heif(name: str) -> bool:
 def file_suffix(name: str) -> str:
     """Return how a name ends, in lowercase letters."""
     return PurePosixPath(name).suffix.lower()
+
+
+def _is_hidden_picture(name: str) -> bool:
+    """Return whether a hidden file may be meant as a picture; macOS writes a ._a.jpg beside each."""
+    *folders, own = name.split("/")
+    is_hidden = own.startswith(".") and not own.startswith("._") and not _is_hidden("/".join(folders))
+    return is_hidden and (file_suffix(own) or own.lower()) in SUFFIXES
+
+
+def _note_hidden(names: list[str], notes: list[str]) -> None:
+    if names:
+        notes.append(left_out(sorted(names), "picture", "hidden, as the name begins with a dot. Rename it"))
 
 
 def _is_hidden(name: str) -> bool:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import resource
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -167,5 +165,4 @@ def _size_gb(folder: Path) -> float:
 
 def _peak_ram_gb() -> float:
     """Return the most RAM that this process has held, files that are mapped included, in GB."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9, 2)
+    return round(sessions.peak_ram(), 2)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from dataclasses import dataclass
 
@@ -78,5 +76,4 @@ def peak_memory() -> float:
         return torch.mps.driver_allocated_memory() / 1e9
     if kind in ("cuda", "xpu"):
         return torch.get_device_module(kind).max_memory_allocated() / 1e9
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+    return session.peak_ram()
