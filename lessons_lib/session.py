@@ -132,6 +132,13 @@ def explain_out_of_memory(advice: str) -> Iterator[None]:
         raise MemoryError(advice) from problem
 
 
+def empty_cache() -> None:
+    """Give the GPU's memory that is free but held for later back to the system; without a GPU do nothing."""
+    device = current().device
+    if device.type != "cpu":
+        torch.get_device_module(device).empty_cache()
+
+
 def set_seed(value: int) -> None:
     """Set the seeds of Python, NumPy and PyTorch."""
     random.seed(value)

@@ -4,6 +4,7 @@ It shows what would stop on CUDA, MPS or XPU because two tensors are on two devi
 a NumPy array, or noise was drawn with a generator of another device. It is as fast as the CPU and gives the
 CPU's numbers but for their last digits. It does not show a missing kernel or precision, or a lack of memory.
 An error in a backward pass ends the process: PyTorch's engine cannot unwind a guard written in Python.
+`torch.inference_mode` does not work on it; `torch.no_grad` does.
 
 `device()` is a CUDA device where there is one, and else this one. `active(dtype)` makes it the session's::
 
@@ -85,6 +86,9 @@ class DeviceTensor(Tensor):
 
     __array__ = numpy
 
+    def double(self, *args: Any) -> Any:
+        raise TypeError("MPS has no float64")  # so that the library never needs it there
+
     def untyped_storage(self) -> Any:
         return self.raw.untyped_storage()
 
@@ -148,6 +152,9 @@ class _Backend(backend_registration._DummyBackendModule):
 
     def is_available(self) -> bool:
         return self.is_active
+
+    def empty_cache(self) -> None:
+        pass
 
     def get_amp_supported_dtype(self) -> list[torch.dtype]:
         return [torch.bfloat16, torch.float16]

@@ -131,6 +131,13 @@ def test_a_model_of_the_real_class_describes_a_picture_and_is_named(tmp_path, mo
     assert draft.by == str(tmp_path) and set(draft.text.split()) <= set(WORDS)
 
 
+def test_a_caption_is_made_on_a_second_device(device, tmp_path, monkeypatch):
+    small_blip(tmp_path)
+    row = dataclasses.replace(captioners.CAPTIONERS["blip"], repository=str(tmp_path))
+    monkeypatch.setitem(captioners.CAPTIONERS, "blip", row)
+    assert captioners.describe([PICTURE], "blip")[0].by == str(tmp_path)
+
+
 def test_a_name_that_is_none_lists_those_there_are():
     with pytest.raises(ValueError, match="choose one of tags, florence-2"):
         captioners.describe([PICTURE], "gpt")

@@ -26,9 +26,11 @@ def test_a_tensor_of_the_cpu_beside_one_of_the_device_raises(here):
         torch.ones(2, 4).add_(torch.ones(2, 4, device=here))
 
 
-def test_no_array_is_made_of_it_and_no_noise_drawn_with_a_generator_of_the_cpu(here):
+def test_no_array_and_no_float64_is_made_of_it_and_no_noise_with_a_generator_of_the_cpu(here):
     with pytest.raises(TypeError, match="to numpy"):
         torch.ones(2, device=here).numpy()
+    with pytest.raises(TypeError, match="float64"):
+        torch.ones(2, device=here).double()
     with pytest.raises(RuntimeError, match="generator"):
         torch.randn(2, device=here, generator=torch.Generator())
 

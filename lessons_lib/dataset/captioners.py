@@ -126,7 +126,7 @@ def _load_model(repository: str, session: Session) -> tuple[Any, Any]:
     return model.to(session.device).eval(), processor
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def _generate_caption(model: Any, processor: Any, image: Image.Image, prompt: str | None) -> str:
     """Return a model's text about one picture.
 

@@ -13,7 +13,7 @@ from PIL.Image import Image
 from torch import Tensor
 from torch.nn import functional
 
-from lessons_lib import origins, storage
+from lessons_lib import origins, session, storage
 from lessons_lib.adapters.settings import ResolvedSettings
 from lessons_lib.dataset import crops
 from lessons_lib.dataset.pictures import Picture
@@ -215,5 +215,4 @@ def release_text_encoders(pipe: DiffusionPipeline, base: Base) -> None:
     for name in base.text_encoders:
         setattr(pipe, name, None)
     gc.collect()  # modules refer to one another; the denoiser that is loaded next needs their memory
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    session.empty_cache()

@@ -104,11 +104,11 @@ class Trainer:
         run. With `resume` it is an error when there is nothing to resume from, and an equal run with fewer
         steps goes on: to the bit where the learning rates until then are equal, and the run says where they
         are not. A call with other settings that change nothing of what is learned resumes too. Where another
-        run lies, or the steps of one, that
-        is a ValueError and both stay, unless `replace` has them replaced. Ctrl-C keeps what was learned and
-        returns a run whose outcome is STOPPED; so does an on_step that raises KeyboardInterrupt. A second
-        Ctrl-C raises Interrupted. `on_forecast` is called before the first step. Under ``accelerate launch``
-        every process makes this call; they share each batch, and the main process writes.
+        run lies, or the steps of one, that is a ValueError and both stay, unless `replace` has them replaced.
+        Ctrl-C keeps what was learned and returns a run whose outcome is STOPPED; so does an on_step that
+        raises KeyboardInterrupt. A second Ctrl-C raises Interrupted. `on_forecast` is called before the first
+        step. Under ``accelerate launch`` every process makes this call; they share each batch, and the main
+        process writes.
         Raises OSError when `out` cannot be written, MemoryError when the base or a batch does not fit,
         FloatingPointError when the loss diverged; then `out` holds the adapter of a checkpoint from before
         that, or nothing when there was none.
