@@ -47,6 +47,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--repository", help="a folder with weights that replace the base's own")
     parser.add_argument("--side", type=int, help="px")
     parser.add_argument("--gradient_checkpointing", action="store_true")
+    parser.add_argument("--quantize", default="none")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--draw", action="store_true", help="time a picture too")
     return parser.parse_args()
@@ -70,6 +71,7 @@ def main() -> None:
         gradient_checkpointing=o.gradient_checkpointing,
         checkpoint_every=o.steps,
         compile=o.compile,
+        quantize=o.quantize,
         sample_prompts=("a cat, mugh4l",) if o.draw else (),
     )
     train.train(Dataset(train_pictures), settings, o.out, replace=True)

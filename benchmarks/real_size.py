@@ -239,7 +239,8 @@ def measure(name: str, o: argparse.Namespace) -> Iterator[dict[str, Any]]:
         for program, run in competitors(bench, o.scripts.resolve(), name in o.compiled).items():
             print(f"{name}, {program} ...", file=sys.stderr, flush=True)
             row = {"base": name, "side": side, "program": program, "parameters": blank.denoiser_size(name)}
-            row |= {"steps": o.steps, "attention": "flash"}
+            row |= {"steps": o.steps, "attention": "flash", "quantize": "none", "encoders_apart": True}
+            row["gradient_checkpointing"] = name in LARGE
             try:
                 row |= run()
             except RuntimeError as error:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import torch
     from diffusers import DiffusionPipeline
     from torch import Tensor, nn
 
@@ -79,6 +80,14 @@ def quantize_on_cpu() -> None:
             quantizers[name] = type(
                 f"{quantizers[name].__name__}OnCpu", (quantizers[name],), own | {"on_cpu": 1}
             )
+
+
+def execution_device(pipe: Any) -> torch.device:
+    """Return the device that a pipeline computes on, also where each network is there only while it runs.
+
+    Without it captions of an offloaded Stable Diffusion are put on the CPU and its encoder on the GPU.
+    """
+    return pipe._execution_device
 
 
 def storage_id(tensor: Tensor) -> int:

@@ -6,8 +6,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from benchmarks import blank, floor, growth, real_size, speed, stand_in
+from benchmarks import blank, floor, growth, packed, real_size, speed, stand_in
 from lessons_lib.course import recorded
+from lessons_lib.training import memory_records
 
 
 def test_the_floor_counts_what_a_step_multiplies():
@@ -77,6 +78,20 @@ PUBLISHED = {"sd15": 0.86, "sdxl": 2.57, "flux2-klein": 3.88, "flux1-dev": 11.9,
 @pytest.mark.parametrize("name", blank.NAMES)
 def test_a_blank_denoiser_has_as_many_parameters_as_its_maker_says(name):
     assert blank.denoiser_size(name) / 1e9 == pytest.approx(PUBLISHED[name], rel=0.005)
+
+
+def test_a_packed_training_is_measured_and_recorded_and_may_be_too_large(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("bitsandbytes", reason="the extra `test` has it")
+    costs = {"step": 0.5, "memory": 9.5}
+    monkeypatch.setattr(packed.Bench, "ours", lambda bench, place, *more: costs if "nf4" in more else {})
+    for under, code in (("9", 1), ("10", 0)):
+        words = ["packed", "flux1-dev", "--under", under, "--small", "--recorded", str(tmp_path)]
+        monkeypatch.setattr("sys.argv", words)
+        assert packed.main() == code
+    (row,) = recorded.load("packed", tmp_path)["result"]["rows"]
+    monkeypatch.setattr(memory_records, "RECORDED", tmp_path)
+    (record,) = memory_records.records.__wrapped__()
+    assert (record.quantize, record.gigabytes, record.resolution) == ("nf4", 9.5, row["side"])
 
 
 def test_the_table_of_real_sizes_is_what_was_recorded():

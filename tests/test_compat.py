@@ -102,6 +102,10 @@ def test_no_other_module_uses_a_private_name():
     assert {name: names for name, names in found.items() if names} == {}
 
 
+def test_a_pipeline_tells_the_device_it_computes_on(sampler):
+    assert compat.execution_device(sampler.pipe) == sampler.pipe.device
+
+
 def test_diffusers_quantises_on_a_cpu_and_weights_stay_as_they_were_packed():
     pytest.importorskip("bitsandbytes", reason="the extra `test` has it")
     from bitsandbytes.nn import Linear4bit

@@ -1,5 +1,5 @@
-"""How much memory recorded trainings took: at real size (benchmarks/REAL_SIZE.md), and where somebody ran
-`lessons prove`.
+"""How much memory recorded trainings took: at real size (benchmarks/real_size.py, packed.py), and where
+somebody ran `lessons prove`.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Record:
 @cache
 def records() -> tuple[Record, ...]:
     """Return what was measured with this library's trainer, not compiled; () without a clone."""
-    path = RECORDED / "real_size.json"
-    rows = json.loads(path.read_text(encoding="utf-8"))["result"]["rows"] if path.is_file() else []
+    paths = [path for path in (RECORDED / "real_size.json", RECORDED / "packed.json") if path.is_file()]
+    rows = [row for path in paths for row in json.loads(path.read_text(encoding="utf-8"))["result"]["rows"]]
     measured = [_of_real_size(row) for row in rows if row["program"] == "ours" and "memory" in row]
     for path in sorted((RECORDED / "proofs").glob("*.json")):
         measured.append(_of_proof(json.loads(path.read_text(encoding="utf-8"))))

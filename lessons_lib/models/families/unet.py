@@ -18,6 +18,7 @@ from diffusers import AutoencoderKL, DDPMScheduler, DiffusionPipeline
 from PIL.Image import Image
 from torch import Tensor, nn
 
+from lessons_lib import compat
 from lessons_lib.models import access
 from lessons_lib.models.bases import Base
 from lessons_lib.models.families import shared
@@ -122,7 +123,10 @@ def encode_captions(pipe: DiffusionPipeline, captions: Sequence[str], base: Base
     """
     with quiet():
         encoded = pipe.encode_prompt(
-            list(captions), device=pipe.device, num_images_per_prompt=1, do_classifier_free_guidance=False
+            list(captions),
+            device=compat.execution_device(pipe),
+            num_images_per_prompt=1,
+            do_classifier_free_guidance=False,
         )
     if len(encoded) == 2:
         return {"prompt_embeds": encoded[0]}
