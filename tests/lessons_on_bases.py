@@ -2,7 +2,7 @@
 
 A miniature is a base of random weights in a folder, named in a table that LESSONS_BASES points to. The value
 of `BASE` is all that is changed in a lesson. Each lesson runs in a folder of its own, on the
-CPU in float32 and in bfloat16, and on the GPU, which is simulated where there is none.
+CPU in float32 and in bfloat16, and on the simulated device of simulated_device.py.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LESSONS = sorted(path.name[:2] for path in (ROOT / "notebooks").glob("[0-9][0-9]
 WORK = ROOT / "runs" / "bases"
 SKIPS = Path(__file__).with_name("cells_not_run.toml")
 NAMES = ("sd15", "sdxl", "flux2-klein", "flux1-dev", "z-image")
-MODES = ("float32", "bfloat16", "device")
+MODES = ("float32", "bfloat16", "simulated")
 
 
 def code_cells(lesson: str, base: str) -> list[str]:
@@ -40,10 +40,9 @@ def code_cells(lesson: str, base: str) -> list[str]:
 
 def skipped(lesson: str, base: str, mode: str) -> dict[str, str]:
     """Return the reasons of cells that are not run, by the cells' first line of code."""
-    rows = tomllib.loads(SKIPS.read_text(encoding="utf-8")).get("cell", ()) if SKIPS.is_file() else ()
     return {
         row["first_line"]: row["reason"]
-        for row in rows
+        for row in tomllib.loads(SKIPS.read_text(encoding="utf-8"))["cell"]
         if row["lesson"] == lesson and base in row.get("bases", [base]) and mode in row.get("modes", [mode])
     }
 
@@ -96,8 +95,8 @@ def run_cells(lesson: str, base: str, mode: str) -> dict:
 
 
 def use(mode: str) -> None:
-    """Let this process compute on the CPU in a precision, or for "device" in bfloat16 on the GPU, which is
-    simulated where there is none.
+    """Let this process compute on the CPU in a precision, or for "simulated" in bfloat16 on the simulated
+    device, which is a GPU where there is one.
     """
     import dataclasses
 
@@ -106,7 +105,7 @@ def use(mode: str) -> None:
 
     from lessons_lib import session
 
-    if mode == "device":
+    if mode == "simulated":
         simulated_device.activate(torch.bfloat16)
         return
     here = dataclasses.replace(session.detect(), device=torch.device("cpu"), dtype=getattr(torch, mode))

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 
 import lessons_on_bases as lane
 import miniatures
@@ -32,6 +33,13 @@ def test_no_cell_asks_which_base_it_runs_on(lesson):
         test = node if isinstance(node, ast.Compare) else getattr(node, "test", None)
         words = {n.attr for n in ast.walk(test) if isinstance(n, ast.Attribute)} if test else set()
         assert not words & {"name", "family", "repository"}
+
+
+def test_every_cell_that_is_not_run_is_a_cell_and_has_a_reason():
+    for row in tomllib.loads(lane.SKIPS.read_text())["cell"]:
+        first_lines = [cell.splitlines()[0] for cell in lane.code_cells(row["lesson"], "pocket")]
+        assert first_lines.count(row["first_line"]) == 1 and row["reason"]
+        assert set(row.get("modes", ())) <= set(lane.MODES) and set(row.get("bases", ())) <= set(lane.NAMES)
 
 
 def test_a_failure_and_a_skip_are_in_the_table():
