@@ -16,6 +16,8 @@ from torch.nn import functional
 from lessons_lib import origins, session, storage
 from lessons_lib.adapters.settings import ResolvedSettings
 from lessons_lib.dataset import crops
+from lessons_lib.dataset.captions import all_training_captions, fill_placeholders
+from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.models import families
 from lessons_lib.models.bases import Base
@@ -95,6 +97,21 @@ class TrainingData:
             weights = [self.loss_weights.get(index, ones) for index in pictures.tolist()]
             embeddings["loss_weights"] = torch.stack(weights).to(self.device)
         return latents, embeddings
+
+
+def captions_by_part(
+    family: Family, base: Base, dataset: Dataset, settings: ResolvedSettings
+) -> dict[str, list[list[str]]]:
+    """Return the captions of each picture as they are taught, by the part of the dataset."""
+    trigger, mode, limit = settings.trigger, settings.mode, base.caption_tokens
+    tokenizer = family.load_tokenizer(base)
+    every = {
+        name: all_training_captions(getattr(dataset, name), trigger, mode, tokenizer, limit)
+        for name in ("train", "held_out")
+    }
+    every["prior"] = [[fill_placeholders(c, "") for c in p.captions] for p in dataset.prior]
+    singles = every if settings.caption_choice == "first" else ("held_out",)
+    return every | {name: [texts[:1] for texts in every[name]] for name in singles}
 
 
 def encode(

@@ -26,13 +26,12 @@ from lessons_lib.adapters import export, lora, model_card
 from lessons_lib.adapters.run import Outcome, Run
 from lessons_lib.adapters.settings import Settings, earlier_values
 from lessons_lib.adapters.weights import save_weights
-from lessons_lib.dataset import captions
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.dataset.records import to_records
 from lessons_lib.models import bases, families, quantization
 from lessons_lib.models.bases import Base
 from lessons_lib.training import capacity, distributed, existing, fingerprints, samples
-from lessons_lib.training.data import TrainingData, encode, release_text_encoders
+from lessons_lib.training.data import TrainingData, captions_by_part, encode, release_text_encoders
 from lessons_lib.training.forecast import Costs, forecast
 from lessons_lib.training.loop import Ending, Loop, Step
 from lessons_lib.training.workspace import run_dir, workspace
@@ -79,16 +78,7 @@ class Trainer:
         """The captions of each picture, by the part of the dataset, as they are taught: with the trigger
         word, and in `prior` without it. A held-out picture has one.
         """
-        trigger, mode = self.settings.trigger, self.settings.mode
-        tokenizer, limit = self.family.load_tokenizer(self.base), self.base.caption_tokens
-        with_trigger = {
-            name: captions.all_training_captions(getattr(self.dataset, name), trigger, mode, tokenizer, limit)
-            for name in ("train", "held_out")
-        }
-        prior = [[captions.fill_placeholders(c, "") for c in p.captions] for p in self.dataset.prior]
-        every = with_trigger | {"prior": prior}
-        singles = every if self.settings.caption_choice == "first" else ("held_out",)
-        return every | {name: [texts[:1] for texts in every[name]] for name in singles}
+        return captions_by_part(self.family, self.base, self.dataset, self.settings)
 
     def train(
         self,
