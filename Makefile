@@ -52,7 +52,7 @@ notebooks: .venv/.test .venv/.lab
 
 # At the root, so that links to all of the course open; an upload may be larger than the 10 MB that Jupyter allows.
 lab: .venv/.lab
-	$(BIN)/jupyter lab --ServerApp.root_dir=. --ServerApp.tornado_settings=websocket_max_message_size=2000000000 \
+	$(BIN)/jupyter lab --ServerApp.root_dir=. --ServerApp.tornado_settings='{"websocket_max_message_size": 2000000000}' \
 		notebooks/00_start_here.ipynb
 
 # Chromium is found by its name, or named: make browser CHROMIUM=/path/to/it

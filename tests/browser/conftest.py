@@ -84,8 +84,9 @@ def course(tmp_path_factory):
     home = tmp_path_factory.mktemp("course")
     (home / "notebooks").mkdir()
     shutil.copy(ROOT / "notebooks" / "studio.ipynb", home / "notebooks")
-    (home / "notebooks" / "pictures").symlink_to(ROOT / "notebooks" / "pictures")
-    for name in ("pocket", "data", "README.md"):
+    shutil.copytree(ROOT / "notebooks" / "pictures", home / "notebooks" / "pictures")
+    shutil.copy(ROOT / "README.md", home)
+    for name in ("pocket", "data"):
         (home / name).symlink_to(ROOT / name)
     (home / "config" / "labconfig").mkdir(parents=True)
     news = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
@@ -104,7 +105,7 @@ def lab(course):
     own = {name: str(course / folder) for name, folder in folders.items()}
     env = {**os.environ, **own, "LESSONS_HOME": str(course), "PYTHONPATH": str(ROOT)}
     options = [f"--port={port}", "--no-browser", "--allow-root", "--IdentityProvider.token=",
-               f"--ServerApp.root_dir={course}", "--ServerApp.port_retries=0"]  # fmt: skip
+               f"--ServerApp.root_dir={course}", "--ServerApp.port_retries=0", _upload_limit()]  # fmt: skip
     with open(course / "lab.log", "wb") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "jupyterlab", *options], env=env, stdout=log, stderr=log
@@ -116,6 +117,13 @@ def lab(course):
     finally:
         server.terminate()
         server.wait(30)
+
+
+def _upload_limit():
+    """Return the option by which `make lab` allows uploads above 10 MB."""
+    return re.search(r"--ServerApp.tornado_settings='[^']+'", (ROOT / "Makefile").read_text())[0].replace(
+        "'", ""
+    )
 
 
 def error_line(message):
