@@ -62,6 +62,12 @@ def test_the_line_says_whether_a_figure_was_recorded_or_calculated():
     assert "(calculated)" in str(fit("z-image", card(84)))
 
 
+def test_what_a_proof_has_measured_is_what_pocket_needs():
+    cpu = Session("pocket", torch.device("cpu"), torch.float32, 2, 16.0, "none", 0.0)
+    need, batch_of_8 = fit("pocket", cpu).need, fit("pocket", cpu, batch=8).need
+    assert need.source == "recorded" and 0.3 < need.gigabytes < 1 and batch_of_8.source == "calculated"
+
+
 def test_a_recorded_training_is_taken_as_it_was(monkeypatch):
     record = capacity.Record("z-image", "nf4", 1024, True, 9.9)
     monkeypatch.setattr(capacity, "records", lambda: (record,))

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.models import bases
 from lessons_lib.models.bases import Base
 from lessons_lib.models.sizes import weights_gb
+from lessons_lib.paths import ROOT
 from lessons_lib.session import Session
 from lessons_lib.training import distributed
 from lessons_lib.training.memory_records import Record, records
@@ -112,14 +114,12 @@ def _available(session: Session) -> float:
 
 def _need(settings: Settings, base: Base, session: Session) -> Need:
     adapted, batch = settings.adapt(base), settings.batch or base.batch
+    wanted = base.name, adapted.quantize, adapted.side
+    is_published = not base.is_local or Path(base.repository).is_relative_to(ROOT)
     for record in records():
-        is_same = (record.base, record.quantize, record.resolution) == (
-            base.name,
-            adapted.quantize,
-            adapted.side,
-        )
+        is_same = (record.base, record.quantize, record.resolution) == wanted
         is_there = record.on_gpu == (session.device.type != "cpu") and record.encoders_apart
-        if is_same and is_there and batch == base.batch and not base.is_local:
+        if is_same and is_there and batch == base.batch and is_published:
             return Need(adapted, record.gradient_checkpointing, record.gigabytes, "recorded")
     total = _apart(weights_gb(adapted, session), base) + _work(adapted, session, batch)
     model = _model(base)
@@ -140,7 +140,7 @@ def _model(base: Base) -> Record | None:
     """Return the recorded training on a GPU that others of a base are calculated from: its own, or else, of
     those with gradient checkpointing, the one that took most beside its weights. None where there is none.
     """
-    recorded = [record for record in records() if record.on_gpu and record.quantize == "none"]
+    recorded = [r for r in records() if r.on_gpu and r.quantize == "none" and r.base in bases.BASES]
     own = [record for record in recorded if record.base == base.name]
     others = [record for record in recorded if record.gradient_checkpointing]
     return own[0] if own else max(others, key=_beside_weights, default=None)
