@@ -39,7 +39,8 @@ class ShuffledRounds:
 
     def __init__(self, weights: Sequence[Fraction], buckets: Sequence[Any] = ()):
         self._buckets = buckets or [None] * len(weights)
-        self._shares = [weight / max(weights) for weight in weights]
+        heaviest = max(weights)
+        self._shares = [weight / heaviest for weight in weights]
         self._next_round = 0
         self._left: list[int] = []  # of the current round, in order
         self.drawn: set[int] | None = set()
@@ -68,7 +69,7 @@ class ShuffledRounds:
     def _is_due(self, index: int) -> bool:
         """Return whether a picture is in the next round.
 
-        Pictures of one weight are spread over the rounds: multiples of the golden ratio are nowhere dense.
+        Pictures of one weight are spread evenly over the rounds, by multiples of the golden ratio.
         """
         share, offset = self._shares[index], Fraction(987 * index % 1597, 1597)
         number = self._next_round
