@@ -35,7 +35,6 @@ PROMPT = "a cat, mugh4l"
 NAMES = miniatures.NAMES if torch.cuda.is_available() else ("sdxl", "flux2-klein", "z-image")
 SKIPPED = {
     "compile": "torch.compile makes no code for a device that is not there",
-    "offload": "accelerate moves networks between the CPU and the kinds of device that it knows",
     "quantize": "bitsandbytes has no kernel for a device that is not there",
 }
 
@@ -115,6 +114,15 @@ def test_the_clean_picture_is_predicted_from_latents_of_the_cpu_and_drawn(base, 
     assert [image.size for image in images] == [(base.side, base.side)] * 2
 
 
+def test_a_base_whose_networks_come_to_the_device_only_when_they_are_needed_draws_the_same(base, sampler):
+    away = Sampler(dataclasses.replace(base, offload=True))
+    expected = sampler.sample([PROMPT], [3])[0][0]
+    assert away.sample_steps(PROMPT, 3)[-1].tobytes() == expected.tobytes()
+    latents = latents_of_the_cpu(away)
+    assert torch.equal(*(one.predict_original(latents, 0.5, PROMPT) for one in (away, sampler)))
+    assert lesson_06.through_vae(away, [expected])[0].size == expected.size
+
+
 def test_a_run_that_was_stopped_goes_on_and_its_adapter_is_drawn_at_any_strength(sampler, run):
     assert run.resumed_from == 2 and [row["step"] for row in run.log] == [1, 2, 3]
     assert "validation" in run.log[-1]
@@ -175,9 +183,6 @@ def test_the_experiments_of_the_lessons_run(base, sampler, practice, paintings, 
 def test_what_needs_a_real_device(base, practice, tmp_path, what):
     if current().device.type == simulated_device.NAME:
         pytest.skip(SKIPPED[what])
-    if what == "offload":
-        Sampler(dataclasses.replace(base, offload=True)).sample([PROMPT], [1])
-        return
     choice = {"compile": True} if what == "compile" else {"quantize": "nf4"}
     settings = Settings(base.name, "mugh4l", steps=2, **choice)
     assert train.Trainer(base, practice, settings).train(tmp_path / "run").step == 2

@@ -89,7 +89,7 @@ def load_tokenizer(base: Base) -> Any:
 def encode_images(pipe: DiffusionPipeline, pixels: Tensor, deviations: float = 0.0) -> Tensor:
     """Return (n, 16, h / 8, w / 8) latents, shifted and scaled by the VAE's own constants."""
     vae = pipe.vae
-    latents = shared.vae_latents(vae, pixels, deviations)
+    latents = shared.vae_latents(pipe, pixels, deviations)
     return (latents - vae.config.shift_factor) * vae.config.scaling_factor
 
 
@@ -115,7 +115,7 @@ def pack_latents(latents: Tensor) -> Tensor:
 def decode_latents(pipe: DiffusionPipeline, latents: Tensor) -> list[Image]:
     """Decode (n, 16, h, w) latents, or packed (n, tokens, 64) ones of square pictures, to images."""
     vae = pipe.vae
-    latents = (unpack_latents(latents) if latents.ndim == 3 else latents).to(vae.device, vae.dtype)
+    latents = shared.to_vae(pipe, unpack_latents(latents) if latents.ndim == 3 else latents)
     decoded = vae.decode(latents / vae.config.scaling_factor + vae.config.shift_factor).sample
     return pipe.image_processor.postprocess(decoded)
 

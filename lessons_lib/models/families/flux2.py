@@ -88,8 +88,8 @@ def encode_images(pipe: DiffusionPipeline, pixels: Tensor, deviations: float = 0
     by the VAE's own statistics.
     """
     vae = pipe.vae
-    mean, std = latent_statistics(vae)
-    latents = shared.vae_latents(vae, pixels, deviations)
+    mean, std = (shared.to_vae(pipe, value) for value in latent_statistics(vae))
+    latents = shared.vae_latents(pipe, pixels, deviations)
     return (compat.flux2_patchify(latents) - mean) / std
 
 
@@ -97,8 +97,8 @@ def encode_images(pipe: DiffusionPipeline, pixels: Tensor, deviations: float = 0
 def decode_latents(pipe: DiffusionPipeline, latents: Tensor) -> list[Image]:
     """Decode (n, 128, h, w) latents, or (n, h w, 128) tokens of square pictures, to images."""
     vae = pipe.vae
-    mean, std = latent_statistics(vae)
-    latents = latents.to(vae.device, vae.dtype)
+    mean, std = (shared.to_vae(pipe, value) for value in latent_statistics(vae))
+    latents = shared.to_vae(pipe, latents)
     if latents.ndim == 3:
         side = round(latents.shape[1] ** 0.5)
         latents = latents.permute(0, 2, 1).unflatten(2, (side, side))

@@ -13,6 +13,7 @@ from diffusers import DiffusionPipeline
 from torch import Tensor, nn
 from transformers import AutoTokenizer
 
+from lessons_lib import compat
 from lessons_lib.models import quantization
 from lessons_lib.models.access import explain_fetch_errors
 from lessons_lib.models.bases import Base, verify
@@ -73,9 +74,14 @@ def latent_shape(pipe: DiffusionPipeline, base: Base) -> tuple[int, int, int, in
     return 1, vae.latent_channels, cells, cells
 
 
-def vae_latents(vae: nn.Module, pixels: Tensor, deviations: float = 0.0) -> Tensor:
+def to_vae(pipe: DiffusionPipeline, tensor: Tensor) -> Tensor:
+    """Return a tensor on the device that a pipeline computes on and in the precision of its VAE."""
+    return tensor.to(compat.execution_device(pipe), pipe.vae.dtype)
+
+
+def vae_latents(pipe: DiffusionPipeline, pixels: Tensor, deviations: float = 0.0) -> Tensor:
     """Return the mode of the distribution that a VAE gives for pixels, plus so many standard deviations."""
-    distribution = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist
+    distribution = pipe.vae.encode(to_vae(pipe, pixels)).latent_dist
     mode: Tensor = distribution.mode()
     return mode + deviations * distribution.std if deviations else mode
 

@@ -113,7 +113,7 @@ def noise_levels() -> Tensor:
 def encode_images(pipe: DiffusionPipeline, pixels: Tensor, deviations: float = 0.0) -> Tensor:
     """Return (n, 4, h / 8, w / 8) latents, scaled by the VAE's own constant."""
     vae = pipe.vae
-    return shared.vae_latents(vae, pixels, deviations) * vae.config.scaling_factor
+    return shared.vae_latents(pipe, pixels, deviations) * vae.config.scaling_factor
 
 
 @torch.no_grad()
@@ -137,7 +137,7 @@ def encode_captions(pipe: DiffusionPipeline, captions: Sequence[str], base: Base
 def decode_latents(pipe: DiffusionPipeline, latents: Tensor) -> list[Image]:
     """Return the pictures that (n, 4, h, w) latents stand for."""
     vae = pipe.vae
-    unscaled = latents.to(vae.device, vae.dtype) / vae.config.scaling_factor
+    unscaled = shared.to_vae(pipe, latents) / vae.config.scaling_factor
     return pipe.image_processor.postprocess(vae.decode(unscaled).sample)
 
 
