@@ -69,7 +69,7 @@ def test_networks_that_cannot_be_fetched_are_named_and_replaced(monkeypatch, cap
     base = replace(bases.find("sd15"), judges=("one/clip", "one/dino"))
     assert judges.find(base) == judges.OfflineJudge(512) == judges.find(base)
     assert (
-        capsys.readouterr().out.count("! one/clip and one/dino cannot be fetched (We couldn't connect)") == 1
+        capsys.readouterr().err.count("! one/clip and one/dino cannot be fetched (We couldn't connect)") == 1
     )
 
 

@@ -8,6 +8,7 @@ by CLIP and DINOv2.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -94,8 +95,8 @@ class HubJudge:
 
 @lru_cache
 def find(base: Base) -> Judge:
-    """Return what measures a base's pictures; where CLIP and DINOv2 cannot be fetched it says so and takes
-    the course's own networks.
+    """Return what measures a base's pictures; where CLIP and DINOv2 cannot be fetched it says so, on stderr,
+    and takes the course's own networks.
     """
     if not base.judges:
         return OfflineJudge(base.side)
@@ -107,7 +108,8 @@ def find(base: Base) -> Judge:
         reason = " ".join(str(problem).split())[:100]
         print(
             f"! {' and '.join(base.judges)} cannot be fetched ({reason}); pictures are measured by the "
-            "course's own networks, and prompts beside the clip art that pocket was trained on"
+            "course's own networks, and prompts beside the clip art that pocket was trained on",
+            file=sys.stderr,
         )
         return OfflineJudge(base.side)
     return judge
