@@ -1,8 +1,8 @@
 """Every code cell of every lesson on a miniature of every family: `make bases`.
 
 A miniature is a base of random weights in a folder, named in a table that LESSONS_BASES points to. The value
-of `BASE` is all that is changed in a lesson. Each lesson runs in a folder of its own, on the
-CPU in float32 and in bfloat16, and on the simulated device of simulated_device.py.
+of `BASE` is all that is changed in a lesson. Each lesson runs in a folder of its own, on the CPU in float32
+and in bfloat16, and on the simulated device of simulated_device.py.
 """
 
 from __future__ import annotations
