@@ -134,3 +134,11 @@ def test_nothing_is_overwritten_and_nothing_is_left_half(tmp_path):
     with pytest.raises(ValueError, match="1 pictures and 2 captions"):
         export.write([coloured(1)], tmp_path / "new", ["a", "b"])
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_pictures_that_no_split_takes_lie_apart_and_are_no_training_pictures(tmp_path):
+    pictures = [coloured(1, split="train"), coloured(2, split="test"), coloured(3)]
+    out = export.write(pictures, tmp_path / "out")
+    assert [p.name for p in (out / "unused").glob("*.png")] == ["3.png"]
+    after = scan(out)
+    assert [len(part) for part in (after.train, after.held_out, after.unused)] == [1, 1, 1]

@@ -18,6 +18,7 @@ from lessons_lib.course import (
     lesson_05_exercises,
     lesson_05_figures,
     lesson_06_exercises,
+    lesson_09_exercises,
 )
 from lessons_lib.course.trials import flatten
 from lessons_lib.dataset import captions, dataset
@@ -43,7 +44,7 @@ RIGHT = {
     ("02", 2): "right: they differ more than", ("02", 3): "right", ("03", 1): "good", ("03", 2): "good",
     ("03", 3): "right: alike", ("04", 1): "right", ("04", 2): "right", ("04", 3): "right", ("05", 1): "right",
     ("05", 2): "right", ("05", 3): "right", ("06", 1): "of the gap, and nothing was learned: deceived",
-    ("06", 2): "right", ("06", 3): "right",
+    ("06", 2): "right", ("06", 3): "right", ("09", 1): "right", ("09", 2): "right", ("09", 3): "right",
 }  # fmt: skip
 # Likely mistakes, and a part of the hint that each gets.
 MISTAKES = {
@@ -121,6 +122,22 @@ MISTAKES = {
     ],
     ("06", 2): [(9, "15%"), (2, "other side"), (11, "so would fewer")],
     ("06", 3): [("ab", "who chose"), ("a", "missing"), ("adz", "no such claim"), ("ade", "the coin")],
+    ("09", 1): [
+        (lambda a, b, x, y: (torch.cat([a.down, b.down]), torch.cat([a.up, b.up], 1)), "compare up @ down"),
+        (lambda a, b, x, y: (torch.cat([a.down, b.down]), torch.cat([x * a.up, y * b.up], 1)), "each"),
+        (lambda a, b, x, y: (a.down + b.down, a.up + b.up), "which dimension"),
+        (lambda a, b, x, y: (a.down, a.up), "the ranks add up"),
+        (lambda a, b, x, y: a.delta, "two tensors"),
+        (
+            lambda a, b, x, y: (
+                torch.cat([a.down, b.down]),
+                torch.cat([a.up * a.scale, b.up * b.scale], 1),
+            ),
+            "weights are missing",
+        ),
+    ],
+    ("09", 2): [(32, "smaller one"), (8, "loses more"), (7, "choose one of")],
+    ("09", 3): [("abde", "yours to show"), ("acde", "paths tell"), ("ad", "gallery"), ("adez", "no such")],
 }  # fmt: skip
 
 
@@ -167,6 +184,10 @@ def names(paintings):
         "06": {
             "judge": JUDGE, "lesson_06_exercises": lesson_06_exercises, "base_images": samples,
             "train_images": squares[:3], "held_out_images": [squares[3]],
+        },
+        "09": {
+            "lesson_09_exercises": lesson_09_exercises,
+            "losses": {32: 0.03, 16: 0.08, 8: 0.16, 4: 0.3, 1: 0.6},
         },
     }  # fmt: skip
 

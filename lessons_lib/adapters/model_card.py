@@ -18,17 +18,18 @@ from lessons_lib.models.bases import Base
 from lessons_lib.paths import ROOT
 
 _TAGS = ("text-to-image", "diffusers", "lora", "template:sd-lora")
+_HERE = "  # this folder"
 _DO_NOT_PUBLISH = "**do not publish this adapter** before it is"
 
 
 def readme(
-    settings: ResolvedSettings, pictures: Sequence[Picture], base: Base, samples: Sequence[str] = ()
+    settings: ResolvedSettings, pictures: Sequence[Picture], base: Base, samples: Sequence[Path] = ()
 ) -> str:
     """Return the README.md of an adapter folder: Hub head, how to draw with it, how it was made,
     whose pictures.
 
-    `samples`: files of the folder, such as "samples/00500_1.jpg", one for each of the settings' sample
-    prompts; the Hub shows them as a gallery. The licence is the base model's, under which a derived adapter
+    `samples`: files in the folder's samples/, one for each of the settings' sample prompts; the Hub shows
+    them as a gallery. The licence is the base model's, under which a derived adapter
     falls. Nothing in it names this machine's folders.
     """
     keys = ("rank", "alpha", "steps", "learning_rate", "batch")
@@ -67,7 +68,7 @@ def unknown_rights(card: str) -> list[str]:
 
 def for_repository(card: str, repository: str) -> str:
     """Return a card whose rights are complete as it goes to the Hub: its code loads from there."""
-    lines = [line for line in card.splitlines() if _DO_NOT_PUBLISH not in line]
+    lines = [line.removesuffix(_HERE) for line in card.splitlines() if _DO_NOT_PUBLISH not in line]
     return (
         "\n".join(lines).replace('load_lora_weights(".", ', f"load_lora_weights({json.dumps(repository)}, ")
         + "\n"
@@ -102,13 +103,13 @@ device = "cuda" if torch.cuda.is_available() else "cpu"
 pipe = DiffusionPipeline.from_pretrained({repository}, torch_dtype=torch.{dtype}).to(device)"""
     return f"""```python
 {load}
-pipe.load_lora_weights(".", weight_name="{WEIGHTS_NAME}", adapter_name={name})  # this folder
+pipe.load_lora_weights(".", weight_name="{WEIGHTS_NAME}", adapter_name={name}){_HERE}
 pipe.set_adapters({name}, {base.strength:g})
 image = pipe(prompt={json.dumps(prompt, ensure_ascii=False)}, {_pipeline_arguments(base)}).images[0]
 ```"""
 
 
-def _front_matter(settings: ResolvedSettings, base: Base, samples: Sequence[str]) -> str:
+def _front_matter(settings: ResolvedSettings, base: Base, samples: Sequence[Path]) -> str:
     """Return the card's YAML head as the Hub reads it.
 
     A base in a folder of its own has no name on the Hub.
@@ -123,7 +124,7 @@ def _front_matter(settings: ResolvedSettings, base: Base, samples: Sequence[str]
     rows += ["widget:"] if settings.sample_prompts else []
     for prompt, sample in zip_longest(settings.sample_prompts, samples[: len(settings.sample_prompts)]):
         rows.append(f"- text: {json.dumps(prompt, ensure_ascii=False)}")
-        rows += ["  output:", f"    url: {sample}"] if sample else []
+        rows += ["  output:", f"    url: samples/{sample.name}"] if sample else []
     return "---\n" + "\n".join(rows) + "\n---\n"
 
 

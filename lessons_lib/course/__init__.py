@@ -19,4 +19,6 @@ lesson_05_memory.py     what a training holds in memory, part by part
 lesson_05_exercises.py  the loss, the steps of an epoch, where to stop
 lesson_06.py            selected samples, frauds, strengths, copies: how far a before and after can be trusted
 lesson_06_exercises.py  a fraud, a coin, claims
+lesson_09.py            two adapters together, one file of both, files for other programs
+lesson_09_exercises.py  two changes as one, a rank, what may be published
 """

@@ -22,12 +22,13 @@ from lessons_lib.paths import is_reserved
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")  # that kohya, ai-toolkit and imagefolder all read
 _COLUMNS = ("file_name", "split", "caption", *RIGHTS)
-_FOLDERS = {"train": "train", "validation": "validation"}  # imagefolder's splits; all others lie in test/
+_FOLDERS = {name: name for name in ("train", "validation", "unused")}  # all other splits lie in test/
 
 
 def write(pictures: Sequence[Picture], out: Path, captions: Sequence[str] | None = None) -> Path:
-    """Return `out`, a new folder with the pictures in train/ (and test/, validation/),
-    each with a metadata.csv.
+    """Return `out`, a new folder: pictures in train/ (and test/, validation/), a metadata.csv in each.
+
+    Pictures without a split, where others have one, lie in unused/, which nobody trains on.
 
     Hugging Face's ``load_dataset("imagefolder", data_dir=out)`` reads it, captions and rights as columns.
     Every picture has its caption in NAME.txt too, for kohya and ai-toolkit, which take out/train.
@@ -60,10 +61,11 @@ def _write_files(
     pictures: Sequence[Picture], texts: Sequence[Sequence[str]], out: Path
 ) -> dict[Path, list[dict[str, str]]]:
     """Write the pictures and their text files; return the rows of each folder's table."""
+    without_split = "unused" if any(picture.split for picture in pictures) else "train"
     rows: dict[Path, list[dict[str, str]]] = {}
     used_stems: set[str] = set()
     for picture, of_picture in zip(pictures, texts, strict=True):
-        folder = out / _FOLDERS.get(picture.split or "train", "test")
+        folder = out / _FOLDERS.get(picture.split or without_split, "test")
         folder.mkdir(exist_ok=True)
         data, suffix, is_copy = encode(picture)
         stem = unused_stem(picture.path.stem, used_stems)

@@ -289,8 +289,7 @@ class Trainer:
             save_weights(pipe, self.family.DENOISER, folder)
             run.save()
             export.write_comfyui(folder, self.settings.name)
-            samples = [f"samples/{path.name}" for path in run.samples]
-            card = model_card.readme(self.settings, self.dataset.train, self.base, samples)
+            card = model_card.readme(self.settings, self.dataset.train, self.base, run.samples)
             (folder / "README.md").write_text(card, encoding="utf-8")
         except (OSError, SafetensorError) as problem:
             reason = getattr(problem, "strerror", None) or problem

@@ -25,6 +25,6 @@ hf jobs run $only --flavor "${FLAVOR:-l4x1}" --timeout "${TIMEOUT:-1h}" --secret
     pytorch/pytorch:latest sh -c '
         python -m zipfile -e /course/course.zip /tmp/course && cd /tmp/course && pip install -q -e ".[gpu]" &&
         lessons train /pictures --trigger "$TRIGGER" --base "$BASE" $OPTIONS --out /tmp/run &&
-        hf upload --private "$REPOSITORY" /tmp/run'
+        hf upload --private "$REPOSITORY" /tmp/run --exclude report.html'
 
 [ "$only" ] || hf download "$repository" --local-dir "runs/${repository##*/}"
