@@ -62,8 +62,7 @@ def renew_card(run: Run) -> None:
         pictures = recorded_dataset(run.dataset, run.folder).train
     except PictureError:
         return
-    samples = [f"samples/{path.name}" for path in run.samples]
-    card = model_card.readme(run.settings, pictures, bases.find(run.settings.base), samples)
+    card = model_card.readme(run.settings, pictures, bases.find(run.settings.base), run.samples)
     write_file(run.folder / "README.md", card.encode())
 
 
