@@ -225,6 +225,7 @@ def _compare(
 
     Without prompts the course's own are drawn.
     """
+    from lessons_lib.adapters.model_card import adapter_name
     from lessons_lib.dataset.prompts import default_prompts
     from lessons_lib.evaluation import compare, verdict
     from lessons_lib.evaluation.sampler import Sampler
@@ -245,8 +246,9 @@ def _compare(
     print("", *verdict.lines(result), "", sep="\n")
     print(f"picture  {out / 'before_after.jpg'}")
     print(f"report   {out / 'report.html'}")
+    name = adapter_name(run.settings)
     print(
         f"adapter  {run.folder}, for any program: pipe.load_lora_weights({str(run.folder)!r}, "
-        "adapter_name='learned')"
+        f"adapter_name={name!r})"
     )
-    print(f"         drawn at: pipe.set_adapters('learned', {base.strength:g})")
+    print(f"         drawn at: pipe.set_adapters({name!r}, {base.strength:g})")
