@@ -122,7 +122,9 @@ _CONFIG_HELP = (
     "the settings.json of a run, to repeat it; other options change it. Its pictures are read where they were"
 )
 _PRIOR_HELP = "class pictures with captions, for prior preservation"
-_HOLD_OUT_HELP = "pictures to judge by, where metadata.csv names no splits (default: 1 in 5 of ten or more)"
+_HOLD_OUT_HELP = (
+    "pictures to judge by, where metadata.csv names no splits (default: 1 in 5 from ten on, 100 at most)"
+)
 _ANYWAY_HELP = "train although something must be fixed first; files that cannot be read are left out"
 _CAPTIONS_HELP = "print only what each picture is taught with, a line each: path | caption"
 _CHECK_HELP = "say what is good and what is missing in a folder of pictures"

@@ -68,6 +68,7 @@ def training_set(args: Namespace, base: Base, settings: Settings) -> Dataset:
     from lessons_lib.dataset import captions
     from lessons_lib.inspection import before_training
     from lessons_lib.models import families
+    from lessons_lib.training.data import validated
 
     if not args.folder:
         if not args.config:
@@ -86,6 +87,9 @@ def training_set(args: Namespace, base: Base, settings: Settings) -> Dataset:
             print(f"! {line}")
         dataset = before_training.training_set(report, prior, args.hold_out, args.anyway)
     print(f"{len(dataset.train)} pictures to learn from, {len(dataset.held_out)} held out for judging")
+    count = len(validated(dataset.held_out))
+    if count < len(dataset.held_out):
+        print(f"the loss on the way is measured on {count} of the {len(dataset.held_out)} held out")
     args.emit("dataset", train=len(dataset.train), held_out=len(dataset.held_out), prior=len(dataset.prior))
     tokenizer = families.find(base.family).load_tokenizer(base)
     for line in captions.caption_warnings(dataset.train, settings.trigger, tokenizer, base.caption_tokens):

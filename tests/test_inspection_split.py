@@ -9,12 +9,13 @@ from PIL import Image
 
 from lessons_lib.dataset.dataset import Dataset, scan
 from lessons_lib.dataset.pictures import ImageFile, Picture
-from lessons_lib.inspection import split
+from lessons_lib.inspection import rules, split
 from lessons_lib.inspection.findings import InspectedPicture
 from lessons_lib.inspection.image_stats import ImageStats
 from lessons_lib.inspection.report import inspect
 from lessons_lib.models.bases import BASES
 from lessons_lib.paths import SAMPLE
+from lessons_lib.training.data import validated
 
 
 def some_pictures(count):
@@ -84,3 +85,20 @@ def test_one_more_picture_changes_the_choice_little():
     names = [f"{i}.png" for i in range(40)]
     before, after = split.choose_groups(names, range(40)), split.choose_groups([*names, "new.png"], range(41))
     assert len(set(before) & set(after)) >= 7
+
+
+@pytest.mark.parametrize("count", [9, 12, 20, 700])
+def test_the_report_proposes_what_a_training_holds_out(count):
+    pictures = inspected(some_pictures(count))
+    proposed = [one.picture for one in split.propose(pictures)]
+    dataset = Dataset([one.picture for one in pictures])
+    held_out = split.hold_out(dataset, pictures, None if count >= 10 else len(proposed)).held_out
+    assert held_out == proposed and len(proposed) == min(count // 5, 100)
+    (finding,) = rules._propose_split(pictures)
+    assert finding.what.endswith("(lessons train does)" if count >= 10 else "(--hold-out 1)")
+
+
+def test_the_loss_is_measured_on_64_held_out_pictures_at_most():
+    assert validated(list(range(64))) == list(range(64))
+    assert len(validated(range(65))) == 33 and len(validated(range(1000))) == 63
+    assert validated([]) == []

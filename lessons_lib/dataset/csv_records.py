@@ -89,6 +89,13 @@ def _is_open(raw: str, delimiter: str, skips_spaces: bool) -> bool:
     return False
 
 
+def without_single_quotes(captions: list[list[str]]) -> list[list[str]]:
+    """Return the captions of rows without single quotation marks; none unless every row has them."""
+    if not all(len(texts[0]) > 1 and texts[0][0] == texts[0][-1] == "'" for texts in captions):
+        return []
+    return [[re.sub(r"^'(.*)'$", r"\1", text).replace("''", "'") for text in texts] for texts in captions]
+
+
 def is_picture_name(cell: str) -> bool:
     """Return whether a cell is the name of a picture's file."""
     return bool(_PICTURE_NAME.search(cell))

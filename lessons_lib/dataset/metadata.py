@@ -82,10 +82,10 @@ def _match_rows(
     rows: dict[str, Row] = {}
     outside, missing, twice = list[str](), list[str](), list[str]()
     for row in table.rows:
-        leads_out = ".." in PurePosixPath(row.file_name).parts or row.file_name.startswith("/")
-        file_name = os.path.basename(row.file_name) if leads_out and not is_list else row.file_name
+        leads_out, path = _place_of(row.file_name, folder, names)
+        file_name = PurePosixPath(path).name if leads_out and not is_list else path
         name = os.path.normpath(folder / file_name).replace("\\", "/")
-        file = names.find(name) or names.find_stem(name)
+        file = names.find(str(folder / file_name)) or names.find(name) or names.find_stem(name)
         if leads_out and is_list:
             outside.append(row.file_name)
         elif file is None:
@@ -111,6 +111,17 @@ def _match_rows(
     else:
         notes += [f"{printable(table.path)}: {text}" for text in texts]
     return rows
+
+
+def _place_of(file_name: str, folder: PurePosixPath, names: FileNames) -> tuple[bool, str]:
+    """Return whether a name in a table leads out of its folder, and the name with forward slashes.
+
+    A name that is there as it is, backslash or colon included, stays as it is.
+    """
+    is_there = names.find(str(folder / file_name)) is not None
+    path = file_name if is_there else file_name.replace("\\", "/")
+    has_drive = not is_there and re.match(r"[A-Za-z]:", path) is not None
+    return has_drive or ".." in PurePosixPath(path).parts or path.startswith("/"), path
 
 
 def caption_file_names(name: str) -> list[str]:

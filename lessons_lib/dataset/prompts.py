@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from transformers import PreTrainedTokenizerBase
 
-from lessons_lib.dataset.captions import Mode, find_overlong, truncate_to_tokens, with_trigger
+from lessons_lib.dataset.captions import Mode, find_overlong, has_trigger, truncate_to_tokens, with_trigger
 
 _SUBJECTS = ("an elephant", "a horse", "a tiger", "a castle")
 _PLACES = ("in a garden", "by the sea", "in a desert", "at night")  # for a concept, the subject itself
@@ -31,6 +31,18 @@ def with_trigger_shortened(
 ) -> tuple[str, ...]:
     """Return prompts with the trigger word in them, none longer than so many tokens."""
     return tuple(with_trigger(shorten(t, trigger, mode, tokenizer, limit), trigger, mode) for t in texts)
+
+
+def fit(texts: Sequence[str], trigger: str, mode: Mode, tokenizer: PreTrainedTokenizerBase, limit: int
+) -> tuple[str, ...]:  # fmt: skip
+    """Return prompts as they are; one that is too long and has the trigger word is shortened and keeps it."""
+    overlong = {index for index, _, _ in find_overlong(texts, tokenizer, limit)}
+    return tuple(
+        with_trigger_shortened([text], trigger, mode, tokenizer, limit)[0]
+        if index in overlong and has_trigger(text, trigger)
+        else text
+        for index, text in enumerate(texts)
+    )
 
 
 def unread_lines(

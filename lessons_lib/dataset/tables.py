@@ -20,6 +20,7 @@ from lessons_lib.dataset.csv_records import (
     read_records,
     sniff_delimiter,
     to_lines,
+    without_single_quotes,
 )
 from lessons_lib.dataset.decode import GIT_LFS, LFS_POINTER
 from lessons_lib.dataset.messages import PictureError, count_of, name_list, one_line, printable
@@ -222,8 +223,17 @@ def _read_csv(table: Table, text: str) -> None:
             f"{count_of(wide, 'row')} ({name_list(wide)}) with more cells than the {len(header)} columns; "
             f"expected a caption that holds {delimiter!r} in quotation marks. Put them around it"
         )
+    _take_off_single_quotes(table)
     table.note(short, f"with fewer cells than the {len(header)} columns; check that each is in its column")
     table.note(joined, f"with {delimiter!r} in a caption without quotation marks; the caption is read whole")
+
+
+def _take_off_single_quotes(table: Table) -> None:
+    quoted = [row for row in table.rows if row.captions]
+    if unquoted := without_single_quotes([row.captions for row in quoted]):
+        for row, texts in zip(quoted, unquoted, strict=True):
+            row.captions = texts
+        table.note([row.file_name for row in quoted], "in single quotation marks, which were taken off")
 
 
 def _caption_index(columns: list[str]) -> int:

@@ -190,7 +190,9 @@ def _check_licences(pictures: Sequence[InspectedPicture]) -> list[Finding]:
 def _propose_split(pictures: Sequence[InspectedPicture]) -> list[Finding]:
     """Return which pictures could be held out, where none are."""
     names = [one.name for one in split.propose(pictures)]
-    text = f"nothing is held out; to judge by, keep back {name_list(names, 8)}"
+    is_enough = sum(one.part == "train" for one in pictures) >= split.FEWEST_TO_SPLIT
+    how = "lessons train does" if is_enough else f"--hold-out {len(names)}"
+    text = f"nothing is held out; to judge by, keep back {name_list(names, 8)} ({how})"
     return [Finding("worth a look", text)] if names else []
 
 

@@ -6,6 +6,7 @@ import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import Any
 
 import torch
 from diffusers import DiffusionPipeline
@@ -26,6 +27,8 @@ from lessons_lib.models.pixels import to_pixels
 from lessons_lib.training import latent_cache
 from lessons_lib.training.latent_cache import CachedTensors
 from lessons_lib.training.order import Order, ShuffledRounds, WithReplacement
+
+MOST_VALIDATED = 64  # held-out pictures, each at four noise levels: more take long and say no more
 
 
 @dataclass(frozen=True)
@@ -225,6 +228,11 @@ def _record_origins(
     pairs = [*zip((picture.path for picture in pictures), latents.files, strict=True)]
     pairs += [pair for cached in embeddings.values() for pair in zip(of_captions, cached.files, strict=False)]
     origins.record(pairs)
+
+
+def validated(held_out: Sequence[Any]) -> list[Any]:
+    """Return the held-out pictures that the loss is measured on, MOST_VALIDATED at most, evenly chosen."""
+    return list(held_out[:: max(1, -(-len(held_out) // MOST_VALIDATED))])
 
 
 def release_text_encoders(pipe: DiffusionPipeline, base: Base) -> None:

@@ -31,7 +31,13 @@ from lessons_lib.dataset.records import to_records
 from lessons_lib.models import bases, families, quantization
 from lessons_lib.models.bases import Base
 from lessons_lib.training import capacity, distributed, existing, fingerprints, samples
-from lessons_lib.training.data import TrainingData, captions_by_part, encode, release_text_encoders
+from lessons_lib.training.data import (
+    TrainingData,
+    captions_by_part,
+    encode,
+    release_text_encoders,
+    validated,
+)
 from lessons_lib.training.forecast import Costs, forecast
 from lessons_lib.training.loop import Ending, Loop, Step
 from lessons_lib.training.workspace import run_dir, workspace
@@ -184,7 +190,7 @@ class Trainer:
         pipe = self._load(machine, {self.family.DENOISER: None})
         with machine.main_process_first():  # the others then find the latents on disk
             data = self._encode(pipe, _training_device(pipe, machine))
-        prompts = self.settings.sample_prompts
+        prompts = samples.fit_prompts(self.family, self.base, self.settings)
         embeddings = samples.encode_prompts(self.family, pipe, self.base, prompts, data.device)
         release_text_encoders(pipe, self.base)
         return data, embeddings, {n: part for n, part in pipe.components.items() if n != self.family.DENOISER}
@@ -201,11 +207,13 @@ class Trainer:
 
     def _encode(self, pipe: DiffusionPipeline, device: torch.device) -> TrainingData:
         """Return the dataset encoded, its parts with their captions,
-        and the trigger alone for captions that are dropped.
+        and the trigger alone for captions that are dropped. Of held-out pictures, those of `validated`.
         """
 
         def part(name: str, *more: str) -> TrainingData:
             pictures, texts = getattr(self.dataset, name), [*self.captions[name], *([text] for text in more)]
+            if name == "held_out":
+                pictures, texts = validated(pictures), validated(texts)
             return encode(self.family, pipe, self.base, pictures, texts, device, self.settings)
 
         return dataclasses.replace(

@@ -24,7 +24,7 @@ from lessons_lib.models.bases import Base
 from lessons_lib.session import Session
 
 EMBEDDINGS_VERSION = (
-    2  # of the names that `encode_captions` gives; raise it when they change, so that no old cache is read
+    3  # of what `encode_captions` gives; raise it when that changes, so that no old cache is read
 )
 
 

@@ -97,10 +97,14 @@ def encode_images(pipe: DiffusionPipeline, pixels: Tensor, deviations: float = 0
 def encode_captions(pipe: DiffusionPipeline, captions: Sequence[str], base: Base) -> dict[str, Tensor]:
     """Return `prompt_embeds` (n, caption_tokens, width of T5) and `pooled_prompt_embeds`
     (n, width of CLIP).
+
+    CLIP reads 77 tokens and T5 more, so CLIP is given both ends of a longer caption: the trigger word is at
+    one of them.
     """
+    ends = [shared.keep_ends(text, pipe.tokenizer, pipe.tokenizer_max_length) for text in captions]
     with quiet():
         prompt_embeds, pooled_prompt_embeds, _ = pipe.encode_prompt(
-            prompt=list(captions), prompt_2=None, max_sequence_length=base.caption_tokens
+            prompt=ends, prompt_2=list(captions), max_sequence_length=base.caption_tokens
         )
     return {"prompt_embeds": prompt_embeds, "pooled_prompt_embeds": pooled_prompt_embeds}
 

@@ -67,6 +67,20 @@ def load_tokenizer(base: Base, folder: str = "tokenizer") -> Any:
         return AutoTokenizer.from_pretrained(base.repository, subfolder=folder)
 
 
+def keep_ends(text: str, tokenizer: Any, limit: int) -> str:
+    """Return a text as it is, or its first and last words where it has more tokens than an encoder reads."""
+
+    def count(short: str) -> int:
+        return len(tokenizer.tokenize(short)) + int(tokenizer.num_special_tokens_to_add())
+
+    words, short = text.split(), text
+    most = len(words) // 2
+    while count(short) > limit and most:
+        short = " ".join([*words[:most], *words[-most:]])
+        most -= 1
+    return short
+
+
 def latent_shape(pipe: DiffusionPipeline, base: Base) -> tuple[int, int, int, int]:
     """Return the shape of one picture's latents, (1, channels, rows, columns)."""
     vae = pipe.vae.config
