@@ -37,7 +37,7 @@ _EXAMPLES = """examples:
   lessons publish runs/v4se YOU/v4se                    what would go to the Hub; with a token it goes
   lessons fetch museum --recommended                    a dozen real paintings, with their rights
   lessons bases                                         the models a run can start from
-  lessons prove sd15                                    whether a base runs here, as a file to send in
+  lessons prove pocket                                  whether a base runs here, as a file to send in
 """
 
 

@@ -20,7 +20,7 @@ _ABOUT = (
 def add_parser(commands: Any) -> None:
     """Add the command to the subparsers of `lessons`."""
     prove: argparse.ArgumentParser = commands.add_parser("prove", help=_HELP, description=_ABOUT)
-    prove.add_argument("base", help="a base of `lessons bases`, such as flux1-dev")
+    prove.add_argument("base", help="a base of `lessons bases`")
     prove.add_argument("--steps", type=int, default=20, metavar="N", help="training steps (default: 20)")
     prove.add_argument("--quantize", default="auto", choices=CHOICES["quantize"], help="(default: auto)")
     prove.add_argument("--resolution", type=int, metavar="PX", help="(default: what fits)")

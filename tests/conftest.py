@@ -31,6 +31,8 @@ from lessons_lib.models import features
 from lessons_lib.paths import SAMPLE
 from lessons_lib.training import train
 
+simulated_device.device()  # before any backward pass: PyTorch's engine counts its devices once
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _threads() -> None:

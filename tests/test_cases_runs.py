@@ -471,7 +471,7 @@ def test_case_20_a_loss_in_its_usual_range_is_stable():
 def test_case_20_prodigys_own_estimate_is_in_the_rate(monkeypatch):
     from lessons_lib.training.state import State
 
-    state = State({}, torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], 0.5), None, None, None)
+    state = State({}, torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], 0.5), None, None, None, None)
     assert state.learning_rate == 0.5
     state.optimizer.param_groups[0]["d"] = 0.01
     assert state.learning_rate == 0.005

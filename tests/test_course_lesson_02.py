@@ -108,7 +108,7 @@ def test_the_report_finds_every_planted_fault_and_spares_the_good_ones(tmp_path)
         assert part in lines
     assert {one.name for one in report.pictures if one.level != "fine"} == {"falcon.jpg", "tiger_2.jpg"}
     for seed in range(4):
-        held_out = {one.picture.path.stem for one in split.propose(report.pictures, 0.4, seed)}
+        held_out = {one.picture.path.stem for one in split.propose(report.pictures, 3, seed)}
         assert held_out and len(held_out & {"tiger", "tiger_2"}) != 1
 
 

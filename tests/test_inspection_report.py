@@ -176,7 +176,7 @@ def test_the_proposed_split_keeps_books_together(tmp_path):
     for i in range(8):
         painting(i).save(tmp_path / f"{i}.png")
     (tmp_path / "metadata.csv").write_text("file_name,caption,book\n" + "\n".join(rows))
-    held_out = split.propose(inspect(scan(tmp_path), POCKET).pictures, share=0.25)
+    held_out = split.propose(inspect(scan(tmp_path), POCKET).pictures, count=2)
     assert len(held_out) == 2 and len({int(one.picture.path.stem) // 2 for one in held_out}) == 1
 
 

