@@ -1,6 +1,6 @@
 """The helper library of the course: pictures in, a LoRA out, and an honest before and after."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 import logging
 import os
