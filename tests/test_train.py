@@ -252,3 +252,10 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_model_is_loaded(
 def test_no_pictures_is_said_in_one_line(tmp_path):
     with pytest.raises(ValueError, match="no pictures to learn from"):
         train.train(Dataset([]), QUICK, tmp_path / "run")
+
+
+def test_a_finished_run_that_is_to_be_replaced_is_trained_anew_and_else_nothing_is(practice, tmp_path):
+    steps = []
+    for replace in (False, False, True):
+        train.train(practice, QUICK, tmp_path / "run", lambda step: steps.append(step.step), replace=replace)
+    assert steps == [1, 2, 3, 1, 2, 3]

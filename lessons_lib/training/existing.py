@@ -162,7 +162,8 @@ def shorter(out: Path, wanted: Wanted) -> Existing | None:
 
 
 def check(out: Path, wanted: Wanted, resume: bool, replace: bool) -> bool:
-    """Return whether the pictures of another adapter lie at `out`. Checkpoints of another run are removed.
+    """Return whether the pictures of another adapter lie at `out`. Checkpoints of another run are removed;
+    with `replace` also those of this one where it is finished, so that it is trained anew.
 
     Raises ValueError if there is another run and `replace` is not set, unless `resume` goes on from it.
     """
@@ -173,7 +174,8 @@ def check(out: Path, wanted: Wanted, resume: bool, replace: bool) -> bool:
         raise ValueError(f"there is no unfinished run with these pictures, captions and settings: {reason}")
     if reason and not replace:
         raise ValueError(reason)
-    if reason:
+    is_repeated = replace and not resume and any(one.is_finished for one in find(out))
+    if reason or is_repeated:
         remove_checkpoints(out)
     return bool(reason)
 
