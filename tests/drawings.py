@@ -1,7 +1,20 @@
-"""Two styles of drawings for tests of what judges pictures."""
+"""Pictures for tests: two styles of drawings for what judges them, and some of the practice paintings."""
+
+import shutil
 
 import numpy as np
 from PIL import Image, ImageDraw
+
+from lessons_lib.paths import SAMPLE
+
+
+def copied_paintings(folder, names):
+    """Return a new folder with the first practice paintings as NAME.jpg, without captions."""
+    folder.mkdir()
+    paintings = sorted((SAMPLE / "train").glob("*.jpg"))
+    for name, source in zip(names, paintings, strict=False):
+        shutil.copy2(source, folder / f"{name}.jpg")
+    return folder
 
 
 def discs(seed, colour="red", count=6):

@@ -1,35 +1,30 @@
 """Repeats are weights and several captions are several captions, from a folder to a training and back."""
 
 import json
-import shutil
 from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 import torch
+from drawings import copied_paintings
 
 from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.dataset import export, records
 from lessons_lib.dataset.dataset import Dataset, read, scan
 from lessons_lib.models import bases
-from lessons_lib.paths import SAMPLE
 from lessons_lib.training import train
 from lessons_lib.training.data import TrainingData
 from lessons_lib.training.train import Trainer
 
 SETTINGS = Settings(trigger="zq7x", steps=2, rank=1, batch=2)
-PICTURES = sorted((SAMPLE / "train").glob("*.jpg"))[:3]
 
 
 @pytest.fixture
 def folder(tmp_path):
     """Three pictures: a with two captions, and names for a table."""
-    for name, source in zip("abc", PICTURES, strict=True):
-        (tmp_path / "set").mkdir(exist_ok=True)
-        shutil.copy2(source, tmp_path / "set" / f"{name}.jpg")
-    return tmp_path / "set"
+    return copied_paintings(tmp_path / "set", "abc")
 
 
 def table(folder, *rows):

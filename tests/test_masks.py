@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from drawings import copied_paintings
 from PIL import Image
 from torch.nn import functional
 
@@ -16,22 +17,18 @@ from lessons_lib.dataset.dataset import scan
 from lessons_lib.dataset.messages import PictureError
 from lessons_lib.models import bases
 from lessons_lib.models.families import flux
-from lessons_lib.paths import SAMPLE
 from lessons_lib.training import train
 from lessons_lib.training.train import Trainer
 
 SETTINGS = Settings(trigger="zq7x", steps=2, rank=1, batch=2)
-PICTURES = sorted((SAMPLE / "train").glob("*.jpg"))[:2]
 
 
 @pytest.fixture
 def folder(tmp_path):
     """Two pictures; the right half of the first one's mask is black."""
-    for name, source in zip("ab", PICTURES, strict=True):
-        (tmp_path / "set").mkdir(exist_ok=True)
-        shutil.copy2(source, tmp_path / "set" / f"{name}.jpg")
-    half_mask(Image.open(PICTURES[0]).size).save(tmp_path / "set" / "a-masklabel.png")
-    return tmp_path / "set"
+    folder = copied_paintings(tmp_path / "set", "ab")
+    half_mask(Image.open(folder / "a.jpg").size).save(folder / "a-masklabel.png")
+    return folder
 
 
 def half_mask(size):

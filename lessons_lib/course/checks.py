@@ -4,7 +4,7 @@ was made.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -22,6 +22,14 @@ def not_yet(hint: str) -> str:
 def first_hint(mistakes: Iterable[tuple[bool, str]]) -> str | None:
     """Return what to print for the first mistake that was made, or None; each is (was it made, hint)."""
     return next((not_yet(hint) for was_made, hint in mistakes if was_made), None)
+
+
+def first_wrong(letters: Iterable[str], right: Collection[str], hints: Mapping[str, str], what: str) -> str:
+    """Return the first letter that was picked wrongly or is missing, with its hint, such as "b: who chose
+    them?"; empty where none is. `what` the letters stand for.
+    """
+    wrong = sorted(set(letters) ^ set(right))
+    return f"{wrong[0]}: {hints.get(wrong[0], f'there is no such {what}')}" if wrong else ""
 
 
 def is_close(answer: Any, expected: Tensor) -> bool:

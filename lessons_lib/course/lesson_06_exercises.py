@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT
+from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_wrong
 from lessons_lib.course.lesson_06 import Change, Images, with_paintings
 from lessons_lib.evaluation import blind_test, metrics
 from lessons_lib.models.judges import Judge
@@ -71,5 +71,5 @@ def check_claims(letters: Sequence[str] | None) -> str:
     """Return whether a learner picked the claims that hold."""
     if letters is None:
         return NOT_ATTEMPTED
-    wrong = sorted(set(letters) ^ _CLAIMS_THAT_HOLD)
-    return f"look again at {wrong[0]}: {_HINTS.get(wrong[0], 'there is no such claim')}" if wrong else RIGHT
+    wrong = first_wrong(letters, _CLAIMS_THAT_HOLD, _HINTS, "claim")
+    return f"look again at {wrong}" if wrong else RIGHT

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lessons_lib.adapters.files import Factors
-from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, not_yet
+from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_wrong, not_yet
 
 Merge = Callable[[Factors, Factors, float, float], tuple[Tensor, Tensor]]
 
@@ -75,5 +75,5 @@ def check_files(letters: Sequence[str] | None) -> str:
     """Return whether a learner picked the files that may go to a public page."""
     if letters is None:
         return NOT_ATTEMPTED
-    wrong = sorted(set(letters) ^ _MAY_GO)
-    return not_yet(f"{wrong[0]}: {_HINTS.get(wrong[0], 'there is no such file')}") if wrong else RIGHT
+    wrong = first_wrong(letters, _MAY_GO, _HINTS, "file")
+    return not_yet(wrong) if wrong else RIGHT
