@@ -110,6 +110,12 @@ def outlined(rgb: Tensor, alpha: Tensor, looks: Looks, picks: Tensor) -> tuple[T
     return (inside * shown + ink * (shape - shown)) / shape.clamp(min=1e-3), shape
 
 
+def dressed(sprite: Tensor, looks: Looks, picks: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the colours and shape of placed drawings (n, 4, SIDE, SIDE), premultiplied, in their looks."""
+    alpha = sprite[:, 3:]
+    return outlined(recoloured(sprite[:, :3] / alpha.clamp(min=1e-3), looks), alpha, looks, picks)
+
+
 def relief(picture: Tensor, matte: Tensor, looks: Looks) -> Tensor:
     """Return the picture with its things lit from one side, as if they were round."""
     height = soft(soft(matte, 9), 7)

@@ -31,7 +31,7 @@ class Composer:
     ) -> None:
         self.bank, self.phrases, self.device = bank, phrases, torch.device(device)
         self.named = named
-        self.finish = brushes.finished
+        self.dress, self.finish = brushes.dressed, brushes.finished
         brushes.prepare(device)
 
     def scenes(self, count: int, seed: int, mix: Mix | None = None, only: Looks | None = None) -> Scenes:
@@ -190,4 +190,4 @@ class Composer:
 
     def paint(self, scenes: Scenes) -> Tensor:
         """Return (n, 3, SIDE, SIDE) pictures, 0 to 1, on the composer's device."""
-        return paint(scenes, self.bank, self.device, self.finish)
+        return paint(scenes, self.bank, self.device, self.dress, self.finish)

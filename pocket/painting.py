@@ -44,7 +44,11 @@ class Scenes:
 
 @torch.no_grad()
 def paint(
-    scenes: Scenes, bank: Bank, device: torch.device, finish: Callable[..., Tensor] = brushes.finished
+    scenes: Scenes,
+    bank: Bank,
+    device: torch.device,
+    dress: Callable[..., Tensor] = brushes.dressed,
+    finish: Callable[..., Tensor] = brushes.finished,
 ) -> Tensor:
     """Return (n, 3, SIDE, SIDE) pictures, 0 to 1, on the bank's device."""
     n = len(scenes)
@@ -60,38 +64,62 @@ def paint(
     )
     tinted = (tinted | (scenes.looks.ground_ink == 0)).nonzero()[:, 0].to(device)
     canvas[tinted] = brushes.recoloured(canvas[tinted], look[tinted])
-    matte = torch.zeros(n, 1, SIDE, SIDE, device=device)
-    layers = torch.zeros(n, 3, SIDE, SIDE, device=device)
-    for slot in range(SPRITES):
-        _lay(scenes, slot, bank, look, picks, layers, matte)
+    layers, matte = _things(scenes, bank, look, picks, dress)
     canvas = brushes.shadowed(canvas, matte, look)
     canvas = canvas * (1 - matte) + layers
     rare = any(bool((getattr(scenes.looks, name) > 0).any()) for name in looks.ONLY_HELD_OUT)
     return finish(canvas, matte, look, picks, rare)
 
 
-def _lay(
-    scenes: Scenes, slot: int, bank: Bank, look: Looks, picks: Tensor, layers: Tensor, matte: Tensor
-) -> None:
-    """Put the sprites of one slot over the layers, in place; both are premultiplied."""
-    which = scenes.drawing[:, slot]
+def _things(
+    scenes: Scenes, bank: Bank, look: Looks, picks: Tensor, dress: Callable[..., Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Return the scenes' things, one over the other, (n, 3, SIDE, SIDE) premultiplied, and their shape."""
+    n, device = len(scenes), picks.device
+    layers = torch.zeros(n, 3, SIDE, SIDE, device=device)
+    matte = torch.zeros(n, 1, SIDE, SIDE, device=device)
+    scene, slot = (scenes.drawing >= 0).nonzero().unbind(1)
+    if not len(scene):
+        return layers, matte
     inner = 1 - 2 * torch.stack([scenes.looks.margin_left, scenes.looks.margin_top], 1)
-    side = scenes.size[:, slot] * inner.amin(1)
-    small = (side < 0.5).long() + (side < 0.22).long()
-    for level in range(3):
-        indices = ((which >= 0) & (small == level)).nonzero()[:, 0]
-        if not len(indices):
-            continue
-        rows = indices.to(layers.device)
-        sprite = _placed(scenes, slot, indices, inner[indices], side[indices], bank.levels[level])
-        own = look[rows]
-        rgb, alpha = brushes.outlined(brushes.recoloured(sprite[:, :3], own), sprite[:, 3:], own, picks[rows])
-        layers[rows] = layers[rows] * (1 - alpha) + rgb * alpha
-        matte[rows] = matte[rows] * (1 - alpha) + alpha
+    side = scenes.size * inner.amin(1, keepdim=True)
+    small = ((side < 0.5).long() + (side < 0.22).long())[scene, slot]
+    order = torch.argsort(small, stable=True)  # full drawings, halves, quarters
+    scene, slot = scene[order], slot[order]
+    sprites = torch.cat(
+        [
+            _placed(scenes, s, k, inner[s], side[s, k], level)
+            for level, s, k in zip(
+                bank.levels,
+                *(v.split(small.bincount(minlength=3).tolist()) for v in (scene, slot)),
+                strict=True,
+            )
+            if len(s)
+        ]
+    )
+    few = max(1, n // 4)  # a compiled `dress` is given batches of one size
+    padded = torch.cat([torch.arange(len(scene)), torch.zeros(-len(scene) % few, dtype=torch.long)]).to(
+        device
+    )
+    scene_there = scene.to(device)
+    parts = [
+        dress(sprites[which], look[scene_there[which]], picks[scene_there[which]])
+        for which in padded.split(few)
+    ]
+    rgb, alpha = (torch.cat(values) for values in zip(*parts, strict=True))
+    for k in range(SPRITES):
+        which = (slot == k).nonzero()[:, 0]
+        if len(which):
+            rows, which = scene[which].to(device), which.to(device)
+            layers[rows] = layers[rows] * (1 - alpha[which]) + rgb[which] * alpha[which]
+            matte[rows] = matte[rows] * (1 - alpha[which]) + alpha[which]
+    return layers, matte
 
 
-def _placed(scenes: Scenes, slot: int, indices: Tensor, inner: Tensor, side: Tensor, level: Tensor) -> Tensor:
-    """Return drawings where they stand, (m, 4, SIDE, SIDE), colours not premultiplied."""
+def _placed(
+    scenes: Scenes, indices: Tensor, slot: Tensor, inner: Tensor, side: Tensor, level: Tensor
+) -> Tensor:
+    """Return drawings where they stand, (m, 4, SIDE, SIDE), colours premultiplied."""
     x, y = (0.5 + (v[indices, slot] - 0.5) * inner[:, k] for k, v in enumerate((scenes.x, scenes.y)))
     stretch, turn = scenes.stretch[indices, slot], scenes.turn[indices, slot]
     flip = 1 - 2 * scenes.mirrored[indices, slot].float()
@@ -105,5 +133,4 @@ def _placed(scenes: Scenes, slot: int, indices: Tensor, inner: Tensor, side: Ten
     )
     drawn = level[scenes.drawing[indices, slot].to(level.device)].float() / 255
     drawn = torch.cat([drawn[:, :3] * drawn[:, 3:], drawn[:, 3:]], 1)
-    out = F.grid_sample(drawn, places, mode="bilinear", padding_mode="zeros", align_corners=False)
-    return torch.cat([out[:, :3] / out[:, 3:].clamp(min=1e-3), out[:, 3:]], 1)
+    return F.grid_sample(drawn, places, mode="bilinear", padding_mode="zeros", align_corners=False)

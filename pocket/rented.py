@@ -48,7 +48,7 @@ class Run:
         self.settings = replace(options.settings, batch=max(4, int(options.settings.batch * options.scale)))
         torch.manual_seed(options.seed)
         if self.device.type == "cuda":
-            torch.backends.cuda.matmul.allow_tf32 = True
+            torch.set_float32_matmul_precision("high")
         self.pack = pack.read(archive, 1.0 if options.scale == 1 else max(0.05, options.scale))
         self.log(f"{len(self.pack.rows)} drawings unpacked")
         self._networks()
@@ -106,8 +106,10 @@ class Run:
             self.settings.workers,
         )
         if self.settings.compiled:
+            torch._dynamo.config.suppress_errors = True  # what does not compile there runs as it is
             composer.finish = torch.compile(composer.finish, dynamic=False)
-            self.model.flow.compile(dynamic=False)
+            composer.dress = torch.compile(composer.dress, dynamic=False)
+            self.model.flow.compile_repeated_blocks(dynamic=False)  # each kind of block once
             self.model.t5.compile(dynamic=False)
         self.sets = self._held_out_sets(composer)
         few = max(2, int(8192 * self.options.scale) // self.settings.batch)
