@@ -97,6 +97,7 @@ def test_every_package_of_the_library_is_installed():
         "CHANGELOG.md",
         "data/sample_mughal/README.md",
         "data/sample_character/README.md",
+        "data/sample_second_character/README.md",
         "data/sample_brand/README.md",
         "data/sample_handbook/README.md",
     ],

@@ -1,1 +1,3 @@
-"""A made-up character, a plum-coloured owl with a mustard scarf: draws `data/sample_character`."""
+"""Two made-up characters, an owl with a mustard scarf and a fox with a red hat: draws the sets
+`data/sample_character` and `data/sample_second_character`.
+"""

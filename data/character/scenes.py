@@ -1,71 +1,38 @@
-"""Sixteen pictures of the owl: poses, grounds and companions. A scene is painted in a square 400 across."""
+"""Sixteen pictures of the owl: poses, grounds and companions. A scene is painted in a square 400 across, by
+`stage`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
-import numpy as np
-import skia
+from collections.abc import Sequence
 
 from data.painter import landscape, props, trees
 from data.painter.birds import bird
 from data.painter.ink import Ink
-from data.painter.paper import cloud
 from data.painter.shapes import join, oval, polygon, rect, smooth
 
 from .owl import LINE, Pose, owl
+from .stage import FIELD, Scene, Stage, hills, shadow
 
-FIELD = 400.0
 GRASS, SNOW, SAND = ("#9fb765", "#7f9d4e"), ("#f4f6f8", "#d9e4ee"), ("#ecd6a0", "#dcbf83")
 
 
-@dataclass(frozen=True)
-class Scene:
-    """One picture: `draw` paints all of it."""
-
-    split: str
-    name: str
-    title: str
-    caption: str
-    draw: Callable[[Ink], None]
-
-    @property
-    def file_name(self) -> str:
-        """Where the picture lies, seen from the metadata file."""
-        return f"{self.split}/{self.name}.jpg"
-
-
-def paint(scene: Scene, side: int, seed: int) -> np.ndarray:
-    """Return the picture as RGB bytes, (side, side, 3), with a little grain."""
-    rng = np.random.default_rng([seed, int(scene.name[:2])])
-    ink = Ink(400, 400, side / FIELD, rng)
-    scene.draw(ink)
-    pixels = ink.surface.toarray(colorType=skia.kRGBA_8888_ColorType)[..., :3].astype(np.float32)
-    grain = 1 + 0.012 * cloud(rng, side, side, 60) + 0.012 * cloud(rng, side, side, 2)
-    return (np.clip(pixels * grain[..., None], 0, 255) + 0.5).astype(np.uint8)
-
-
 def _put(
-    ink: Ink, x: float, y: float, scale: float = 1.0, pose: Pose | None = None, turn: float = 0.0
+    ink: Stage, x: float, y: float, scale: float = 1.0, pose: Pose | None = None, turn: float = 0.0
 ) -> None:
     """Draw the owl with its feet at (x, y)."""
-    with ink.at(x, y, scale, turn=turn):
-        owl(ink, pose or Pose())
+    ink.put(lambda canvas: owl(canvas, pose or Pose()), x, y, scale, turn)
 
 
 def _shadow(ink: Ink, x: float, y: float, wide: float = 70) -> None:
-    ink.fill(oval(x, y, wide, wide * 0.16), LINE, 0.0, 0.28, 5)
+    shadow(ink, x, y, wide, LINE)
 
 
 def _hills(ink: Ink, low: float, colours: Sequence[str]) -> None:
-    """Land with a soft rise, from `low` downwards."""
-    line = [(-6, low + 10), (90, low - 12), (210, low + 8), (310, low - 8), (406, low + 6)]
-    ink.wash(smooth([*line, (420, 420), (-20, 420)], tension=0.8), colours)
-    ink.line(line, 1.0, LINE, 0.5, taper=False)
+    hills(ink, low, colours, LINE)
 
 
-def _meadow(ink: Ink) -> None:
+def _meadow(ink: Stage) -> None:
     landscape.sky(ink, FIELD, 250, ("#bfe0ea", "#eef6ee"))
     landscape.curl_cloud(ink, 90, 80, 0.9)
     line = [(-4, 250), (110, 232), (230, 250), (330, 236), (404, 246)]
@@ -74,20 +41,20 @@ def _meadow(ink: Ink) -> None:
     _put(ink, 200, 354, 1.3)
 
 
-def _wave(ink: Ink) -> None:
+def _wave(ink: Stage) -> None:
     ink.fill(rect(0, 0, 400, 400), "#9fc6d8")
     _shadow(ink, 195, 372, 86)
     _put(ink, 195, 370, 1.55, Pose(right_wing=132, look=(0.4, 0), scarf=-1, tilt=-5))
 
 
-def _flying(ink: Ink) -> None:
+def _flying(ink: Stage) -> None:
     landscape.sky(ink, FIELD, 400, ("#7fb2d6", "#d9ecf2"))
     for x, y, size in ((70, 330, 1.5), (330, 90, 1.2), (300, 360, 1.8), (60, 70, 0.9)):
         landscape.curl_cloud(ink, x, y, size)
     _put(ink, 200, 316, 1.25, Pose(92, 98, (0.3, 0.6), feet=False, scarf=-0.4), turn=8)
 
 
-def _asleep(ink: Ink) -> None:
+def _asleep(ink: Stage) -> None:
     landscape.sky(ink, FIELD, 400, ("#1f2b4d", "#3d4a78"))
     landscape.night_sky(ink, FIELD, 320, 70)
     landscape.moon(ink, 310, 84, 38)
@@ -98,7 +65,7 @@ def _asleep(ink: Ink) -> None:
     _put(ink, 170, 340, 1.2, Pose(eyes="closed", tilt=7))
 
 
-def _snow(ink: Ink) -> None:
+def _snow(ink: Stage) -> None:
     landscape.sky(ink, FIELD, 270, ("#a9bfd4", "#e6eef4"))
     for x, h in ((46, 170), (352, 200), (306, 130)):
         trees.cypress(ink, x, 272, h)
@@ -109,7 +76,7 @@ def _snow(ink: Ink) -> None:
         ink.fill(oval(ink.rand(0, 400), ink.rand(0, 400), ink.rand(1.4, 3.4)), "#ffffff", 0, 0.9)
 
 
-def _pond(ink: Ink) -> None:
+def _pond(ink: Stage) -> None:
     ink.wash(rect(0, 0, 400, 400), ("#c6d488", "#8fae58"))
     landscape.water(ink, smooth([(200, 190), (330, 176), (430, 240), (430, 420), (220, 420), (150, 300)]))
     landscape.pond_life(ink, (("lotus", 338, 236, 17), ("duck", 296, 318, -1.7), ("pad", 380, 350, 20)))
@@ -117,7 +84,7 @@ def _pond(ink: Ink) -> None:
     _put(ink, 108, 350, 1.15, Pose(look=(1, 0.3), tilt=5))
 
 
-def _reading(ink: Ink) -> None:
+def _reading(ink: Stage) -> None:
     ink.fill(rect(0, 0, 400, 290), "#d9b7a6")
     for k in range(9):
         for r in range(6):
@@ -129,7 +96,7 @@ def _reading(ink: Ink) -> None:
     props.open_book(ink, 200, 318, 2.3)
 
 
-def _balloon(ink: Ink) -> None:
+def _balloon(ink: Stage) -> None:
     ink.fill(rect(0, 0, 400, 400), "#f0d791")
     ink.paint(oval(322, 92, 46, 56), "#c8402f", line=2.0, ink=LINE)
     ink.fill(oval(304, 72, 9, 14), "#ffffff", 0, 0.6)
@@ -139,7 +106,7 @@ def _balloon(ink: Ink) -> None:
     ink.line([(340, 212), (330, 186), (322, 154)], 1.8, LINE, taper=False)
 
 
-def _autumn(ink: Ink) -> None:
+def _autumn(ink: Stage) -> None:
     landscape.sky(ink, FIELD, 300, ("#f2c98a", "#f7e7c4"))
     _hills(ink, 300, ("#c9a052", "#a97c3c"))
     trees.plane_tree(ink, 318, 336, 300, autumn=True)
@@ -152,7 +119,7 @@ def _autumn(ink: Ink) -> None:
     _put(ink, 130, 366, 1.3, Pose(look=(0.8, -0.4), scarf=-1))
 
 
-def _rain(ink: Ink) -> None:
+def _rain(ink: Stage) -> None:
     landscape.sky(ink, FIELD, 330, ("#71849a", "#a9b7c2"))
     ink.wash(rect(0, 330, 400, 70), ("#7d8a8f", "#5f6c74"))
     for _ in range(60):
@@ -169,7 +136,7 @@ def _rain(ink: Ink) -> None:
         ink.line([(150, 10), ((150 + x) / 2, 40), (x, 76)], 1.4, LINE, 0.7, taper=False)
 
 
-def _beach(ink: Ink) -> None:
+def _beach(ink: Stage) -> None:
     landscape.sky(ink, FIELD, 190, ("#8fd0e0", "#e3f4f2"))
     ink.wash(rect(0, 180, 400, 90), ("#3f9fae", "#7fc7c8"))
     _hills(ink, 262, SAND)
@@ -182,7 +149,7 @@ def _beach(ink: Ink) -> None:
     _put(ink, 200, 364, 1.2, Pose(60, 60, (-0.5, 0.4)))
 
 
-def _friend(ink: Ink) -> None:
+def _friend(ink: Stage) -> None:
     ink.fill(rect(0, 0, 400, 400), "#dfe6c8")
     _shadow(ink, 190, 374, 90)
     _put(ink, 190, 372, 1.5, Pose(right_wing=84, look=(1, -0.3), scarf=-1))
@@ -190,7 +157,7 @@ def _friend(ink: Ink) -> None:
         bird(ink, "#d24b3a")
 
 
-def _blossom(ink: Ink) -> None:
+def _blossom(ink: Stage) -> None:
     landscape.sky(ink, FIELD, 300, ("#d9e9e2", "#f6efe0"))
     landscape.ground(ink, [(-4, 300), (150, 288), (404, 304)], FIELD, FIELD, GRASS, step=38)
     trees.blossom_tree(ink, 110, 330, 300)
@@ -198,13 +165,13 @@ def _blossom(ink: Ink) -> None:
     _put(ink, 270, 362, 1.25, Pose(look=(-0.8, -0.8), tilt=-8))
 
 
-def _wink(ink: Ink) -> None:
+def _wink(ink: Stage) -> None:
     ink.fill(rect(0, 0, 400, 400), "#e9a58f")
     _shadow(ink, 200, 380, 92)
     _put(ink, 200, 378, 1.6, Pose(left_wing=128, eyes="wink", tilt=6))
 
 
-def _boat(ink: Ink) -> None:
+def _boat(ink: Stage) -> None:
     landscape.sky(ink, FIELD, 210, ("#f3c39a", "#f8ead2"))
     ink.paint(oval(316, 150, 36), "#e9803c", line=0)
     landscape.water(ink, rect(-10, 206, 420, 220), "#5f9fb4")
@@ -214,7 +181,7 @@ def _boat(ink: Ink) -> None:
     ink.line([(76, 306), (200, 324), (324, 306)], 2.4, "#e6c877", taper=False)
 
 
-def _cake(ink: Ink) -> None:
+def _cake(ink: Stage) -> None:
     ink.fill(rect(0, 0, 400, 300), "#5b4a72")
     ink.wash(rect(0, 286, 400, 114), ("#8a5a3f", "#6a4430"))
     _put(ink, 150, 338, 1.3, Pose(18, 40, (0.9, 0.4), eyes="open"))
