@@ -108,7 +108,7 @@ def parser() -> argparse.ArgumentParser:
     )
     fetch.add_argument("--out", type=Path, default=Path("museum"), metavar="FOLDER", help="(default: museum)")
     fetch.add_argument("--recommended", action="store_true", help="only the dozen for a first training")
-    sharing.add_parsers(commands)
+    sharing.add_parsers(commands, _JSON_HELP)
     return top
 
 

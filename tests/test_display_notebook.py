@@ -79,6 +79,12 @@ def test_the_dial_draws_again_at_every_change():
     assert image[50, 50].argmax() == 2 and alt == "a &lt;tiger&gt;, strength 0.25"
 
 
+def test_the_slider_of_the_dial_gets_a_name_for_screen_readers():
+    box = notebook.live_sampler(lambda prompt, strength: plain("red"), "a castle")
+    assert "live-sampler" in box._dom_classes
+    assert "setAttribute('aria-label', 'strength')" in box.children[0].value
+
+
 def test_a_picture_says_what_it_shows():
     grid = notebook.image_grid([[plain("red")], [plain("blue")]], ["before", "after"])
     assert grid.metadata == {"alt": "2 pictures: before, after"}

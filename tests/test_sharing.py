@@ -7,9 +7,10 @@ import torch
 from safetensors.torch import save_file
 
 from lessons_lib import cli
-from lessons_lib.adapters import combine, files
+from lessons_lib.adapters import combine, files, model_card
 from lessons_lib.adapters.run import WEIGHTS_NAME
 from lessons_lib.evaluation.sampler import Sampler
+from lessons_lib.paths import POCKET
 
 LAYER = "transformer.transformer_blocks.0.attn.to_q"
 
@@ -57,6 +58,64 @@ def test_a_foreign_file_alone_needs_its_base(foreign_file, tmp_path, capsys):
     assert json.loads((tmp_path / "own" / "merged.json").read_text())["base"] == "pocket"
     assert len(files.read(tmp_path / "own" / WEIGHTS_NAME).layers) == 3
     assert combine.norm(files.read(tmp_path / "own")) > 0
+
+
+@pytest.fixture
+def lines(capsys):
+    """Run a command with --json; return its code and its one line."""
+
+    def run(*words):
+        code = cli.main([*map(str, words), "--json"])
+        return code, json.loads(capsys.readouterr().out.splitlines()[0])
+
+    return run
+
+
+def test_a_merged_adapter_of_runs_is_published_with_the_rights_of_all_their_pictures(
+    short_run, tmp_path, monkeypatch, lines
+):
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
+    out = tmp_path / "both"
+    weights = ["--weight", "0.5", "--weight", "0.25"]
+    code, merge = lines("merge", short_run.folder, short_run.folder, *weights, "--out", out)
+    assert code == 0 and merge["meetings"][0]["cosine"] == pytest.approx(1) and merge["strength"] == 1
+    code, publication = lines("publish", out, "ann/both")
+    assert code == 0 and not publication["problems"] and "strength" not in publication
+    assert set(publication["files"]) == {
+        "README.md", "merged.json", WEIGHTS_NAME, "other_formats/both_comfyui.safetensors",
+    }  # fmt: skip
+    rows = model_card.rights_rows((out / "README.md").read_text(encoding="utf-8"))
+    assert len(rows) == 2 * len(short_run.pictures) and {row["licence"] for row in rows} == {"CC0-1.0"}
+
+
+def test_a_merged_adapter_with_a_part_of_unknown_pictures_is_kept_back(
+    short_run, foreign_file, tmp_path, monkeypatch, lines
+):
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
+    out = tmp_path / "both"
+    lines("merge", short_run.folder, foreign_file, "--out", out)
+    code, publication = lines("publish", out, "ann/both")
+    assert code == 1
+    assert (
+        "licence of 1 training pictures is not known: other.safetensors: its pic"
+        in publication["problems"][0]
+    )
+
+
+def test_the_code_on_a_merged_adapters_card_draws_with_it(short_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cli.main(["merge", str(short_run.folder), str(short_run.folder), "--rank", "2", "--out", "."])
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
+    code = card.split("```python")[1].split("```")[0].replace('"pocket/model"', repr(str(POCKET)))
+    names: dict = {}
+    exec(code.replace("steps=20", "steps=1"), names)
+    assert names["image"].size == (128, 128) and "cut to rank 2" in card
+
+
+def test_a_damaged_merged_json_is_one_line(tmp_path, capsys):
+    (tmp_path / "merged.json").write_text("{}")
+    assert cli.main(["publish", str(tmp_path), "ann/both"]) == 1
+    assert "is damaged" in capsys.readouterr().err
 
 
 def test_publish_without_a_token_lists_and_sends_nothing(short_run, capsys, monkeypatch):

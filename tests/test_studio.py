@@ -1,6 +1,7 @@
 """The studio's folder is its state: pictures and their table, choices, the run; no widget is shown here."""
 
 import csv
+import dataclasses
 import io
 import zipfile
 
@@ -11,7 +12,7 @@ from lessons_lib.adapters.run import WEIGHTS_NAME, Outcome
 from lessons_lib.dataset.dataset import scan
 from lessons_lib.paths import SAMPLE
 from lessons_lib.session import Session
-from lessons_lib.studio import activity, advice, places, takeaway, work
+from lessons_lib.studio import activity, advice, page, places, takeaway, work
 from lessons_lib.studio.pictures import box_place, square_box
 from lessons_lib.studio.project import Project
 
@@ -136,6 +137,15 @@ def test_a_forecast_is_dropped_when_what_it_was_for_changes(studio):
     assert studio.choices.forecast == ""
 
 
+def test_a_step_that_was_passed_keeps_its_mark_when_an_earlier_one_is_opened_again(studio):
+    first = page.Page(studio)
+    marks = [row.title.description[0] == "\u2713" for row in first._rows]
+    first.open(7)
+    first.open(0)
+    again = [row.title.description[0] == "\u2713" for row in page.Page(Project(studio.folder))._rows]
+    assert not any(marks[i] for i in (1, 5, 6)) and all(again[:7])
+
+
 def test_a_damaged_state_says_what_to_do(studio):
     (studio.folder / "studio.json").write_text("{")
     with pytest.raises(ValueError, match="damaged.*Remove that file"):
@@ -194,6 +204,11 @@ def test_a_base_that_does_not_fit_is_said_before_anything_is_downloaded():
     import torch
 
     laptop = Session("pocket", torch.device("cpu"), torch.float32, 2, 8.0, "none", 0.0)
+    t4 = Session("t4", torch.device("cuda"), torch.float16, 2, 12.7, "T4", 15.8)
+    assert advice.misfit(advice.BASES["flux1-dev"], t4) == "" and "needs" in advice.misfit(
+        advice.BASES["flux1-dev"], dataclasses.replace(t4, gpu_gb=4.0)
+    )
+    assert "in nf4" in dict(advice.facts(advice.BASES["flux1-dev"], t4))["memory"]
     assert advice.choices(laptop)[0].name == "pocket"
     assert "this machine has none" in advice.misfit(advice.BASES["sd15"], laptop)
     assert dict(advice.facts(advice.BASES["flux1-dev"], laptop))["gate"].startswith("asks you to log in")

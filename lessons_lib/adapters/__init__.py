@@ -13,7 +13,8 @@ info.py        what an adapter's file holds, and a run in a few lines
 weights.py     the adapter's file as diffusers writes it
 export.py      files for ComfyUI and kohya's trainer, with modelspec's metadata
 combine.py     several adapters as one, exactly or at a rank; how much they meet
-merging.py     that one written into a folder
+merged.py      the folder of a merged adapter
+merging.py     adapters merged into a folder, with a card of whose pictures all parts learned from
 model_card.py  the README.md with the Hub's head and the rights of every picture
 hub.py         a run on the Hub: what goes there, what keeps it back, addresses for other programs
 """

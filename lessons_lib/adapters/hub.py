@@ -18,7 +18,8 @@ from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
 from lessons_lib.adapters import files, model_card
-from lessons_lib.adapters.run import OTHER_FORMATS, WEIGHTS_NAME, Run
+from lessons_lib.adapters.merged import Merged
+from lessons_lib.adapters.run import MERGED, OTHER_FORMATS, WEIGHTS_NAME, Run
 from lessons_lib.dataset.messages import name_list, one_line, printable
 from lessons_lib.dataset.records import recorded_path
 from lessons_lib.models import bases
@@ -73,7 +74,7 @@ def publish(
     private: bool = True,
     token: str | None = None,
 ) -> Publication:
-    """Send a run's adapter to "OWNER/NAME" on the Hub and return what went there; or what would go.
+    """Send the adapter of a run, or a merged one, to "OWNER/NAME" on the Hub; return what went or would go.
 
     Only what a list allows is sent: the weights, the card, samples, other programs' files, and the settings
     without the pictures' paths; no training picture and no report. `dry_run` None: nothing is sent where
@@ -103,11 +104,12 @@ def publish(
 
 
 def prepare(run_folder: Path, repository: str) -> Publication:
-    """Return what of a run would go to a repository, and what keeps it back; nothing is sent.
+    """Return what of a run, or of a merged adapter, would go to a repository, and what keeps it back; nothing
+    is sent.
 
-    Raises FileNotFoundError where the folder holds no run, ValueError for one that is damaged.
+    Raises FileNotFoundError where the folder holds neither, ValueError for one that is damaged.
     """
-    run = Run.load(run_folder)
+    run = Merged.load(run_folder) if (run_folder / MERGED).is_file() else Run.load(run_folder)
     files.read(run.folder)
     problems: list[str] = []
     contents = {name: read() for name, read in _allowed(run, repository, problems).items()}
@@ -118,21 +120,23 @@ def prepare(run_folder: Path, repository: str) -> Publication:
         if not any(name == path.name or name.startswith(f"{path.name}/") for name in contents)
     )
     strength = bases.find(run.settings.base).strength
+    if isinstance(run, Merged):
+        strength = run.settings.strength
     return Publication(repository, contents, left_out, problems, strength)
 
 
-def _allowed(run: Run, repository: str, problems: list[str]) -> dict[str, Callable[[], bytes]]:
+def _allowed(run: Run | Merged, repository: str, problems: list[str]) -> dict[str, Callable[[], bytes]]:
     """Return a function that reads each file that may go, by its name in the repository."""
     others = sorted((run.folder / OTHER_FORMATS).glob("*.safetensors"))
     paths = [run.adapter, *others, *run.samples]
     readers: dict[str, Callable[[], bytes]] = {
         CARD: lambda: _card(run, repository, problems),
-        SETTINGS: lambda: _settings(run),
+        MERGED if isinstance(run, Merged) else SETTINGS: lambda: _settings(run),
     }
     return readers | {path.relative_to(run.folder).as_posix(): path.read_bytes for path in paths}
 
 
-def _card(run: Run, repository: str, problems: list[str]) -> bytes:
+def _card(run: Run | Merged, repository: str, problems: list[str]) -> bytes:
     """Return the run's card as it goes to the Hub; what its table of rights lacks becomes a problem."""
     path = run.folder / CARD
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
@@ -149,7 +153,7 @@ def _card(run: Run, repository: str, problems: list[str]) -> bytes:
     return model_card.for_repository(text, repository).encode()
 
 
-def _settings(run: Run) -> bytes:
+def _settings(run: Run | Merged) -> bytes:
     """Return the settings of a run without its pictures' paths and captions."""
     return (json.dumps(dataclasses.asdict(run.settings), indent=1, ensure_ascii=False) + "\n").encode()
 
@@ -163,7 +167,7 @@ def _name_problems(repository: str) -> list[str]:
         return [f"the repository is {printable(repository)!r}; expected OWNER/NAME ({one_line(problem)})"]
 
 
-def _leaks(run: Run, contents: dict[str, bytes]) -> list[str]:
+def _leaks(run: Run | Merged, contents: dict[str, bytes]) -> list[str]:
     """Return which files hold a folder's name of this machine or are a training picture."""
     records = [record for part in run.dataset.values() for record in part]
     pictures = {record.get("sha256") for record in records}

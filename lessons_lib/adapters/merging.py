@@ -2,18 +2,72 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from lessons_lib.adapters import combine, export, files, fit
+from lessons_lib.adapters import combine, export, files, fit, model_card
 from lessons_lib.adapters.files import Adapter
-from lessons_lib.adapters.run import MERGED, WEIGHTS_NAME, read_origin
+from lessons_lib.adapters.merged import Merged, MergedSettings
+from lessons_lib.adapters.model_card import Rights
+from lessons_lib.adapters.run import WEIGHTS_NAME, read_origin
 from lessons_lib.dataset.messages import printable
 from lessons_lib.models import bases
 from lessons_lib.models.bases import Base
 from lessons_lib.models.skeletons import skeletons
+
+CARD = "README.md"
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """How two adapters meet: the cosine of their changes as long vectors, the layer where it is largest, the
+    mean share of what they write in common. `most` is empty where they share no layer.
+    """
+
+    adapters: tuple[str, str]
+    cosine: float = 0.0
+    most: str = ""
+    most_cosine: float = 0.0
+    outputs: float = 0.0
+
+    def __str__(self) -> str:
+        if not self.most:
+            return f"{' and '.join(self.adapters)}: they share no layer"
+        return (
+            f"{' and '.join(self.adapters)}: cosine {self.cosine:+.2f}, most in {self.most} "
+            f"({self.most_cosine:+.2f}); they share {self.outputs:.0%} of what they write"
+        )
+
+
+@dataclass(frozen=True)
+class Merge:
+    """What was merged and written. `lost`: the share of the change that a cut to a rank has lost, None where
+    nothing was cut.
+    """
+
+    settings: MergedSettings
+    layers: int
+    ranks: list[int]
+    meetings: list[Meeting]
+    lost: float | None
+    files: list[Path]
+
+    def lines(self) -> list[str]:
+        """Return it in words, a fact a line."""
+        cut = (
+            ""
+            if self.lost is None
+            else f"cut to rank {self.settings.rank}: {self.lost:.1%} of the change is lost"
+        )
+        return [
+            f"merged: {len(self.settings.adapters)} adapters for {self.settings.base}, {self.layers} layers, "
+            f"rank {', '.join(map(str, self.ranks))}",
+            *map(str, self.meetings),
+            *filter(None, [cut]),
+            *(f"written: {path}, {path.stat().st_size / 1e6:.1f} MB" for path in self.files),
+        ]
 
 
 def merge(
@@ -23,48 +77,52 @@ def merge(
     rank: int | None = None,
     base_name: str | None = None,
     kohya: bool = False,
-) -> list[str]:
-    """Write the weighted sum of some adapters into a folder, and return what was done, a fact a line.
+) -> Merge:
+    """Write the weighted sum of some adapters into a folder, with a card, and return what was done.
 
-    `rank` and weights as in `combine.combine`; weights are 1 by default. A single adapter is written in this
-    course's form. Raises FileNotFoundError and ValueError as `files.read` does, ValueError for an adapter
-    that does not fit the base, where no base is named and none of them is a run, and for a folder that holds
-    weights already.
+    `rank` and weights as in `combine.combine`. Without weights each counts 1, and the sum is drawn at the
+    base's usual strength; with them it is drawn at 1. A single adapter is written in this course's form.
+    Raises FileNotFoundError and ValueError as `files.read` does, ValueError for an adapter that does not fit
+    the base, where no base is named and none of them is a run, and for a folder that holds weights already.
     """
     base = _base_of(paths, base_name)
-    weights = list(weights or [1.0] * len(paths))
+    strength, weights = 1.0 if weights else base.strength, list(weights or [1.0] * len(paths))
     if (out / WEIGHTS_NAME).exists():
         raise ValueError(f"{out} holds {WEIGHTS_NAME} already; name another folder with --out")
     shapes = fit.layer_shapes(skeletons(base))
     adapters = [fit.fitted(files.read(path), base, shapes) for path in paths]
     merged = combine.combine(adapters, weights, rank)
     out.mkdir(parents=True, exist_ok=True)
-    _write_origin(out, base, paths, weights, rank)
+    settings = _settings(out, base, paths, weights, rank, strength)
+    Merged(out, settings).save()
+    rows = [row for path in paths for row in _rights(path)]
+    (out / CARD).write_text(model_card.merged_readme(settings, base, rows), encoding="utf-8")
     export.write_diffusers(merged, out / WEIGHTS_NAME)
     written = [out / WEIGHTS_NAME, export.write_comfyui(out)] + ([export.write_kohya(out)] if kohya else [])
-    return [
-        f"merged: {len(paths)} adapters for {base.name}, {len(merged.layers)} layers, rank "
-        f"{', '.join(map(str, merged.ranks))}",
-        *_meeting_lines(paths, adapters),
-        *_loss_lines(adapters, weights, merged, rank),
-        *(f"written: {path}, {path.stat().st_size / 1e6:.1f} MB" for path in written),
-    ]
+    lost = _lost(adapters, weights, merged) if rank else None
+    return Merge(settings, len(merged.layers), merged.ranks, _meetings(paths, adapters), lost, written)
 
 
-def _write_origin(
-    out: Path, base: Base, paths: Sequence[Path], weights: Sequence[float], rank: int | None
-) -> None:
-    """Write from what an adapter was merged, the folders above its parts left out."""
-    triggers = [read_origin(path).get("trigger") for path in paths]
-    origin = {
-        "base": base.name,
-        "name": out.resolve().name,
-        "trigger": " ".join(filter(None, triggers)),
-        "adapters": [path.resolve().name for path in paths],
-        "weights": list(weights),
-        "rank": rank,
-    }
-    (out / MERGED).write_text(json.dumps(origin, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+def _settings(
+    out: Path, base: Base, paths: Sequence[Path], weights: Sequence[float], rank: int | None, strength: float
+) -> MergedSettings:
+    """Return from what an adapter was merged, the folders above its parts left out."""
+    triggers = " ".join(filter(None, (read_origin(path).get("trigger") for path in paths)))
+    names = tuple(path.resolve().name for path in paths)
+    return MergedSettings(base.name, out.resolve().name, triggers, names, tuple(weights), rank, strength)
+
+
+def _rights(path: Path) -> list[Rights]:
+    """Return the rights of the pictures that a part learned from, by its card; one row of unknown rights for
+    a part whose card does not name them.
+    """
+    card = (path if path.is_dir() else path.parent) / CARD
+    name = path.resolve().name
+    try:
+        rows = model_card.rights_rows(card.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        rows = []
+    return [row | {"file": f"{name}/{row['file']}"} for row in rows] or [{"file": f"{name}: its pictures"}]
 
 
 def _base_of(paths: Sequence[Path], name: str | None) -> Base:
@@ -75,30 +133,22 @@ def _base_of(paths: Sequence[Path], name: str | None) -> Base:
     return bases.find(first)
 
 
-def _meeting_lines(paths: Sequence[Path], adapters: Sequence[Adapter]) -> list[str]:
-    """Return how each two adapters meet: the cosine of their changes, and the layer where it is largest."""
-    lines = []
+def _meetings(paths: Sequence[Path], adapters: Sequence[Adapter]) -> list[Meeting]:
+    """Return how each two adapters meet."""
+    meetings = []
     for (path, one), (other_path, other) in combinations(zip(paths, adapters, strict=True), 2):
-        overlaps = combine.interference(one, other)
+        names, overlaps = (str(path), str(other_path)), combine.interference(one, other)
         if not overlaps:
-            lines.append(f"{path} and {other_path}: they share no layer")
+            meetings.append(Meeting(names))
             continue
         most = max(overlaps, key=lambda overlap: abs(overlap.cosine))
         outputs = sum(overlap.outputs for overlap in overlaps) / len(overlaps)
-        lines.append(
-            f"{path} and {other_path}: cosine {combine.total_cosine(one, other):+.2f}, most in {most.name} "
-            f"({most.cosine:+.2f}); they share {outputs:.0%} of what they write"
-        )
-    return lines
+        meetings.append(Meeting(names, combine.total_cosine(one, other), most.name, most.cosine, outputs))
+    return meetings
 
 
-def _loss_lines(
-    adapters: Sequence[Adapter], weights: Sequence[float], merged: Adapter, rank: int | None
-) -> list[str]:
-    """Return how much of the sum a cut to a rank has lost; none where nothing was cut."""
-    if rank is None:
-        return []
+def _lost(adapters: Sequence[Adapter], weights: Sequence[float], merged: Adapter) -> float:
+    """Return how much of the sum a cut to a rank has lost, 0 ... 1."""
     whole = combine.combine(adapters, weights)
-    difference = combine.norm(combine.combine([whole, merged], [1.0, -1.0]))
     length = combine.norm(whole)
-    return [f"cut to rank {rank}: {difference / length if length else 0:.1%} of the change is lost"]
+    return combine.norm(combine.combine([whole, merged], [1.0, -1.0])) / length if length else 0.0

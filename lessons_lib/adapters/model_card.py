@@ -9,7 +9,9 @@ import re
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
+from typing import Protocol
 
+from lessons_lib.adapters.merged import MergedSettings
 from lessons_lib.adapters.run import WEIGHTS_NAME
 from lessons_lib.adapters.settings import ResolvedSettings
 from lessons_lib.dataset.pictures import RIGHTS, Picture
@@ -17,9 +19,24 @@ from lessons_lib.models import families, quantization
 from lessons_lib.models.bases import Base
 from lessons_lib.paths import ROOT
 
+Rights = dict[str, str]  # a picture's file and its rights, by column
 _TAGS = ("text-to-image", "diffusers", "lora", "template:sd-lora")
 _HERE = "  # this folder"
+_CELL = re.compile(r"(?<!\\)\|")  # the edge of a cell in a table
 _DO_NOT_PUBLISH = "**do not publish this adapter** before it is"
+
+
+class Described(Protocol):
+    """What the head and the code of a card say of an adapter."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def trigger(self) -> str: ...
+    @property
+    def sample_prompts(self) -> tuple[str, ...]: ...
+    @property
+    def quantize(self) -> str: ...
 
 
 def readme(
@@ -42,14 +59,51 @@ def readme(
 {gallery}
 A LoRA adapter for {_link(base)}, {training}. Trigger word: `{settings.trigger}`.
 
-{_code(settings, base)}
+{_code(settings, base, base.strength)}
 
 Made with {values}, seed {settings.seed}. The base model's licence ({base.licence}) holds for it.
 
 ## The pictures it was taught with
 
-{_rights_table(pictures)}
+{_rights_table(_rows(pictures))}
 """
+
+
+def merged_readme(settings: MergedSettings, base: Base, rows: Sequence[Rights]) -> str:
+    """Return the README.md of a merged adapter: as `readme`, with the rights of its parts' pictures."""
+    parts = [
+        f"`{name}` at {weight:g}" for name, weight in zip(settings.adapters, settings.weights, strict=True)
+    ]
+    rank = f", cut to rank {settings.rank}" if settings.rank else ""
+    triggers = f" Trigger words: `{settings.trigger}`." if settings.trigger else ""
+    return f"""{_front_matter(settings, base, ())}
+# {settings.name}
+
+A LoRA adapter for {_link(base)}, merged from {" and ".join(parts)}{rank}.{triggers}
+
+{_code(settings, base, settings.strength)}
+
+The base model's licence ({base.licence}) holds for it.
+
+## The pictures its parts were taught with
+
+{_rights_table(rows)}
+"""
+
+
+def rights_rows(card: str) -> list[Rights]:
+    """Return the rows of a card's table of pictures: each picture's file and its rights, by column.
+
+    Raises ValueError for a card without that table.
+    """
+    rows = [
+        [cell.strip() for cell in _CELL.split(line)[1:-1]] for line in card.splitlines() if line[:1] == "|"
+    ]
+    head = next((row for row in rows if row[:1] == ["file"] and "licence" in row), None)
+    if head is None:
+        raise ValueError("the card has no table of the training pictures and their licences")
+    pictures = [row for row in rows if row != head and not set(row[0]) <= {"-"}]
+    return [dict(zip(head, [cell.replace("\\|", "|") for cell in row], strict=False)) for row in pictures]
 
 
 def unknown_rights(card: str) -> list[str]:
@@ -57,13 +111,7 @@ def unknown_rights(card: str) -> list[str]:
 
     Raises ValueError for a card without that table.
     """
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in card.splitlines() if line[:1] == "|"]
-    head = next((row for row in rows if row[:1] == ["file"] and "licence" in row), None)
-    if head is None:
-        raise ValueError("the card has no table of the training pictures and their licences")
-    column = head.index("licence")
-    pictures = [row for row in rows if row != head and not set(row[0]) <= {"-"}]
-    return [row[0] for row in pictures if len(row) <= column or row[column].lower() in ("", "unknown", "?")]
+    return [row["file"] for row in rights_rows(card) if not _is_known(row.get("licence", ""))]
 
 
 def for_repository(card: str, repository: str) -> str:
@@ -75,12 +123,12 @@ def for_repository(card: str, repository: str) -> str:
     )
 
 
-def adapter_name(settings: ResolvedSettings) -> str:
+def adapter_name(settings: Described) -> str:
     """Return what an adapter is called on a pipeline: its run's name, as far as PEFT takes it."""
     return re.sub(r"\W+", "_", settings.name).strip("_") or "style"
 
 
-def _code(settings: ResolvedSettings, base: Base) -> str:
+def _code(settings: Described, base: Base, strength: float) -> str:
     """Return the lines that draw with an adapter, run in its folder."""
     repository = json.dumps(_source(base))
     prompt = settings.sample_prompts[0] if settings.sample_prompts else settings.trigger
@@ -104,12 +152,12 @@ pipe = DiffusionPipeline.from_pretrained({repository}, torch_dtype=torch.{dtype}
     return f"""```python
 {load}
 pipe.load_lora_weights(".", weight_name="{WEIGHTS_NAME}", adapter_name={name}){_HERE}
-pipe.set_adapters({name}, {base.strength:g})
+pipe.set_adapters({name}, {strength:g})
 image = pipe(prompt={json.dumps(prompt, ensure_ascii=False)}, {_pipeline_arguments(base)}).images[0]
 ```"""
 
 
-def _front_matter(settings: ResolvedSettings, base: Base, samples: Sequence[Path]) -> str:
+def _front_matter(settings: Described, base: Base, samples: Sequence[Path]) -> str:
     """Return the card's YAML head as the Hub reads it.
 
     A base in a folder of its own has no name on the Hub.
@@ -147,17 +195,25 @@ def _pipeline_arguments(base: Base) -> str:
     return ", ".join(f"{name}={value:g}" for name, value in arguments.items())
 
 
-def _rights_table(pictures: Sequence[Picture]) -> str:
+def _rows(pictures: Sequence[Picture]) -> list[Rights]:
+    return [{"file": picture.path.name, **picture.rights} for picture in pictures]
+
+
+def _is_known(licence: str) -> bool:
+    return licence.lower() not in ("", "unknown", "?")
+
+
+def _rights_table(rows: Sequence[Rights]) -> str:
     """Return whose pictures they are as a Markdown table, and a plain warning where a licence is not
     known.
     """
-    head = f"| file | {' | '.join(RIGHTS)} |\n|{'---|' * (len(RIGHTS) + 1)}\n"
-    rows = []
-    for picture in pictures:
-        cells = [picture.path.name, *[picture.rights.get(key) or "unknown" for key in RIGHTS]]
-        rows.append("| " + " | ".join(c.replace("|", "\\|").replace("\n", " ") for c in cells) + " |")
-    unknown = sum(not picture.rights.get("licence") for picture in pictures)
+    columns = ("file", *RIGHTS)
+    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
+    for row in rows:
+        cells = [row.get(column) or "unknown" for column in columns]
+        lines.append("| " + " | ".join(c.replace("|", "\\|").replace("\n", " ") for c in cells) + " |")
+    unknown = sum(not _is_known(row.get("licence", "")) for row in rows)
     warning = (
         f"\n\nThe licence of {unknown} of these pictures is not known: {_DO_NOT_PUBLISH}." if unknown else ""
     )
-    return head + "\n".join(rows) + warning
+    return "\n".join(lines) + warning

@@ -116,9 +116,11 @@ def _uri(picture: Image.Image, side: int) -> str:
     return jpeg_uri(jpeg(picture.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)))
 
 
-def _img(picture: Image.Image, side: int, alt: str) -> str:
-    """Return a picture of `side` px as HTML, with a text for those who do not see it."""
-    return render_template("img.html.j2", uri=_uri(picture, side), alt=alt, side=side)
+def _img(picture: Image.Image, side: int, alt: str, slider: str) -> str:
+    """Return a picture of `side` px as HTML, with a text for those who do not see it, which names the slider
+    of its box.
+    """
+    return render_template("img.html.j2", uri=_uri(picture, side), alt=alt, side=side, slider=slider)
 
 
 def live_sampler(
@@ -139,12 +141,14 @@ def live_sampler(
 
     def on_change(change: dict | None = None) -> None:
         alt = f"{prompt_box.value}, strength {slider.value:g}"
-        view.value = _img(sample(prompt_box.value, slider.value), side, alt)
+        view.value = _img(sample(prompt_box.value, slider.value), side, alt, slider.description)
 
     on_change()
     for control in (prompt_box, slider):
         control.observe(on_change, names="value")
-    return ipywidgets.VBox([view, prompt_box, slider])
+    box = ipywidgets.VBox([view, prompt_box, slider])
+    box.add_class("live-sampler")
+    return box
 
 
 def caption_table(images: Sequence[Image.Image], captions: list[str], side: int = 96) -> ipywidgets.VBox:
@@ -164,7 +168,8 @@ def caption_table(images: Sequence[Image.Image], captions: list[str], side: int 
 def _caption_row(picture: Image.Image, captions: list[str], index: int, side: int) -> ipywidgets.HBox:
     thumbnail = picture.convert("RGB")
     thumbnail.thumbnail((side, side))
-    img = {"uri": jpeg_uri(jpeg(thumbnail)), "alt": f"picture {index + 1}", "side": thumbnail.width}
+    img = {"uri": jpeg_uri(jpeg(thumbnail)), "alt": f"picture {index + 1}", "side": thumbnail.width,
+           "slider": ""}  # fmt: skip
     box = ipywidgets.Textarea(
         value=captions[index],
         description=f"picture {index + 1}",

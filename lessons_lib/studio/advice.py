@@ -4,8 +4,13 @@ and whether this machine can train it.
 
 from __future__ import annotations
 
+from lessons_lib.adapters.settings import Settings
 from lessons_lib.models.bases import BASES, Base
 from lessons_lib.session import Session
+from lessons_lib.training import capacity
+from lessons_lib.training.capacity import Fit
+
+_ANY_WORD = "v4se"  # what a training needs in memory does not depend on its trigger word
 
 
 def choices(session: Session) -> list[Base]:
@@ -15,13 +20,13 @@ def choices(session: Session) -> list[Base]:
 
 def misfit(base: Base, session: Session) -> str:
     """Return why this machine cannot train a base, or an empty text."""
-    if base.is_local:
-        return ""
-    if session.gpu_gb == 0:
+    if session.gpu_gb == 0 and not base.is_local:
         return f"needs a GPU with about {base.memory_gb:g} GB; this machine has none"
-    if base.memory_gb > session.gpu_gb:
-        return f"needs about {base.memory_gb:g} GB of GPU memory; this GPU has {session.gpu_gb:.0f}"
-    return ""
+    fit = _fit(base, session)
+    if fit.is_enough:
+        return ""
+    needs = f"needs {fit.need.gigabytes:.1f} GB ({fit.need.source})"
+    return f"{needs}; this machine has {fit.available:.1f} GB for it"
 
 
 def facts(base: Base, session: Session) -> list[tuple[str, str]]:
@@ -33,6 +38,11 @@ def facts(base: Base, session: Session) -> list[tuple[str, str]]:
         ("licence", f"{base.licence}; it holds for your file, too"),
         ("gate", gate),
         ("files", size),
-        ("memory", misfit(base, session) or f"about {base.memory_gb:g} GB: fits here"),
+        ("memory", misfit(base, session) or f"{_fit(base, session)}: fits here"),
         ("note", base.note),
     ]
+
+
+def _fit(base: Base, session: Session) -> Fit:
+    """Return how a training of a base fits this machine, at the settings that the studio leaves open."""
+    return capacity.closest(Settings(base=base.name, trigger=_ANY_WORD), base, session)

@@ -30,8 +30,9 @@ class Page:
 
     def open(self, index: int) -> None:
         """Open a step and close the others. The step is remembered for the next time."""
-        if index != self.project.choices.step and self.project.folder.is_dir():
-            self.project.choose(step=index)
+        choices = self.project.choices
+        if index != choices.step and self.project.folder.is_dir():
+            self.project.choose(step=index, furthest=max(index, choices.furthest))
         for number, one in enumerate(self._rows):
             one.show(number == index)
 

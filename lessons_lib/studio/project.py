@@ -34,7 +34,7 @@ class Choices:
 
     `prompts`: what is drawn before and after. `run`: the folder of the newest run, by name. `forecast`:
     what a training with these choices will cost, as a line; empty where that was not measured. `step`:
-    the step of the page that is open, from 0.
+    the step of the page that is open, from 0. `furthest`: the last step that was opened so far.
     """
 
     base: str = "pocket"
@@ -48,14 +48,11 @@ class Choices:
     run: str = ""
     forecast: str = ""
     step: int = 0
+    furthest: int = 0
 
 
-_NOT_IN_FORECAST = {
-    "prompts",
-    "run",
-    "forecast",
-    "step",
-}  # choices that change nothing of what a training costs
+# Choices that change nothing of what a training costs.
+_NOT_IN_FORECAST = {"prompts", "run", "forecast", "step", "furthest"}
 
 
 class Project:

@@ -52,26 +52,40 @@ class Fit:
     need: Need
     available: float
 
+    @property
+    def is_enough(self) -> bool:
+        """Whether there is as much memory as it needs, or the system does not say."""
+        return not self.available or self.need.gigabytes <= self.available
+
     def __str__(self) -> str:
         frugal = " with gradient checkpointing" if self.settings.gradient_checkpointing else ""
         return f"{self.need}{frugal}; this machine has {self.available:.1f} GB for it"
 
 
 def fit(settings: Settings, base: Base, session: Session) -> Fit:
-    """Return the settings with what they leave open filled in so that the training fits this machine.
+    """Return what `closest` does. Raises ValueError with the nearest alternative where nothing fits."""
+    result = closest(settings, base, session)
+    if not result.is_enough:
+        raise ValueError(_refusal(result.need, settings, base, session))
+    return result
+
+
+def closest(settings: Settings, base: Base, session: Session) -> Fit:
+    """Return the settings with what they leave open filled in so that the training fits this machine; where
+    nothing fits, those that need the least.
 
     Left open are `quantize` "auto" and `resolution` None. Tried are whole weights at the base's own
     resolution, then nf4, then 512 px. int8 is for those who ask for it: its activations are float16.
-    Raises ValueError with the nearest alternative where nothing fits.
     """
     settings.check()
     available = _available(session)
-    for candidate in (candidates := _candidates(settings, base)):
+    for candidate in _candidates(settings, base):
         need = _need(candidate, base, session)
-        if not available or need.gigabytes <= available:
-            frugal = candidate.gradient_checkpointing or need.gradient_checkpointing
-            return Fit(dataclasses.replace(candidate, gradient_checkpointing=frugal), need, available)
-    raise ValueError(_refusal(_need(candidates[-1], base, session), settings, base, session))
+        frugal = candidate.gradient_checkpointing or need.gradient_checkpointing
+        result = Fit(dataclasses.replace(candidate, gradient_checkpointing=frugal), need, available)
+        if result.is_enough:
+            break
+    return result
 
 
 def adapted_for_drawing(base: Base, session: Session) -> Base:

@@ -32,8 +32,7 @@ class ReportStep(Step):
         self.shown = _AT_ONCE
 
     def is_done(self) -> bool:
-        was_opened = self.report is not None or self.project.choices.step > 1
-        return was_opened and not self.needs() and bool(self.project.pictures.dataset().pictures)
+        return self.is_passed(1) and not self.needs() and bool(self.project.pictures.dataset().pictures)
 
     def needs(self) -> str:
         if self.report is None or not self.report.count("must fix"):

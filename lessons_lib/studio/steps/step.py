@@ -38,6 +38,10 @@ class Step:
         """The studio's folder."""
         return self.page.project
 
+    def is_passed(self, index: int) -> bool:
+        """Return whether a step after `index` was opened, or a training made that needed them all."""
+        return self.project.choices.furthest > index or self.project.run() is not None
+
     def needs(self) -> str:
         """Return what is missing before the next step, or an empty text."""
         return ""
