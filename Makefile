@@ -8,7 +8,7 @@ LESSONS := $(sort $(wildcard notebooks/*.ipynb))
 COLAB_PYTHON ?= python3.13
 COLAB := .venv-colab/bin/python
 
-.PHONY: help demo test fuzz lint course notebooks lab browser zip colab hooks clean bases
+.PHONY: help demo test fuzz lint course record notebooks lab browser zip colab hooks clean bases
 help:
 	@echo "make demo       teach a small model a style and show before and after"
 	@echo "make test       style, types, unit tests and lesson 00"
@@ -17,6 +17,7 @@ help:
 	@echo "make course     run every lesson and hold it to its outputs"
 	@echo "make bases      run every cell of every lesson on a miniature of every family"
 	@echo "make notebooks  run every lesson and keep the new outputs"
+	@echo "make record     every recorded run, picture and lesson anew; which sentences no longer hold"
 	@echo "make browser    the studio and the reports in a real browser (needs Chromium and npm)"
 	@echo "make zip        course.zip for Colab: the tracked files, nothing else"
 	@echo "make colab      run every lesson on Colab's Python and packages (5 GB); once a release"
@@ -49,6 +50,10 @@ notebooks: .venv/.test .venv/.lab
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \
 		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.timeout=600 $(LESSONS)
 	$(BIN)/nbstripout --keep-output --keep-count $(LESSONS)
+
+# After new weights: half an hour on two cores. It says which sentences to write anew, and goes on where it was stopped.
+record: .venv/.test .venv/.lab
+	$(BIN)/python -m lessons_lib.course.record
 
 # At the root, so that links to all of the course open; an upload may be larger than the 10 MB that Jupyter allows.
 lab: .venv/.lab

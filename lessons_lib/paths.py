@@ -17,6 +17,7 @@ ROOT = Path(os.environ.get("LESSONS_HOME") or Path(__file__).resolve().parents[1
 POCKET = ROOT / "pocket" / "model"
 POCKET_CLIP = ROOT / "pocket" / "clip"
 SAMPLE = ROOT / "data" / "sample_mughal"
+DETAILS = ROOT / "data" / "sample_details"
 RECORDED = ROOT / "notebooks" / "recorded"
 NOTEBOOK_PICTURES = ROOT / "notebooks" / "pictures"
 EXPERIMENTS = ROOT / "runs" / "experiments"

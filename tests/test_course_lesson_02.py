@@ -83,7 +83,7 @@ def test_the_recorded_result_becomes_a_chart():
 def test_a_long_run_is_recorded_and_its_sentences_can_be_read(monkeypatch, small_long_run):
     trainings = []
 
-    def train_subset(base, subset, steps, seed, run_dir):
+    def train_subset(base, subset, steps, seed, run_dir, replace):
         trainings.append((len(subset.train), steps, seed))
         return Run(run_dir, None)
 

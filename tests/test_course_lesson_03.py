@@ -203,7 +203,7 @@ def test_the_recorded_results_become_charts():
 def test_a_long_run_is_recorded_and_its_sentences_can_be_read(module, name, monkeypatch, small_long_run):
     trainings = []
 
-    def fake_train(base, _, variant, steps, seed, run_dir):
+    def fake_train(base, _, variant, steps, seed, run_dir, replace):
         trainings.append((variant, steps, seed))
         return Run(run_dir, None)
 

@@ -8,10 +8,14 @@ trials.py               samples with and without the trigger, their scores, a se
 charts.py               scores of several groups between a floor and a ceiling, as a picture
 recorded.py             results of long runs: saved with date, device and versions, and loaded again
 long_run.py             what runs for minutes: a table of trials that resumes, the command line
+sentences.py            sentences of the lessons that state a result, bound to recorded figures
+record.py               every recorded run, picture and notebook made anew: `make record`
 lesson_02.py            how many pictures are enough; a folder of bad pictures
+lesson_02_pages.py      whole pages or details: what each teaches
 lesson_02_exercises.py  a box for a crop, eight pictures that differ, licences
 lesson_03_captions.py   what a caption should say
 lesson_03_trigger.py    whether a real word makes a good trigger
+lesson_03_switch.py     what makes a trigger a switch
 lesson_04.py            a painting as a matrix of low rank; the checkers of its exercises
 lesson_05.py            how many steps are enough
 lesson_05_figures.py    charts of a sweep and of a loss, and the drawing of a training step

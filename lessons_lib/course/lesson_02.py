@@ -30,7 +30,7 @@ from lessons_lib.models.bases import Base
 from lessons_lib.paths import NOTEBOOK_PICTURES, SAMPLE
 from lessons_lib.training import train
 
-COUNTS = (4, 8, 12, 16)
+COUNTS = (4, 8, 16)
 OPENING_PICTURE = NOTEBOOK_PICTURES / "02_choose.jpg"
 
 
@@ -76,7 +76,7 @@ def crop_detail(picture: Picture, box: Box) -> Picture:
 
 
 def random_subset(dataset: Dataset, count: int, seed: int = 0) -> Dataset:
-    """Return a set with `count` of the training pictures.
+    """Return a set with `count` of the training pictures, all of them in their own order.
 
     A smaller one is part of every larger one of the same seed.
     Raises ValueError when there are fewer.
@@ -84,18 +84,22 @@ def random_subset(dataset: Dataset, count: int, seed: int = 0) -> Dataset:
     total = len(dataset.train)
     if not 0 < count <= total:
         raise ValueError(f"{count} of {total} pictures; expected at least 1 and at most all")
+    if count == total:
+        return dataset
     shuffled = random.Random(seed).sample(dataset.train, total)
     return replace(dataset, train=shuffled[:count])
 
 
-def train_subset(base: Base, dataset: Dataset, steps: int, seed: int, run_dir: Path) -> Run:
+def train_subset(
+    base: Base, dataset: Dataset, steps: int, seed: int, run_dir: Path, replace: bool = True
+) -> Run:
     """Return a run on the training pictures of a set, which are all that differs between two of these
-    runs.
+    runs. Without `replace` an equal run that lies there is taken.
     """
     settings = Settings(
         base=base.name, trigger=TRIGGER, steps=steps, seed=seed, name=f"of_{len(dataset.train)}"
     )
-    return train.train(Dataset(dataset.train), settings, run_dir, replace=True)
+    return train.train(Dataset(dataset.train), settings, run_dir, replace=replace)
 
 
 def style_chart(result: Mapping[str, Any]) -> Shown:
@@ -136,8 +140,10 @@ def record() -> None:
     def trial(variant: str, seed: int) -> long_run.Row:
         subset = random_subset(run.dataset, int(variant), seed)
         train_features = run.judge.image_features([picture.image for picture in subset.train])
-        run_dir = long_run.WORK_DIR / f"of_{variant}_{seed}"
-        run.sampler.load(train_subset(run.sampler.base, subset, long_run.STEPS, seed, run_dir).folder)
+        is_whole = len(subset.train) == len(run.dataset.train)
+        run_dir = run.run_dir(long_run.STANDARD if is_whole else f"of {variant}", seed)
+        one = train_subset(run.sampler.base, subset, long_run.STEPS, seed, run_dir, replace=False)
+        run.sampler.load(one.folder)
         images = trials.quick_samples(run.sampler, trials.trigger_prompts(trials.SUBJECTS), trials.SEEDS)
         scores = trials.sample_scores(
             run.judge, images, trials.SUBJECTS, train_features, run.held_out_features

@@ -51,11 +51,16 @@ def mode_captions(pictures: Sequence[Picture], mode: str) -> list[str]:
     return [captions.with_trigger(text, TRIGGER) for text in texts]
 
 
-def train_mode(base: Base, dataset: Dataset, mode: str, steps: int, seed: int, run_dir: Path) -> Run:
-    """Return a run on captions of this mode, which are all that differs between two of these runs."""
+def train_mode(
+    base: Base, dataset: Dataset, mode: str, steps: int, seed: int, run_dir: Path, replace: bool = True
+) -> Run:
+    """Return a run on captions of this mode, which are all that differs between two of these runs.
+
+    Without `replace` an equal run that lies there is taken.
+    """
     settings = Settings(base=base.name, trigger=TRIGGER, steps=steps, seed=seed, name=mode.replace(" ", "_"))
     texts = mode_captions(dataset.train, mode)
-    return train.train(Dataset(dataset.train).with_captions(texts), settings, run_dir, replace=True)
+    return train.train(Dataset(dataset.train).with_captions(texts), settings, run_dir, replace=replace)
 
 
 def samples_with_suffix(
@@ -144,9 +149,10 @@ def record() -> None:
     base = trials.trigger_samples(run.sampler, trials.SUBJECTS, TRIGGER, trials.SEEDS)
 
     def trial(mode: str, seed: int) -> long_run.Row:
-        run_dir = long_run.WORK_DIR / f"{mode.replace(' ', '_')}_{seed}"
+        run_dir = run.run_dir(long_run.STANDARD if mode == "content" else mode, seed)
+        base_model, steps = run.sampler.base, long_run.STEPS
         run.sampler.load(
-            train_mode(run.sampler.base, run.dataset, mode, long_run.STEPS, seed, run_dir).folder
+            train_mode(base_model, run.dataset, mode, steps, seed, run_dir, replace=False).folder
         )
         tuned = trials.trigger_samples(run.sampler, trials.SUBJECTS, TRIGGER, trials.SEEDS)
         scores = trials.trigger_scores(run.judge, base, tuned, trials.SUBJECTS, run.held_out_features)

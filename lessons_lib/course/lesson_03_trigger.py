@@ -31,12 +31,14 @@ WATCHED_CONCEPT = TRIGGERS[0]  # whose rank is measured under every trigger
 _SEEDS_OF_CONCEPT = range(1, 7)  # one prompt only, so more seeds
 
 
-def train_trigger(base: Base, dataset: Dataset, trigger: str, steps: int, seed: int, run_dir: Path) -> Run:
+def train_trigger(
+    base: Base, dataset: Dataset, trigger: str, steps: int, seed: int, run_dir: Path, replace: bool = True
+) -> Run:
     """Return a run on the set's captions with this trigger, which is all that differs between two of these
-    runs.
+    runs. Without `replace` an equal run that lies there is taken.
     """
     settings = Settings(base=base.name, trigger=trigger, steps=steps, seed=seed, name=f"trigger_{trigger}")
-    return train.train(Dataset(dataset.train), settings, run_dir, replace=True)
+    return train.train(Dataset(dataset.train), settings, run_dir, replace=replace)
 
 
 def samples_by_trigger(
@@ -160,10 +162,10 @@ def record() -> None:
     }
 
     def trial(trigger: str, seed: int) -> long_run.Row:
-        run_dir = long_run.WORK_DIR / f"{trigger}_{seed}"
-        run.sampler.load(
-            train_trigger(run.sampler.base, run.dataset, trigger, long_run.STEPS, seed, run_dir).folder
-        )
+        run_dir = run.run_dir(long_run.STANDARD if trigger == trials.TRIGGER else trigger, seed)
+        base_model, steps = run.sampler.base, long_run.STEPS
+        one = train_trigger(base_model, run.dataset, trigger, steps, seed, run_dir, replace=False)
+        run.sampler.load(one.folder)
         tuned = trials.trigger_samples(run.sampler, trials.SUBJECTS, trigger, trials.SEEDS)
         scores = trials.trigger_scores(
             run.judge, base[trigger], tuned, trials.SUBJECTS, run.held_out_features

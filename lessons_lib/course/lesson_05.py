@@ -31,7 +31,7 @@ from lessons_lib.models.judges import Judge
 from lessons_lib.training import train
 from lessons_lib.training.loop import Step
 
-COUNTS = (25, 50, 100, 200, 400, 800)
+COUNTS = (25, 50, 100, 200, 500)
 _ADVISED_STEPS = (1000, 1500)  # for FLUX.1-dev
 # Hours for 700 steps of FLUX.1-dev, https://huggingface.co/blog/flux-qlora
 PUBLISHED_HOURS = {"H100, 8 bits": 0.33, "RTX 4090, nf4": 0.68, "free T4, nf4": 4}
@@ -231,7 +231,7 @@ def record() -> None:
 
     def trial(_: str, seed: int) -> long_run.Row:
         rows = [_row(0, seed, scores(base.with_trigger))]
-        runs = train_sweep(run.sampler.base, run.dataset, COUNTS, seed, long_run.WORK_DIR / f"steps_{seed}")
+        runs = train_sweep(run.sampler.base, run.dataset, COUNTS, seed, run.run_dir("steps", seed))
         for count, one in runs.items():
             run.sampler.load(one.folder)
             images = trials.quick_samples(run.sampler, trials.trigger_prompts(trials.SUBJECTS), trials.SEEDS)

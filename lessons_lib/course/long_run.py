@@ -25,11 +25,12 @@ from lessons_lib.evaluation import metrics
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import judges
 from lessons_lib.models.judges import Judge
-from lessons_lib.paths import EXPERIMENTS, SAMPLE, in_course
+from lessons_lib.paths import EXPERIMENTS, SAMPLE, in_course, safe_name
 from lessons_lib.training import latent_cache
 
 WORK_DIR = EXPERIMENTS
-STEPS, TRAINING_SEEDS = 150, (0, 1)
+STANDARD = "the practice paintings"  # the training that several questions share
+STEPS, TRAINING_SEEDS = 100, (0, 1)
 Row = dict[str, Any]
 Trial = Callable[[str, int], Row]  # from a variant's name and a training seed to a row of scores
 
@@ -53,15 +54,23 @@ class LongRun:
 
         Rows of another base, or of the same base with other settings, are not used again.
         """
-        weights = latent_cache.fingerprint(self.sampler.pipe.transformer)
-        identity = f"{weights} {self.sampler.base} {self.sampler.family.TARGET_MODULES}"
-        key = f"{STEPS} steps, {sha256(identity.encode()).hexdigest()[:12]}"
         trials = [
-            (f"{variant}, training seed {seed}, {key}", (variant, seed))
+            (f"{variant}, training seed {seed}, {self._key}", (variant, seed))
             for seed in TRAINING_SEEDS
             for variant in variants
         ]
         return resume_trials(WORK_DIR / f"{question}.json", trials, trial)
+
+    @property
+    def _key(self) -> str:
+        """The steps and a hash of all else that the trials of different questions have in common."""
+        weights = latent_cache.fingerprint(self.sampler.pipe.transformer)
+        identity = f"{weights} {self.sampler.base} {self.sampler.family.TARGET_MODULES}"
+        return f"{STEPS} steps, {sha256(identity.encode()).hexdigest()[:12]}"
+
+    def run_dir(self, name: str, seed: int) -> Path:
+        """Return the folder of a training; questions that need the same training give it the same name."""
+        return WORK_DIR / safe_name(self._key) / safe_name(f"{name} {seed}")
 
     def record(self, question: str, rows: list[Row], base_samples: TriggerSamples, **more: Any) -> Path:
         """Save rows with their floor, the base's samples without a trigger, and their ceiling,

@@ -28,6 +28,7 @@ def save(name: str, result: dict[str, Any], folder: Path = RECORDED) -> Path:
         "device": f"{machine.cores} CPU cores" if machine.device.type == "cpu" else machine.gpu,
         "base": base_fingerprint(),
         "versions": {package: version(package) for package in PACKAGES},
+        "digest": digest(result),
         "result": result,
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -36,8 +37,13 @@ def save(name: str, result: dict[str, Any], folder: Path = RECORDED) -> Path:
     return path
 
 
+def digest(result: dict[str, Any]) -> str:
+    """Return a hash of a result, so that a figure that was changed by hand shows."""
+    return hashlib.sha256(json.dumps(result, sort_keys=True).encode()).hexdigest()[:12]
+
+
 def load(name: str, folder: Path = RECORDED) -> dict[str, Any]:
-    """Return what `save` wrote: date, device, base, versions, result.
+    """Return what `save` wrote: date, device, base, versions, digest, result.
 
     Raises ValueError that lists what there is.
     """

@@ -196,16 +196,33 @@ def verdict(
     also as printed, and every run agrees on the sign. `figures=False` leaves the numbers out,
     for results that differ in the last digit between machines.
     """
-    differences = [np.subtract(x, y) for x, y in zip(a, b, strict=True)]
-    every = np.concatenate(differences)
-    low, high = (round(end, 3) for end in metrics.bootstrap_interval(every.tolist()))
-    signs = {bool(run.mean() > 0) for run in differences}
-    if (low > 0 or high < 0) and len(signs) == 1:
+    mean, low, high = difference(a, b)
+    side, count = direction(a, b), sum(map(len, a))
+    if side:
         near, far = sorted((abs(low), abs(high)))
-        by = f" by {abs(every.mean()):.3f} ({near:.3f} to {far:.3f})" if figures else ""
-        return f"{measure}: {first} is {'higher' if low > 0 else 'lower'} than {second}{by}"
+        by = f" by {abs(mean):.3f} ({near:.3f} to {far:.3f})" if figures else ""
+        return f"{measure}: {first} is {'higher' if side > 0 else 'lower'} than {second}{by}"
     span = f" ({low:+.3f} to {high:+.3f})" if figures else ""
-    return f"{measure}: {len(every)} drawings show no difference between {first} and {second}{span}"
+    return f"{measure}: {count} drawings show no difference between {first} and {second}{span}"
+
+
+def difference(a: Sequence[Scores], b: Sequence[Scores]) -> tuple[float, float, float]:
+    """Return the mean of the paired differences a - b and the ends of its 95 % interval, as printed."""
+    every = np.concatenate([np.subtract(x, y) for x, y in zip(a, b, strict=True)])
+    low, high = (round(end, 3) for end in metrics.bootstrap_interval(every.tolist()))
+    return float(every.mean()), low, high
+
+
+def direction(a: Sequence[Scores], b: Sequence[Scores]) -> int:
+    """Return 1 where `a` is higher than `b`, -1 where it is lower, 0 where no difference shows.
+
+    Higher or lower needs an interval that leaves zero out and training runs that agree on the sign.
+    """
+    _, low, high = difference(a, b)
+    signs = {bool(np.mean(x) > np.mean(y)) for x, y in zip(a, b, strict=True)}
+    if len(signs) > 1 or low <= 0 <= high:
+        return 0
+    return 1 if low > 0 else -1
 
 
 def column(rows: Sequence[Mapping[str, Any]], key: str, **where: Any) -> list[Scores]:

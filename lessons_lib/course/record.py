@@ -1,0 +1,91 @@
+"""Every recorded run, opening picture and notebook made anew, and the sentences that no longer hold.
+
+`python -m lessons_lib.course.record` does all of it; with `sentences` it fills in figures and checks them.
+A run that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from lessons_lib.course import sentences
+from lessons_lib.paths import ROOT
+
+RUNS = (
+    "lesson_02",
+    "lesson_02_pages",
+    "lesson_03_trigger",
+    "lesson_03_captions",
+    "lesson_03_switch",
+    "lesson_05",
+)
+PICTURES = ("lesson_02", "lesson_04", "lesson_05")  # lesson 06 draws its own from the run that it leaves
+_EXECUTE = (
+    "jupyter", "nbconvert", "--to", "notebook", "--execute", "--inplace", "--log-level=WARN",
+    "--ExecutePreprocessor.store_widget_state=False", "--ExecutePreprocessor.record_timing=False",
+    "--ExecutePreprocessor.timeout=600",
+)  # fmt: skip
+
+
+def notebooks(folder: Path | None = None) -> list[Path]:
+    """Return the lessons that are recorded here, 00 to 06."""
+    return sorted((folder or ROOT / "notebooks").glob("0[0-6]_*.ipynb"))
+
+
+def _run(*command: str) -> None:
+    """Run a program of this environment in the course's folder; CalledProcessError where it fails."""
+    first = Path(sys.executable).with_name(command[0])
+    subprocess.run([str(first if first.exists() else command[0]), *command[1:]], cwd=ROOT, check=True)
+
+
+def _timed(title: str, *command: str) -> None:
+    """Run a program and print how long it took."""
+    start = time.monotonic()
+    _run(*command)
+    print(f"{title}: {(time.monotonic() - start) / 60:.1f} min", flush=True)
+
+
+def record_all() -> None:
+    """Make every recorded run, picture and notebook anew."""
+    for module in RUNS:
+        _timed(f"{module}, the recorded run", "python", "-m", f"lessons_lib.course.{module}", "record")
+    for module in PICTURES:
+        _run("python", "-m", f"lessons_lib.course.{module}", "picture")
+    for path in notebooks():
+        _timed(path.name, *_EXECUTE, str(path))
+        _run("nbstripout", "--keep-output", "--keep-count", str(path))
+    _run("python", "-m", "lessons_lib.course.lesson_06", "picture")
+
+
+def check(paths: Sequence[Path]) -> list[str]:
+    """Fill the recorded figures into lessons; return a line for each figure that changed and each sentence
+    that no longer holds.
+    """
+    values = sentences.figures()
+    lines = [line for path in paths for line in sentences.problems(path, values)]
+    for path in paths:
+        sentences.fill(path, values)
+    return lines
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return 0, or 1 where a sentence has to be written anew."""
+    parser = argparse.ArgumentParser(prog="python -m lessons_lib.course.record", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=("all", "sentences"), default="all")
+    start = time.monotonic()
+    if parser.parse_args(arguments).what == "all":
+        record_all()
+    lines = check(notebooks())
+    anew = sum(line.endswith(sentences.ANEW) for line in lines)
+    print(*lines, sep="\n")
+    print(f"{anew} sentences to write anew; {(time.monotonic() - start) / 60:.1f} min in all")
+    return int(bool(anew))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
