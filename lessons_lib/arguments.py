@@ -89,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--trigger", metavar="WORD", help="the trigger word you think of using")
     check.add_argument("--captions", action="store_true", help=_CAPTIONS_HELP)
     check.add_argument("--prior", type=Path, metavar="FOLDER", help=_PRIOR_HELP)
+    check.add_argument("--people", action="store_true", help=_PEOPLE_HELP)
     _add_json(check)
     check.add_argument("--html", type=Path, metavar="FILE", help="the report with thumbnails, as one page")
 
@@ -127,6 +128,7 @@ _HOLD_OUT_HELP = (
 )
 _ANYWAY_HELP = "train although something must be fixed first; files that cannot be read are left out"
 _CAPTIONS_HELP = "print only what each picture is taught with, a line each: path | caption"
+_PEOPLE_HELP = "the pictures show people: say whose consent is not written down (consent_by, _to, _date)"
 _CHECK_HELP = "say what is good and what is missing in a folder of pictures"
 _CHECK_CODES = "Ends with code 1 when something must be fixed first."
 

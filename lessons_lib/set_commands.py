@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from argparse import Namespace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lessons_lib import origins, storage
@@ -21,7 +22,7 @@ def check(args: Namespace) -> int:
 
     Code 1 when something must be fixed before training.
     """
-    from lessons_lib.inspection import before_training, html
+    from lessons_lib.inspection import before_training, consent, html
     from lessons_lib.models import bases
 
     base = bases.find(args.base or "pocket")
@@ -29,6 +30,8 @@ def check(args: Namespace) -> int:
         return _print_captions(args, base)
     with counting_bar("looking", "picture") as on_picture:
         report, prior = before_training.inspected(args.folder, args.prior, base, on_picture, pixel_bytes=0)
+    if args.people:
+        report = replace(report, findings=[*report.findings, *consent.check(report.dataset.pictures)])
     lines = report.lines()
     if prior:
         about_prior = before_training.class_picture_lines(prior, report, args.trigger or "")
