@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from lessons_lib import prove_command, sharing
+from lessons_lib import prove_command, sharing, workshop
 from lessons_lib.adapters import settings
 from lessons_lib.adapters.settings import CHOICES, Settings
 from lessons_lib.paths import SAMPLE
@@ -38,6 +38,8 @@ _EXAMPLES = """examples:
   lessons fetch museum --recommended                    a dozen real paintings, with their rights
   lessons bases                                         the models a run can start from
   lessons prove pocket                                  whether a base runs here, as a file to send in
+  lessons preflight                                     whether this machine is ready for a workshop
+  lessons bundle                                        the course in one file, for a room without network
 """
 
 
@@ -110,6 +112,7 @@ def parser() -> argparse.ArgumentParser:
     fetch.add_argument("--out", type=Path, default=Path("museum"), metavar="FOLDER", help="(default: museum)")
     fetch.add_argument("--recommended", action="store_true", help="only the dozen for a first training")
     sharing.add_parsers(commands, _JSON_HELP)
+    workshop.add_parsers(commands, _JSON_HELP)
     return top
 
 

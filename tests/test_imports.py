@@ -21,7 +21,7 @@ ORDER = (
     {"proof"},
     {"course"},
     {"studio"},
-    {"sharing", "prove_command", "arguments", "train_inputs", "set_commands", "cli", "__main__"},
+    {"sharing", "prove_command", "workshop", "arguments", "train_inputs", "set_commands", "cli", "__main__"},
 )
 
 

@@ -3,6 +3,9 @@
 A module's name says which lesson it is for.
 
 bootstrap.py            a hosted notebook made ready for the course
+preflight.py            whether a machine is ready for the course, found by doing
+bundle.py               the course with its packages in one archive, for a machine without network
+offline_setup.py        what an archive's install.py runs: the course set up from the wheels beside it
 checks.py               what the exercise checkers of all lessons share
 trials.py               samples with and without the trigger, their scores, a sentence that compares them
 charts.py               scores of several groups between a floor and a ceiling, as a picture

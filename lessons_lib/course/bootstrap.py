@@ -17,10 +17,37 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from lessons_lib.paths import ROOT
 
 _RESTART = "Choose Runtime > Restart session, then run this cell again"
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A package that the course needs, its lowest version, and the installed one; empty where missing."""
+
+    name: str
+    lowest: str
+    version: str
+
+    @property
+    def is_met(self) -> bool:
+        """Whether it is installed and new enough."""
+        return _numbers(self.version) >= _numbers(self.lowest)
+
+    def __str__(self) -> str:
+        return f"{self.name} is {self.version or 'missing'}, and the course needs {self.lowest} or newer"
+
+
+def requirements() -> list[Requirement]:
+    """Return what pyproject.toml asks for, beside what this Python has."""
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        lines = tomllib.load(file)["project"]["dependencies"]
+    return [
+        Requirement(name, lowest, _version(name)) for name, _, lowest in (ln.partition(">=") for ln in lines)
+    ]
 
 
 def prepare() -> None:
@@ -33,15 +60,10 @@ def prepare() -> None:
     """
     (ROOT / ".fetched").touch()
     _remove_torchao()
-    with open(ROOT / "pyproject.toml", "rb") as file:
-        requirements = [_split(line) for line in tomllib.load(file)["project"]["dependencies"]]
-    _install(name for name, _ in requirements if not _version(name))
-    for name, lowest in requirements:
-        if _numbers(_version(name)) < _numbers(lowest):
-            print(
-                f"{name} is {_version(name)}, and the course needs {lowest} or newer: choose a newer version "
-                "under Runtime > Change runtime type"
-            )
+    _install(r.name for r in requirements() if not r.version)
+    for requirement in requirements():
+        if not requirement.is_met:
+            print(f"{requirement}: choose a newer version under Runtime > Change runtime type")
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     if str(ROOT) not in paths:
         os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, paths)])
@@ -87,12 +109,6 @@ def _version(name: str) -> str:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return ""
-
-
-def _split(requirement: str) -> tuple[str, str]:
-    """Return the name and the lowest version of a requirement such as "torch>=2.6"."""
-    name, _, lowest = requirement.partition(">=")
-    return name, lowest
 
 
 def _numbers(version: str) -> list[int]:

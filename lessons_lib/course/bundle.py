@@ -1,0 +1,81 @@
+"""The course and the wheels of its packages in one zip, from which a machine without network is set up."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import tomllib
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from lessons_lib.course import offline_setup
+from lessons_lib.paths import ROOT
+
+FOLDER = "lora-lessons"  # what the archive unpacks to
+INSTALLER = "install.py"
+_BUILD = ("setuptools>=77", "wheel")  # of which an isolated pip builds the course's own package
+_NOT_COURSE = {"runs", "build", "museum", "wheels", "__pycache__"}
+
+
+def machine_kind() -> str:
+    """Return the system and the Python whose wheels are fetched, such as "linux_x86_64-py3.11"."""
+    major, minor, _ = platform.python_version_tuple()
+    return f"{sysconfig.get_platform().replace('-', '_')}-py{major}.{minor}"
+
+
+def write(out: Path) -> None:
+    """Write the archive, whole or not at all.
+
+    Raises OSError when pip cannot fetch a wheel, or when there is no room.
+    """
+    with tempfile.TemporaryDirectory(dir=out.absolute().parent, prefix=".bundle") as folder:
+        wheels, unfinished = Path(folder) / offline_setup.WHEELS, Path(folder) / "bundle.zip"
+        fetch_wheels(wheels)
+        with zipfile.ZipFile(unfinished, "w") as archive:
+            for path in course_files():
+                name = f"{FOLDER}/{path.relative_to(ROOT).as_posix()}"
+                archive.write(path, name, zipfile.ZIP_DEFLATED, compresslevel=6)
+            for path in sorted(wheels.iterdir()):
+                archive.write(path, f"{FOLDER}/{offline_setup.WHEELS}/{path.name}")
+            archive.write(offline_setup.__file__, f"{FOLDER}/{INSTALLER}")
+        os.replace(unfinished, out)
+
+
+def fetch_wheels(folder: Path) -> None:
+    """Fetch the wheels of the course and of JupyterLab for this system and Python.
+
+    They come from where pip is set to look: PIP_EXTRA_INDEX_URL and PIP_FIND_LINKS hold. Raises OSError with
+    pip's last line when one cannot be had.
+    """
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        project = tomllib.load(file)["project"]
+    packages = [*project["dependencies"], *project["optional-dependencies"]["lab"], *_BUILD]
+    options = ["-q", "--only-binary=:all:", "-c", str(ROOT / "constraints.txt"), "-d", str(folder)]
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", *options, *packages]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        line = (done.stderr.strip().splitlines() or [f"code {done.returncode}"])[-1]
+        raise OSError(f"pip could not fetch the wheels ({line}); a bundle is made where there is a network")
+
+
+def course_files() -> Iterator[Path]:
+    """Yield the files of the course: those git would track, or without git all but what was made."""
+    command = ["git", "-C", str(ROOT), "ls-files", "-z", "-co", "--exclude-standard"]
+    try:
+        names: Iterable[str] = subprocess.run(
+            command, capture_output=True, text=True, check=True
+        ).stdout.split("\0")
+    except (OSError, subprocess.CalledProcessError):
+        names = (path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*") if not _is_by_product(path))
+    yield from (ROOT / name for name in sorted(filter(None, names)) if (ROOT / name).is_file())
+
+
+def _is_by_product(path: Path) -> bool:
+    parts = path.relative_to(ROOT).parts
+    is_hidden = any(part.startswith(".") and part not in (".github", ".ci") for part in parts[:-1])
+    return is_hidden or bool(_NOT_COURSE & set(parts)) or path.suffix == ".zip"

@@ -1,0 +1,59 @@
+"""Set the course up from the wheels beside this file, with no network: python install.py
+
+Standard library only; `lessons bundle` writes this file into its archive as install.py.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+WHEELS = "wheels"
+
+
+def install(course: Path) -> Path:
+    """Make `.venv` in the course's folder, install the course and JupyterLab into it from the wheels, and
+    return the folder of its programs.
+
+    Raises SystemExit with a line when the Python is another than the wheels', or pip fails.
+    """
+    environment = course / ".venv"
+    programs = environment / ("Scripts" if sys.platform == "win32" else "bin")
+    try:
+        venv.create(environment, with_pip=True)
+    except subprocess.CalledProcessError:
+        raise SystemExit(
+            "this Python has no venv with pip; on Debian and Ubuntu it is python3-venv"
+        ) from None
+    pip = [
+        str(programs / "python"),
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "install",
+        "-q",
+        "--no-index",
+    ]
+    done = subprocess.run([*pip, "--find-links", str(course / WHEELS), "-e", f"{course}[lab]"])
+    if done.returncode:
+        raise SystemExit(
+            f"pip could not install from {WHEELS}/. The wheels fit one system and one Python, which the "
+            f"archive's name tells; this is Python {sys.version_info.major}.{sys.version_info.minor} on "
+            f"{sys.platform}"
+        )
+    for stamp in (".core", ".lab"):  # so that `make demo` and `make lab` fetch nothing
+        (environment / stamp).touch()
+    return programs
+
+
+def main() -> None:
+    """Install, and print the next two commands."""
+    programs = install(Path(__file__).resolve().parent)
+    print(f"ready. See it work: {programs / 'lessons'} demo")
+    print(f"Open lesson 00:     {programs / 'jupyter'} lab notebooks/00_start_here.ipynb")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""`lessons preflight` and `lessons bundle`: a machine ready for the course, also without a network."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from argparse import Namespace
+from pathlib import Path
+
+from lessons_lib.course.bundle import INSTALLER
+
+# As in cli.py, what loads torch is imported inside the functions.
+
+
+def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser], json_help: str) -> None:
+    """Add the two commands."""
+    preflight = commands.add_parser(
+        "preflight",
+        help="whether this machine is ready for the course, and what will be slow",
+        description="Tries packages, memory, disk, a short training, a picture, JupyterLab and a browser. "
+        "A base of the Hub is fetched. Ends with code 1 when something must be fixed.",
+    )
+    preflight.add_argument(
+        "--base", default="pocket", metavar="NAME", help="a base of `lessons bases` (default: %(default)s)"
+    )
+    preflight.add_argument("--json", action="store_true", help=json_help)
+
+    bundle = commands.add_parser(
+        "bundle",
+        help="the course and its packages in one archive, for machines without network",
+        description="Writes one zip: the course as it is here, with weights, pictures and notebooks, and the "
+        "wheels of its packages for this system and this Python, fetched once. Unpacked on a machine of the "
+        f"same kind, `python {INSTALLER}` sets the course up without network.",
+    )
+    bundle.add_argument("--out", type=Path, metavar="FILE", help="(default: course-SYSTEM-PYTHON.zip)")
+
+
+def preflight(args: Namespace) -> int:
+    """Print what was tried; code 1 when something must be fixed."""
+    from lessons_lib.course.preflight import Level, checks
+    from lessons_lib.models import bases
+
+    levels = []
+    for check in checks(bases.find(args.base)):
+        args.emit("preflight", **dataclasses.asdict(check) | {"level": check.level.value})
+        print(check, flush=True)
+        levels.append(check.level)
+    if Level.MUST_FIX in levels:
+        raise ValueError(f"{levels.count(Level.MUST_FIX)} to fix before this machine is ready for the course")
+    print("this machine is ready" + (", and slow where it says so" if Level.SLOW in levels else ""))
+    return 0
+
+
+def bundle(args: Namespace) -> int:
+    """Write the archive, and print where it is and how it is used."""
+    from lessons_lib.course import bundle
+
+    out = args.out or Path(f"course-{bundle.machine_kind()}.zip")
+    print(f"fetching wheels for {bundle.machine_kind()} ...", flush=True)
+    bundle.write(out)
+    print(f"bundle   {out}, {out.stat().st_size / 1e6:.0f} MB")
+    print(f"         unpack it on such a machine without network; in its folder: python {INSTALLER}")
+    return 0
+
+
+COMMANDS = {"preflight": preflight, "bundle": bundle}

@@ -1,0 +1,118 @@
+"""`lessons preflight` and `lessons bundle`: what is not ready is said, an archive holds all of the course."""
+
+import dataclasses
+import subprocess
+import webbrowser
+import zipfile
+from types import SimpleNamespace
+
+import pytest
+
+from lessons_lib import cli
+from lessons_lib.course import bootstrap, bundle, offline_setup, preflight
+from lessons_lib.models.bases import BASES
+from lessons_lib.paths import ROOT
+
+POCKET = dataclasses.replace(BASES["pocket"], num_inference_steps=2)
+
+
+def ready(name):
+    return lambda *_: preflight.Check(name, preflight.Level.READY, "quick")
+
+
+@pytest.fixture
+def no_computing(monkeypatch):
+    for name in ("training", "picture"):
+        monkeypatch.setattr(preflight, f"_{name}", ready(name))
+
+
+def by_name(base=POCKET):
+    return {check.name: check for check in preflight.checks(base)}
+
+
+def test_this_machine_trains_and_draws():
+    checks = {check.name: check for check in preflight.checks(POCKET, steps=2)}
+    assert " s a step: 500 steps in " in checks["training"].what and "128 px" in checks["picture"].what
+    assert checks["packages"].level is preflight.Level.READY
+
+
+def test_a_long_training_is_slow_and_the_quick_preset_is_named(monkeypatch):
+    monkeypatch.setattr(preflight, "_LONG_TRAINING", 0.0)
+    check = preflight._training(POCKET, 2)
+    assert check.level is preflight.Level.SLOW and 'preset="quick"' in str(check)
+
+
+def test_a_training_that_fails_is_a_line_and_the_rest_is_tried(no_computing, monkeypatch):
+    def fail(*_):
+        raise MemoryError("does not fit\ninto the memory")
+
+    monkeypatch.setattr(preflight, "_training", fail)
+    checks = by_name()
+    assert str(checks["training"]) == "must fix  training  does not fit into the memory"
+    assert checks["picture"].level is preflight.Level.READY and "browser" in checks
+
+
+def test_a_package_that_is_old_and_one_that_is_missing_are_named(no_computing, monkeypatch):
+    old, missing = bootstrap.Requirement("torch", "2.6", "2.5.1"), bootstrap.Requirement("peft", "0.18", "")
+    monkeypatch.setattr(bootstrap, "requirements", lambda: [old, missing])
+    line = str(by_name()["packages"])
+    assert "torch is 2.5.1, and the course needs 2.6 or newer; peft is missing" in line
+
+
+def test_a_machine_that_is_not_ready_ends_with_code_1(no_computing, monkeypatch, capsys):
+    low = SimpleNamespace(available=1e8)
+    monkeypatch.setattr(preflight.psutil, "virtual_memory", lambda: low)
+    assert cli.main(["preflight"]) == 1
+    shown = capsys.readouterr()
+    assert "must fix  memory" in shown.out and "1 to fix before this machine is ready" in shown.err
+
+
+def test_without_a_browser_the_machine_is_ready_all_the_same(no_computing, monkeypatch, capsys):
+    def none():
+        raise webbrowser.Error
+
+    monkeypatch.setattr(webbrowser, "get", none)
+    assert cli.main(["preflight", "--json"]) == 0
+    assert '"name": "browser", "level": "slow"' in capsys.readouterr().out
+
+
+def fetch_one(folder):
+    folder.mkdir()
+    (folder / "torch-2.6-py3-none-any.whl").write_text("a wheel")
+
+
+def test_a_bundle_holds_the_course_its_wheels_and_the_installer(monkeypatch, tmp_path):
+    monkeypatch.setattr(bundle, "fetch_wheels", fetch_one)
+    few = ["README.md", "pocket/model/model_index.json", "notebooks/00_start_here.ipynb"]
+    monkeypatch.setattr(bundle, "course_files", lambda: [ROOT / name for name in few])
+    bundle.write(tmp_path / "course.zip")
+    names = {
+        name.removeprefix("lora-lessons/") for name in zipfile.ZipFile(tmp_path / "course.zip").namelist()
+    }
+    assert names == {*few, "wheels/torch-2.6-py3-none-any.whl", "install.py"}
+    assert [path.name for path in tmp_path.iterdir()] == ["course.zip"]
+
+
+def test_the_files_of_the_course_are_those_that_git_would_track(monkeypatch):
+    with_git = set(bundle.course_files())
+    assert ROOT / "pocket" / "model" / "model_index.json" in with_git
+    assert not [path for path in with_git if path.relative_to(ROOT).parts[0] in {".venv", "runs", ".git"}]
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: (_ for _ in ()).throw(FileNotFoundError("git")))
+    assert {ROOT / "pyproject.toml", ROOT / ".github" / "workflows" / "tests.yml"} <= {*bundle.course_files()}
+
+
+def test_a_wheel_that_cannot_be_had_is_one_line(monkeypatch, tmp_path, capsys):
+    failed = SimpleNamespace(
+        returncode=1, stderr="looking\nERROR: No matching distribution found for torch\n"
+    )
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
+    assert cli.main(["bundle", "--out", str(tmp_path / "course.zip")]) == 1
+    assert "No matching distribution found for torch" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wheels_of_another_machine_are_refused_with_what_fits(monkeypatch, tmp_path):
+    monkeypatch.setattr(offline_setup.venv, "create", lambda *_, **__: None)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=1))
+    with pytest.raises(SystemExit, match="fit one system and one Python"):
+        offline_setup.install(tmp_path)
