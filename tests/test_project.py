@@ -83,6 +83,13 @@ def test_the_version_is_the_same_everywhere():
     assert f"## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text()
 
 
+def test_the_course_is_cited_by_its_own_version_and_address():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == PROJECT["version"] and citation["license"] == PROJECT["license"]
+    assert citation["repository-code"] == PROJECT["urls"]["Repository"]
+    assert {"cff-version", "message", "title", "authors"} <= citation.keys()
+
+
 def test_every_package_of_the_library_is_installed():
     table = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     folders = {p.parent for p in (ROOT / "lessons_lib").rglob("__init__.py")}
