@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from lessons_lib import prove_command, sharing, workshop
+from lessons_lib import pick_command, prove_command, sharing, workshop
 from lessons_lib.adapters import settings
 from lessons_lib.adapters.settings import CHOICES, Settings
 from lessons_lib.paths import SAMPLE
@@ -33,6 +33,7 @@ _EXAMPLES = """examples:
   lessons train cat --trigger "th0r cat" --mode concept one cat, whatever it does
   lessons train --config runs/v4se/settings.json --out runs/again   the same run once more
   lessons compare runs/v4se --prompt "a boat" --seed 7  the same run on other prompts
+  lessons pick runs/v4se                                which checkpoint to keep, at which strength
   lessons merge runs/v4se other.safetensors --out runs/both   two adapters in one file
   lessons publish runs/v4se YOU/v4se                    what would go to the Hub; with a token it goes
   lessons fetch museum --recommended                    a dozen real paintings, with their rights
@@ -101,6 +102,7 @@ def parser() -> argparse.ArgumentParser:
     )
     forget.add_argument("--all", action="store_true", help="the whole cache, of every folder")
 
+    pick_command.add_parser(commands)
     prove_command.add_parser(commands)
 
     fetch = commands.add_parser("fetch", help="fetch real paintings that museums give away (CC0)")

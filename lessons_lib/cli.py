@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from safetensors import SafetensorError
 from tqdm import tqdm
 
-from lessons_lib import prove_command, set_commands, sharing, train_inputs, workshop
+from lessons_lib import pick_command, prove_command, set_commands, sharing, train_inputs, workshop
 from lessons_lib.arguments import parser
 from lessons_lib.display.progress import counting_bar, training_bar
 from lessons_lib.json_output import json_output
@@ -214,7 +214,7 @@ def fetch(args: Namespace) -> int:
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "demo": train, "train": train, "compare": compare, "info": info, "bases": bases,
     "check": set_commands.check, "forget": set_commands.forget, "fetch": fetch,
-    "prove": prove_command.prove, **sharing.COMMANDS, **workshop.COMMANDS,
+    "prove": prove_command.prove, "pick": pick_command.pick, **sharing.COMMANDS, **workshop.COMMANDS,
 }  # fmt: skip
 
 

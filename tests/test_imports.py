@@ -21,7 +21,8 @@ ORDER = (
     {"proof"},
     {"course"},
     {"studio"},
-    {"sharing", "prove_command", "workshop", "arguments", "train_inputs", "set_commands", "cli", "__main__"},
+    {"sharing", "pick_command", "prove_command", "workshop", "arguments"},
+    {"train_inputs", "set_commands", "cli", "__main__"},
 )
 
 

@@ -16,6 +16,7 @@ from lessons_lib.dataset.records import Record, recorded_path
 
 WEIGHTS_NAME = "pytorch_lora_weights.safetensors"  # diffusers' own name for the file in a folder
 MERGED = "merged.json"  # beside the weights of an adapter that was merged from others
+STEPS = "steps"  # the folder of the adapters that were kept on the way, one folder a step
 OTHER_FORMATS = "other_formats"  # the folder of other programs' files: services refuse two files side by side
 
 

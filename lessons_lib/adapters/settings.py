@@ -23,11 +23,12 @@ PRESETS = {"quick": 0.4, "standard": 1.0, "thorough": 2.5}  # times the base mod
 # What is drawn and written on the way, and how much memory that takes, changes nothing of what is learned.
 WITHOUT_EFFECT = (
     "preset", "sample_prompts", "sample_every", "validate_every", "checkpoint_every", "tensorboard", "name",
-    "gradient_checkpointing",
+    "gradient_checkpointing", "keep_adapters",
 )  # fmt: skip
 
 
 _EARLIER: dict[str, Any] = {
+    "keep_adapters": False,
     "picture_order": "replacement",
     "caption_choice": "first",
     "quantize": "none",
@@ -119,6 +120,7 @@ class Settings:
         None, "measure the loss on held-out pictures every N steps", metavar="N"
     )
     checkpoint_every: int | None = option(None, "keep the whole state every N steps", metavar="N")
+    keep_adapters: bool = option(False, "keep the adapter each time samples are drawn, for `lessons pick`")
     tensorboard: bool = option(False, "write the log for TensorBoard, too")
     name: str = option("run", "what the run and its files are called")
 

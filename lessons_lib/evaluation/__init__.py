@@ -8,5 +8,6 @@ compare.py        makes a comparison and saves it
 verdict.py        a comparison in five lines
 html.py           a comparison as one HTML file
 blind_test.py     which of two images people prefer, and what their answers prove
+picker.py         the earliest good checkpoint of a run, and its strength
 trigger_probe.py  what a word means to a base before training
 """

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from lessons_lib import session
 from lessons_lib.adapters import export, lora, model_card
-from lessons_lib.adapters.run import Outcome, Run
+from lessons_lib.adapters.run import STEPS, Outcome, Run
 from lessons_lib.adapters.settings import Settings, earlier_values
 from lessons_lib.adapters.weights import save_weights
 from lessons_lib.dataset.dataset import Dataset
@@ -225,7 +225,9 @@ class Trainer:
     def _sampler(
         self, pipe: DiffusionPipeline, embeddings: dict[str, Tensor], folder: Path, machine: Accelerator
     ) -> Callable[[int], None]:
-        """Return a function that draws the sample prompts and keeps the pictures, given the step."""
+        """Return a function that draws the sample prompts and keeps the pictures, and the adapter where that
+        is wanted, given the step.
+        """
 
         def draw(step: int) -> None:
             if machine.is_main_process or distributed.is_sharded(
@@ -234,6 +236,8 @@ class Trainer:
                 images = samples.draw_samples(self.family, pipe, self.base, embeddings)
                 if machine.is_main_process:
                     samples.save_samples(images, folder / "samples", step)
+            if machine.is_main_process and self.settings.keep_adapters and 0 < step < self.settings.steps:
+                save_weights(pipe, self.family.DENOISER, folder / STEPS / f"{step:06d}")
 
         return draw
 

@@ -17,12 +17,12 @@ from pathlib import Path
 from accelerate import Accelerator
 from filelock import FileLock, Timeout
 
-from lessons_lib.adapters.run import OTHER_FORMATS
+from lessons_lib.adapters.run import OTHER_FORMATS, STEPS
 
 INSIDE = ".unfinished"
 LOCK = ".lock"
 _BESIDE = re.compile(r"\.(.+)\.unfinished")
-_RESUMED = ("log.jsonl", "samples", "tensorboard", "checkpoints")  # what a stopped run needs to resume
+_RESUMED = ("log.jsonl", "samples", STEPS, "tensorboard", "checkpoints")  # what a stopped run resumes with
 _LAST = ("settings.json", "log.jsonl", "checkpoints")  # moved in this order, after everything else
 _SYSTEM_FILES = {"lost+found", "thumbs.db", "desktop.ini", "system volume information", "$recycle.bin"}
 

@@ -1,0 +1,55 @@
+"""The chart of a choice between checkpoints: style against prompt, a point a checkpoint at a strength."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from IPython.display import Image as Shown
+from matplotlib.figure import Figure
+
+from lessons_lib.display.notebook import figure_image
+from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER
+
+Point = tuple[float, float]  # style, prompt
+
+
+@dataclass(frozen=True)
+class FrontierChart:
+    """What the chart shows: points of each step, the base, the points that no other beats, the choice and
+    its name, and the least prompt match that is good enough.
+    """
+
+    points: Mapping[int, Sequence[Point]]
+    base: Point
+    frontier: Sequence[Point]
+    choice: Point
+    name: str
+    least: float
+
+
+def frontier_chart(chart: FrontierChart) -> Shown:
+    """Return a JPEG of style against prompt match; later steps are darker."""
+    figure = Figure(figsize=(7.2, 4.2), dpi=92, facecolor=PAPER, layout="constrained")
+    axes = figure.add_subplot(facecolor=PAPER)
+    axes.axhline(chart.least, color=MUTED, linewidth=1, linestyle="--")
+    axes.annotate(
+        "enough of the prompt", (0.995, chart.least), xycoords=("axes fraction", "data"),
+        ha="right", va="bottom", color=MUTED, fontsize=9,
+    )  # fmt: skip
+    axes.plot(*zip(*chart.frontier, strict=True), color=LINE, linewidth=2, zorder=1)
+    shades = [0.35 + 0.65 * i / max(1, len(chart.points) - 1) for i in range(len(chart.points))]
+    for shade, (step, points) in zip(shades, chart.points.items(), strict=True):
+        axes.plot(*zip(*points, strict=True), "o", color=INK, alpha=shade, markersize=5, zorder=2)
+        style, prompt = max(points)
+        axes.annotate(str(step), (style, prompt), xytext=(5, -3), textcoords="offset points", fontsize=8)
+    axes.plot(*chart.base, "s", color=MUTED, markersize=7)
+    axes.annotate("base", chart.base, xytext=(6, 5), textcoords="offset points", color=MUTED, fontsize=9)
+    axes.plot(*chart.choice, "o", markerfacecolor="none", markeredgecolor=ACCENT, markersize=15,
+              markeredgewidth=2, zorder=3)  # fmt: skip
+    axes.annotate(chart.name, chart.choice, xytext=(10, 10), textcoords="offset points", color=ACCENT)
+    axes.set(xlabel="style match (held-out pictures)", ylabel="prompt match")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure_image(
+        figure, f"style against prompt match of {len(chart.points)} checkpoints; {chart.name}"
+    )

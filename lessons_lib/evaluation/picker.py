@@ -1,0 +1,200 @@
+"""Which checkpoint of a run to keep, and at which strength: style against prompt at fixed seeds.
+
+Of those that cannot be told from the best, the earliest: less is forgotten, and it was cheaper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from IPython.display import Image as Shown
+from PIL import Image
+
+from lessons_lib.adapters.run import STEPS, Run
+from lessons_lib.dataset.captions import with_trigger
+from lessons_lib.dataset.dataset import Dataset
+from lessons_lib.display.frontier import FrontierChart, Point, frontier_chart
+from lessons_lib.evaluation import metrics
+from lessons_lib.evaluation.sampler import Sampler
+from lessons_lib.models import features, judges
+from lessons_lib.models.judges import Judge
+
+KEEP = 0.8  # share of the base's prompt match that a good candidate keeps
+STRENGTHS = (0.5, 0.75, 1.0, 1.25)  # times the base's own
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A checkpoint at a strength, and one score a sample: likeness to held-out pictures, and the rank of what
+    the prompt names (empty where it names none that is known).
+    """
+
+    step: int
+    strength: float
+    styles: tuple[float, ...]
+    prompts: tuple[float, ...]
+
+    @property
+    def style(self) -> float:
+        return float(np.mean(self.styles))
+
+    @property
+    def prompt(self) -> float:
+        return float(np.mean(self.prompts)) if self.prompts else 1.0
+
+    def __str__(self) -> str:
+        return f"step {self.step} at strength {self.strength:g}"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is recommended of some candidates, why, and the base beside them."""
+
+    candidate: Candidate
+    reason: str
+    base: Candidate
+    candidates: tuple[Candidate, ...]
+
+
+def checkpoints(run: Run) -> dict[int, Path]:
+    """Return the folders of the adapters that a run kept on the way, by step, and last its own.
+
+    Raises ValueError where it kept none.
+    """
+    folders = {int(path.name): path for path in sorted((run.folder / STEPS).glob("[0-9]*")) if path.is_dir()}
+    if not folders:
+        raise ValueError(
+            f"{run.folder}: keeps only its last adapter; expected several to choose from. Train with "
+            f"--keep-adapters, and with --sample-every {max(1, run.settings.steps // 8)} or so"
+        )
+    return folders | {run.step or run.settings.steps: run.folder}
+
+
+def candidates(
+    sampler: Sampler,
+    folders: dict[int, Path],
+    trigger_prompts: Sequence[str],
+    seeds: Sequence[int],
+    held_out: Sequence[Image.Image],
+    strengths: Sequence[float] = STRENGTHS,
+    on_candidate: Callable[[int, int], None] | None = None,
+) -> tuple[Candidate, list[Candidate]]:
+    """Return the base as a candidate of step 0, and every checkpoint at every strength, same prompts and
+    seeds. The sampler has no adapter afterwards. `strengths` are multiples of the base's own.
+    """
+    judge, total = judges.find(sampler.base), len(folders) * len(strengths)
+    reference, result = judge.image_features(held_out), list[Candidate]()
+
+    def candidate(step: int, strength: float) -> Candidate:
+        rows = sampler.sample(trigger_prompts, seeds, strength=strength)
+        images = judge.image_features([image for row in rows for image in row])
+        styles = (images @ reference.T).mean(1).tolist()
+        return Candidate(
+            step, strength, tuple(styles), tuple(_ranks(judge, trigger_prompts, images, len(seeds)))
+        )
+
+    sampler.unload()
+    base = candidate(0, 0.0)
+    for step, folder in folders.items():
+        sampler.load(folder)
+        for factor in strengths:
+            result.append(candidate(step, factor * sampler.base.strength))
+            if on_candidate:
+                on_candidate(len(result), total)
+    sampler.unload()
+    return base, result
+
+
+def chart(choice: Choice) -> Shown:
+    """Return a JPEG of the candidates, the frontier and the choice; lesson 06 shows it."""
+    steps: dict[int, list[Point]] = {}
+    for one in choice.candidates:
+        steps.setdefault(one.step, []).append((one.style, one.prompt))
+    points = [(one.style, one.prompt) for one in (choice.base, choice.candidate)]
+    best = [(one.style, one.prompt) for one in frontier(choice.candidates)]
+    least = KEEP * choice.base.prompt
+    return frontier_chart(FrontierChart(steps, points[0], best, points[1], str(choice.candidate), least))
+
+
+def _ranks(judge: Judge, prompts: Sequence[str], images: features.Tensor, seeds: int) -> list[float]:
+    """Return the prompt rank of each sample whose prompt names a concept."""
+    try:
+        names = judge.concepts()[0]
+    except FileNotFoundError:
+        return []
+    wanted = [features.named_concept(prompt, names) for prompt in prompts for _ in range(seeds)]
+    places = [i for i, concept in enumerate(wanted) if concept]
+    return metrics.prompt_ranks(images[places], [wanted[i] or "" for i in places], judge) if places else []
+
+
+def frontier(options: Sequence[Candidate]) -> list[Candidate]:
+    """Return the candidates that no other beats in both style and prompt, by rising style."""
+    best = [
+        one
+        for one in options
+        if not any(
+            o.style >= one.style and o.prompt >= one.prompt and (o.style, o.prompt) != (one.style, one.prompt)
+            for o in options
+        )
+    ]
+    return sorted(best, key=lambda one: one.style)
+
+
+def choose(base: Candidate, options: Sequence[Candidate], keep: float = KEEP) -> Choice:
+    """Return the earliest good candidate: of those that keep the prompt, the first whose style cannot be told
+    from the best, sample by sample; at one step the lowest strength.
+
+    Where none keeps the prompt it is the one that keeps most of it. ValueError without candidates.
+    """
+    if not options:
+        raise ValueError("no candidates to choose from; expected at least one checkpoint")
+    least = keep * base.prompt
+    allowed = [one for one in options if one.prompt >= least]
+    if not allowed:
+        most = max(options, key=lambda one: one.prompt)
+        reason = (
+            f"no candidate keeps {keep:.0%} of the base's prompt match; this one keeps most of it "
+            f"({most.prompt:.2f} of {base.prompt:.2f})"
+        )
+        return Choice(most, reason, base, tuple(options))
+    best = max(allowed, key=lambda one: one.style)
+    good = [one for one in allowed if not _is_below(one, best)]
+    first = min(good, key=lambda one: (one.step, one.strength))
+    return Choice(first, _reason(first, best, base, keep), base, tuple(options))
+
+
+def _is_below(one: Candidate, best: Candidate) -> bool:
+    """Return whether the style is lower than the best's beyond the interval of the paired differences."""
+    differences = np.subtract(best.styles, one.styles)
+    return metrics.bootstrap_interval(differences.tolist())[0] > 0
+
+
+def _reason(first: Candidate, best: Candidate, base: Candidate, keep: float) -> str:
+    prompt = f"it keeps {first.prompt:.2f} of the base's prompt match {base.prompt:.2f} (at least {keep:.0%})"
+    if first == best:
+        return f"its style match, {first.style:.2f}, is the highest of those that keep the prompt; {prompt}"
+    return (
+        f"its style match, {first.style:.2f}, cannot be told from the highest, {best.style:.2f} ({best}), "
+        f"and no earlier one reaches it; {prompt}"
+    )
+
+
+def pick(
+    sampler: Sampler,
+    run: Run,
+    dataset: Dataset,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    strengths: Sequence[float] = STRENGTHS,
+    on_candidate: Callable[[int, int], None] | None = None,
+) -> Choice:
+    """Return the earliest good checkpoint and strength of a run.
+
+    Judged by held-out pictures, or by the training pictures where none were held out.
+    """
+    triggered = [with_trigger(prompt, run.settings.trigger, run.settings.mode) for prompt in prompts]
+    held_out = [picture.image for picture in dataset.held_out or dataset.train]
+    return choose(*candidates(sampler, checkpoints(run), triggered, seeds, held_out, strengths, on_candidate))

@@ -1,0 +1,71 @@
+"""`lessons pick`: which checkpoint of a run to keep, and at which strength."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+_HELP = "recommend the earliest good checkpoint of a run, and a strength"
+_ABOUT = (
+    "Draws every adapter that a run kept (lessons train --keep-adapters --sample-every N) at several "
+    "strengths, with the same prompts and seeds, and measures the style and what is left of the prompt. "
+    "Of those that keep the prompt and cannot be told from the best, it recommends the earliest, says why, "
+    "and writes the chart to pick.jpg."
+)
+_SEEDS = (1, 2)
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the subparsers of `lessons`."""
+    pick: argparse.ArgumentParser = commands.add_parser("pick", help=_HELP, description=_ABOUT)
+    pick.add_argument("run", type=Path, help="the folder of a run, such as runs/v4se")
+    pick.add_argument("--pictures", type=Path, metavar="FOLDER", help="the run's pictures, if moved")
+    pick.add_argument("--prompt", action="append", metavar="TEXT", help="what to draw; repeatable")
+    pick.add_argument("--seed", action="append", type=int, metavar="N", dest="seeds", help="repeatable")
+    pick.add_argument(
+        "--strength", action="append", type=float, metavar="S", dest="strengths",
+        help="repeatable, a multiple of the base's own (default: 0.5, 0.75, 1 and 1.25)",
+    )  # fmt: skip
+    pick.add_argument("--out", type=Path, metavar="FOLDER", help="copy the chosen adapter into this folder")
+
+
+def pick(args: Namespace) -> int:
+    """Print the recommendation and its reason, and write the chart."""
+    from lessons_lib.adapters.run import WEIGHTS_NAME, Run
+    from lessons_lib.dataset.prompts import default_prompts
+    from lessons_lib.dataset.records import recorded_dataset
+    from lessons_lib.display.progress import counting_bar
+    from lessons_lib.evaluation import picker
+    from lessons_lib.evaluation.sampler import Sampler
+    from lessons_lib.models import bases
+
+    run = Run.load(args.run)
+    folders = picker.checkpoints(run)  # before the base is loaded
+    dataset = recorded_dataset(run.dataset, run.folder, args.pictures)
+    prompts = args.prompt or default_prompts(run.settings.mode)
+    sampler = Sampler(run.settings.adapt(bases.find(run.settings.base)))
+    with counting_bar("drawing", "candidate") as on_candidate:
+        choice = picker.pick(
+            sampler,
+            run,
+            dataset,
+            prompts,
+            args.seeds or _SEEDS,
+            args.strengths or picker.STRENGTHS,
+            on_candidate,
+        )
+    (run.folder / "pick.jpg").write_bytes(picker.chart(choice).data)
+    print(f"keep {choice.candidate}: {choice.reason}")
+    for one in picker.frontier(choice.candidates):
+        print(f"  {one}: style {one.style:.2f}, prompt {one.prompt:.2f}")
+    print(f"chart    {run.folder / 'pick.jpg'}")
+    adapter = folders[choice.candidate.step]
+    print(f"adapter  {adapter}")
+    if args.out:
+        args.out.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(adapter / WEIGHTS_NAME, args.out / WEIGHTS_NAME)
+        print(f"copied   {args.out / WEIGHTS_NAME}")
+    return 0
