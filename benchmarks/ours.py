@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import torch
 from PIL.Image import Image
 
 from lessons_lib.adapters.settings import Settings
@@ -50,11 +51,15 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--quantize", default="none")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--draw", action="store_true", help="time a picture too")
+    parser.add_argument("--at_most", type=float, metavar="GB", help="GPU memory that PyTorch may hold")
     return parser.parse_args()
 
 
 def main() -> None:
     o = parse_arguments()
+    if o.at_most and torch.cuda.is_available():
+        whole = torch.cuda.get_device_properties(0).total_memory
+        torch.cuda.set_per_process_memory_fraction(o.at_most * 1e9 / whole)
     base = bases.find(o.base)
     base = replace(base, repository=o.repository or base.repository, side=o.side or base.side)
     bases.BASES[o.base] = base

@@ -2,8 +2,9 @@
 
 `python -m benchmarks.packed flux1-dev --quantize nf4 --side 512 --under 9` writes packed.json beside the
 other recorded runs, from where `lessons train` takes what that base needs, and ends with code 1 when the
-memory was more than that many GB. Nothing is downloaded; the folder in which the weights are made up needs
-room for the whole model (flux1-dev: 34 GB).
+memory was more than that many GB. On a large card PyTorch holds on to memory that it no longer needs;
+`--at-most` makes it give that back, as a smaller card would. Nothing is downloaded; the folder in which the
+weights are made up needs room for the whole model (flux1-dev: 34 GB).
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ def measure(o: argparse.Namespace) -> dict[str, Any]:
         os.environ["LESSONS_CACHE"] = str(folder / "cache")
         model = blank.write(o.base, folder / "model", small=o.small)
         bench = Bench(o.base, model, write_squares(folder, side), folder, side, o.steps)
-        costs = bench.ours("packed", "--draw", "--quantize", o.quantize)
+        limit = ["--at_most", str(o.at_most)] if o.at_most else []
+        costs = bench.ours("packed", "--draw", "--quantize", o.quantize, *limit)
     return {
         "base": o.base, "side": side, "program": "ours", "quantize": o.quantize,
         "gradient_checkpointing": o.base in LARGE, "encoders_apart": True, "steps": o.steps,
@@ -49,6 +51,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--quantize", choices=KINDS, default="nf4")
     parser.add_argument("--side", type=int, metavar="PX", help="(default: the base's own)")
     parser.add_argument("--steps", type=int, default=12, help="training steps (%(default)s)")
+    parser.add_argument(
+        "--at-most",
+        type=float,
+        metavar="GB",
+        help="GPU memory that PyTorch may hold: what it caches counts too",
+    )
     parser.add_argument("--under", type=float, metavar="GB", help="end with code 1 when it took as much")
     parser.add_argument("--recorded", type=Path, default=RECORDED, help="folder for the row (%(default)s)")
     parser.add_argument("--small", action="store_true", help="a miniature, only to see whether it runs")

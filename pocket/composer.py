@@ -7,6 +7,7 @@ on any device.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import torch
@@ -33,6 +34,14 @@ class Composer:
         self.named = named
         self.dress, self.finish = brushes.dressed, brushes.finished
         brushes.prepare(device)
+
+    def without_drawings(self) -> Composer:
+        """Return a composer that can draw scenes but not paint them, to be sent to another process."""
+        other = copy.copy(self)
+        other.bank, other.device = copy.copy(self.bank), torch.device("cpu")
+        other.bank.levels = []
+        other.dress, other.finish = brushes.dressed, brushes.finished
+        return other
 
     def scenes(self, count: int, seed: int, mix: Mix | None = None, only: Looks | None = None) -> Scenes:
         """Return so many scenes. `only`: looks to take in turn, in place of random ones."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
+import time
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing import get_context
 
 import torch
 from diffusers import AutoencoderKL, FluxPipeline
@@ -62,25 +66,27 @@ def autocast(device: torch.device) -> torch.autocast:
 
 
 class Feed:
-    """Batches without end. Scenes are drawn ahead by threads, in an order that depends on nothing but the
-    seed.
+    """Batches without end. Scenes are drawn ahead, in an order that depends on nothing but the seed: by
+    threads, or for a GPU by processes, since threads would hold up the one that starts its kernels.
     """
 
     def __init__(
         self, composer: Composer, encoder: Encoder, tokens: Tokens, batch: int, seed: int, workers: int
     ) -> None:
-        self.composer, self.encoder, self.tokens, self.batch = (
-            composer,
-            encoder,
-            tokens.to(composer.device),
-            batch,
-        )
+        self.composer, self.encoder, self.batch = composer, encoder, batch
+        self.tokens = tokens.to(composer.device)
         self.seed, self.mix = seed, Mix()
-        self._pool, self._ahead = ThreadPoolExecutor(workers), deque[Future[Scenes]]()
+        self.waited = 0.0  # s
         self._workers = workers
-
-    def _draw(self, seed: int, mix: Mix) -> Scenes:
-        return self.short(self.composer.scenes(self.batch, seed, mix))
+        self._ahead = deque[Future[Scenes | bytes]]()
+        self._pool: Executor
+        if composer.device.type == "cuda":
+            own = (composer.without_drawings(), tokens)
+            self._pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, own)
+            self._draw: Callable[..., Scenes | bytes] = _drawn_apart
+        else:
+            self._pool = ThreadPoolExecutor(workers)
+            self._draw = partial(_drawn, composer, self.tokens)
 
     def short(self, scenes: Scenes) -> Scenes:
         """Return scenes whose captions T5 need not cut."""
@@ -89,15 +95,36 @@ class Feed:
     def __iter__(self) -> Iterator[Batch]:
         while True:
             while len(self._ahead) < 2 * self._workers:
-                self._ahead.append(self._pool.submit(self._draw, self.seed, self.mix))
+                self._ahead.append(self._pool.submit(self._draw, self.batch, self.seed, self.mix))
                 self.seed += 1
-            yield self.encoded(self._ahead.popleft().result())
+            start = time.monotonic()
+            scenes = self._ahead.popleft().result()
+            self.waited += time.monotonic() - start
+            yield self.encoded(pickle.loads(scenes) if isinstance(scenes, bytes) else scenes)
 
     def encoded(self, scenes: Scenes) -> Batch:
         return Batch(self.encoder.encode(self.composer.paint(scenes)), *token_ids(scenes.rows, self.tokens))
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
+
+
+def _drawn(composer: Composer, tokens: Tokens, count: int, seed: int, mix: Mix) -> Scenes:
+    scenes = composer.scenes(count, seed, mix)
+    return replace(scenes, rows=shortened(scenes.rows, tokens))
+
+
+_OWN: list[tuple[Composer, Tokens]] = []  # of a process that draws
+
+
+def _begin(composer: Composer, tokens: Tokens) -> None:
+    torch.set_num_threads(1)
+    _OWN[:] = [(composer, tokens)]
+
+
+def _drawn_apart(count: int, seed: int, mix: Mix) -> bytes:
+    """Return the scenes as plain bytes: tensors themselves would each be sent through a file of its own."""
+    return pickle.dumps(_drawn(*_OWN[0], count, seed, mix))
 
 
 class Codes:

@@ -49,6 +49,8 @@ class Run:
         torch.manual_seed(options.seed)
         if self.device.type == "cuda":
             torch.set_float32_matmul_precision("high")
+            # cuDNN's attention gives NaN gradients on an H100 or H200 (pytorch/pytorch issue 196678).
+            torch.backends.cuda.enable_cudnn_sdp(False)
         self.pack = pack.read(archive, 1.0 if options.scale == 1 else max(0.05, options.scale))
         self.log(f"{len(self.pack.rows)} drawings unpacked")
         self._networks()
@@ -211,9 +213,11 @@ class Run:
                 continue
             report = self.settings.report_every
             timer = Timer(name, seconds, self.clock.now, self.tick, self.progress, report, begun)
+            waited = self.feed.waited
             self._stage(name, timer)
             self.done.append(name)
-            self.log(f"{name}: {timer.step} steps in {self.clock.now() - timer.start:.0f} s")
+            seconds, waited = self.clock.now() - timer.start, self.feed.waited - waited
+            self.log(f"{name}: {timer.step} steps in {seconds:.0f} s, {waited:.0f} s waiting for scenes")
 
     def _stage(self, name: str, timer: Timer) -> None:
         model, average, feed, settings = self.model, self.average, self.feed, self.settings
@@ -295,8 +299,13 @@ def main(arguments: list[str] | None = None) -> None:
     run = Run(o.archive, o.out, options)
     try:
         run.train()
-    finally:
+    except FloatingPointError as error:  # what was written before is worth more than what is left now
+        run.feed.close()
+        sys.exit(f"Stopped, nothing more was written: {error}")
+    except BaseException:
         run.finish()
+        raise
+    run.finish()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ SHARES = {"text": 0.07, "flow": 0.72, "guidance": 0.13, "four steps": 0.08}
 
 
 WRITE_EVERY = 120.0
+LOOKED_AT = (1, 8, 32, 64, 128)  # steps of a stage after which it is said how it goes, whatever the time
 
 
 RESERVE = 0.05  # of the seconds, for the last writing, sheets and losses; twelve seconds at the least
@@ -89,16 +91,21 @@ class Timer:
         return self._begun + (1 - self._begun) * (self.now() - self.start) / self.seconds
 
     def done(self, pictures: int, **values: Tensor) -> None:
-        """Count a step; now and then say how it goes."""
+        """Count a step; now and then say how it goes.
+
+        Raises FloatingPointError where a value is no longer a number.
+        """
         self.step += 1
         self.progress.steps += 1
         self.progress.pictures += pictures
-        if self.now() - self._said > self.every or self.step == 1:
+        if self.now() - self._said > self.every or self.step in LOOKED_AT:
             self._said = self.now()
             self.progress.share = self.share()
             rate = self.step * pictures / max(self._said - self.start, 1e-6)
             self.progress.losses |= {f"{self.name} {k}": float(v) for k, v in values.items()}
             numbers = " ".join(f"{k} {float(v):.4f}" for k, v in values.items())
+            if not all(map(math.isfinite, self.progress.losses.values())):
+                raise FloatingPointError(f"{self.name} step {self.step}: {self.progress.losses}")
             self.progress.log(
                 f"{self.name} step {self.step} {self.share():.0%} {rate:.0f} pictures/s {numbers}"
             )

@@ -2,14 +2,17 @@
 together to.
 """
 
+import pickle
+
 import pytest
 import torch
 from pocket_miniature import drawings
 
-from pocket import joining, networks, pack, parts, stages, timing
+from pocket import feed, joining, networks, pack, parts, stages, timing
 from pocket.networks import Depth
 from pocket.options import Options, Settings
 from pocket.rented import Run
+from pocket.wording import Mix
 
 TINY = Settings(batch=4, curves=4, workers=1, report_every=1e9)
 
@@ -65,6 +68,23 @@ def test_every_stage_runs_and_the_run_ends_in_time(finished):
     assert finished.done == ["text", "flow", "guidance", "four steps", "decoder"]
     assert finished.progress.steps >= 5
     assert finished.clock.passed() <= finished.clock.seconds
+
+
+def test_a_loss_that_is_no_number_stops_the_run(archive, tmp_path):
+    run = tiny_run(archive, tmp_path / "out")
+    run.model.flow.proj_out.bias.data.fill_(float("nan"))
+    with pytest.raises(FloatingPointError, match="flow step 1: .*nan"):
+        run.train()
+    run.feed.close()
+    assert not list((tmp_path / "out").glob("part-*"))
+
+
+def test_a_process_of_its_own_draws_the_same_scenes(finished):
+    own = finished.feed.composer, finished.feed.tokens
+    feed._begin(own[0].without_drawings(), own[1])
+    apart = pickle.loads(feed._drawn_apart(6, 3, Mix()))
+    here = feed._drawn(*own, 6, 3, Mix())
+    assert all(torch.equal(getattr(apart, name), getattr(here, name)) for name in ("rows", "x", "colours"))
 
 
 def test_a_run_leaves_its_parts_a_sheet_and_its_losses(finished):
