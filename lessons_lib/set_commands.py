@@ -36,6 +36,7 @@ def check(args: Namespace) -> int:
     if prior:
         about_prior = before_training.class_picture_lines(prior, report, args.trigger or "")
         lines += [f"--prior {args.prior}: {line}" for line in about_prior]
+    lines += _coverage_lines(report, base, args.trigger or "")
     print(*lines, sep="\n")
     if args.html:
         args.html.write_text(html.render(report), encoding="utf-8")
@@ -48,6 +49,20 @@ def check(args: Namespace) -> int:
     args.emit("check", base=base.name, pictures=parts, findings=report.values(), trigger=warnings,
               must_fix=[line.removeprefix("must fix: ") for line in stops])  # fmt: skip
     return int(bool(stops))
+
+
+def _coverage_lines(report: Report, base: Base, trigger: str) -> list[str]:
+    """Return what the set never shows and shows too often: by its captions, or by tags where most pictures
+    have none.
+    """
+    from lessons_lib.inspection import coverage
+    from lessons_lib.models import judges
+
+    train = report.dataset.train
+    captions = [picture.caption for picture in train if picture.caption]
+    if 2 * len(captions) >= len(train):
+        return coverage.lines(captions, trigger)
+    return coverage.tag_lines([picture.image for picture in train[:100]], judges.find(base).tags)
 
 
 def _trigger_warnings(trigger: str, report: Report, base: Base) -> list[str]:

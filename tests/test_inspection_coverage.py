@@ -1,0 +1,41 @@
+"""`lessons check` says what a set shows too often and what it never shows, by captions or by tags."""
+
+import pytest
+from PIL import Image
+
+from lessons_lib import cli
+from lessons_lib.inspection import coverage
+
+SIX = [Image.new("RGB", (8, 8))] * 6
+
+
+def test_a_word_in_most_captions_is_named_with_its_count():
+    captions = [f"a brown horse by a {place}" for place in ("tree", "house", "river", "wall", "lake")]
+    first, _ = coverage.lines([*captions, "two horses at night"])
+    assert "'horse' (6 of 6)" in first and "'brown' (5 of 6)" in first and "'tree'" not in first
+
+
+def test_the_trigger_and_small_words_are_no_pattern():
+    assert not [line for line in coverage.lines(["a red, v4se"] * 6, "v4se") if "often" in line]
+
+
+def test_attributes_that_no_caption_names_are_listed():
+    (line,) = [text for text in coverage.lines(["a king by a pond at night"] * 6) if "never" in text]
+    assert "buildings" in line and "food" in line
+    assert not [name for name in ("people", "water", "night") if name in line]
+
+
+@pytest.mark.parametrize("captions", [[], [None] * 9, ["a cat"] * 5])
+def test_of_few_captions_nothing_is_said(captions):
+    assert coverage.lines(captions) == []
+
+
+def test_pictures_without_captions_are_judged_by_tags():
+    often, never = coverage.tag_lines(SIX, lambda images, labels, count: [["people", "night"]] * len(images))
+    assert "'people' (6 of 6)" in often and "'night' (6 of 6)" in often
+    assert "no tag names animals" in never
+
+
+def test_lessons_check_prints_what_the_practice_paintings_never_show(capsys):
+    cli.main(["check", "data/sample_mughal"])
+    assert "never shown: no caption names" in capsys.readouterr().out
