@@ -8,7 +8,7 @@ LESSONS := $(sort $(wildcard notebooks/*.ipynb))
 COLAB_PYTHON ?= python3.13
 COLAB := .venv-colab/bin/python
 
-.PHONY: help demo test fuzz lint course record notebooks lab browser zip colab hooks clean bases
+.PHONY: help demo test fuzz lint course record notebooks lab browser zip colab hooks clean bases site slides
 help:
 	@echo "make demo       teach a small model a style and show before and after"
 	@echo "make test       style, types, unit tests and lesson 00"
@@ -19,6 +19,8 @@ help:
 	@echo "make notebooks  run every lesson and keep the new outputs"
 	@echo "make record     every recorded run, picture and lesson anew; which sentences no longer hold"
 	@echo "make browser    the studio and the reports in a real browser (needs Chromium and npm)"
+	@echo "make site       lessons, instructors' pages and the library's reference as pages to read, in build/site"
+	@echo "make slides     slides of the lessons' own pictures, as HTML and PDF (Chromium), in build/slides"
 	@echo "make zip        course.zip for Colab: the tracked files, nothing else"
 	@echo "make colab      run every lesson on Colab's Python and packages (5 GB); once a release"
 	@echo "make hooks      check each commit, and see notebooks cell by cell in git"
@@ -64,6 +66,15 @@ lab: .venv/.lab
 browser: .venv/.test .venv/.lab .venv/.browser .venv/axe-core/package/axe.min.js
 	$(BIN)/python -m pytest -m browser tests/browser
 
+# Nothing is fetched or run: the lessons are shown with the outputs that they have. The last line follows every link.
+site: .venv/.test .venv/.site
+	rm -rf build/site
+	$(BIN)/python -m sphinx -q -b html -c docs . build/site
+	$(BIN)/python -m docs.check
+
+slides: .venv/.test .venv/.site
+	$(BIN)/python -m docs.slides
+
 # axe-core (MPL-2.0) finds what a screen reader or a keyboard cannot use; it is no part of the course.
 .venv/axe-core/package/axe.min.js: | .venv/bin/python
 	mkdir -p .venv/axe-core
@@ -104,6 +115,6 @@ clean:
 	$(PIP) -e .
 	@touch $@
 
-.venv/.test .venv/.lab .venv/.dev .venv/.browser: .venv/.%: .venv/.core
+.venv/.test .venv/.lab .venv/.dev .venv/.browser .venv/.site: .venv/.%: .venv/.core
 	$(PIP) -e '.[$*]'
 	@touch $@

@@ -85,6 +85,6 @@ def test_a_package_says_what_is_in_each_of_its_files(folder):
 def test_the_tree_in_the_readme_is_the_tree_on_disk():
     tree = re.search(r"```text\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)[1]
     listed = set(re.findall(r"^ *([\w.]+)/ +\S", tree, re.MULTILINE))
-    top = {"notebooks", "lessons_lib", "data", "pocket", "tests", "benchmarks"}
+    top = {"notebooks", "lessons_lib", "data", "pocket", "tests", "benchmarks", "docs"}
     own = {path.name for path in LIBRARY.iterdir() if path.is_dir() and not path.name.startswith("_")}
     assert listed == top | own

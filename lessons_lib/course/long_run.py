@@ -92,7 +92,7 @@ def prepare() -> LongRun:
 
 
 def resume_trials(path: Path, trials: Iterable[tuple[str, tuple[str, int]]], trial: Trial) -> list[Row]:
-    """Return trial(*arguments) for each (name, arguments), in order.
+    """Return `trial(*arguments)` for each (name, arguments), in order.
 
     Names that `path` holds already are not run again.
     The file is written after each trial, so that a run that was stopped resumes. Progress goes to stderr.

@@ -1,0 +1,132 @@
+"""The site, the slides and the routes are made from the lessons as they are."""
+
+import base64
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+from test_exercises import MISTAKES
+
+from docs import lesson_pages, routes, slides, timing
+from lessons_lib.display import notebook
+from lessons_lib.paths import ROOT
+
+LESSONS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+FIRST = LESSONS[0]
+INSTRUCTOR = (ROOT / "notebooks" / "INSTRUCTOR.md").read_text(encoding="utf-8")
+every_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+
+
+def grid_cell(rows, labels):
+    """Return a cell as a notebook keeps it that shows a grid."""
+    shown = notebook.image_grid(rows, labels, side=64)
+    data = {"image/jpeg": base64.b64encode(shown.data).decode()}
+    output = {"data": data, "metadata": {"image/jpeg": shown.metadata}}
+    return {"cell_type": "code", "metadata": {}, "source": "notebook.image_grid(rows)", "outputs": [output]}
+
+
+def plain(*colours):
+    return [Image.new("RGB", (64, 64), colour) for colour in colours]
+
+
+@every_lesson
+def test_every_picture_of_a_lesson_has_a_text_on_the_site(path):
+    cells = json.loads(lesson_pages.lesson_page(path.read_text(encoding="utf-8")))["cells"]
+    pictures = [cell for cell in cells if lesson_pages.picture_output(cell)]
+    assert pictures and all(len(cell["metadata"]["mystnb"]["image"]["alt"]) > 4 for cell in pictures)
+
+
+def test_a_grid_of_before_and_after_gets_an_edge_between_its_rows():
+    cell = grid_cell([plain("red", "red"), plain("blue", "blue")], ["before", "after"])
+    before, after = lesson_pages.rows(lesson_pages.picture(cell["outputs"][0]), 2, 2)
+    assert before.getpixel((30, 30))[0] > 200 and after.getpixel((30, 30))[2] > 200
+    page = json.loads(lesson_pages.lesson_page(json.dumps({"cells": [cell]})))
+    assert page["cells"][1]["source"].count("<img") == 2 and "before-after" in page["cells"][1]["source"]
+
+
+def test_a_row_of_strengths_becomes_a_dial():
+    cell = grid_cell(plain("red", "green", "blue", "white"), ["0", "0.5", "1", "1.5"])
+    grid = lesson_pages.picture(cell["outputs"][0])
+    (html,) = lesson_pages.sliders(grid, "4 pictures: 0, 0.5, 1, 1.5")
+    assert html.count("<img") == 4 and 'max="3"' in html
+    assert lesson_pages.tiles(grid, 4)[2].getpixel((32, 32))[2] > 200
+
+
+def test_other_pictures_get_no_slider():
+    assert lesson_pages.sliders(plain("red")[0], "the loss over 500 steps") == []
+
+
+@every_lesson
+def test_a_lesson_has_slides_from_its_question_to_what_one_can_say(path):
+    made = slides.lesson_slides(path)
+    assert [slide.kind for slide in made[:2]] == ["opening", "question"] and made[-1].kind == "closing"
+    assert made[0].text and made[1].text and len(made) > 8
+    assert all(slide.alt for slide in made if slide.uri)
+
+
+def test_slides_load_nothing_and_lead_nowhere():
+    page = slides.page([FIRST])
+    assert "http" not in re.sub(r"data:[^\"]*", "", page) and "<a " not in page
+
+
+def test_without_a_browser_the_pdf_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setattr(slides.shutil, "which", lambda name: None)
+    with pytest.raises(OSError, match="name one in CHROMIUM"):
+        slides.write_pdf(tmp_path / "a.html", tmp_path / "a.pdf")
+
+
+def test_the_site_check_finds_what_leads_nowhere(tmp_path):
+    check = pytest.importorskip("docs.check", reason="needs beautifulsoup4")
+    (tmp_path / "b.html").write_text('<p id="here">')
+    links = '<a href="b.html#here"></a><a href="b.html#there"></a><a href="c.html"></a>'
+    (tmp_path / "a.html").write_text(f'{links}<img src="data:," alt=""><a href="https://example.org"></a>')
+    assert [line.split(" (")[0] for line in check.faults(tmp_path)] == [
+        "a.html: names no place on that page", "a.html: leads nowhere", "a.html: a picture without a text"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("route", routes.routes(), ids=lambda route: route["name"].split(":")[0])
+def test_a_route_takes_its_minutes_and_names_sections_in_their_order(route):
+    assert sum(step["minutes"] for step in route["steps"]) == int(route["name"].split()[0])
+    for lesson in {step["lesson"] for step in route["steps"]} - {""}:
+        steps = [step for step in route["steps"] if step["lesson"] == lesson]
+        places = [timing.headings(lesson).index(section) for step in steps for section in step["sections"]]
+        assert places == sorted(set(places))
+
+
+def test_the_instructors_page_holds_the_routes_as_they_were_measured():
+    assert routes.tables() in INSTRUCTOR and routes.measured() in INSTRUCTOR
+
+
+def test_links_of_the_instructors_pages_lead_somewhere():
+    for page in (ROOT / "notebooks").glob("[A-Z]*.md"):
+        links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
+        assert [link for link in links if not (page.parent / link).exists()] == [], page.name
+
+
+def test_the_workflows_build_what_the_makefile_builds():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        text = path.read_text(encoding="utf-8")
+        assert yaml.safe_load(text)["jobs"] and set(re.findall(r"\bmake ([a-z]+)", text)) <= targets
+
+
+def test_the_site_extra_is_pinned():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pinned = (Path(ROOT) / "constraints.txt").read_text(encoding="utf-8")
+    names = [line.split(">=")[0] for line in extras["optional-dependencies"]["site"]]
+    assert [name for name in names if f"\n{name}==" not in pinned] == []
+
+
+def test_the_usual_mistakes_get_the_hints_that_the_answers_quote():
+    text = (ROOT / "notebooks" / "ANSWERS.md").read_text(encoding="utf-8")
+    for section in re.split(r"^## \[Lesson (?=\d\d)", text, flags=re.MULTILINE)[1:]:
+        for number, row in re.findall(r"^\| (\d),[^|]*\|[^|]*\|(.*)\|$", section, re.MULTILINE):
+            hints = [hint for _, hint in MISTAKES.get((section[:2], int(number)), [])]
+            quotes = re.findall(r"`([^`]+)`", row) if hints else []
+            assert [quote for quote in quotes if not any(quote in hint for hint in hints)] == []
+            assert quotes or not hints
