@@ -29,6 +29,10 @@ def add_parser(commands: Any) -> None:
         "--strength", action="append", type=float, metavar="S", dest="strengths",
         help="repeatable, a multiple of the base's own (default: 0.5, 0.75, 1 and 1.25)",
     )  # fmt: skip
+    pick.add_argument(
+        "--keep", type=float, default=0.6, metavar="SHARE",
+        help="share of the base's prompt match that must be left (default: 0.6)",
+    )  # fmt: skip
     pick.add_argument("--out", type=Path, metavar="FOLDER", help="copy the chosen adapter into this folder")
 
 
@@ -49,14 +53,9 @@ def pick(args: Namespace) -> int:
     sampler = Sampler(run.settings.adapt(bases.find(run.settings.base)))
     with counting_bar("drawing", "candidate") as on_candidate:
         choice = picker.pick(
-            sampler,
-            run,
-            dataset,
-            prompts,
-            args.seeds or _SEEDS,
-            args.strengths or picker.STRENGTHS,
-            on_candidate,
-        )
+            sampler, run, dataset, prompts, args.seeds or _SEEDS, args.strengths or picker.STRENGTHS,
+            on_candidate, args.keep,
+        )  # fmt: skip
     (run.folder / "pick.jpg").write_bytes(picker.chart(choice).data)
     print(f"keep {choice.candidate}: {choice.reason}")
     for one in picker.frontier(choice.candidates):

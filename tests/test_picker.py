@@ -1,5 +1,7 @@
 """The picker recommends the earliest checkpoint that cannot be told from the best, and says why."""
 
+import dataclasses
+
 import pytest
 import torch
 from PIL import Image
@@ -7,6 +9,7 @@ from PIL import Image
 from lessons_lib import cli
 from lessons_lib.adapters.run import STEPS, Run
 from lessons_lib.adapters.settings import Settings
+from lessons_lib.course import recorded
 from lessons_lib.evaluation import picker
 from lessons_lib.evaluation.picker import Candidate
 from lessons_lib.models import bases
@@ -37,7 +40,27 @@ def test_a_checkpoint_that_forgot_the_prompt_is_not_recommended():
 
 def test_where_none_keeps_the_prompt_the_reason_says_so():
     choice = picker.choose(BASE, [candidate(100, 1.0, 0.4, 0.2), candidate(200, 0.5, 0.5, 0.5)])
-    assert choice.candidate.step == 200 and "no candidate keeps 80%" in choice.reason
+    assert choice.candidate.step == 200 and "no candidate keeps 60%" in choice.reason
+
+
+def test_a_checkpoint_past_the_lowest_held_out_loss_is_not_recommended():
+    early, late = candidate(100, 1.0, 0.5, 0.8), candidate(800, 1.0, 0.7, 0.8)
+    options = [dataclasses.replace(early, validation=1.0), dataclasses.replace(late, validation=1.4)]
+    choice = picker.choose(BASE, options)
+    assert choice.candidate.step == 100 and "its held-out loss, 1.00, is near the lowest" in choice.reason
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_on_the_recorded_trainings_it_is_within_one_count_of_the_lowest_held_out_loss(seed):
+    rows = [row for row in recorded.load("how_many_steps")["result"]["rows"] if row["seed"] == seed]
+    base, *options = [
+        Candidate(row["count"], 1.0, tuple(row["style"]), tuple(row["prompt_rank"]), row["validation"])
+        for row in rows
+    ]
+    counts = [one.step for one in options]
+    lowest = min(options, key=lambda one: one.validation).step
+    choice = picker.choose(base, options).candidate.step
+    assert abs(counts.index(choice) - counts.index(lowest)) <= 1
 
 
 def test_without_candidates_there_is_nothing_to_choose():

@@ -6,7 +6,7 @@ Of those that cannot be told from the best, the earliest: less is forgotten, and
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,20 +22,23 @@ from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import features, judges
 from lessons_lib.models.judges import Judge
 
-KEEP = 0.8  # share of the base's prompt match that a good candidate keeps
+KEEP = 0.6  # share of the base's prompt match that a good candidate keeps; pocket loses a quarter at once
+NEAR = 1.02  # times the lowest held-out loss: below, a step has neither too little nor too much behind it
 STRENGTHS = (0.5, 0.75, 1.0, 1.25)  # times the base's own
 
 
 @dataclass(frozen=True)
 class Candidate:
     """A checkpoint at a strength, and one score a sample: likeness to held-out pictures, and the rank of what
-    the prompt names (empty where it names none that is known).
+    the prompt names (empty where it names none that is known). `validation`: the held-out loss at that step,
+    where it was measured.
     """
 
     step: int
     strength: float
     styles: tuple[float, ...]
     prompts: tuple[float, ...]
+    validation: float | None = None
 
     @property
     def style(self) -> float:
@@ -57,6 +60,7 @@ class Choice:
     reason: str
     base: Candidate
     candidates: tuple[Candidate, ...]
+    keep: float = KEEP
 
 
 def checkpoints(run: Run) -> dict[int, Path]:
@@ -115,7 +119,7 @@ def chart(choice: Choice) -> Shown:
         steps.setdefault(one.step, []).append((one.style, one.prompt))
     points = [(one.style, one.prompt) for one in (choice.base, choice.candidate)]
     best = [(one.style, one.prompt) for one in frontier(choice.candidates)]
-    least = KEEP * choice.base.prompt
+    least = choice.keep * choice.base.prompt
     return frontier_chart(FrontierChart(steps, points[0], best, points[1], str(choice.candidate), least))
 
 
@@ -144,26 +148,35 @@ def frontier(options: Sequence[Candidate]) -> list[Candidate]:
 
 
 def choose(base: Candidate, options: Sequence[Candidate], keep: float = KEEP) -> Choice:
-    """Return the earliest good candidate: of those that keep the prompt, the first whose style cannot be told
-    from the best, sample by sample; at one step the lowest strength.
+    """Return the earliest good candidate: of those whose held-out loss is near the lowest and that keep the
+    prompt, the first whose style cannot be told from the best, sample by sample; at one step the lowest
+    strength.
 
     Where none keeps the prompt it is the one that keeps most of it. ValueError without candidates.
     """
     if not options:
         raise ValueError("no candidates to choose from; expected at least one checkpoint")
-    least = keep * base.prompt
-    allowed = [one for one in options if one.prompt >= least]
+    near = _near_lowest(options)
+    allowed = [one for one in near if one.prompt >= keep * base.prompt]
     if not allowed:
-        most = max(options, key=lambda one: one.prompt)
+        most = max(near, key=lambda one: one.prompt)
         reason = (
             f"no candidate keeps {keep:.0%} of the base's prompt match; this one keeps most of it "
             f"({most.prompt:.2f} of {base.prompt:.2f})"
         )
-        return Choice(most, reason, base, tuple(options))
+        return Choice(most, reason, base, tuple(options), keep)
     best = max(allowed, key=lambda one: one.style)
     good = [one for one in allowed if not _is_below(one, best)]
     first = min(good, key=lambda one: (one.step, one.strength))
-    return Choice(first, _reason(first, best, base, keep), base, tuple(options))
+    return Choice(first, _reason(first, best, base, keep), base, tuple(options), keep)
+
+
+def _near_lowest(options: Sequence[Candidate]) -> list[Candidate]:
+    """Return the candidates whose held-out loss is near the lowest; all where it was not measured."""
+    levels = [one.validation for one in options if one.validation is not None]
+    if not levels:
+        return list(options)
+    return [one for one in options if one.validation is None or one.validation <= NEAR * min(levels)]
 
 
 def _is_below(one: Candidate, best: Candidate) -> bool:
@@ -173,13 +186,18 @@ def _is_below(one: Candidate, best: Candidate) -> bool:
 
 
 def _reason(first: Candidate, best: Candidate, base: Candidate, keep: float) -> str:
-    prompt = f"it keeps {first.prompt:.2f} of the base's prompt match {base.prompt:.2f} (at least {keep:.0%})"
+    parts = [
+        f"it keeps {first.prompt:.2f} of the base's prompt match {base.prompt:.2f} (at least {keep:.0%})"
+    ]
+    if first.validation is not None:
+        parts.append(f"its held-out loss, {first.validation:.2f}, is near the lowest")
+    style = f"its style match, {first.style:.2f},"
     if first == best:
-        return f"its style match, {first.style:.2f}, is the highest of those that keep the prompt; {prompt}"
-    return (
-        f"its style match, {first.style:.2f}, cannot be told from the highest, {best.style:.2f} ({best}), "
-        f"and no earlier one reaches it; {prompt}"
-    )
+        parts.insert(0, f"{style} is the highest of those that keep the prompt")
+    else:
+        highest = f"{style} cannot be told from the highest, {best.style:.2f} ({best})"
+        parts.insert(0, f"{highest}, and no earlier one reaches it")
+    return "; ".join(parts)
 
 
 def pick(
@@ -190,6 +208,7 @@ def pick(
     seeds: Sequence[int],
     strengths: Sequence[float] = STRENGTHS,
     on_candidate: Callable[[int, int], None] | None = None,
+    keep: float = KEEP,
 ) -> Choice:
     """Return the earliest good checkpoint and strength of a run.
 
@@ -197,4 +216,7 @@ def pick(
     """
     triggered = [with_trigger(prompt, run.settings.trigger, run.settings.mode) for prompt in prompts]
     held_out = [picture.image for picture in dataset.held_out or dataset.train]
-    return choose(*candidates(sampler, checkpoints(run), triggered, seeds, held_out, strengths, on_candidate))
+    base, options = candidates(sampler, checkpoints(run), triggered, seeds, held_out, strengths, on_candidate)
+    levels = {row["step"]: row["validation"] for row in run.log if "validation" in row}
+    measured = [replace(one, validation=levels.get(one.step)) for one in options]
+    return choose(base, measured, keep)
