@@ -199,7 +199,7 @@ def truncate_to_tokens(
 
 def _count_tokens(text: str, tokenizer: PreTrainedTokenizerBase) -> int:
     """Return the tokens of a text with the tokenizer's own start and end marks, as the model counts them."""
-    return len(tokenizer.tokenize(text)) + tokenizer.num_special_tokens_to_add()
+    return len(tokenizer(text, verbose=False).input_ids)  # which would warn of a text that is cut anyway
 
 
 def find_overlong(
