@@ -3,8 +3,10 @@
 import pytest
 from PIL import ImageFilter, ImageOps
 
+from lessons_lib.dataset import dataset
 from lessons_lib.evaluation import copies, metrics
 from lessons_lib.models import features, pixels
+from lessons_lib.paths import ROOT
 
 
 def test_a_soft_tinted_or_mirrored_copy_is_nearest_to_its_own_painting(paintings):
@@ -20,3 +22,14 @@ def test_a_soft_tinted_or_mirrored_copy_is_nearest_to_its_own_painting(paintings
     assert max(v for _, v in by_features) < 0.7  # which is why features do not serve
     with pytest.raises(ValueError, match="expected some of both"):
         copies.nearest_layouts([], whole)
+
+
+def test_of_twenty_soft_copies_all_are_found_and_of_twenty_new_pictures_at_most_one():
+    details = dataset.read(ROOT / "data" / "sample_details", side=128).train
+    squares = [pixels.to_square(picture.image, 128) for picture in details]
+    soft = [square.filter(ImageFilter.GaussianBlur(3)) for square in squares]
+    found = [similarity for _, similarity in copies.nearest_layouts(soft, squares)]
+    others = [squares[:i] + squares[i + 1 :] for i in range(20)]
+    new = [copies.nearest_layouts([soft[i]], others[i])[0][1] for i in range(20)]
+    assert sum(value >= copies.COPY_THRESHOLD for value in found) == 20
+    assert sum(value >= copies.COPY_THRESHOLD for value in new) <= 1

@@ -88,3 +88,16 @@ def test_an_interval_holds_the_mean_and_narrows_with_more_values():
     assert np.diff(metrics.bootstrap_interval(many)) < high - low
     with pytest.raises(ValueError, match="no values"):
         metrics.bootstrap_interval([])
+
+
+def test_noise_on_pictures_raises_no_style_match_beyond_its_interval():
+    rng, held_out = np.random.default_rng(0), features.image_features([discs(i) for i in range(10, 14)])
+    clean = [discs(i) for i in range(4)]
+    noisy = [
+        Image.fromarray((np.asarray(i) + rng.normal(0, 25, np.asarray(i).shape)).clip(0, 255).astype("uint8"))
+        for i in clean
+    ]
+    scores, after = (
+        (features.image_features(images) @ held_out.T).mean(1).tolist() for images in (clean, noisy)
+    )
+    assert np.mean(after) <= metrics.bootstrap_interval(scores)[1]
