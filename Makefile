@@ -67,12 +67,12 @@ browser: .venv/.test .venv/.lab .venv/.browser .venv/axe-core/package/axe.min.js
 	$(BIN)/python -m pytest -m browser tests/browser
 
 # Nothing is fetched or run: the lessons are shown with the outputs that they have. The last line follows every link.
-site: .venv/.test .venv/.site
+site: .venv/.site
 	rm -rf build/site
 	$(BIN)/python -m sphinx -q -b html -c docs . build/site
 	$(BIN)/python -m docs.check
 
-slides: .venv/.test .venv/.site
+slides: .venv/.site
 	$(BIN)/python -m docs.slides
 
 # axe-core (MPL-2.0) finds what a screen reader or a keyboard cannot use; it is no part of the course.

@@ -35,9 +35,9 @@ def write() -> None:
     """Put the tables into the instructors' page, between its headings."""
     text = PAGE.read_text(encoding="utf-8")
     text = re.sub(
-        r"(?<=measured by running the lessons, ).*?(?=\. Your room)", measured(), text, flags=re.DOTALL
+        r"(?<=measured by running the lessons, ).*?(?=\. To compare)", measured(), text, flags=re.DOTALL
     )
-    start, end = text.index("### 60 minutes"), text.index("## A room without GPUs")
+    start, end = text.index("### 60 minutes"), text.index("## A room with a network")
     PAGE.write_text(text[:start] + tables() + "\n" + text[end:], encoding="utf-8")
 
 

@@ -124,9 +124,14 @@ def test_the_site_extra_is_pinned():
 
 def test_the_usual_mistakes_get_the_hints_that_the_answers_quote():
     text = (ROOT / "notebooks" / "ANSWERS.md").read_text(encoding="utf-8")
-    for section in re.split(r"^## \[Lesson (?=\d\d)", text, flags=re.MULTILINE)[1:]:
+    for section in re.split(r"^## Lesson (?=\d\d)", text, flags=re.MULTILINE)[1:]:
         for number, row in re.findall(r"^\| (\d),[^|]*\|[^|]*\|(.*)\|$", section, re.MULTILINE):
             hints = [hint for _, hint in MISTAKES.get((section[:2], int(number)), [])]
             quotes = re.findall(r"`([^`]+)`", row) if hints else []
             assert [quote for quote in quotes if not any(quote in hint for hint in hints)] == []
             assert quotes or not hints
+
+
+def test_no_heading_of_a_page_is_a_link_at_which_sphinx_stops():
+    for page in (ROOT / "notebooks").glob("*.md"):
+        assert not re.search(r"^#+ .*\]\(", page.read_text(encoding="utf-8"), re.MULTILINE), page.name
