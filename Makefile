@@ -8,7 +8,7 @@ LESSONS := $(sort $(wildcard notebooks/*.ipynb))
 COLAB_PYTHON ?= python3.13
 COLAB := .venv-colab/bin/python
 
-.PHONY: help demo test fuzz lint course record notebooks lab browser zip colab hooks clean bases site slides
+.PHONY: help demo test fuzz lint course record museum notebooks lab browser zip colab hooks clean bases site slides
 help:
 	@echo "make demo       teach a small model a style and show before and after"
 	@echo "make test       style, types, unit tests and lesson 00"
@@ -17,6 +17,7 @@ help:
 	@echo "make course     run every lesson and hold it to its outputs"
 	@echo "make bases      run every cell of every lesson on a miniature of every family"
 	@echo "make notebooks  run every lesson and keep the new outputs"
+	@echo "make museum     the failures of lesson 07 recorded anew, with SEEDS=\"11 12 13\" or others"
 	@echo "make record     every recorded run, picture and lesson anew; which sentences no longer hold"
 	@echo "make browser    the studio and the reports in a real browser (needs Chromium and npm)"
 	@echo "make site       lessons, instructors' pages and the library's reference as pages to read, in build/site"
@@ -54,6 +55,10 @@ notebooks: .venv/.test .venv/.lab
 	$(BIN)/nbstripout --keep-output --keep-count $(LESSONS)
 
 # After new weights: half an hour on two cores. It says which sentences to write anew, and goes on where it was stopped.
+museum: .venv/.core
+	$(BIN)/python -m lessons_lib.course.lesson_07_record record $(SEEDS)
+	$(BIN)/python -m lessons_lib.course.lesson_07_cards picture
+
 record: .venv/.test .venv/.lab
 	$(BIN)/python -m lessons_lib.course.record
 

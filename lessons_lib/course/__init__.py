@@ -26,6 +26,12 @@ lesson_05_memory.py     what a training holds in memory, part by part
 lesson_05_exercises.py  the loss, the steps of an epoch, where to stop
 lesson_06.py            selected samples, frauds, strengths, copies: how far a before and after can be trusted
 lesson_06_exercises.py  a fraud, a coin, claims
+lesson_07.py            one small training, healthy or with one fault, its losses and pictures
+lesson_07_faults.py     what each fault changes, its signs, its remedy, who met it
+lesson_07_measures.py   what is measured on a training, and which fault that points to
+lesson_07_record.py     every fault with every seed, recorded
+lesson_07_cards.py      a curve beside its pictures
+lesson_07_exercises.py  faults by name, a rule, remedies
 lesson_09.py            two adapters together, one file of both, files for other programs
 lesson_09_exercises.py  two changes as one, a rank, what may be published
 """

@@ -1,0 +1,116 @@
+"""Lesson 07's cards: the curve of a training beside its pictures, one card or several in a picture.
+
+`python -m lessons_lib.course.lesson_07_cards picture` draws the lesson's opening picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from IPython.display import Image as Shown
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw
+
+from lessons_lib.course import long_run
+from lessons_lib.course.lesson_07_measures import HEALTHY
+from lessons_lib.course.lesson_07_record import SEEDS, TILE, Row, letters_of, rows_of, strip_path
+from lessons_lib.display import notebook
+from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER, font
+from lessons_lib.paths import NOTEBOOK_PICTURES
+
+HEADINGS = ("before", "after", "after, in another program", "after, no trigger", "captions of the set")
+_CURVE = (270, 3 * TILE)  # px
+_TOP, _GAP = 40, 14  # px above the pictures of a card, and between cards
+OPENING_PICTURE = NOTEBOOK_PICTURES / "07_museum.jpg"
+_HIGHEST = 3.0  # of the losses that a chart shows
+
+
+def museum_room(record: Mapping[str, Any], seed: int, faults: Mapping[str, str]) -> Shown:
+    """Return a JPEG with one card for each letter, recorded with a seed; `faults`: the fault by letter."""
+    rows = rows_of(record, seed)
+    cards = [
+        card(letter, rows[fault], rows[HEALTHY], Image.open(strip_path(fault, seed)))
+        for letter, fault in faults.items()
+    ]
+    return _stacked(cards, f"curve and pictures of {len(cards)} trainings: {', '.join(faults)}")
+
+
+def live_card(title: str, row: Row, healthy: Row, strip: Image.Image) -> Shown:
+    """Return a JPEG with the card of a training that was made here."""
+    return _stacked([card(title, row, healthy, strip)], f"curve and pictures of a training: {title}")
+
+
+def card(title: str, row: Row, healthy: Row, strip: Image.Image) -> Image.Image:
+    """Return the card of a training: its losses beside those of the healthy one, and its pictures."""
+    page = Image.new("RGB", (_CURVE[0] + 10 + strip.width, _TOP + strip.height), PAPER)
+    pen = ImageDraw.Draw(page)
+    pen.text((4, 2), title, fill=ACCENT, font=font(22, "Bold"))
+    for index, heading in enumerate(HEADINGS):
+        place = (_CURVE[0] + 10 + index * TILE + 2, 4 if len(heading) > 13 else 18)
+        pen.multiline_text(place, _broken(heading), fill=INK, font=font(11), spacing=2)
+    page.paste(_curve(row, healthy), (0, _TOP))
+    page.paste(strip, (_CURVE[0] + 10, _TOP))
+    return page
+
+
+def _broken(heading: str) -> str:
+    """Return a heading in lines as narrow as a tile."""
+    words, lines = heading.split(), [""]
+    for word in words:
+        longer = f"{lines[-1]} {word}".strip()
+        lines = [*lines[:-1], longer] if len(longer) <= 13 else [*lines, word]
+    return "\n".join(lines)
+
+
+def _stacked(cards: Sequence[Image.Image], alt: str) -> Shown:
+    """Return cards below one another as a JPEG."""
+    height = sum(one.height + _GAP for one in cards)
+    page = Image.new("RGB", (max(one.width for one in cards), height), PAPER)
+    y = 0
+    for one in cards:
+        page.paste(one, (0, y))
+        y += one.height + _GAP
+    return notebook.image(page, width=page.width, alt=alt)
+
+
+def _curve(row: Row, healthy: Row) -> Image.Image:
+    """Return the chart of a training's losses, with the healthy held-out loss dashed."""
+    figure = Figure(figsize=(_CURVE[0] / 90, _CURVE[1] / 90), dpi=90, facecolor=PAPER, layout="constrained")
+    axes = figure.add_subplot(facecolor=PAPER)
+    losses = np.clip(np.asarray(row["losses"], dtype=float), 0, _HIGHEST)
+    axes.plot(range(1, len(losses) + 1), losses, color=LINE, linewidth=0.8)
+    if len(losses):
+        window = max(1, len(losses) // 8)
+        mean = np.convolve(losses, np.ones(window) / window, "valid")
+        axes.plot(range(window, len(losses) + 1), mean, color=INK, linewidth=1.5, label="training")
+    for values, style, name in ((healthy, "--", "healthy, held out"), (row, "-", "held out")):
+        steps = [int(step) for step in values["validation"]]
+        levels = np.clip(list(values["validation"].values()), 0, _HIGHEST)
+        colour = MUTED if style == "--" else ACCENT
+        axes.plot(steps, levels, style, color=colour, linewidth=1.6, label=name)
+    if len(losses) < row["measures"]["steps"]:
+        axes.plot(len(losses) + 1, 0.2, "x", color=ACCENT, markersize=9)
+        axes.annotate("NaN", (len(losses) + 1, 0.2), xytext=(6, -3), textcoords="offset points", color=ACCENT)
+    axes.set(ylim=(0, _HIGHEST))
+    axes.tick_params(labelsize=7)
+    axes.set_xlabel("step", fontsize=7)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=7, loc="upper right")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").resize(_CURVE)
+
+
+def save_opening_picture() -> None:
+    """Draw the castle after each of the twelve trainings, in the order of the letters."""
+    box = (TILE, 0, 2 * TILE, TILE)  # the first prompt, after
+    faults = list(letters_of(SEEDS[0]).values())
+    tiles = [Image.open(strip_path(fault, SEEDS[0])).crop(box) for fault in faults]
+    OPENING_PICTURE.write_bytes(notebook.image_grid([tiles[:6], tiles[6:]], side=116).data)
+
+
+if __name__ == "__main__":
+    long_run.command_line("lesson_07_cards", {"picture": save_opening_picture})

@@ -1,0 +1,148 @@
+"""Lesson 07: each fault changes one thing of the healthy training, and measures tell the faults apart."""
+
+import dataclasses
+
+import pytest
+import torch
+from PIL import Image
+
+from lessons_lib.course import lesson_07, lesson_07_cards, lesson_07_exercises, lesson_07_record
+from lessons_lib.course.lesson_07_faults import FAULTS, recipe_of
+from lessons_lib.course.lesson_07_measures import HEALTHY, diagnose
+from lessons_lib.course.lesson_07_record import SEEDS, letters_of, row_of, strip_of, strip_path
+from lessons_lib.models import bases, judges
+
+POCKET = bases.find("pocket")
+
+
+def short(recipe):
+    return dataclasses.replace(
+        recipe, settings=dataclasses.replace(recipe.settings, steps=3, rank=2, alpha=2), steps=1
+    )
+
+
+CHANGES = {
+    "rate": {"settings"}, "many": {"settings"}, "few": {"settings"}, "word": {"settings"},
+    "repeat": {"dataset"}, "style": {"dataset"}, "shuffle": {"dataset"},
+    "half": {"while_training"}, "zero": {"while_training"}, "guidance": {"while_training"},
+    "distilled": {"base", "settings", "steps"}, "alpha": {"settings", "strength_elsewhere"},
+}  # fmt: skip
+
+
+def texts_of(recipe):
+    """Return a recipe by field, its dataset as the captions of its training pictures."""
+    values = {f.name: getattr(recipe, f.name) for f in dataclasses.fields(recipe)}
+    return values | {"dataset": [picture.caption for picture in recipe.dataset.train]}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_changes_one_thing_of_the_healthy_training_and_keeps_the_seed(fault):
+    healthy, changed = texts_of(lesson_07.healthy(POCKET, 5)), texts_of(recipe_of(fault, POCKET, 5))
+    assert {name for name, value in healthy.items() if value != changed[name]} == CHANGES[fault]
+    assert changed["settings"].seed == 5
+
+
+def test_no_picture_keeps_its_caption_when_they_are_shuffled():
+    healthy, changed = lesson_07.healthy(POCKET, 5), recipe_of("shuffle", POCKET, 5)
+    pairs = zip(healthy.dataset.train, changed.dataset.train, strict=True)
+    assert all(before.caption != after.caption for before, after in pairs)
+
+
+def test_the_night_picture_is_there_ten_times():
+    stems = [picture.path.stem for picture in recipe_of("repeat", POCKET, 1).dataset.train]
+    assert stems.count("14_moon") == 10 and len(set(stems)) == 8
+
+
+def test_a_healthy_training_gives_losses_and_pictures_and_leaves_the_base_as_it_was(sampler):
+    exhibit = lesson_07.train_exhibit(sampler, short(lesson_07.healthy(POCKET, 1)))
+    assert len(exhibit.losses) == 3 and exhibit.samples.own is exhibit.samples.elsewhere
+    assert strip_of(exhibit).size == (5 * 84, 3 * 84)
+    again = lesson_07.base_samples(sampler, exhibit.recipe)
+    assert [a.tobytes() for a in again] == [b.tobytes() for b in exhibit.samples.base]
+
+
+def test_where_b_stays_zero_nothing_moves(sampler):
+    exhibit = lesson_07.train_exhibit(sampler, short(recipe_of("zero", POCKET, 1)))
+    assert len(set(exhibit.validation.values())) == 1
+    assert exhibit.samples.own[0].tobytes() == exhibit.samples.base[0].tobytes()
+
+
+def test_float16_without_a_scaler_ends_in_nan(sampler):
+    recipe = short(recipe_of("half", POCKET, 1))
+    recipe = dataclasses.replace(
+        recipe, settings=dataclasses.replace(recipe.settings, steps=30, learning_rate=0.01)
+    )
+    exhibit = lesson_07.train_exhibit(sampler, recipe)
+    row = row_of(judges.find(POCKET), "half", 1, exhibit, exhibit.samples.base)
+    assert not row["measures"]["finite"] and len(row["losses"]) < row["measures"]["steps"]
+
+
+def test_guidance_is_raised_while_training_and_not_while_drawing(sampler):
+    levels = []
+
+    def note(module, args, values):
+        levels.append(round(values["guidance"].max().item(), 2))
+
+    recipe = short(recipe_of("guidance", POCKET, 1))
+    with recipe.while_training(sampler.denoiser):
+        hook = sampler.denoiser.register_forward_pre_hook(note, with_kwargs=True)
+        guidance = torch.ones(1)
+        with pytest.raises(TypeError):
+            sampler.denoiser(guidance=guidance)
+    hook.remove()
+    assert levels == [3.5] and not sampler.denoiser._forward_pre_hooks
+
+
+def test_letters_are_others_with_another_seed():
+    assert letters_of(11) != letters_of(12) and set(letters_of(11).values()) == set(FAULTS)
+
+
+def test_names_are_checked_and_a_wrong_one_gets_the_signs_of_what_was_answered():
+    right = letters_of(SEEDS[0])
+    assert lesson_07_exercises.check_names(None, SEEDS[0]) == "not attempted yet"
+    assert lesson_07_exercises.check_names(right, SEEDS[0]) == "right"
+    first, second = list(right)[:2]
+    said = lesson_07_exercises.check_names(right | {first: right[second]}, SEEDS[0])
+    assert said.startswith("not yet: 11 of 12") and FAULTS[right[second]].signs in said
+    assert "is no fault" in lesson_07_exercises.check_names({"A": "ghost"}, SEEDS[0])
+
+
+def measures_of(**values):
+    usual = dict.fromkeys(("finite", "steps", "loss", "change", "contrast"), 1.0)
+    return usual | dict.fromkeys(("flat", "elsewhere", "base_alike", "base_shift", "turn"), 0.0) | values
+
+
+@pytest.mark.parametrize(
+    ("fault", "values"),
+    [
+        ("half", {"finite": 0.0}), ("zero", {"flat": 1.0, "change": 0.0}),
+        ("few", {"steps": 0.1, "change": 0.1}), ("rate", {"loss": 2.0}),
+        ("alpha", {"elsewhere": 0.5}), ("word", {"base_alike": 0.4, "base_shift": 0.3}),
+        ("distilled", {"base_shift": 0.1}), ("many", {"turn": 0.2, "loss": 0.7}), ("repeat", {"loss": 0.7}),
+        ("guidance", {"contrast": 0.6}), ("style", {"change": 0.6}), ("shuffle", {}),
+    ],
+)  # fmt: skip
+def test_the_questions_in_their_order_lead_to_the_fault(fault, values):
+    assert diagnose(measures_of(**values), measures_of()) == fault
+
+
+def test_a_card_shows_where_the_loss_became_no_number():
+    row = {"losses": [1.2], "validation": {}, "measures": {"steps": 2.0}}
+    healthy = {"losses": [1.2, 1.0], "validation": {"1": 1.1, "2": 1.0}, "measures": {"steps": 2.0}}
+    strip = Image.new("RGB", (5 * 84, 3 * 84))
+    shown = lesson_07_cards.live_card("went wrong", row, healthy, strip)
+    assert shown.data[:2] == b"\xff\xd8" and "went wrong" in shown.metadata["alt"]
+
+
+def test_a_recording_that_was_stopped_goes_on_and_keeps_a_strip_a_training(tmp_path, monkeypatch, sampler):
+    monkeypatch.setattr(lesson_07_record, "FAULTS", {"few": FAULTS["few"]})
+    monkeypatch.setattr(
+        lesson_07_record, "_recipe", lambda fault, base, seed: short(lesson_07.healthy(base, seed))
+    )
+    monkeypatch.setattr(lesson_07_record, "_sampler", lambda base: sampler)
+    monkeypatch.setattr(lesson_07_record, "_WORK", tmp_path / "rows.json")
+    monkeypatch.setattr(lesson_07_record.recorded, "save", lambda name, result: result)
+    result = lesson_07_record.record([4], tmp_path)
+    assert [(row["fault"], row["seed"]) for row in result["rows"]] == [(HEALTHY, 4), ("few", 4)]
+    monkeypatch.setattr(lesson_07, "train_exhibit", None)  # it is not called again
+    assert lesson_07_record.record([4], tmp_path) == result and strip_path("few", 4, tmp_path).is_file()
