@@ -1,8 +1,12 @@
-"""The routes of a workshop as tables, with computing as it was measured: python -m docs.routes"""
+"""The routes of a workshop as tables, with computing as it was measured: python -m docs.routes [LESSON ...]
+
+The lessons that are named are measured anew, as far as a route goes; then the tables are written.
+"""
 
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -92,5 +96,15 @@ def _seconds(
     return sum(of_lesson.get(heading, 0.0) for heading in here)
 
 
+def last_section(lesson: str) -> str:
+    """Return the section at which the longest route leaves a lesson."""
+    steps = [step for route in routes() for step in route["steps"] if step["lesson"] == lesson]
+    return max(
+        (step["sections"][-1] for step in steps if step["sections"]), key=timing.headings(lesson).index
+    )
+
+
 if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        print(f"{name}: {timing.record(name, last_section(name)):.0f} s", flush=True)
     write()

@@ -1,4 +1,4 @@
-"""What the sections of a lesson cost a processor, measured by running it: python -m docs.timing [LESSON ...]
+"""What the sections of a lesson cost a processor, measured by running it.
 
 Seconds of a processor's work rather than of a clock: a busy machine measures the same as a quiet one.
 """
@@ -6,7 +6,6 @@ Seconds of a processor's work rather than of a clock: a busy machine measures th
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +36,8 @@ def headings(lesson: str) -> list[str]:
     return list(dict.fromkeys(sections(nbformat.read(path, as_version=4))))
 
 
-def measure(path: Path) -> dict[str, float]:
-    """Return the processor seconds of each section of a notebook, run from top to bottom.
+def measure(path: Path, last: str) -> dict[str, float]:
+    """Return the processor seconds of each section of a notebook, run from the top to the end of one.
 
     The second cell, which loads the packages, is under "". What is written goes to the notebook's runs.
     """
@@ -48,7 +47,8 @@ def measure(path: Path) -> dict[str, float]:
     with client.setup_kernel():
         kernel = psutil.Process(client.km.provisioner.pid)
         before = 0.0
-        for index, cell in enumerate(book.cells):
+        end = len(titles) - titles[::-1].index(last)
+        for index, cell in enumerate(book.cells[:end]):
             client.execute_cell(cell, index)
             after = sum(kernel.cpu_times()[:2])
             seconds[titles[index]] = round(seconds.get(titles[index], 0.0) + after - before, 1)
@@ -56,18 +56,13 @@ def measure(path: Path) -> dict[str, float]:
     return {heading: value for heading, value in seconds.items() if value >= 0.1}
 
 
-def main(names: list[str]) -> None:
-    """Measure the lessons whose file names begin so, or all, and record them beside those measured before."""
+def record(lesson: str, last: str) -> float:
+    """Measure a lesson to the end of a section, beside those that are recorded; return its seconds."""
     try:
         result = recorded.load(NAME)["result"]
     except ValueError:
         result = {}
-    for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
-        if not names or path.name[:2] in names:
-            result[path.stem] = measure(path)
-            print(f"{path.stem}: {sum(result[path.stem].values()):.0f} s")
-            recorded.save(NAME, result)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+    (path,) = NOTEBOOKS.glob(f"{lesson}_*.ipynb")
+    result[path.stem] = measure(path, last)
+    recorded.save(NAME, result)
+    return sum(result[path.stem].values())

@@ -47,14 +47,15 @@ def write(out: Path) -> None:
 
 
 def fetch_wheels(folder: Path) -> None:
-    """Fetch the wheels of the course and of JupyterLab for this system and Python.
+    """Fetch the wheels of the course, of JupyterLab and of what reads phones' pictures.
 
     They come from where pip is set to look: PIP_EXTRA_INDEX_URL and PIP_FIND_LINKS hold. Raises OSError with
     pip's last line when one cannot be had.
     """
     with open(ROOT / "pyproject.toml", "rb") as file:
         project = tomllib.load(file)["project"]
-    packages = [*project["dependencies"], *project["optional-dependencies"]["lab"], *_BUILD]
+    extras = [line for name in offline_setup.EXTRAS for line in project["optional-dependencies"][name]]
+    packages = [*project["dependencies"], *extras, *_BUILD]
     options = ["-q", "--only-binary=:all:", "-c", str(ROOT / "constraints.txt"), "-d", str(folder)]
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", *options, *packages]
     done = subprocess.run(command, capture_output=True, text=True)

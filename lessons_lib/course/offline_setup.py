@@ -11,10 +11,11 @@ import venv
 from pathlib import Path
 
 WHEELS = "wheels"
+EXTRAS = ("lab", "phone")
 
 
 def install(course: Path) -> Path:
-    """Make `.venv` in the course's folder, install the course and JupyterLab into it from the wheels, and
+    """Make `.venv` in the course's folder, install the course and its extras into it from the wheels, and
     return the folder of its programs.
 
     Raises SystemExit with a line when the Python is another than the wheels', or pip fails.
@@ -36,7 +37,7 @@ def install(course: Path) -> Path:
         "-q",
         "--no-index",
     ]
-    done = subprocess.run([*pip, "--find-links", str(course / WHEELS), "-e", f"{course}[lab]"])
+    done = subprocess.run([*pip, "--find-links", str(course / WHEELS), "-e", f"{course}[{','.join(EXTRAS)}]"])
     if done.returncode:
         raise SystemExit(
             f"pip could not install from {WHEELS}/. The wheels fit one system and one Python, which the "
