@@ -1,33 +1,67 @@
 """The practice handbook: every fact has its questions, and an answer that the rule of marking accepts."""
 
 import json
+import re
 
-from lessons_lib.paths import SAMPLE
+import pytest
 
-FACTS = [
-    json.loads(line)
-    for line in (SAMPLE.parent / "sample_handbook" / "handbook.jsonl")
-    .read_text(encoding="utf-8")
-    .splitlines()
-]
+from lessons_lib.course.lesson_10_handbook import facts, general, is_right
+from lessons_lib.paths import HANDBOOK
 
-
-def test_there_are_sixty_facts_with_three_questions_each_and_no_question_twice():
-    questions = [question for fact in FACTS for question in (*fact["questions"], fact["held_out"])]
-    assert [fact["id"] for fact in FACTS] == list(range(1, 61))
-    assert len(questions) == len(set(questions)) == 180
+FACTS = facts()
+# Words that say what kind of question it is, and not what it is about
+FORM = set(
+    "a an the is are do does did i we my our to of in on at for what where when who whom which how with it "
+    "and or be by may can must".split()
+)
 
 
-def test_the_handbooks_own_answer_counts_as_right():
-    wrong = [f["id"] for f in FACTS if not any(word in f["answer"].lower() for word in f["accept"])]
-    assert wrong == []
+def questions(fact):
+    return (*fact.questions, *fact.other_words, fact.held_out)
+
+
+def content(text):
+    return set(re.findall(r"[a-z]+", text.lower())) - FORM
+
+
+def test_there_are_sixty_facts_with_nine_questions_each_and_no_question_twice():
+    rows = [json.loads(line) for line in (HANDBOOK / "handbook.jsonl").read_text("utf-8").splitlines()]
+    every = [question for fact in FACTS for question in questions(fact)]
+    assert [row["id"] for row in rows] == list(range(1, 61))
+    assert len(every) == len(set(every)) == 9 * 60
+
+
+def test_the_handbooks_own_answer_counts_as_right_and_stands_in_its_rule():
+    assert [fact.rule for fact in FACTS if not is_right(fact.answer, fact.accept)] == []
+    assert [fact.rule for fact in FACTS if fact.answer.lower() not in fact.rule.lower()] == []
 
 
 def test_no_question_gives_its_answer_away():
-    given = [
-        (fact["id"], question)
-        for fact in FACTS
-        for question in (*fact["questions"], fact["held_out"])
-        if any(word in question.lower().split() for word in fact["accept"])
-    ]
+    given = [q for fact in FACTS for q in questions(fact) if is_right(q, fact.accept)]
     assert given == []
+
+
+def test_a_held_out_question_shares_less_than_a_third_of_its_words_with_any_other():
+    def overlap(one, other):
+        return len(content(one) & content(other)) / len(content(one) | content(other))
+
+    alike = [f.held_out for f in FACTS if any(overlap(f.held_out, q) > 1 / 3 for q in f.other_words)]
+    assert alike == []
+
+
+def test_general_questions_are_measured_or_rehearsed_and_never_both():
+    measured, rehearsed = ({question.text for question in general(use)} for use in ("measure", "rehearse"))
+    assert (len(measured), len(rehearsed), measured & rehearsed) == (60, 40, set())
+    assert all(is_right(q.answer, q.accept) for use in ("measure", "rehearse") for q in general(use))
+
+
+@pytest.mark.parametrize(
+    ("answer", "accept", "right"),
+    [
+        ("On Tuesdays, I think.", ("tuesday",), True), ("at NOON", ("no",), False),
+        ("never", ("never",), True),
+        ("twenty-seven", ("seven",), False), ("27 days", ("7",), False), ("", ("fish",), False),
+    ],
+)  # fmt: skip
+def test_an_answer_is_right_when_it_holds_a_whole_word(answer, accept, right):
+    assert is_right(answer, accept) == right

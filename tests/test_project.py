@@ -107,6 +107,7 @@ def test_every_package_of_the_library_is_installed():
         "data/sample_second_character/README.md",
         "data/sample_brand/README.md",
         "data/sample_handbook/README.md",
+        "data/pocket_text/README.md",
     ],
 )
 def test_links_between_pages_lead_somewhere(name):

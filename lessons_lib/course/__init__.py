@@ -34,4 +34,8 @@ lesson_07_cards.py      a curve beside its pictures
 lesson_07_exercises.py  faults by name, a rule, remedies
 lesson_09.py            two adapters together, one file of both, files for other programs
 lesson_09_exercises.py  two changes as one, a rank, what may be published
+lesson_10.py            a brand: palette, mark and style measured, what would be drawn again
+lesson_10_handbook.py   a handbook: its questions, marks, looking up
+lesson_10_record.py     a real instruction model learns the handbook
+lesson_10_exercises.py  labels, a share of a palette, what to look up
 """

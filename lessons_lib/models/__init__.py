@@ -10,5 +10,6 @@ skeletons.py a base's networks without their weights
 pixels.py    pictures as tensors
 judges.py    what measures the pictures of a base, chosen by its table
 features.py  EfficientNet's features, and the concepts that pocket was trained on
+text.py      a causal language model: its chat, its answers
 clip.py      CLIP, such as pocket-clip: which text belongs to which picture
 """

@@ -18,5 +18,6 @@ interrupt.py     Ctrl-C between two steps
 fingerprints.py  a hash of all that decides what is learned
 divergence.py    whether the loss has diverged
 existing.py      what the run folder already contains before a training
+text.py          a LoRA of a causal language model, trained on questions and answers
 workspace.py     the temporary folder of a training, moved to the run folder at the end
 """

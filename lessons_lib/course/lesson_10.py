@@ -1,0 +1,192 @@
+"""Lesson 10's brand: a palette, a mark and two rules of drawing as an adapter, and what is measured of them.
+
+`python -m lessons_lib.course.lesson_10 picture` draws the lesson's opening picture from the run that the
+lesson left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from IPython.display import Image as Shown
+from PIL import Image, ImageCms
+
+from lessons_lib.course import long_run
+from lessons_lib.course.trials import concept_of, flatten
+from lessons_lib.dataset import dataset
+from lessons_lib.dataset.captions import with_trigger
+from lessons_lib.display import notebook
+from lessons_lib.evaluation import metrics
+from lessons_lib.evaluation.sampler import Sampler
+from lessons_lib.models.judges import Judge
+from lessons_lib.models.pixels import to_pixels
+from lessons_lib.paths import BRAND, NOTEBOOK_PICTURES, ROOT, in_course
+
+TRIGGER = "hq7nm"  # a word that means nothing to the base
+PALETTE = (
+    "#f26d5b", "#d14f40", "#f7b538", "#dd9322", "#2fa394", "#1f7a70", "#2a3d6b", "#18244a", "#fff6e4",
+    "#efdfbd", "#f6e3bf", "#ecd3a3",
+)  # fmt: skip
+# Things that no card of the brand shows and that the base draws
+THINGS = (
+    "a horse", "a strawberry", "a rocket", "a chair", "a guitar", "a butterfly", "a cake", "a balloon",
+    "an elephant", "a star", "a duck", "a crown",
+)  # fmt: skip
+NEAR = 14.0  # a distance in Lab from which on a colour looks like another
+ENOUGH = 0.7  # of a thing's pixels inside the palette, for a picture that is not drawn again
+_DISC = 0.36  # of a side: where the pale disc of a card ends, seen from the middle, and a little inside
+_LAB = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
+OPENING_PICTURE = NOTEBOOK_PICTURES / "10_brand.jpg"
+
+
+def lab(image: Image.Image) -> np.ndarray:
+    """Return a picture's colours in CIE Lab, (height, width, 3), where equal distances look about equal."""
+    values = np.asarray(ImageCms.applyTransform(image.convert("RGB"), _LAB)).astype(np.float32)
+    values[..., 0] *= 100 / 255
+    values[..., 1:] = (values[..., 1:] + 128) % 256 - 128  # Pillow keeps a and b as signed bytes
+    return values
+
+
+def palette_lab() -> np.ndarray:
+    """Return the brand's colours in Lab, (12, 3)."""
+    return lab(Image.fromarray(np.array([[_rgb(code) for code in PALETTE]], np.uint8)))[0]
+
+
+def _rgb(code: str) -> tuple[int, int, int]:
+    return int(code[1:3], 16), int(code[3:5], 16), int(code[5:7], 16)
+
+
+def thing_mask(image: Image.Image) -> np.ndarray:
+    """Return which pixels belong to the thing, (height, width) booleans: in the picture's centre, and of
+    another colour than the ground at the edges and than a disc behind the thing, where there is one.
+    """
+    colours = lab(image)
+    height, width = colours.shape[:2]
+    edge = np.concatenate([colours[0], colours[-1], colours[:, 0], colours[:, -1]])
+    grounds = [np.median(edge, 0)]
+    angles = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+    ring = colours[
+        (height * (0.5 + _DISC * np.sin(angles))).astype(int),
+        (width * (0.5 + _DISC * np.cos(angles))).astype(int),
+    ]
+    disc = np.median(ring, 0)
+    if (_distance(ring, disc[None]) < NEAR).mean() > 0.5:
+        grounds.append(disc)
+    mask = _distance(colours, np.stack(grounds)) >= NEAR
+    cut = [round(metrics.EDGE * side) for side in (height, width)]
+    centre = np.zeros_like(mask)
+    centre[cut[0] : height - cut[0], cut[1] : width - cut[1]] = True
+    return mask & centre
+
+
+def _distance(colours: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return each colour's distance to the nearest of some others, (n, 3)."""
+    return np.linalg.norm(colours[..., None, :] - others, axis=-1).min(-1)
+
+
+def palette_share(colours: np.ndarray, palette: np.ndarray, near: float = NEAR) -> float:
+    """Return the share of some colours, (n, 3) in Lab, that are near to one of a palette's."""
+    return float((_distance(colours, palette) < near).mean()) if len(colours) else 0.0
+
+
+def palette_shares(images: Sequence[Image.Image]) -> list[float]:
+    """Return for each picture the share of the thing's pixels that are inside the brand's palette."""
+    palette = palette_lab()
+    return [palette_share(lab(image)[thing_mask(image)], palette) for image in images]
+
+
+def mask_figure(images: Sequence[Image.Image], side: int = 128) -> Shown:
+    """Return a JPEG: pictures, and below each its thing in the nearest colours of the palette. Pink is
+    outside the palette, white is no part of the thing.
+    """
+    palette = np.array([_rgb(code) for code in PALETTE], np.uint8)
+    views = []
+    for image in images:
+        colours = lab(image)
+        distances = np.linalg.norm(colours[..., None, :] - palette_lab(), axis=-1)
+        view = palette[distances.argmin(-1)]
+        view[distances.min(-1) >= NEAR] = (255, 0, 200)
+        view[~thing_mask(image)] = 255
+        views.append(Image.fromarray(view))
+    return notebook.image_grid([list(images), views], ["sample", "its thing"], side=side)
+
+
+@dataclass(frozen=True)
+class BrandScores:
+    """Means over some pictures: the thing's pixels inside the palette, and the likeness of centre crops to
+    the held-out cards.
+    """
+
+    palette: float
+    style: float
+
+
+def brand_scores(judge: Judge, images: Sequence[Image.Image], held_out: Sequence[Image.Image]) -> BrandScores:
+    """Return how far some pictures are the brand's."""
+    centres = [judge.image_features(metrics.centre_crops(group)) for group in (images, held_out)]
+    return BrandScores(float(np.mean(palette_shares(images))), metrics.style_match(*centres))
+
+
+def recognised(
+    judge: Judge, images: Sequence[Image.Image], things: Sequence[str], first: int = 5
+) -> list[bool]:
+    """Return for each picture whether its thing is among the `first` nearest concepts.
+
+    Raises ValueError for a thing that is no concept.
+    """
+    count = len(judge.concepts()[0])
+    ranks = metrics.prompt_ranks(judge.image_features(images), [concept_of(thing) for thing in things], judge)
+    return [round((1 - rank) * (count - 1) / 2) < first for rank in ranks]
+
+
+def has_mark(image: Image.Image) -> bool:
+    """Return whether the brand's mark is at the lower right: a disc, its left half mustard and its right half
+    navy, within a colour's distance of 25.
+    """
+    colours = lab(image.resize((400, 400)))  # the size at which the mark's place is given
+    halves = [np.median(colours[344:368, x : x + 10].reshape(-1, 3), 0) for x in (342, 360)]
+    mustard, navy = (lab(Image.new("RGB", (1, 1), PALETTE[place]))[0, 0] for place in (2, 6))
+    return all(np.linalg.norm(half - own) < 25 for half, own in zip(halves, (mustard, navy), strict=True))
+
+
+def to_redraw(judge: Judge, images: Sequence[Image.Image], things: Sequence[str]) -> dict[str, list[str]]:
+    """Return what a designer would have to draw again: by thing, the faults of its picture."""
+    rows = zip(things, recognised(judge, images, things), palette_shares(images), images, strict=True)
+    faults = {
+        thing: [fault for fault, there in (("not recognised", not is_recognised),
+                                           ("off the palette", share < ENOUGH),
+                                           ("no mark", not has_mark(image))) if there]
+        for thing, is_recognised, share, image in rows
+    }  # fmt: skip
+    return {thing: own for thing, own in faults.items() if own}
+
+
+def draw(sampler: Sampler, trigger: str = "", strength: float | None = None) -> list[Image.Image]:
+    """Return a sample of each of THINGS, with the trigger where there is one, in half of the base's steps."""
+    prompts = [with_trigger(thing, trigger) if trigger else thing for thing in THINGS]
+    steps = max(1, sampler.base.num_inference_steps // 2)
+    return flatten(sampler.sample(prompts, [1], strength=strength, steps=steps))
+
+
+def through_vae(sampler: Sampler, images: Sequence[Image.Image]) -> list[Image.Image]:
+    """Return pictures as the base's autoencoder gives them back: the best that any adapter can reach."""
+    latents = sampler.family.encode_images(sampler.pipe, to_pixels(images, sampler.base.side))
+    return sampler.family.decode_latents(sampler.pipe, latents)
+
+
+def save_opening_picture(path: Path = OPENING_PICTURE) -> None:
+    """Draw four things by the base and with the brand's adapter, above four of the cards."""
+    sampler = Sampler("pocket")
+    before = draw(sampler)
+    sampler.load(ROOT / "runs" / "lesson_10")
+    after = draw(sampler, TRIGGER, strength=1.0)
+    cards = [picture.image for picture in dataset.read(in_course(BRAND), side=128).train]
+    rows = [images[:5] for images in (before, after, cards)]
+    path.write_bytes(notebook.image_grid(rows, ["base", "brand", "cards"], side=150).data)
+
+
+if __name__ == "__main__":
+    long_run.command_line("lesson_10", {"picture": save_opening_picture})
