@@ -53,6 +53,7 @@ notebooks: .venv/.test .venv/.lab
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \
 		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.timeout=600 $(LESSONS)
 	$(BIN)/nbstripout --keep-output --keep-count $(LESSONS)
+	$(BIN)/python -m lessons_lib.course.gallery
 
 # After new weights: half an hour on two cores. It says which sentences to write anew, and goes on where it was stopped.
 museum: .venv/.core

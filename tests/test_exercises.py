@@ -2,6 +2,7 @@
 the right answer and likely mistakes.
 """
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +20,8 @@ from lessons_lib.course import (
     lesson_05_figures,
     lesson_06_exercises,
     lesson_09_exercises,
+    lesson_11,
+    lesson_11_exercises,
 )
 from lessons_lib.course.trials import flatten
 from lessons_lib.dataset import captions, dataset
@@ -45,6 +48,7 @@ RIGHT = {
     ("03", 3): "right: alike", ("04", 1): "right", ("04", 2): "right", ("04", 3): "right", ("05", 1): "right",
     ("05", 2): "right", ("05", 3): "right", ("06", 1): "of the gap, and nothing was learned: deceived",
     ("06", 2): "right", ("06", 3): "right", ("09", 1): "right", ("09", 2): "right", ("09", 3): "right",
+    ("11", 1): "right", ("11", 2): "right",
 }  # fmt: skip
 # Likely mistakes, and a part of the hint that each gets.
 MISTAKES = {
@@ -138,6 +142,15 @@ MISTAKES = {
     ],
     ("09", 2): [(32, "smaller one"), (8, "loses more"), (7, "choose one of")],
     ("09", 3): [("abde", "yours to show"), ("acde", "paths tell"), ("ad", "gallery"), ("adez", "no such")],
+    ("11", 1): [
+        (replace(lesson_11.GOAL, change=" "), "change is empty"),
+        (replace(lesson_11.GOAL, keep=lesson_11.GOAL.change), "are the same"),
+        (replace(lesson_11.GOAL, prompts=("a cat", "a dog")), "2 prompts; take 4 or more"),
+        (replace(lesson_11.GOAL, prompts=("a house", *lesson_11.GOAL.prompts)), "'a house' is in the set"),
+        (replace(lesson_11.GOAL, style=30), "style is 30; expected more than 0"),
+        ("crayon", "write lesson_11.Goal("),
+    ],
+    ("11", 2): [("abce", "how many"), ("acde", "none was found"), ("ac", "helps"), ("acez", "no such")],
 }  # fmt: skip
 
 
@@ -184,6 +197,10 @@ def names(paintings):
         "06": {
             "judge": JUDGE, "lesson_06_exercises": lesson_06_exercises, "base_images": samples,
             "train_images": squares[:3], "held_out_images": [squares[3]],
+        },
+        "11": {
+            "lesson_11": lesson_11, "lesson_11_exercises": lesson_11_exercises,
+            "set_captions": ["A house", "a car"],
         },
         "09": {
             "lesson_09_exercises": lesson_09_exercises,

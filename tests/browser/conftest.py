@@ -20,6 +20,7 @@ except ImportError:
 
 ROOT = Path(__file__).resolve().parents[2]
 AXE = ROOT / ".venv" / "axe-core" / "package" / "axe.min.js"
+JUPYTER = os.environ.get("JUPYTER_PYTHON", sys.executable)  # the Python of the JupyterLab that is opened
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 PHONE = {"width": 390, "height": 844}
@@ -107,9 +108,7 @@ def lab(course):
     options = [f"--port={port}", "--no-browser", "--allow-root", "--IdentityProvider.token=",
                f"--ServerApp.root_dir={course}", "--ServerApp.port_retries=0", _upload_limit()]  # fmt: skip
     with open(course / "lab.log", "wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options], env=env, stdout=log, stderr=log
-        )
+        server = subprocess.Popen([JUPYTER, "-m", "jupyterlab", *options], env=env, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_for(f"{address}/api/status")

@@ -1,70 +1,17 @@
-"""The studio in a real JupyterLab, on pocket: by clicks alone from upload to download, and by keyboard."""
+"""The studio in a real JupyterLab, on pocket: by clicks alone from upload to download."""
 
 import re
 import uuid
 import zipfile
 
 import pytest
-from playwright.sync_api import TimeoutError
-
-from lessons_lib.paths import SAMPLE
 
 from .conftest import PHONE, error_line
+from .studio_page import PAINTINGS, SECOND, Studio, copy_of_the_notebook
 
-PAINTINGS = sorted((SAMPLE / "train").glob("*.jpg"))[:12]
 STEPS = 40
-SECOND = 1000  # ms
 EMPTY = """{"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec":
     {"name": "python3", "display_name": "Python 3", "language": "python"}}}"""
-
-
-class Studio:
-    """The studio's page as a person uses it."""
-
-    def __init__(self, page, lab):
-        self.page, self.is_phone = page, page.viewport_size["width"] <= PHONE["width"]
-        page.on("dialog", lambda dialog: dialog.accept())
-        page.goto(f"{lab}/lab/workspaces/{uuid.uuid4()}/tree/notebooks/studio.ipynb")  # no other tab
-        self.run_cells()
-
-    def run_cells(self):
-        """Run the notebook down to the page, with the button of the toolbar."""
-        page = self.page
-        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60 * SECOND)
-        page.locator(".jp-Notebook .jp-Cell").first.click()
-        page.keyboard.press("Escape")
-        run = page.locator(".jp-NotebookPanel-toolbar").get_by_role(
-            "button", name=re.compile("^Run this cell")
-        )
-        for _ in range(4):
-            page.keyboard.press("Shift+Enter") if self.is_phone else run.click()  # a phone hides the button
-        page.locator(".studio").last.wait_for(timeout=90 * SECOND)
-        self.box = page.locator(".studio").last
-
-    def click(self, name):
-        self.box.get_by_role("button", name=name).first.click()
-
-    def write(self, label, text):
-        field = self.box.get_by_label(label, exact=True)
-        field.fill(text)
-        field.press("Tab")
-
-    def see(self, text, seconds=30):
-        try:
-            self.box.get_by_text(text).first.wait_for(timeout=seconds * SECOND)
-        except TimeoutError as late:
-            notes = self.box.locator(".note").all_inner_texts()
-            raise AssertionError(f"{text!r} is not on the page after {seconds} s; it says {notes}") from late
-
-    def upload(self, files):
-        with self.page.expect_file_chooser() as chooser:
-            self.click("Choose pictures or a zip")
-        chooser.value.set_files(files)
-
-    def next(self, title):
-        """Go to the next step, which must not need anything any more."""
-        self.click(f"Next: {title}")
-        self.box.locator(".studio-open").get_by_role("button", name=title).first.wait_for()
 
 
 @pytest.fixture(scope="module")
@@ -177,12 +124,36 @@ def test_clicks_alone_lead_from_an_upload_to_a_download(
     assert set(page.errors) - empty_errors == set()
 
 
+def test_a_restart_of_the_kernel_in_the_middle_of_a_training_loses_nothing_that_was_kept(
+    lab, course, open_page
+):
+    page = open_page(1280, 1400)
+    studio = Studio(page, lab, copy_of_the_notebook(course, "restart"))
+    studio.click("Try it with the practice paintings")
+    studio.see("pictures added")
+    studio.open(5)
+    studio.write("your made-up word", "mugh4l")
+    studio.see("means nothing yet")
+    studio.open(7)
+    studio.click("Numbers of my own")
+    studio.write("steps", "120")
+    studio.open(8)
+    studio.box.get_by_role("button", name="Train", exact=True).click()
+    studio.box.get_by_text(re.compile(r"at step (1[3-9]|[2-9]\d)")).wait_for(timeout=90 * SECOND)
+    studio.restart_kernel()
+    studio.see("8. Train")
+    studio.click("Go on from step")
+    studio.see("left", 60)
+    studio.click("Stop")
+    studio.see("Stopped after", 60)
+
+
 def test_no_step_is_wider_than_a_phone(lab, course, open_page):
     page = open_page(PHONE["width"], 2000)
     studio = Studio(page, lab)
     page.keyboard.press("Control+b")  # the file browser leaves no room for a page
     for number in range(1, 11):
-        studio.box.get_by_role("button", name=re.compile(rf"^\W*{number}\. ")).click()
+        studio.open(number)
         page.wait_for_timeout(500)
         wide = studio.box.evaluate("box => [box.scrollWidth, box.clientWidth]")
         assert wide[0] <= wide[1] + 1, number

@@ -1,0 +1,134 @@
+"""A page of what the course itself made, with what went wrong: pictures and printed lines of the lessons as
+they were last run.
+
+`python -m lessons_lib.course.gallery` writes notebooks/GALLERY.md and its pictures anew.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from lessons_lib.paths import NOTEBOOK_PICTURES, ROOT
+
+_FOLDER = ROOT / "notebooks"
+PAGE = _FOLDER / "GALLERY.md"
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A picture of a lesson. `cell`: a part of the code that draws it. `printed`: parts of the lines that the
+    lesson prints on it; each line with one of them is quoted.
+    """
+
+    lesson: str
+    title: str
+    cell: str
+    shows: str
+    wrong: str
+    printed: tuple[str, ...]
+
+
+EXHIBITS = (
+    Exhibit("00", "The first before and after", '["before", "after"], side=112',
+            "Four things before the training and after it, with the same seeds.",
+            "The manner came, and much of what makes a thing that thing went. Cover the upper row and "
+            "name the lower one.",
+            ("tuned is nearer", "at least a tenth")),
+    Exhibit("02", "Four pictures, or sixteen", "str(name) for name in samples",
+            "The same things by a training on four paintings and by one on sixteen, the base first.",
+            "More pictures did not bring more style by this measure, and less of the prompt was kept. The"
+            " drawings of the smallest set come nearest to its own paintings.",
+            ("style: 20 drawings", "prompt kept: 4 is", "trained on 4 is")),
+    Exhibit("03", "What a caption should say", '["base", *MODES]',
+            "The same things after trainings with three kinds of captions.",
+            "Captions that named the content gave the style to the word, and took from the prompt. A "
+            "caption of the word alone kept the prompt and brought less style. No way of writing had "
+            "both.",
+            ("style by the trigger", "prompt kept: trigger only")),
+    Exhibit("05", "How many steps", "names, side=72",
+            "The same things after more and more steps.",
+            "The prompt was paid for the style within the first steps, and a long training did not give "
+            "it back.",
+            ("style match: 48", "prompt kept: 16", "prompt kept: 144")),
+    Exhibit("06", "Three to please, three to shock", "side=96",
+            "Six pictures of one and the same run: the three that a judge likes best, the three it likes "
+            "least.",
+            "Both halves are true and both mislead. That is why every other row of this page shows all of"
+            " its seeds or the first.",
+            ("chosen to", "all: prompt kept")),
+    Exhibit("06", "Memorised, on purpose", '["painting", "drawn"]',
+            "A run that was shown two paintings two hundred times, beside those paintings.",
+            "It repeats them. It was made to find out which measure notices; the one by features does "
+            "not.",
+            ("memorised ones above", "memorised:")),
+    Exhibit("06", "Memorised, not on purpose", '"most repeated"',
+            "The page of the ordinary run that comes nearest to a painting, with the painting's own "
+            "caption at full strength.",
+            "Nobody asked for it. The line says how many of the sixteen captions bring back a layout.",
+            ("ours, own captions",)),
+    Exhibit("09", "Two styles in one picture", "list(mixes)",
+            "Paintings and blueprints in five mixtures.",
+            "No mixture has both styles. One of the two wins, and the other leaves a colour or a border.",
+            ("a mix with both",)),
+    Exhibit("11", "A set of one's own", '["before", "after"], side=150',
+            "Crayon drawings, photographed as a phone does; six things that the set never shows.",
+            "The goal was crayon. What every picture of the set had in common came first: the ring.",
+            ("style: wanted", "prompt kept: wanted")),
+)  # fmt: skip
+_HEAD = """# The gallery
+
+What the course itself made, with everything that went wrong. Pictures and lines are those of the lessons as
+they were last run, on the small model `pocket`, which draws 128 px; no picture was chosen for its looks.
+`python -m lessons_lib.course.gallery` hangs it anew. [Contents](../README.md#the-lessons)
+"""
+
+
+def write(page: Path = PAGE, pictures: Path = NOTEBOOK_PICTURES) -> None:
+    """Write the page and its pictures. ValueError for an exhibit that its lesson does not draw any more."""
+    parts = [_HEAD]
+    for number, exhibit in enumerate(EXHIBITS, 1):
+        lesson = next(iter(sorted(_FOLDER.glob(f"{exhibit.lesson}_*.ipynb"))))
+        cells = [cell for cell in nbformat.read(lesson, as_version=4).cells if cell.cell_type == "code"]
+        path = pictures / f"gallery_{number:02}.jpg"
+        path.write_bytes(_picture(exhibit, cells))
+        lines = _lines(exhibit, cells)
+        quoted = "\n```text\n" + "\n".join(lines) + "\n```\n" if lines else ""
+        parts.append(
+            f"\n## {exhibit.title}\n\n{exhibit.shows} [Lesson {exhibit.lesson}]({lesson.name})\n\n"
+            f"![{exhibit.shows}](pictures/{path.name})\n{quoted}\n**What went wrong.** {exhibit.wrong}\n"
+        )
+    page.write_text("".join(parts), encoding="utf-8")
+
+
+def _picture(exhibit: Exhibit, cells: list[NotebookNode]) -> bytes:
+    """Return the JPEG that the exhibit's cell has drawn."""
+    for cell in cells:
+        images = [o.data["image/jpeg"] for o in cell.outputs if "image/jpeg" in o.get("data", {})]
+        if exhibit.cell in cell.source and images:
+            return base64.b64decode(images[0])
+    raise ValueError(
+        f"lesson {exhibit.lesson} draws no {exhibit.cell!r}; change {exhibit.title!r} in gallery.py"
+    )
+
+
+def _lines(exhibit: Exhibit, cells: list[NotebookNode]) -> list[str]:
+    """Return the lines that the lesson prints on an exhibit, each once."""
+    printed = [
+        line for cell in cells for output in cell.outputs for line in output.get("text", "").splitlines()
+    ]
+    lines = dict.fromkeys(line.strip() for line in printed if any(part in line for part in exhibit.printed))
+    missing = [part for part in exhibit.printed if not any(part in line for line in lines)]
+    if missing:
+        raise ValueError(
+            f"lesson {exhibit.lesson} prints no {missing[0]!r}; change {exhibit.title!r} in gallery.py"
+        )
+    return list(lines)
+
+
+if __name__ == "__main__":
+    write()

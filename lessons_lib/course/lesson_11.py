@@ -1,0 +1,261 @@
+"""Lesson 11: a goal that is written before the training, a checklist of the set, and a report that fills
+itself in.
+
+`python -m lessons_lib.course.lesson_11 picture` draws the lesson's opening picture from what the lesson left.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+
+from lessons_lib.adapters.hub import Publication
+from lessons_lib.adapters.run import Run
+from lessons_lib.adapters.settings import Settings
+from lessons_lib.course import long_run
+from lessons_lib.dataset import captions
+from lessons_lib.dataset.dataset import Dataset
+from lessons_lib.dataset.messages import count_of
+from lessons_lib.dataset.records import recorded_dataset
+from lessons_lib.display import notebook
+from lessons_lib.evaluation import compare, copies, metrics
+from lessons_lib.evaluation.comparison import Comparison
+from lessons_lib.evaluation.sampler import Sampler
+from lessons_lib.inspection.report import Report
+from lessons_lib.models import bases, families
+from lessons_lib.paths import NOTEBOOK_PICTURES, RECORDED, ROOT
+from lessons_lib.session import Session
+from lessons_lib.training import capacity
+
+TRIGGER = "cray7n"
+T4 = Session("t4", torch.device("cuda"), torch.float16, 2, 12.7, "a T4 with 15 GB", 15.8)
+GPU_24GB = Session("24gb", torch.device("cuda"), torch.bfloat16, 8, 64.0, "a GPU with 24 GB", 24.1)
+ENOUGH, FEWEST_PROMPTS = 10, 4
+STYLE, CENTRES, PROMPT = "style match", "style match, centre crops", "prompt match"
+OPENING_PICTURE = NOTEBOOK_PICTURES / "11_card.jpg"
+_COPY = "a copy of another"  # what the report says of one
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a training is for, written before it.
+
+    `change`, `keep`: what should change and what must not, a sentence each. `prompts`: what will be drawn to
+    judge it. `style`: the share of the way from the base to the set, in centre crops, that counts as learned;
+    `prompt`: the share of the base's prompt match that must be left. Both are above 0 and at most 1.
+    """
+
+    change: str
+    keep: str
+    prompts: tuple[str, ...]
+    style: float
+    prompt: float
+
+    def problems(self, set_captions: Sequence[str] = ()) -> list[str]:
+        """Return what is missing before it can be judged by; none where it is whole."""
+        lines = [f"{name} is empty" for name in ("change", "keep") if not getattr(self, name).strip()]
+        if self.change.strip() and self.change.strip() == self.keep.strip():
+            lines.append("what should change and what must not are the same")
+        if len(set(self.prompts)) < FEWEST_PROMPTS:
+            lines.append(f"{len(set(self.prompts))} prompts; take {FEWEST_PROMPTS} or more")
+        shown = [prompt for prompt in self.prompts if prompt.casefold() in map(str.casefold, set_captions)]
+        lines += [f"{prompt!r} is in the set; ask for what it does not show" for prompt in shown]
+        return lines + [
+            f"{name} is {getattr(self, name)}; expected more than 0 and at most 1"
+            for name in ("style", "prompt")
+            if not 0 < getattr(self, name) <= 1
+        ]
+
+
+GOAL = Goal(
+    change="everything is drawn in crayon, with two dark outlines that do not quite meet",
+    keep="the thing that was asked for can still be recognised",
+    prompts=("an elephant", "a horse", "a castle", "a rabbit", "a chair", "a train"),
+    style=0.3,
+    prompt=0.6,
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A line of the checklist: what is expected, whether it is so, and what was found."""
+
+    expected: str
+    is_met: bool
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{'yes' if self.is_met else 'NO '}  {self.expected}: {self.detail}"
+
+
+def checklist(report: Report, trigger: str) -> list[Check]:
+    """Return what a set should be before it is trained on, against what it is."""
+    dataset, base = report.dataset, report.base
+    tokenizer = families.find(base.family).load_tokenizer(base)
+    pictures = dataset.pictures
+    warnings = captions.check_trigger(trigger, tokenizer) if trigger.split() else ["no word yet"]
+    must_fix, repeated = report.count("must fix"), _copies(report)
+    licences = [p for p in pictures if p.rights.get("licence")]
+    described = [p for p in pictures if p.caption]
+    return [
+        Check(f"{ENOUGH} pictures or more to learn from", len(dataset.train) >= ENOUGH,
+              count_of(dataset.train, "picture")),
+        Check("some held out for judging", bool(dataset.held_out), count_of(dataset.held_out, "picture")),
+        Check("nothing that must be fixed", not must_fix, f"{must_fix} found"),
+        Check("no picture twice", not repeated, ", ".join(repeated) or "none found"),
+        Check("a caption for each", len(described) == len(pictures), f"{len(described)} of {len(pictures)}"),
+        Check("a licence for each", len(licences) == len(pictures), f"{len(licences)} of {len(pictures)}"),
+        Check("a word that means nothing yet", not warnings, warnings[0] if warnings else trigger),
+    ]  # fmt: skip
+
+
+def _copies(report: Report) -> list[str]:
+    """Return the names of the pictures that the report takes for another of the set."""
+    return [one.name for one in report.pictures if any(f.what == _COPY for f in one.findings)]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A line of the goal against what came out; `value` is None where it was not measured."""
+
+    name: str
+    expected: float
+    value: float | None
+
+    @property
+    def is_met(self) -> bool:
+        return self.value is not None and self.value >= self.expected
+
+    def __str__(self) -> str:
+        value = "not measured" if self.value is None else f"{self.value:.1f}"
+        return f"{self.name}: wanted {self.expected:.1f}, came {value}: {'met' if self.is_met else 'missed'}"
+
+
+def judge(goal: Goal, comparison: Comparison) -> list[Outcome]:
+    """Return what came out against a goal: style in centre crops, where no border counts, and the prompt."""
+    style, prompt = comparison.measures[CENTRES], comparison.measures.get(PROMPT)
+    has_gap = style.ceiling > style.floor
+    gap = metrics.share_of_gap(style.tuned, style.floor, style.ceiling) if has_gap else None
+    left = prompt.tuned / prompt.base if prompt and prompt.base > 0 else None
+    return [Outcome("style", goal.style, gap), Outcome("prompt kept", goal.prompt, left)]
+
+
+def went_wrong(goal: Goal, comparison: Comparison) -> list[str]:
+    """Return what a report must not leave out, as far as it can be measured."""
+    lines = [f"The goal was missed. {one}." for one in judge(goal, comparison) if not one.is_met]
+    layouts = [value for _, value in comparison.nearest]
+    repeats = sum(value >= copies.COPY_THRESHOLD for value in layouts)
+    if repeats:
+        lines.append(f"{repeats} of {len(layouts)} pictures repeat the layout of a training picture.")
+    if comparison.run.unseen_line:
+        lines.append(f"{comparison.run.unseen_line}.")
+    return lines or ["Nothing that was measured. What do you see?"]
+
+
+def rubric(
+    goal: Goal, set_captions: Sequence[str], checks: Sequence[Check], comparison: Comparison,
+    publication: Publication, own_words: str,
+) -> list[tuple[str, int, str]]:  # fmt: skip
+    """Return (criterion, points of 2, why). What only a reader can judge gets at most one point here: the
+    second is a neighbour's.
+    """
+    problems, missing = goal.problems(set_captions), [check for check in checks if not check.is_met]
+    outcomes, shown = judge(goal, comparison), len(comparison.prompts) * len(comparison.seeds)
+    has_words = len(own_words.split()) >= 8
+    return [
+        ("Goal", 2 if not problems else int(bool(goal.change.strip())), problems[0] if problems else "whole"),
+        ("Set", max(0, 2 - len(missing)), missing[0].expected if missing else "all of the checklist"),
+        ("Rights", 0 if publication.problems else 2, "; ".join(publication.problems) or "every picture's"),
+        ("Evidence", 1 + (len(comparison.seeds) > 1), f"{shown} pairs, all of them shown"),
+        ("Result", sum(one.is_met for one in outcomes), "; ".join(map(str, outcomes))),
+        ("Honesty", int(has_words), "a neighbour gives the second" if has_words else "write what you see"),
+    ]
+
+
+def report(
+    goal: Goal, checks: Sequence[Check], comparison: Comparison, publication: Publication, own_words: str
+) -> str:
+    """Return the learner's report as Markdown: what was wanted, with what, what came, what went wrong."""
+    settings, dataset = comparison.run.settings, comparison.dataset
+    recipe = (
+        f"{settings.steps} steps of {settings.batch} pictures, rank {settings.rank}, base `{settings.base}`"
+    )
+    return f"""# `{settings.trigger}`
+
+**Should change:** {goal.change}. **Must not:** {goal.keep}.
+
+**Learned from** {count_of(dataset.train, "picture")}, judged by {len(dataset.held_out)} held out; {recipe}.
+
+| what was wanted | wanted | came | |
+|---|---|---|---|
+{_outcome_rows(judge(goal, comparison))}
+
+**The set:** {sum(check.is_met for check in checks)} of {len(checks)} points of the checklist. \
+**To publish:** {"ready" if not publication.problems else "; ".join(publication.problems)}.
+
+**Drawn:** {", ".join(goal.prompts)}; seeds {", ".join(map(str, comparison.seeds))}. All of it is in \
+`before_after.jpg`.
+
+**What went wrong.** {" ".join(went_wrong(goal, comparison))} {own_words.strip() or "No words of mine yet."}
+"""
+
+
+def _outcome_rows(outcomes: Sequence[Outcome]) -> str:
+    rows = []
+    for one in outcomes:
+        value = "not measured" if one.value is None else f"{one.value:.1f}"
+        rows.append(f"| {one.name} | {one.expected:.1f} | {value} | {'met' if one.is_met else 'missed'} |")
+    return "\n".join(rows)
+
+
+def compared(run: Run, dataset: Dataset, goal: Goal, seeds: Sequence[int] = (1, 2)) -> Comparison:
+    """Return before and after for the prompts of a goal, saved into the run's folder."""
+    sampler = Sampler(bases.find(run.settings.base))
+    comparison = compare.compare(sampler, run, dataset, goal.prompts, seeds)
+    compare.save(comparison, run.folder)
+    return comparison
+
+
+def first_seed_rows(comparison: Comparison) -> list[list[Image.Image]]:
+    """Return the first seed of every prompt, a row before and a row after."""
+    return [[row[0] for row in rows] for rows in (comparison.base_images, comparison.tuned_images)]
+
+
+def need_lines(name: str, machine: Session) -> list[str]:
+    """Return what a training of a base takes on a machine that need not be this one: download, licence,
+    memory, and the time where somebody has recorded it.
+    """
+    base = bases.find(name)
+    fit = capacity.closest(Settings(base=name, trigger=TRIGGER), base, machine)
+    proof = RECORDED / "proofs" / f"{name}-{machine.tier}.json"
+    time = "time: no run is recorded"
+    if proof.is_file():
+        training = json.loads(proof.read_text(encoding="utf-8"))["stages"]["train"]
+        time = f"time: {training['seconds_a_step']:.1f} s a step, recorded"
+    gate = ", asks for a login" if base.gated else ""
+    return [
+        f"{name} on {machine.gpu}: {base.size_gb:g} GB to download, licence {base.licence}{gate}",
+        f"  memory: {fit}",
+        f"  {time}",
+    ]
+
+
+def _picture() -> None:
+    """Draw four photographs of the set, and two things before and after, from what the lesson left."""
+    folder = ROOT / "runs" / "lesson_11" / "photographs"
+    photographs: list[Image.Image] = [Image.open(folder / f"IMG_{n:04}.jpg") for n in (2, 6, 9, 14)]
+    run = Run.load(folder.with_name("my_set") / "runs" / TRIGGER)
+    comparison = compared(run, recorded_dataset(run.dataset, run.folder), GOAL)
+    drawn = [comparison.frames[comparison.strengths.index(strength)] for strength in (0.0, 0.5, 0.75, 1.0)]
+    grid = notebook.image_grid(
+        [photographs, drawn], ["your pictures", "an elephant, strength 0 to 1"], side=200
+    )
+    OPENING_PICTURE.write_bytes(grid.data)
+
+
+if __name__ == "__main__":
+    long_run.command_line("lesson_11", {"picture": _picture})

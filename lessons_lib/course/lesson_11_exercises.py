@@ -1,0 +1,43 @@
+"""Lesson 11's exercises: a goal that can be judged, and what a card may say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_wrong, not_yet
+from lessons_lib.course.lesson_11 import Goal
+
+SENTENCES = {
+    "a": "Learned from 12 crayon drawings by Ada, used with her leave.",
+    "b": "Works with every subject.",
+    "c": "Of six things that were fixed before the training, all twelve pairs are in the gallery.",
+    "d": "It copies nothing.",
+    "e": "At full strength some things can no longer be recognised; draw it at a half.",
+}
+_MAY_STAND = {"a", "c", "e"}
+_HINTS = {
+    "a": "whose pictures they were is what a card is for",
+    "b": "how many subjects did you draw?",
+    "c": "it says what was drawn, when it was chosen, and where all of it is",
+    "d": "none was found among some pictures; is that all it can draw?",
+    "e": "a fault that is named helps whoever uses the file",
+}
+
+
+def check_goal(goal: Any, set_captions: Sequence[str]) -> str:
+    """Return whether a learner's goal can be judged by after the training, or the first thing it lacks."""
+    if goal is None:
+        return NOT_ATTEMPTED
+    if not isinstance(goal, Goal):
+        return not_yet("write lesson_11.Goal(change=..., keep=..., prompts=(...), style=..., prompt=...)")
+    problems = goal.problems(set_captions)
+    return not_yet(problems[0]) if problems else RIGHT
+
+
+def check_sentences(letters: Sequence[str] | None) -> str:
+    """Return whether a learner picked the sentences that a card may say."""
+    if letters is None:
+        return NOT_ATTEMPTED
+    wrong = first_wrong(letters, _MAY_STAND, _HINTS, "sentence")
+    return not_yet(wrong) if wrong else RIGHT
