@@ -5,6 +5,7 @@ the right answer and likely mistakes.
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from course_fakes import BASE, JUDGE
@@ -20,6 +21,7 @@ from lessons_lib.course import (
     lesson_05_figures,
     lesson_06_exercises,
     lesson_09_exercises,
+    lesson_10_exercises,
     lesson_11,
     lesson_11_exercises,
 )
@@ -48,6 +50,7 @@ RIGHT = {
     ("03", 3): "right: alike", ("04", 1): "right", ("04", 2): "right", ("04", 3): "right", ("05", 1): "right",
     ("05", 2): "right", ("05", 3): "right", ("06", 1): "of the gap, and nothing was learned: deceived",
     ("06", 2): "right", ("06", 3): "right", ("09", 1): "right", ("09", 2): "right", ("09", 3): "right",
+    ("10", 1): "right", ("10", 2): "right", ("10", 3): "right",
     ("11", 1): "right", ("11", 2): "right",
 }  # fmt: skip
 # Likely mistakes, and a part of the hint that each gets.
@@ -141,6 +144,29 @@ MISTAKES = {
         ),
     ],
     ("09", 2): [(32, "smaller one"), (8, "loses more"), (7, "choose one of")],
+    ("10", 1): [
+        (lambda p, a, e: (torch.tensor(p + a), torch.tensor(p + a)), "never ends"),
+        (lambda p, a, e: (torch.tensor([*p, *a, e]), torch.tensor([*p, *a, e])), "the question is learned"),
+        (
+            lambda p, a, e: (torch.tensor([*p, *a, e]), torch.tensor([-100, -100, -100, 9, 2, -100])),
+            "the end is learned",
+        ),
+        (
+            lambda p, a, e: (torch.tensor([*p, *a, e]), torch.tensor([-100, -100, *a, e])),
+            "each token has one",
+        ),
+        (lambda p, a, e: torch.tensor([*p, *a, e]), "return two tensors"),
+        (lambda p, a, e: p + a + torch.tensor([e]), "lists are joined"),
+    ],
+    ("10", 2): [
+        ("ac", "whom does a weight ask"), ("abce", "which page"), ("acde", "a habit"), ("", "next week")
+    ],
+    ("10", 3): [
+        (lambda c, p, near: (np.linalg.norm(c[:, None] - p, axis=-1) < near).mean(), "smallest distance"),
+        (lambda c, p, near: (np.linalg.norm(c[:, None] - p, axis=-1).min(-1) < near).sum(), "divide"),
+        (lambda c, p, near: (np.abs(c[:, None] - p).sum(-1).min(-1) < near).mean(), "root of the sum"),
+        (lambda c, p, near: np.linalg.norm(c - p, axis=-1).mean(), "colours[:, None]"),
+    ],
     ("09", 3): [("abde", "yours to show"), ("acde", "paths tell"), ("ad", "gallery"), ("adez", "no such")],
     ("11", 1): [
         (replace(lesson_11.GOAL, change=" "), "change is empty"),
@@ -198,6 +224,7 @@ def names(paintings):
             "judge": JUDGE, "lesson_06_exercises": lesson_06_exercises, "base_images": samples,
             "train_images": squares[:3], "held_out_images": [squares[3]],
         },
+        "10": {"torch": torch, "np": np, "lesson_10_exercises": lesson_10_exercises},
         "11": {
             "lesson_11": lesson_11, "lesson_11_exercises": lesson_11_exercises,
             "set_captions": ["A house", "a car"],
