@@ -35,12 +35,19 @@ def measured() -> str:
     return recorded.provenance(recorded.load(timing.NAME))
 
 
+def lesson_pages() -> str:
+    """Return links to the instructors' page of each lesson."""
+    names = [path.name for path in sorted(timing.NOTEBOOKS.glob("INSTRUCTOR_*.md"))]
+    return " · ".join(f"[{name[11:-3]}]({name})" for name in names)
+
+
 def write() -> None:
-    """Put the tables into the instructors' page, between its headings."""
+    """Put the tables and the links into the instructors' page."""
     text = PAGE.read_text(encoding="utf-8")
     text = re.sub(
         r"(?<=measured by running the lessons, ).*?(?=\. To compare)", measured(), text, flags=re.DOTALL
     )
+    text = re.sub(r"\[00\]\(INSTRUCTOR_00.*?(?=\. The usual)", lesson_pages(), text, flags=re.DOTALL)
     start, end = text.index("### 60 minutes"), text.index("## A room with a network")
     PAGE.write_text(text[:start] + tables() + "\n" + text[end:], encoding="utf-8")
 
