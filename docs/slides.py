@@ -67,7 +67,9 @@ def _section_slides(cells: list[dict[str, Any]]) -> Iterator[Slide]:
             if predict := _match(r"(\*\*Predict.*?)(?:\n\n|\Z)", text):
                 yield Slide(title, _html(predict), kind="question")
             if title == "What you can now say" and f"## {title}" in text:
-                yield Slide(title, _html(text.partition(f"## {title}")[2]), kind="closing")
+                yield Slide(
+                    title, _html(text.partition(f"## {title}")[2].partition("\n## ")[0]), kind="closing"
+                )
         elif (output := lesson_pages.picture_output(cell)) and title not in _WITHOUT_SLIDES:
             data = "data:image/jpeg;base64," + "".join(output["data"]["image/jpeg"]).replace("\n", "")
             yield Slide(title, _after(cells[index:]), data, lesson_pages.alt_text(cell, output))
