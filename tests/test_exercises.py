@@ -20,6 +20,7 @@ from lessons_lib.course import (
     lesson_05_exercises,
     lesson_05_figures,
     lesson_06_exercises,
+    lesson_08_exercises,
     lesson_09_exercises,
     lesson_10_exercises,
     lesson_11,
@@ -49,9 +50,9 @@ RIGHT = {
     ("02", 2): "right: they differ more than", ("02", 3): "right", ("03", 1): "good", ("03", 2): "good",
     ("03", 3): "right: alike", ("04", 1): "right", ("04", 2): "right", ("04", 3): "right", ("05", 1): "right",
     ("05", 2): "right", ("05", 3): "right", ("06", 1): "of the gap, and nothing was learned: deceived",
-    ("06", 2): "right", ("06", 3): "right", ("09", 1): "right", ("09", 2): "right", ("09", 3): "right",
-    ("10", 1): "right", ("10", 2): "right", ("10", 3): "right",
-    ("11", 1): "right", ("11", 2): "right",
+    ("06", 2): "right", ("06", 3): "right", ("08", 1): "right", ("08", 2): "right", ("08", 3): "right",
+    ("09", 1): "right", ("09", 2): "right", ("09", 3): "right", ("10", 1): "right", ("10", 2): "right",
+    ("10", 3): "right", ("11", 1): "right", ("11", 2): "right",
 }  # fmt: skip
 # Likely mistakes, and a part of the hint that each gets.
 MISTAKES = {
@@ -129,6 +130,22 @@ MISTAKES = {
     ],
     ("06", 2): [(9, "15%"), (2, "other side"), (11, "so would fewer")],
     ("06", 3): [("ab", "who chose"), ("a", "missing"), ("adz", "no such claim"), ("ade", "the coin")],
+    ("08", 1): [
+        (lambda p, t, cp, ct, w: (p - t).square().mean(), "class pictures are missing"),
+        (lambda p, t, cp, ct, w: (p - t).square().mean() + (cp - ct).square().mean(), "weight is missing"),
+        (lambda p, t, cp, ct, w: w * (p - t).square().mean() + (cp - ct).square().mean(), "weight belongs"),
+        (lambda p, t, cp, ct, w: (1 - w) * (p - t).square().mean() + w * (cp - ct).square().mean(), "share"),
+        (lambda p, t, cp, ct, w: (p - t).square(), "one number"),
+        (lambda p, t, cp, ct, w: (p - t).abs().mean() + w * (cp - ct).abs().mean(), "mean squared error"),
+    ],
+    ("08", 2): [
+        ("an owl and a red bird, on a green background", "the word thgh96 is missing"),
+        ("thgh96 with a red bird on its wing", "what is it"),
+        ("thgh96 owl waving, on a green background", "somebody else"),
+        ("thgh96 owl with a yellow scarf and a red bird", "it always has"),
+        ("thgh96 owl, red bird", "where are they"),
+    ],
+    ("08", 3): [("abcf", "show a sample"), ("bcdf", "photographer"), ("bce", "face"), ("cf", "yourself")],
     ("09", 1): [
         (lambda a, b, x, y: (torch.cat([a.down, b.down]), torch.cat([a.up, b.up], 1)), "compare up @ down"),
         (lambda a, b, x, y: (torch.cat([a.down, b.down]), torch.cat([x * a.up, y * b.up], 1)), "each"),
@@ -229,6 +246,7 @@ def names(paintings):
             "lesson_11": lesson_11, "lesson_11_exercises": lesson_11_exercises,
             "set_captions": ["A house", "a car"],
         },
+        "08": {"lesson_08_exercises": lesson_08_exercises},
         "09": {
             "lesson_09_exercises": lesson_09_exercises,
             "losses": {32: 0.03, 16: 0.08, 8: 0.16, 4: 0.3, 1: 0.6},

@@ -60,7 +60,8 @@ def names_in(tree):
 def test_the_library_uses_the_words_of_the_field(path):
     text = path.read_text(encoding="utf-8")
     assert sorted(set(names_in(ast.parse(text))) & DROPPED) == []
-    assert [phrase for phrase in DROPPED_PHRASES if phrase in text.lower()] == []
+    prose = text.lower().replace("a parrot", "")  # which may be the bird
+    assert [phrase for phrase in DROPPED_PHRASES if phrase in prose] == []
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)

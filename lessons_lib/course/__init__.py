@@ -32,6 +32,11 @@ lesson_07_measures.py   what is measured on a training, and which fault that poi
 lesson_07_record.py     every fault with every seed, recorded
 lesson_07_cards.py      a curve beside its pictures
 lesson_07_exercises.py  faults by name, a rule, remedies
+lesson_08.py            an owl, trained plainly and with one remedy at a time
+lesson_08_measures.py   who is in a picture: the subject, another by the same hand, or a bystander
+lesson_08_record.py     every remedy, two characters, words alone: the recorded run
+lesson_08_results.py    that run in sentences and as a chart
+lesson_08_exercises.py  the loss with class pictures, company in a caption, consent
 lesson_09.py            two adapters together, one file of both, files for other programs
 lesson_09_exercises.py  two changes as one, a rank, what may be published
 lesson_10.py            a brand: palette, mark and style measured, what would be drawn again
