@@ -23,21 +23,22 @@ def measure(judge: Judge, exhibit: Exhibit, usual: Images) -> dict[str, float]:
     `usual`: what the base draws of the new subjects in the healthy training.
 
     `finite`: 1 where every loss is a number. `steps`: that were taken. `loss`: mean of the last fifth of the
-    losses. `flat`: 1 where the held-out loss never moved. `turn`: how far the last held-out loss is above the
-    lowest. `change`: 1 - cosine of before and after. `elsewhere`: the same of the trainer's pictures and
-    another program's. `alike`: cosine of the pictures of different prompts; `base_alike`: without adapter.
-    `base_shift`: how far the pictures without adapter are from the usual ones.
+    losses that are numbers. `flat`: 1 where the held-out loss never moved. `turn`: how far its last value is
+    above the lowest. `change`: 1 - cosine of before and after. `elsewhere`: the same of the trainer's
+    pictures and another program's. `alike`: cosine of the pictures of different prompts; `base_alike`:
+    without adapter. `base_shift`: how far the pictures without adapter are from the usual ones.
     `style`: likeness to held-out pictures; `caption_style`: of drawn training captions. `caption_prompt`: the
     rank of what these captions name, 1 = first. `copy`: likeness of their layouts to their own pictures.
     `contrast`, `sharpness`: after, as a share of before.
     """
-    s, losses, levels = exhibit.samples, exhibit.losses, list(exhibit.validation.values())
+    s, losses = exhibit.samples, [loss for loss in exhibit.losses if np.isfinite(loss)] or [0.0]
+    levels = [level for level in exhibit.validation.values() if np.isfinite(level)]
     groups = (s.base, usual, s.own, s.elsewhere, s.captions)
     base, usual_base, own, elsewhere, again = map(judge.image_features, groups)
     held_out = judge.image_features([p.image for p in exhibit.recipe.dataset.held_out])
     values = {
-        "finite": float(np.isfinite(losses).all()),
-        "steps": float(len(losses)),
+        "finite": float(np.isfinite(exhibit.losses).all()),
+        "steps": float(len(exhibit.losses)),
         "loss": float(np.mean(losses[-max(1, len(losses) // 5) :])),
         "flat": float(len(set(levels)) == 1),
         "turn": levels[-1] - min(levels) if levels else 0.0,
