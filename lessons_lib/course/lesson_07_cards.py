@@ -23,8 +23,9 @@ from lessons_lib.paths import NOTEBOOK_PICTURES
 
 HEADINGS = ("before", "after", "after, in another program", "after, no trigger", "captions of the set")
 _CURVE = (270, 3 * TILE)  # px
-_TOP, _GAP = 40, 14  # px above the pictures of a card, and between cards
+_TOP, _GAP = 50, 12  # px above the pictures of a card, and between cards
 OPENING_PICTURE = NOTEBOOK_PICTURES / "07_museum.jpg"
+_WIDTH = 640  # px of what is shown: a lesson has room for fourteen cards
 _HIGHEST = 3.0  # of the losses that a chart shows
 
 
@@ -49,8 +50,9 @@ def card(title: str, row: Row, healthy: Row, strip: Image.Image) -> Image.Image:
     pen = ImageDraw.Draw(page)
     pen.text((4, 2), title, fill=ACCENT, font=font(22, "Bold"))
     for index, heading in enumerate(HEADINGS):
-        place = (_CURVE[0] + 10 + index * TILE + 2, 4 if len(heading) > 13 else 18)
-        pen.multiline_text(place, _broken(heading), fill=INK, font=font(11), spacing=2)
+        text = _broken(heading)
+        place = (_CURVE[0] + 12 + index * TILE, _TOP - 6 - 14 * len(text.splitlines()))
+        pen.multiline_text(place, text, fill=INK, font=font(11), spacing=2)
     page.paste(_curve(row, healthy), (0, _TOP))
     page.paste(strip, (_CURVE[0] + 10, _TOP))
     return page
@@ -73,7 +75,7 @@ def _stacked(cards: Sequence[Image.Image], alt: str) -> Shown:
     for one in cards:
         page.paste(one, (0, y))
         y += one.height + _GAP
-    return notebook.image(page, width=page.width, alt=alt)
+    return notebook.image(page, width=_WIDTH, alt=alt)
 
 
 def _curve(row: Row, healthy: Row) -> Image.Image:
