@@ -20,11 +20,14 @@ from lessons_lib.course import (
     lesson_05_exercises,
     lesson_05_figures,
     lesson_06_exercises,
+    lesson_07_exercises,
+    lesson_07_record,
     lesson_08_exercises,
     lesson_09_exercises,
     lesson_10_exercises,
     lesson_11,
     lesson_11_exercises,
+    recorded,
 )
 from lessons_lib.course.trials import flatten
 from lessons_lib.dataset import captions, dataset
@@ -50,9 +53,10 @@ RIGHT = {
     ("02", 2): "right: they differ more than", ("02", 3): "right", ("03", 1): "good", ("03", 2): "good",
     ("03", 3): "right: alike", ("04", 1): "right", ("04", 2): "right", ("04", 3): "right", ("05", 1): "right",
     ("05", 2): "right", ("05", 3): "right", ("06", 1): "of the gap, and nothing was learned: deceived",
-    ("06", 2): "right", ("06", 3): "right", ("08", 1): "right", ("08", 2): "right", ("08", 3): "right",
-    ("09", 1): "right", ("09", 2): "right", ("09", 3): "right", ("10", 1): "right", ("10", 2): "right",
-    ("10", 3): "right", ("11", 1): "right", ("11", 2): "right",
+    ("06", 2): "right", ("06", 3): "right", ("07", 1): "right", ("07", 2): "right", ("07", 3): "right",
+    ("08", 1): "right", ("08", 2): "right", ("08", 3): "right", ("09", 1): "right", ("09", 2): "right",
+    ("09", 3): "right", ("10", 1): "right", ("10", 2): "right", ("10", 3): "right",
+    ("11", 1): "right", ("11", 2): "right",
 }  # fmt: skip
 # Likely mistakes, and a part of the hint that each gets.
 MISTAKES = {
@@ -130,6 +134,16 @@ MISTAKES = {
     ],
     ("06", 2): [(9, "15%"), (2, "other side"), (11, "so would fewer")],
     ("06", 3): [("ab", "who chose"), ("a", "missing"), ("adz", "no such claim"), ("ade", "the coin")],
+    ("07", 1): [
+        ({"A": "ghost"}, "'ghost' is no fault"), ({"M": "rate"}, "no letter of this museum"),
+        (dict.fromkeys("ABCDEFGHIJKL", "few"), "1 of 12"),
+    ],
+    ("07", 2): [
+        (lambda m, h: "many" if m["loss"] < 0.9 * h["loss"] else None, "your rule says 'many'"),
+        (lambda m, h: "repeat", "your rule says 'repeat'"),
+        (lambda m, h: "many" if m["steps"] > h["steps"] else None, "your rule says None"),
+    ],
+    ("07", 3): [("abdf", "a: what does the next step do"), ("bd", "f: one that helps"), ("bdfz", "no such")],
     ("08", 1): [
         (lambda p, t, cp, ct, w: (p - t).square().mean(), "class pictures are missing"),
         (lambda p, t, cp, ct, w: (p - t).square().mean() + (cp - ct).square().mean(), "weight is missing"),
@@ -245,6 +259,10 @@ def names(paintings):
         "11": {
             "lesson_11": lesson_11, "lesson_11_exercises": lesson_11_exercises,
             "set_captions": ["A house", "a car"],
+        },
+        "07": {
+            "lesson_07_exercises": lesson_07_exercises, "SEED": lesson_07_record.SEEDS[0],
+            "record": recorded.load(lesson_07_record.NAME),
         },
         "08": {"lesson_08_exercises": lesson_08_exercises},
         "09": {

@@ -225,7 +225,7 @@ FAULTS = {
     "half": Fault(
         name="float16 without a scaler",
         word="loss is NaN",
-        signs="the curve ends after a step or two, and every picture is black",
+        signs="the curve ends after a few steps, and every picture is black",
         why="small gradients become zero in float16, Adam divides by their size, and 0 / 0 is NaN",
         remedy="keep the adapter in float32 and scale the loss (GradScaler), or use bfloat16",
         report="https://github.com/kohya-ss/sd-scripts/issues/293",

@@ -1,7 +1,7 @@
 """Lesson 07's museum: every fault with every seed, its losses, its measures and a strip of pictures.
 
 `python -m lessons_lib.course.lesson_07_record record 11 12 13` trains them anew with these seeds, some
-minutes a seed; a run that was stopped goes on. The pictures lie in notebooks/recorded/museum.
+minutes a seed; a run that was stopped goes on. The pictures lie in notebooks/recorded/exhibits.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from lessons_lib.paths import RECORDED
 
 NAME = "museum"
 SEEDS = (11, 12, 13)
-STRIPS = RECORDED / NAME
+STRIPS = RECORDED / "exhibits"
 TILE = 84  # px
 COLUMNS = ("base", "own", "elsewhere", "plain", "captions")  # of the samples, in the strip from left to right
 LETTERS = "ABCDEFGHIJKL"

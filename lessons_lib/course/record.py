@@ -23,10 +23,11 @@ RUNS = (
     "lesson_03_captions",
     "lesson_03_switch",
     "lesson_05",
+    "lesson_07_record",
     "lesson_08_record",
 )
 # Lesson 06 draws its own from the run that it leaves.
-PICTURES = ("lesson_02", "lesson_04", "lesson_05", "lesson_08_record")
+PICTURES = ("lesson_02", "lesson_04", "lesson_05", "lesson_07_cards", "lesson_08_record")
 _EXECUTE = (
     "jupyter", "nbconvert", "--to", "notebook", "--execute", "--inplace", "--log-level=WARN",
     "--ExecutePreprocessor.store_widget_state=False", "--ExecutePreprocessor.record_timing=False",
@@ -35,8 +36,8 @@ _EXECUTE = (
 
 
 def notebooks(folder: Path | None = None) -> list[Path]:
-    """Return the lessons that are recorded here, 00 to 06 and 08."""
-    return sorted((folder or ROOT / "notebooks").glob("0[0-68]_*.ipynb"))
+    """Return the lessons that are recorded here, 00 to 08."""
+    return sorted((folder or ROOT / "notebooks").glob("0[0-8]_*.ipynb"))
 
 
 def _run(*command: str) -> None:
