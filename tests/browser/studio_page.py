@@ -94,7 +94,8 @@ class Studio:
 
     def wait_for_step(self, title):
         """Wait until a step is open."""
-        self.box.locator(".studio-open").get_by_role("button", name=title).first.wait_for()
+        name = re.compile(rf"^\W*\d+\. {re.escape(title)}")
+        self.box.locator(".studio-open").get_by_role("button", name=name).wait_for()
 
 
 class Keyboard:
@@ -127,13 +128,13 @@ class Keyboard:
         self.page.keyboard.press("Space")
 
     def next(self, title):
-        """Go to the next step."""
+        """Go to the next step, as soon as the button for it is enabled."""
+        self.studio.box.get_by_role("button", name=f"Next: {title}", disabled=False).wait_for()
         self.use(re.escape(f"Next: {title}"))
         self.studio.wait_for_step(title)
 
     def write(self, pattern, text):
-        """Write into the field of a name, and leave it."""
+        """Write into the field of a name; the next press of Tab leaves it."""
         self.tab_to(pattern)
         self.press("Control+a")
         self.page.keyboard.type(text)
-        self.press("Tab")

@@ -159,35 +159,6 @@ def test_no_step_is_wider_than_a_phone(lab, course, open_page):
         assert wide[0] <= wide[1] + 1, number
 
 
-def test_the_keyboard_alone_is_enough(lab, course, open_page):
-    page = open_page()
-    studio = Studio(page, lab)
-
-    def tab_to(pattern, most=120):
-        for _ in range(most):
-            page.keyboard.press("Tab")
-            name = page.evaluate(
-                "() => { const e = document.activeElement; if (!e.closest('.studio')) return '';"
-                " return (e.labels && e.labels[0] ? e.labels[0].textContent : e.textContent).trim() }"
-            )
-            if re.search(pattern, name):
-                return
-        raise AssertionError(f"no {pattern} within {most} presses of Tab")
-
-    tab_to(r"5\. What shall it learn")
-    page.keyboard.press("Space")
-    tab_to("your made-up word")
-    page.keyboard.press("Control+a")
-    page.keyboard.type("v4se")
-    page.keyboard.press("Tab")
-    studio.see("v4se: means nothing yet")
-    page.keyboard.press("Shift+Tab")
-    tab_to("Next: Which model")
-    page.keyboard.press("Space")
-    studio.see("it holds for your file")
-    tab_to("pocket")
-
-
 def test_the_contents_open_from_the_notebook(lab, course, open_page):
     page = open_page()
     page.goto(f"{lab}/lab/workspaces/{uuid.uuid4()}/tree/notebooks/studio.ipynb")
