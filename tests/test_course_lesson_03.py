@@ -150,18 +150,6 @@ def test_the_style_words_are_words_of_the_base(t5):
     assert len(t5.tokenize(words)) == len(words.split())
 
 
-@pytest.mark.parametrize(("better", "answer"), [(0.2, "trigger"), (-0.2, "words"), (0.0, "alike")])
-def test_the_stronger_cue_is_the_one_that_brings_more_style(monkeypatch, held_out_features, better, answer):
-    def style_scores(suffix, _):
-        return [0.5 + better * (suffix == "thgh96") + 0.01 * i for i in range(4)]
-
-    monkeypatch.setattr(lesson_03_captions, "samples_with_suffix", lambda suffix, *_: suffix)
-    monkeypatch.setattr(features, "image_features", lambda suffix, side: suffix)
-    monkeypatch.setattr(trials, "style_scores", style_scores)
-    cue = lesson_03_captions.stronger_cue(FakeSampler(), ["a horse"], [1], held_out_features)
-    assert cue == answer
-
-
 def test_the_suffix_stands_at_the_end_of_every_prompt():
     sampler = FakeSampler()
     images = lesson_03_captions.samples_with_suffix("flat", sampler, ["a horse", "a boat"], [1, 2])

@@ -5,12 +5,16 @@ the long run.
 import json
 from types import SimpleNamespace
 
+import nbformat
 import pytest
 import torch
 from course_fakes import BASE, JUDGE
+from peft.utils import get_peft_model_state_dict
 from PIL import Image
 from safetensors.torch import load_file
 
+from lessons_lib import session
+from lessons_lib.adapters.settings import Settings
 from lessons_lib.course import (
     lesson_05,
     lesson_05_exercises,
@@ -18,8 +22,10 @@ from lessons_lib.course import (
     lesson_05_memory,
     long_run,
 )
+from lessons_lib.dataset import dataset as datasets
 from lessons_lib.dataset.dataset import Dataset
-from lessons_lib.models import features
+from lessons_lib.models import bases, features
+from lessons_lib.paths import ROOT, SAMPLE
 from lessons_lib.training import train
 from lessons_lib.training.data import encode
 
@@ -158,9 +164,36 @@ def test_steadier_values_change_less():
     assert lesson_05.mean_absolute_change([1, 2, 1, 2]) == 1 > lesson_05.mean_absolute_change([1, 1.1, 1.2])
 
 
-def test_the_published_hours_and_the_turn_of_the_made_up_sweep_are_as_the_lesson_says():
-    assert lesson_05.enough_steps(lesson_05_exercises.MADE_UP_SWEEP) == 400
+def test_the_published_hours_are_as_the_lesson_says():
     assert max(lesson_05.PUBLISHED_HOURS.values()) == 4
+
+
+def test_the_count_to_share_has_as_much_style_as_any_and_keeps_most_of_the_prompt():
+    sweep = result_of([0.3, 0.5, 0.6, 0.6, 0.4], [0.9, 0.9, 0.6, 0.8, 0.85])
+    assert lesson_05_exercises.best_stop(sweep) == 100
+    assert "keeps more of the prompt" in lesson_05_exercises.check_stop(50, sweep)
+    assert "lower than that of the best" in lesson_05_exercises.check_stop(25, sweep)
+    assert lesson_05_exercises.check_stop(100, sweep) == "right"
+
+
+# The whole loop in plain diffusers and PEFT
+
+
+def test_the_loop_of_the_lesson_is_the_library_to_the_bit(monkeypatch, tmp_path):
+    """Run the lesson's own cells for two steps and the library's training with the same seed."""
+    (path,) = (ROOT / "notebooks").glob("05_*.ipynb")
+    code = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    cells = [next(c for c in code if part in c) for part in ("import csv", "def predict", "STEPS, net =")]
+    monkeypatch.chdir(path.parent)
+    names = {"torch": torch, "TRIGGER": "thgh96", "session": session, "bases": bases}
+    names["loss_of"] = lesson_05_exercises.loss_to_use(lambda *_: None)
+    exec("\n".join(cells).replace("STEPS, net = 8", "STEPS, net = 2"), names)
+    plain = get_peft_model_state_dict(names["net"])
+    settings = Settings(base="pocket", trigger="thgh96", steps=2)
+    run = train.train(Dataset(datasets.read(SAMPLE).train), settings, tmp_path / "run")
+    library = load_file(run.adapter)
+    assert set(library) == {f"transformer.{name}" for name in plain}
+    assert all(torch.equal(plain[name], library[f"transformer.{name}"]) for name in plain)
 
 
 # Memory

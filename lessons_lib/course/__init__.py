@@ -13,6 +13,8 @@ recorded.py             results of long runs: saved with date, device and versio
 long_run.py             what runs for minutes: a table of trials that resumes, the command line
 sentences.py            sentences of the lessons that state a result, bound to recorded figures
 record.py               every recorded run, picture and notebook made anew: `make record`
+lesson_00.py            how alike drawings and paintings are, written by the learner
+lesson_01.py            one step from noise to picture, written by the learner
 lesson_02.py            how many pictures are enough; a folder of bad pictures
 lesson_02_pages.py      whole pages or details: what each teaches
 lesson_02_exercises.py  a box for a crop, eight pictures that differ, licences
@@ -20,6 +22,7 @@ lesson_03_captions.py   what a caption should say
 lesson_03_trigger.py    whether a real word makes a good trigger
 lesson_03_switch.py     what makes a trigger a switch
 lesson_04.py            a painting as a matrix of low rank; the checkers of its exercises
+lesson_04_rank.py       how much of the rank a style needs; the diagram of W + BA
 lesson_05.py            how many steps are enough
 lesson_05_figures.py    charts of a sweep and of a loss, and the drawing of a training step
 lesson_05_memory.py     what a training holds in memory, part by part

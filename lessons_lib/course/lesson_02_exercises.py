@@ -1,4 +1,4 @@
-"""Lesson 02's exercises: a box for a crop, eight pictures that differ, licences.
+"""Lesson 02's exercises: licences, a box for a crop, a random choice, eight pictures that differ.
 
 And a painting with a ruler to read off.
 """
@@ -6,7 +6,8 @@ And a painting with a ruler to read off.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from IPython.display import Image as Shown
@@ -147,3 +148,38 @@ def check_left_out(letters: str | None) -> str:
         ("E" in left_out, "CC BY allows any use that names the maker; name them in the adapter's card"),
     ]
     return first_hint(mistakes) or RIGHT
+
+
+# Exercise 3: a random choice that can be repeated.
+Subset = Callable[[Sequence[Any], int, int], "list[Any] | None"]
+
+
+def check_subset(answer: Subset) -> str:
+    """Return what to say of a learner's answer(pictures, count, seed): a random choice of pictures."""
+    pictures = list("abcdefghijkl")
+    try:
+        small, large, again, other = (
+            answer(list(pictures), n, s) for n, s in ((4, 0), (8, 0), (4, 0), (4, 1))
+        )
+    except (TypeError, ValueError, IndexError) as problem:
+        return not_yet(f"it stops with {type(problem).__name__}: {problem}")
+    if small is None or large is None:
+        return NOT_ATTEMPTED
+    mistakes = [
+        (len(small) != 4 or len(large) != 8, f"{len(small)} pictures where 4 were asked for"),
+        (
+            len(set(small)) != 4 or len(set(large)) != 8,
+            "one picture is there twice; draw without putting back",
+        ),
+        (small != again, "the same seed gives another choice: random.Random(seed)"),
+        (small == other, "another seed gives the same choice"),
+        (not set(small) <= set(large), "the four are no part of the eight: shuffle all, then take the first"),
+    ]
+    return first_hint(mistakes) or RIGHT
+
+
+def subset_to_use(answer: Subset) -> Callable[[Sequence[Any], int, int], list[Any]]:
+    """Return a learner's random choice where it is right, and else one that is."""
+    if check_subset(answer) == RIGHT:
+        return lambda pictures, count, seed: list(answer(pictures, count, seed) or ())
+    return lambda pictures, count, seed: random.Random(seed).sample(list(pictures), len(pictures))[:count]

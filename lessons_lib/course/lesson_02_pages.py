@@ -80,7 +80,7 @@ def ends(
 def gap_chart(result: Mapping[str, Any]) -> Shown:
     """Return the recorded run as a JPEG: the share of each gap that the two trainings closed."""
     groups = {
-        title: {
+        title.replace(", ", ",\n"): {
             name: [
                 metrics.share_of_gap(value, *result["ends"][key])
                 for run in trials.column(result["rows"], key, set=name)

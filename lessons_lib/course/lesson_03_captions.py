@@ -6,26 +6,24 @@ The same pictures and trigger with three kinds of caption; a check of a caption.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from IPython.display import Image as Shown
 from PIL import Image
-from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.course import charts, long_run, trials
+from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_hint
 from lessons_lib.course.trials import TRIGGER
 from lessons_lib.dataset import captions
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.dataset.pictures import Picture
-from lessons_lib.evaluation import metrics
 from lessons_lib.evaluation.sampler import Sampler
-from lessons_lib.models import judges
 from lessons_lib.models.bases import Base
 from lessons_lib.training import train
 
@@ -70,23 +68,6 @@ def samples_with_suffix(
     return trials.quick_samples(sampler, captions.surround(subjects, after=suffix), seeds)
 
 
-def stronger_cue(
-    sampler: Sampler, subjects: Sequence[str], seeds: Sequence[int], held_out_features: Tensor
-) -> str:
-    """Return what brings more style with the adapter that is loaded: "trigger", "words" (of style),
-    or "alike".
-    """
-    judge = judges.find(sampler.base)
-    by_trigger, by_words = (
-        trials.style_scores(
-            judge.image_features(samples_with_suffix(suffix, sampler, subjects, seeds)), held_out_features
-        )
-        for suffix in (TRIGGER, STYLE_WORDS)
-    )
-    low, high = metrics.bootstrap_interval([t - w for t, w in zip(by_trigger, by_words, strict=True)])
-    return "trigger" if low > 0 else "words" if high < 0 else "alike"
-
-
 def caption_problems(caption: str, trigger: str, tokenizer: PreTrainedTokenizerBase, limit: int) -> list[str]:
     """Return a sentence for each rule of style mode that a caption breaks.
 
@@ -103,6 +84,47 @@ def caption_problems(caption: str, trigger: str, tokenizer: PreTrainedTokenizerB
     if captions.find_overlong([captions.with_trigger(caption, trigger)], tokenizer, limit):
         problems.append(f"longer than {limit} tokens with the trigger, so its end is not read")
     return problems
+
+
+Replace = Callable[[Sequence[str], str, str], "list[str] | None"]
+
+
+def check_replace(answer: Replace) -> str:
+    """Return what to say of a learner's answer(texts, old, new): texts with one word in place of another."""
+    texts = ["a king walking", "two kings, one king", "no bird"]
+    replaced = answer(list(texts), "king", "queen")
+    if replaced is None:
+        return NOT_ATTEMPTED
+    expected = captions.replace_phrase(texts, "king", "queen")[0]
+    mistakes = [
+        (len(replaced) != len(texts), "one text for each, also where nothing is replaced"),
+        (list(replaced) == [text.replace("king", "queen") for text in texts],
+         "'walking' has become 'walqueening'; only whole words: \\b in a regular expression"),
+        (list(replaced) != expected, f"expected {expected[1]!r} for {texts[1]!r}"),
+    ]  # fmt: skip
+    return first_hint(mistakes) or RIGHT
+
+
+def replace_to_use(answer: Replace) -> Callable[[Sequence[str], str, str], list[str]]:
+    """Return a learner's replacement where it is right, and else the library's."""
+    if check_replace(answer) == RIGHT:
+        return lambda texts, old, new: list(answer(texts, old, new) or ())
+    return lambda texts, old, new: captions.replace_phrase(texts, old, new)[0]
+
+
+def check_cue(cue: str | None, result: Mapping[str, Any]) -> str:
+    """Return what to say of the cue that brings more style after styled content: "trigger", "words"
+    or "alike".
+    """
+    if cue is None:
+        return NOT_ATTEMPTED
+    sides = (trials.column(result["rows"], key, mode=MODES[2]) for key in ("style_with", "style_by_words"))
+    answer = {1: "trigger", -1: "words", 0: "alike"}[trials.direction(*sides)]
+    mistakes = [
+        (cue not in ("trigger", "words", "alike"), "one of 'trigger', 'words', 'alike'"),
+        (cue != answer, "read the last line that the cell above printed"),
+    ]
+    return first_hint(mistakes) or RIGHT
 
 
 def style_chart(result: Mapping[str, Any]) -> Shown:

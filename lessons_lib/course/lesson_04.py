@@ -1,19 +1,20 @@
-"""Lesson 04: a painting as a matrix of low rank, and the checkers of three functions that a learner writes.
+"""Lesson 04: a painting as a matrix of low rank, and the checkers of the functions that a learner writes.
 
-`python -m lessons_lib.course.lesson_04 picture` draws the lesson's opening picture.
+`python -m lessons_lib.course.lesson_04 picture` draws the lesson's opening picture and its diagram.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from lessons_lib.adapters import lora, spectrum
-from lessons_lib.course import long_run
+from lessons_lib.course import lesson_04_rank, long_run
 from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_hint, is_close, not_yet
 from lessons_lib.dataset import dataset
 from lessons_lib.display import notebook
@@ -22,6 +23,8 @@ from lessons_lib.paths import NOTEBOOK_PICTURES, SAMPLE
 
 PAINTING = SAMPLE / "train" / "09_king_at_window.jpg"
 OPENING_PICTURE = NOTEBOOK_PICTURES / "04_thin.jpg"
+DIAGRAM = NOTEBOOK_PICTURES / "04_w_ba.jpg"
+Forward = Callable[[lora.LoraLinear, Tensor], Tensor | None]
 OPENING_RANKS = (1, 2, 4, 8, 16, 32, 64)
 
 
@@ -46,6 +49,64 @@ def low_rank(matrix: Tensor, rank: int) -> Tensor:
     """Return the nearest matrix of that rank: its largest singular values alone (Eckart and Young 1936)."""
     left, sizes, right = torch.linalg.svd(matrix, full_matrices=False)
     return left[:, :rank] * sizes[:rank] @ right[:rank]
+
+
+def check_forward(answer: Forward) -> str:
+    """Return what to say of a learner's answer(layer, x): the output of a frozen layer plus its change."""
+    torch.manual_seed(0)
+    layer = lora.LoraLinear(torch.nn.Linear(6, 5), rank=2, alpha=6)
+    torch.nn.init.normal_(layer.up.weight)
+    x = torch.randn(3, 6)
+    try:
+        output = answer(layer, x)
+    except RuntimeError:
+        return not_yet("the order: x goes through down first, then through up")
+    if output is None:
+        return NOT_ATTEMPTED
+    change = layer.up(layer.down(x))
+    mistakes = [
+        (
+            is_close(output, layer.scaling * change),
+            "that is the change alone; add what the frozen layer says",
+        ),
+        (is_close(output, layer.base(x)), "that is the frozen layer alone; add the change"),
+        (is_close(output, layer.base(x) + change), "the change is multiplied by layer.scaling"),
+        (not is_close(output, layer(x)), "layer.base(x) + layer.scaling * layer.up(layer.down(x))"),
+    ]
+    return first_hint(mistakes) or RIGHT
+
+
+def layer_to_use(answer: Forward) -> type[lora.LoraLinear]:
+    """Return the LoRA layer whose forward pass is a learner's where it is right, and else the library's."""
+    if check_forward(answer) != RIGHT:
+        return lora.LoraLinear
+
+    class Own(lora.LoraLinear):
+        def forward(self, x: Tensor) -> Tensor:
+            output = answer(self, x) if x.dtype == self.down.weight.dtype else None
+            return super().forward(x) if output is None else output
+
+    return Own
+
+
+@contextmanager
+def with_layers(
+    model: nn.Module, targets: Sequence[str], layer: type[lora.LoraLinear], rank: int
+) -> Iterator[list[nn.Parameter]]:
+    """Put a LoRA layer round every target of a model, give what learns, and take all off again."""
+    model.requires_grad_(False)
+    torch.manual_seed(0)
+    parents = {}
+    for name, linear in lora.target_layers(model, targets).items():
+        parent, _, last = name.rpartition(".")
+        parents[name] = model.get_submodule(parent)
+        setattr(parents[name], last, layer(linear, rank, rank))
+    try:
+        yield [p for p in model.parameters() if p.requires_grad]
+    finally:
+        for name, parent in parents.items():
+            last = name.rpartition(".")[2]
+            setattr(parent, last, getattr(parent, last).base)
 
 
 def check_parameters(answer: Callable[[int, int, int], int | None]) -> str:
@@ -111,6 +172,7 @@ def save_opening_picture(path: Path = OPENING_PICTURE) -> None:
     labels = [f"rank {rank}" for rank in OPENING_RANKS]
     page = notebook.image_grid([*images, matrix_to_image(matrix)], [*labels, "all"], side=128)
     path.write_bytes(page.data)
+    lesson_04_rank.save_diagram(DIAGRAM)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,19 @@
 """Lesson 05's exercises: the flow-matching loss, how many steps an epoch takes,
-and where to stop in a made-up sweep.
+and where to stop in the recorded sweep.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from lessons_lib.course import trials
 from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_hint, is_close, not_yet
-from lessons_lib.course.lesson_05 import enough_steps
-from lessons_lib.course.lesson_05_figures import MEASURES
+from lessons_lib.models.families.shared import add_noise, mse_per_example
 
 Model = Callable[[Tensor, Tensor], Tensor]
 Mistakes = list[tuple[bool, str]]
@@ -101,40 +101,41 @@ def check_steps(answer: Callable[[int, int, int, int], int | None]) -> str:
     return first_hint(mistakes) or RIGHT
 
 
-def _made_up_rows() -> list[dict[str, Any]]:
-    """Return scores with a turn that nobody can argue about, five samples a count."""
-    means = {  # by count of steps: style, prompt rank, nearest
-        0: (0.32, 0.95, 0.45), 100: (0.42, 0.94, 0.50), 200: (0.53, 0.95, 0.57),
-        400: (0.65, 0.93, 0.66), 800: (0.65, 0.70, 0.82), 1600: (0.65, 0.40, 0.94),
-    }  # fmt: skip
-    shifts = (-0.03, -0.01, 0.0, 0.01, 0.03)
-    return [
-        {"count": count, "seed": 0, "validation": None}
-        | {key: [mean + shift for shift in shifts] for key, mean in zip(MEASURES, values, strict=True)}
-        for count, values in means.items()
-    ]
+def best_stop(result: Mapping[str, Any]) -> int:
+    """Return the count to share: of those whose style cannot be told from the best, the one that keeps most
+    of the prompt.
+    """
+    kept_prompt = {
+        n: trials.mean_score(trials.column(result["rows"], "prompt_rank", count=n)) for n in _enough(result)
+    }
+    return max(kept_prompt, key=lambda count: kept_prompt[count])
 
 
-MADE_UP_SWEEP: dict[str, Any] = {
-    "counts": [0, 100, 200, 400, 800, 1600],
-    "batch": 4,
-    "pictures": 16,
-    "floor": 0.30,
-    "ceiling": 0.72,
-    "held_out_nearest": [0.70],
-    "rows": _made_up_rows(),
-}
+def _enough(result: Mapping[str, Any]) -> list[int]:
+    """Return the counts whose style is not lower than that of the best."""
+    style = {n: trials.column(result["rows"], "style", count=n) for n in result["counts"][1:]}
+    best = max(style.values(), key=trials.mean_score)
+    return [n for n, scores in style.items() if trials.direction(scores, best) >= 0]
 
 
-def check_stop(step: int | None) -> str:
-    """Return what to say of the step at which a learner would stop the made-up sweep."""
+def check_stop(step: int | None, result: Mapping[str, Any]) -> str:
+    """Return what to say of the step at which a learner would stop a recorded sweep."""
     if step is None:
         return NOT_ATTEMPTED
-    counts = MADE_UP_SWEEP["counts"][1:]
-    turn = enough_steps(MADE_UP_SWEEP) or 0
+    counts = result["counts"][1:]
     mistakes = [
         (step not in counts, f"no adapter was kept there; choose one of {', '.join(map(str, counts))}"),
-        (step < turn, "the style still rises after that, and nothing has been lost"),
-        (step > turn, "look what has become of the prompt and of the nearest painting by then"),
+        (step not in _enough(result), "its style is lower than that of the best, and not by chance"),
+        (step != best_stop(result), "another one has as much style and keeps more of the prompt"),
     ]
     return first_hint(mistakes) or RIGHT
+
+
+def loss_to_use(answer: Callable[[Model, Tensor, Tensor, Tensor], Tensor | None]) -> Callable[..., Tensor]:
+    """Return a learner's loss where it is right, and else one that is."""
+    return answer if check_loss(answer) == RIGHT else _flow_loss
+
+
+def _flow_loss(model: Model, latents: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
+    velocity = model(add_noise(latents, noise, sigma), sigma)
+    return mse_per_example(velocity, noise - latents)

@@ -69,23 +69,27 @@ def loss_chart(run: Run) -> Shown:
 
 def save_opening_picture(path: Path = OPENING_PICTURE) -> None:
     """Draw one training step, from a painting to the adapter that it changes."""
-    page = Image.new("RGB", (900, 284), PAPER)
+    page = Image.new("RGB", (1000, 330), PAPER)
     pen = ImageDraw.Draw(page)
     side, top, middle = 136, 44, 112
-    for x, (label, image) in zip((20, 190, 380, 742), _step_images().items(), strict=True):
+    for x, (label, image) in zip((20, 190, 380, 848), _step_images().items(), strict=True):
         paste_square(page, image, x, top, side)
         pen.text((x + side // 2, top + side + 16), label, fill=INK, font=font(14), anchor="mm")
     for x, sign in ((173, "+"), (353, "=")):
         pen.text((x, middle), sign, fill=INK, font=font(24), anchor="mm")
-    pen.rectangle((566, top, 664, top + side), fill=INK)
-    pen.rectangle((676, top, 694, top + side), fill=ACCENT)
-    pen.text((615, middle), "frozen\nmodel", fill=PAPER, font=font(15), anchor="mm", align="center")
-    _arrow(pen, [(522, middle), (560, middle)], INK)
-    _arrow(pen, [(698, middle), (738, middle)], INK)
-    _arrow(pen, [(810, 212), (810, 244), (685, 244), (685, 186)], ACCENT)
-    for x, y, anchor, text in ((685, 28, "mm", "adapter"), (796, 262, "mm", "how far off the answer is"),
-                               (676, 244, "rm", "moves the adapter, and nothing else")):  # fmt: skip
-        pen.text((x, y), text, fill=ACCENT, font=font(14), anchor=anchor)
+    pen.rectangle((560, top, 660, top + side), fill=INK)
+    pen.text((610, middle), "frozen\nmodel", fill=PAPER, font=font(15), anchor="mm", align="center")
+    pen.rectangle((560, top + side + 6, 660, top + side + 40), fill=ACCENT)
+    pen.text((610, top + side + 23), "+ adapter", fill=PAPER, font=font(15), anchor="mm")
+    _arrow(pen, [(522, middle), (556, middle)], INK)
+    _arrow(pen, [(664, middle), (700, middle)], INK)
+    pen.text((764, middle), "its answer,\na velocity", fill=INK, font=font(15), anchor="mm", align="center")
+    pen.text((834, middle), "-", fill=INK, font=font(24), anchor="mm")
+    pen.text((916, 28), "the target", fill=INK, font=font(15), anchor="mm")
+    _arrow(pen, [(834, 136), (834, 276), (610, 276), (610, 228)], ACCENT)
+    pen.text(
+        (834, 300), "the error moves the adapter, and nothing else", fill=ACCENT, font=font(15), anchor="rm"
+    )
     path.write_bytes(jpeg(page, 70))
 
 
@@ -97,7 +101,7 @@ def _step_images(sigma: float = 0.6) -> dict[str, Image.Image]:
         "a painting": clean,
         "noise": noise / 2,
         "noisy painting": (1 - sigma) * clean + sigma * noise / 2,
-        "noise minus painting": (noise - clean) / 3,
+        "noise - painting": (noise - clean) / 3,
     }
     return {label: _to_image(value) for label, value in values.items()}
 

@@ -35,6 +35,7 @@ from lessons_lib.training import train
 
 Images = Sequence[Image.Image]
 Change = Callable[[Image.Image, Image.Image], Image.Image]  # (sample, painting) to a changed sample
+Chance = Callable[[int, int], float]  # (most of one side, count) to how often a coin is as one-sided
 Tradeoff = Mapping[float, tuple[float, float]]  # by strength: share of the style gap closed, prompt match
 _BORDER = 0.14  # share of a side that the ruled border of a practice painting takes, left and right
 SUBJECTS = ("an elephant", "a castle", "a horse", "a house", "a tree", "a boat", "a bird", "a tiger")
@@ -52,15 +53,17 @@ def mean_per_subject(values: Sequence[float], seeds: int) -> list[float]:
     return np.asarray(values).reshape(-1, seeds).mean(1).tolist()
 
 
-def sign_test_lines(changes: Sequence[float], counts: Sequence[int], seed: int = 0) -> list[str]:
+def sign_test_lines(
+    changes: Sequence[float], counts: Sequence[int], seed: int = 0, test: Chance = blind_test.sign_test
+) -> list[str]:
     """Return a line for each count: how many of so many random changes went up,
-    and how often a coin is as one-sided.
+    and how often a coin is as one-sided, by test(most of one side, count).
     """
     order = np.random.default_rng(seed).permutation(len(changes))
     lines = []
     for count in counts:
         ups = sum(changes[i] > 0 for i in order[:count])
-        chance = blind_test.sign_test(max(ups, count - ups), count)
+        chance = test(max(ups, count - ups), count)
         lines.append(
             f"{count} things: {ups} went up, {count - ups} down; a coin is as one-sided in {chance:.0%} of "
             "such tests"

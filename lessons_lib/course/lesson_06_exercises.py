@@ -4,12 +4,12 @@ and which claims hold.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PIL import Image
 
-from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_wrong
-from lessons_lib.course.lesson_06 import Change, Images, with_paintings
+from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_hint, first_wrong
+from lessons_lib.course.lesson_06 import Chance, Change, Images, with_paintings
 from lessons_lib.evaluation import blind_test, metrics
 from lessons_lib.models.judges import Judge
 
@@ -31,6 +31,34 @@ def check_fraud(judge: Judge, fraud: Change, samples: Images, paintings: Images,
             f"{gap:.0%} of the gap: not deceived yet. What do the centres of paintings have that these lack?"
         )
     return f"{gap:.0%} of the gap, and nothing was learned: deceived"
+
+
+def check_chance(answer: Callable[[int, int], float | None]) -> str:
+    """Return what to say of a learner's answer(most, count): how often a coin is as one-sided."""
+    cases = ((3, 3), (5, 5), (6, 8), (4, 8))
+    chances = [answer(*case) for case in cases]
+    if None in chances:
+        return NOT_ATTEMPTED
+    right = [blind_test.sign_test(*case) for case in cases]
+    mistakes = [
+        (_are_near([2 * chance for chance in chances[:3] if chance], right[:3]),
+         "a coin may lean to either side: twice that"),
+        (_are_near(chances[:2], right[:2]) and not _are_near(chances, right),
+         "that holds where all agree; else add the ways to get more than `most`, too, and at most 1"),
+        (not _are_near(chances, right), f"{chances[0]} for 3 of 3; expected {right[0]}"),
+    ]  # fmt: skip
+    return first_hint(mistakes) or RIGHT
+
+
+def _are_near(answers: Sequence[float | None], expected: Sequence[float]) -> bool:
+    return all(a is not None and abs(a - b) < 1e-6 for a, b in zip(answers, expected, strict=True))
+
+
+def chance_to_use(answer: Callable[[int, int], float | None]) -> Chance:
+    """Return a learner's chance where it is right, and else the library's."""
+    if check_chance(answer) != RIGHT:
+        return blind_test.sign_test
+    return lambda most, count: float(answer(most, count) or 0)
 
 
 def check_needed(count: int | None, answers: int = 12) -> str:

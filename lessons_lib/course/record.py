@@ -22,6 +22,7 @@ RUNS = (
     "lesson_03_trigger",
     "lesson_03_captions",
     "lesson_03_switch",
+    "lesson_04_rank",
     "lesson_05",
     "lesson_07_record",
     "lesson_08_record",

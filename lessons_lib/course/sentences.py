@@ -22,7 +22,14 @@ from lessons_lib.paths import RECORDED
 
 ANEW = "write the sentence anew"
 WORDS = {1: "higher", -1: "lower", 0: "no difference"}
-_VARIANTS = ("count", "trigger", "mode", "set", "recipe")  # what the variants of a run are called in its rows
+_VARIANTS = (
+    "count",
+    "trigger",
+    "mode",
+    "set",
+    "recipe",
+    "rank",
+)  # what the variants of a run are called in its rows
 
 
 class Measure(Mapping[str, Any]):
@@ -45,8 +52,8 @@ class Measure(Mapping[str, Any]):
         if end == "gap" and name in self._runs:
             return metrics.share_of_gap(trials.mean_score(self._runs[name]), self._floor, self._ceiling)
         for word in ("vs", "by", "to"):
-            first, found, second = key.partition(f" {word} ")
-            if found:
+            first, sign, second = key.partition(f" {word} ")
+            if sign:
                 return self._compare(word, self._runs[first], self._runs[second])
         return trials.mean_score(self._runs[key])
 
@@ -81,8 +88,8 @@ class Figures(Mapping[str, Any]):
             return sum(
                 len(row["style" if "style" in row else "style_with"]) for row in self._of(self._variants[-1])
             )
-        first, found, second = key.partition(" vs ")
-        if found:
+        first, sign, second = key.partition(" vs ")
+        if sign:
             pairs = {v: (self._runs(first, v), self._runs(second, v)) for v in self._variants}
             words = {variant: WORDS[trials.direction(*pair)] for variant, pair in pairs.items()}
             return {int(v) if v.isdigit() else v: word for v, word in words.items()}
