@@ -6,3 +6,10 @@ document.addEventListener("input", (event) => {
   box.querySelector(".over").style.setProperty("--edge", `${before}%`);
   event.target.setAttribute("aria-valuetext", `${before} % before`);
 });
+
+// The theme leaves the folds of its contents without a name.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const fold of document.querySelectorAll(".bd-sidenav summary")) {
+    fold.setAttribute("aria-label", `${fold.closest("li").querySelector("a").textContent.trim()}, its pages`);
+  }
+});
