@@ -48,7 +48,7 @@ def check_example(build: Example) -> str:
 def check_share(share: Share) -> str:
     """Return whether a learner's function gives the share of colours that are near to a palette's."""
     palette = np.array([[50.0, 0, 0], [80, 20, 20]], np.float32)
-    colours = np.array([[50, 3, 4], [80, 20, 26], [50, 8, 8], [0, 0, 0], [52, 0, 0]], np.float32)
+    colours = np.array([[50, 3, 4], [80, 20, 26], [50, 6, 6], [0, 0, 0], [52, 0, 0]], np.float32)
     try:
         answer: Any = share(colours, palette, 10.0)
     except (IndexError, RuntimeError, TypeError, ValueError) as problem:
@@ -57,13 +57,12 @@ def check_share(share: Share) -> str:
         )
     if answer is None:
         return NOT_ATTEMPTED
-    if not isinstance(answer, (float, int, np.floating)):
+    if not isinstance(answer, (float, int, np.number)):
         return not_yet("return one number, a share between 0 and 1")
     hints = {
-        0.4: "a colour is near when it is near to one of the palette's, not to its mean or to all",
-        0.6: RIGHT,
-        0.3: "one colour of the palette is enough: take the smallest distance of each colour",
-        3.0: "that is how many; divide by the number of colours",
+        0.8: RIGHT,
+        0.4: "one colour of the palette is enough: take the smallest distance of each colour",
+        4.0: "that is how many; divide by the number of colours",
     }
     text = next((hint for value, hint in hints.items() if abs(float(answer) - value) < 1e-6), "")
     if text == RIGHT:
