@@ -68,6 +68,7 @@ def test_the_keyboard_alone_leads_through_all_ten_steps(lab, course, open_page, 
     keys.next("How long?")
 
     keys.use("Numbers of my own")
+    studio.box.get_by_label("steps", exact=True).wait_for()
     keys.write("^steps", str(STEPS))
     keys.press("Enter")
     studio.see(f"{STEPS}, 4 pictures each")
