@@ -11,9 +11,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import argparse
+    from typing import TypeAlias
+
     import torch
     from diffusers import DiffusionPipeline
     from torch import Tensor, nn
+
+    Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # has no public name
 
 
 def lora_metadata(components: Mapping[str, nn.Module]) -> dict[str, Any]:

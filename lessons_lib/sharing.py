@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lessons_lib.compat import Commands
 
 # As in cli.py, what loads torch is imported inside the functions.
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser], json_help: str) -> None:
+def add_parsers(commands: Commands, json_help: str) -> None:
     """Add the two commands; `json_help`: what --json is."""
     merge = commands.add_parser(
         "merge",

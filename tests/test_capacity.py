@@ -34,9 +34,9 @@ def fit(name, machine, **options):
         ("sd15", T4, "none", None),
         ("sdxl", T4, "none", None),
         ("flux2-klein", T4, "none", None),
-        ("flux1-dev", T4, "nf4", None),
+        ("flux1-dev", T4, "nf4", 512),
         ("flux1-dev", card(24.1), "nf4", None),
-        ("flux1-dev", card(10), "nf4", 512),
+        ("flux1-dev", card(14), "nf4", 512),
         ("flux1-dev", card(84), "none", None),
         ("z-image", card(24.1), "none", None),
     ],
@@ -83,7 +83,7 @@ def test_what_does_not_fit_is_refused_with_the_options_that_do():
 
 def test_a_base_that_fits_in_no_way_is_refused_with_another_that_does():
     with pytest.raises(
-        ValueError, match=r"flux1-dev in nf4 at 512 px needs 8.*this machine has 5.6.*--base z-image$"
+        ValueError, match=r"flux1-dev in nf4 at 512 px needs 12.4.*this machine has 5.6.*--base z-image$"
     ):
         fit("flux1-dev", card(6))
 

@@ -26,9 +26,14 @@ def test_every_cell_of_the_first_lesson_runs_on_a_base_of_another_family(tmp_pat
 
 @pytest.mark.parametrize("lesson", lane.LESSONS)
 def test_no_cell_asks_which_base_it_runs_on(lesson):
-    """A base is printed and passed on; its names stand in no comparison and no branch."""
+    """A base is printed and passed on; its names stand in no comparison and no branch.
+
+    A `pipe` of its own, without this course, is of one architecture.
+    """
     cells = lane.code_cells(lesson, "pocket")
-    assert not re.search(r'Sampler\("|\.transformer\b|\.unet\b|Settings\((?!base=BASE)', "\n".join(cells))
+    assert not re.search(
+        r'Sampler\("|(?<![\s(]pipe)\.transformer\b|\.unet\b|\bSettings\((?!base=BASE)', "\n".join(cells)
+    )
     for node in (node for cell in cells for node in ast.walk(ast.parse(cell))):
         test = node if isinstance(node, ast.Compare) else getattr(node, "test", None)
         words = {n.attr for n in ast.walk(test) if isinstance(n, ast.Attribute)} if test else set()

@@ -128,18 +128,36 @@ def _available(session: Session) -> float:
 
 def _need(settings: Settings, base: Base, session: Session) -> Need:
     adapted, batch = settings.adapt(base), settings.batch or base.batch
-    wanted = base.name, adapted.quantize, adapted.side
     is_published = not base.is_local or Path(base.repository).is_relative_to(ROOT)
-    for record in records():
-        is_same = (record.base, record.quantize, record.resolution) == wanted
-        is_there = record.on_gpu == (session.device.type != "cpu") and record.encoders_apart
-        if is_same and is_there and batch == base.batch and is_published:
+    alike = [
+        record
+        for record in records()
+        if (record.base, record.quantize) == (base.name, adapted.quantize)
+        and record.on_gpu == (session.device.type != "cpu")
+        and record.encoders_apart
+        and is_published
+    ]
+    for record in alike:
+        if record.resolution == adapted.side and batch == base.batch:
             return Need(adapted, record.gradient_checkpointing, record.gigabytes, "recorded")
-    total = _apart(weights_gb(adapted, session), base) + _work(adapted, session, batch)
+    total = _calculated(adapted, session, batch) + _left_out(alike, adapted, session)
     model = _model(base)
     source = "calculated from a recorded run" if model and model.base == base.name else "calculated"
     frugal = model is not None and model.gradient_checkpointing and not base.is_local
     return Need(adapted, frugal, total, source)
+
+
+def _calculated(base: Base, session: Session, batch: int) -> float:
+    return _apart(weights_gb(base, session), base) + _work(base, session, batch)
+
+
+def _left_out(alike: list[Record], base: Base, session: Session) -> float:
+    """Return the most, in GB, by which a recorded training of a base with smaller pictures took more than is
+    calculated for it.
+    """
+    smaller = {record.resolution: record.gigabytes for record in alike if record.resolution < base.side}
+    sizes = {side: dataclasses.replace(base, side=side) for side in smaller}
+    return max([0.0, *(smaller[side] - _calculated(sizes[side], session, base.batch) for side in smaller)])
 
 
 def _apart(weights: dict[str, float], base: Base) -> float:
