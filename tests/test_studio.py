@@ -1,5 +1,6 @@
 """The studio's folder is its state: pictures and their table, choices, the run; no widget is shown here."""
 
+import asyncio
 import csv
 import dataclasses
 import io
@@ -12,9 +13,10 @@ from lessons_lib.adapters.run import WEIGHTS_NAME, Outcome
 from lessons_lib.dataset.dataset import scan
 from lessons_lib.paths import SAMPLE
 from lessons_lib.session import Session
-from lessons_lib.studio import activity, advice, page, places, takeaway, work
+from lessons_lib.studio import activity, advice, page, places, takeaway, widgets, work
 from lessons_lib.studio.pictures import box_place, square_box
 from lessons_lib.studio.project import Project
+from lessons_lib.studio.steps.rights import RightsStep
 
 PAINTINGS = sorted((SAMPLE / "train").glob("*.jpg"))
 
@@ -116,6 +118,22 @@ def test_changes_are_in_a_table_that_every_other_tool_reads(studio):
     assert read.train[0].caption == "a tiger, asleep" and names(read.held_out) == [second]
     rows = list(csv.DictReader((studio.folder / "pictures" / "metadata.csv").open(encoding="utf-8")))
     assert {row["maker"] for row in rows} == {"A Painter"} and {row["licence"] for row in rows} == {"CC0-1.0"}
+
+
+def test_a_licence_that_the_page_shows_is_written_though_it_comes_after_the_click(studio, monkeypatch):
+    monkeypatch.setattr(widgets, "_PAUSE", 0.02)
+    step = RightsStep(page.Page(studio))
+    *_, buttons = step.build()
+
+    async def press_keys_while_the_kernel_is_busy():
+        step.maker.value = "A Painter"
+        step.licence.index = 3
+        buttons.children[0].click()  # sent at once, while the page keeps back the second change of the list
+        step.licence.index = 4
+        await asyncio.sleep(0.05)
+
+    asyncio.run(press_keys_while_the_kernel_is_busy())
+    assert "A Painter, CC-BY-SA-4.0" in step.overview.value and "Written on 4 pictures" in step.note.value
 
 
 def test_a_name_that_is_not_there_is_refused_by_name(studio):

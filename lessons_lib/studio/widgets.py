@@ -5,6 +5,7 @@ Only what ipywidgets 7.7 and 8 share is used.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from lessons_lib.display.html import render_template
 from lessons_lib.studio.activity import EXPECTED, Activity, unexpected
 
 _WHOLE_LABEL = {"description_width": "initial"}
+_PAUSE = 0.3  # seconds from a click to its action, in which the page sends a value that it kept back
 
 
 def piece(template: str, /, **values: object) -> ipywidgets.HTML:
@@ -89,10 +91,24 @@ class Note(ipywidgets.HTML):
 
 
 def button(text: str, action: Callable[[], None], note: Note, *styles: str) -> ipywidgets.Button:
-    """Return a button. What goes wrong in its action is shown in `note`."""
+    """Return a button. What goes wrong in its action is shown in `note`.
+
+    The action begins after a pause: ipywidgets keeps back a field's second change until the kernel has taken
+    in the first, but sends a click at once, which would act on a value that the page no longer shows.
+    """
     widget = styled(ipywidgets.Button(description=text), *styles)
-    widget.on_click(lambda _: note.guard(action))
+    widget.on_click(lambda _: _after_pause(lambda: note.guard(action)))
     return widget
+
+
+def _after_pause(action: Callable[[], object]) -> None:
+    """Call an action after the pause, or at once where no event loop runs, as in a script."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        action()
+    else:
+        loop.call_later(_PAUSE, action)
 
 
 def on_value(widget: Widget, action: Callable[[Any], None], note: Note) -> None:

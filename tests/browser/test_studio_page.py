@@ -154,7 +154,7 @@ def test_no_step_is_wider_than_a_phone(lab, course, open_page):
     page.keyboard.press("Control+b")  # the file browser leaves no room for a page
     for number in range(1, 11):
         studio.open(number)
-        page.wait_for_timeout(500)
+        page.wait_for_timeout(SECOND)
         wide = studio.box.evaluate("box => [box.scrollWidth, box.clientWidth]")
         assert wide[0] <= wide[1] + 1, number
 
