@@ -22,7 +22,8 @@ def ready(name):
 
 @pytest.fixture
 def no_computing(monkeypatch):
-    for name in ("training", "picture"):
+    """Nothing is trained, and JupyterLab is there."""
+    for name in ("training", "picture", "notebooks"):
         monkeypatch.setattr(preflight, f"_{name}", ready(name))
 
 
