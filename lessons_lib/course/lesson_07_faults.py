@@ -180,7 +180,7 @@ FAULTS = {
     "style": Fault(
         name="style words inside the captions",
         word="the style sits in other words than the trigger",
-        signs="training captions bring the style, new prompts with the trigger alone bring much less of it",
+        signs="captions of the set draw one muddy look; new prompts with the trigger change little",
         why="what a caption names is tied to those words; the trigger is left with what no word explains",
         remedy="say what is in the picture and not how it is painted, or use these words in every prompt",
         report="https://github.com/atomantic/PortOS/issues/1320",
@@ -189,7 +189,7 @@ FAULTS = {
     "shuffle": Fault(
         name="captions of other pictures",
         word="misaligned captions",
-        signs="the loss looks healthy; training captions no longer draw what they say",
+        signs="the loss looks healthy; training captions no longer draw what they say, nothing else shows",
         why="the model learns faithfully that the word elephant means a house",
         remedy="print captions beside pictures before training (`lessons check --captions`); look at five",
         report="https://github.com/huggingface/diffusers/issues/14430",
@@ -243,7 +243,7 @@ FAULTS = {
     "guidance": Fault(
         name="guidance left on while training",
         word="washed-out pictures",
-        signs="the loss looks healthy; pictures are pale and soft, prompts are hardly obeyed",
+        signs="both losses begin far above the healthy ones; pictures are pale, prompts hardly obeyed",
         why="the model forgets what guidance did: it learns to answer a guided question with the plain mean",
         remedy="train FLUX.1-dev and its kin with guidance 1, and draw with 3.5",
         report="https://github.com/black-forest-labs/flux/issues/79",
