@@ -31,7 +31,7 @@ from lessons_lib.models.judges import Judge
 from lessons_lib.training import train
 from lessons_lib.training.loop import Step
 
-COUNTS = (25, 50, 100, 200, 400)
+COUNTS = (25, 50, 100, 200, 400, 800)
 _ADVISED_STEPS = (1000, 1500)  # for FLUX.1-dev
 # Hours for 700 steps of FLUX.1-dev, https://huggingface.co/blog/flux-qlora
 PUBLISHED_HOURS = {"H100, 8 bits": 0.33, "RTX 4090, nf4": 0.68, "free T4, nf4": 4}
