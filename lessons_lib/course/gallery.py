@@ -34,30 +34,30 @@ class Exhibit:
 
 
 EXHIBITS = (
-    Exhibit("00", "The first before and after", '["before", "after"], side=112',
+    Exhibit("00", "The first before and after", '["before", "after"], side=200',
             "Four things before the training and after it, with the same seeds.",
             "The manner came, and much of what makes a thing that thing went. Cover the upper row and "
             "name the lower one.",
-            ("tuned is nearer", "at least a tenth")),
+            ("whole: base", "centre: base")),
     Exhibit("02", "Four pictures, or sixteen", "str(name) for name in samples",
             "The same things by a training on four paintings and by one on sixteen, the base first.",
             "More pictures did not bring more style by this measure, and less of the prompt was kept. The"
             " drawings of the smallest set come nearest to its own paintings.",
-            ("style: 20 drawings", "prompt kept: 4 is", "trained on 4 is")),
+            ("style: 6 drawings", "prompt kept: 4 is")),
     Exhibit("03", "What a caption should say", '["base", *MODES]',
             "The same things after trainings with three kinds of captions.",
             "Captions that named the content gave the style to the word, and took from the prompt. A "
             "caption of the word alone kept the prompt and brought less style. No way of writing had "
             "both.",
             ("style by the trigger", "prompt kept: trigger only")),
-    Exhibit("05", "How many steps", "names, side=72",
+    Exhibit("05", "How many steps", "names, side=200",
             "The same things after more and more steps.",
             "The prompt was paid for the style within the first steps, and a long training did not give "
             "it back.",
-            ("style match: 48", "prompt kept: 16", "prompt kept: 144")),
-    Exhibit("06", "Three to please, three to shock", "side=96",
-            "Six pictures of one and the same run: the three that a judge likes best, the three it likes "
-            "least.",
+            ("style match: 48", "prompt kept: 16", "prompt kept: 100")),
+    Exhibit("06", "Three to please, three to shock", "best, worst = lesson_06",
+            "Six pictures of one and the same run: the three whose thing a judge names best, the three it "
+            "names worst.",
             "Both halves are true and both mislead. That is why every other row of this page shows all of"
             " its seeds or the first.",
             ("chosen to", "all: prompt kept")),
