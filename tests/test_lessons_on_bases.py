@@ -32,7 +32,8 @@ def test_no_cell_asks_which_base_it_runs_on(lesson):
     """
     cells = lane.code_cells(lesson, "pocket")
     assert not re.search(
-        r'Sampler\("|(?<![\s(]pipe)\.transformer\b|\.unet\b|\bSettings\((?!base=BASE|base="pocket")', "\n".join(cells)
+        r'Sampler\("|(?<![\s(]pipe)\.transformer\b|\.unet\b|\bSettings\((?!base=BASE|base="pocket")',
+        "\n".join(cells),
     )
     for node in (node for cell in cells for node in ast.walk(ast.parse(cell))):
         test = node if isinstance(node, ast.Compare) else getattr(node, "test", None)
