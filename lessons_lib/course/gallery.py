@@ -41,8 +41,7 @@ EXHIBITS = (
             ("whole: base", "centre: base")),
     Exhibit("02", "Four pictures, or sixteen", "str(name) for name in samples",
             "The same things by a training on four paintings and by one on sixteen, the base first.",
-            "More pictures did not bring more style by this measure, and less of the prompt was kept. The"
-            " drawings of the smallest set come nearest to its own paintings.",
+            "More pictures did not bring more style by this measure, and less of the prompt was kept.",
             ("style: 6 drawings", "prompt kept: 4 is")),
     Exhibit("03", "What a caption should say", '["base", *MODES]',
             "The same things after trainings with three kinds of captions.",
@@ -52,8 +51,8 @@ EXHIBITS = (
             ("style by the trigger", "prompt kept: trigger only")),
     Exhibit("05", "How many steps", "names, side=200",
             "The same things after more and more steps.",
-            "The prompt was paid for the style within the first steps, and a long training did not give "
-            "it back.",
+            "The prompt was paid for the style within the first steps. In the lesson's recorded run eight times "
+            "as many steps gave some of it back, and cost style.",
             ("style match: 48", "prompt kept: 16", "prompt kept: 100")),
     Exhibit("06", "Three to please, three to shock", "best, worst = lesson_06",
             "Six pictures of one and the same run: the three whose thing a judge names best, the three it "
