@@ -51,8 +51,8 @@ EXHIBITS = (
             ("style by the trigger", "prompt kept: trigger only")),
     Exhibit("05", "How many steps", "names, side=200",
             "The same things after more and more steps.",
-            "The prompt was paid for the style within the first steps. In the lesson's recorded run eight times "
-            "as many steps gave some of it back, and cost style.",
+            "The prompt was paid for the style within the first steps. In the lesson's recorded run eight "
+            "times as many steps gave some of it back, and cost style.",
             ("style match: 48", "prompt kept: 16", "prompt kept: 100")),
     Exhibit("06", "Three to please, three to shock", "best, worst = lesson_06",
             "Six pictures of one and the same run: the three whose thing a judge names best, the three it "
