@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lessons_lib.compat import Commands
 
 _HELP = "recommend the earliest good checkpoint of a run, and a strength"
 _ABOUT = (
@@ -18,9 +20,9 @@ _ABOUT = (
 _SEEDS = (1, 2)
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command to the subparsers of `lessons`."""
-    pick: argparse.ArgumentParser = commands.add_parser("pick", help=_HELP, description=_ABOUT)
+    pick = commands.add_parser("pick", help=_HELP, description=_ABOUT)
     pick.add_argument("run", type=Path, help="the folder of a run, such as runs/v4se")
     pick.add_argument("--pictures", type=Path, metavar="FOLDER", help="the run's pictures, if moved")
     pick.add_argument("--prompt", action="append", metavar="TEXT", help="what to draw; repeatable")

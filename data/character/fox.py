@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from data.character.stage import body_and_limbs
 from data.painter.ink import Ink
 from data.painter.shapes import join, limb, oval, polygon, rect, smooth
 
@@ -35,14 +36,7 @@ def fox(ink: Ink, pose: FoxPose) -> None:
         _tail(ink)
     for x in (-22, 22):
         ink.paint(oval(x, -4, 19, 11), PAW, line=1.6, ink=LINE)
-    arms = [(-1, pose.left_arm), (1, pose.right_arm)]
-    for side, angle in arms:
-        if angle > 40:
-            _arm(ink, side, angle)
-    _body(ink)
-    for side, angle in arms:
-        if angle <= 40:
-            _arm(ink, side, angle)
+    body_and_limbs(ink, _body, _arm, pose.left_arm, pose.right_arm)
     with ink.at(0, -104, turn=pose.tilt):
         _head(ink, pose)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import skia
 
+from data.character.stage import body_and_limbs
 from data.painter.ink import Ink
 from data.painter.shapes import join, limb, oval, polygon, smooth
 
@@ -39,14 +40,7 @@ def owl(ink: Ink, pose: Pose) -> None:
     if pose.feet:
         for x in (-24, 24):
             _foot(ink, x)
-    behind = [(-1, pose.left_wing), (1, pose.right_wing)]
-    for side, angle in behind:
-        if angle > 40:
-            _wing(ink, side, angle)
-    _body(ink)
-    for side, angle in behind:
-        if angle <= 40:
-            _wing(ink, side, angle)
+    body_and_limbs(ink, _body, _wing, pose.left_wing, pose.right_wing)
     with ink.at(0, -118, turn=pose.tilt):
         _head(ink, pose)
     _scarf(ink, pose.scarf)

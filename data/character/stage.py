@@ -81,3 +81,17 @@ def hills(ink: Ink, low: float, colours: Sequence[str], line_colour: str) -> Non
     line = [(-6, low + 10), (90, low - 12), (210, low + 8), (310, low - 8), (406, low + 6)]
     ink.wash(smooth([*line, (420, 420), (-20, 420)], tension=0.8), colours)
     ink.line(line, 1.0, line_colour, 0.5, taper=False)
+
+
+def body_and_limbs(
+    ink: Ink, body: Callable[[Ink], None], limb: Callable[[Ink, int, float], None], left: float, right: float
+) -> None:
+    """Draw a body before its raised limbs and behind its lowered ones; `left` and `right` in degrees."""
+    sides = [(-1, left), (1, right)]
+    for side, angle in sides:
+        if angle > 40:
+            limb(ink, side, angle)
+    body(ink)
+    for side, angle in sides:
+        if angle <= 40:
+            limb(ink, side, angle)

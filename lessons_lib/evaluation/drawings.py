@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from lessons_lib.evaluation.sampler import Sampler
@@ -96,5 +96,5 @@ def _read(path: Path) -> list[Drawing]:
     try:
         with Image.open(path) as image:
             return [Drawing(**json.loads(image.text[_KEY]), path=path)]  # type: ignore[attr-defined]
-    except (OSError, UnidentifiedImageError, AttributeError, KeyError, TypeError, ValueError):
+    except (OSError, AttributeError, KeyError, TypeError, ValueError):
         return []
