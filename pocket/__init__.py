@@ -22,6 +22,7 @@ The next weights, in one run on a rented GPU (RENTED.md):
     composer     scenes of things in looks, by way of placing, wording (phrases, captions) and painting
                  (drawings, grounds, brushes)
     pack         one archive with what travels
+    pool         scenes painted once and seen several times, for a run on a CPU
     rented       the run (options): stages, fed by feed, against the clock of timing; parts and samples
                  are what comes back
     joining      the returned parts as a pipeline

@@ -59,8 +59,10 @@ class Composer:
         scene |= self._ground(rng, look, rows)
         look = self._on_dark(scene, look)
         name_look(self.phrases, self.bank, rng, look, rows, scene["drawing"])
+        everything = rows.clone()
         leave_out(self.phrases, rng, rows, name, mix)
-        return Scenes(**scene, picks=rng.integers(count, 0, 1 << 20), looks=look, rows=rows)
+        picks = rng.integers(count, 0, 1 << 20)
+        return Scenes(**scene, picks=picks, looks=look, rows=rows, everything=everything, name=name)
 
     def _things(self, rng: BatchRng, kind: Tensor, rows: Tensor) -> dict[str, Tensor]:
         n, bank, phrases = len(kind), self.bank, self.phrases

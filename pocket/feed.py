@@ -102,6 +102,10 @@ class Feed:
             self.waited += time.monotonic() - start
             yield self.encoded(pickle.loads(scenes) if isinstance(scenes, bytes) else scenes)
 
+    def example(self, number: int) -> Batch:
+        """Return one of the batches by which a run takes the measure of its latents."""
+        return self.encoded(self.composer.scenes(self.batch, HELD_OUT_SEED // 8 + number))
+
     def encoded(self, scenes: Scenes) -> Batch:
         return Batch(self.encoder.encode(self.composer.paint(scenes)), *token_ids(scenes.rows, self.tokens))
 

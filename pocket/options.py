@@ -45,6 +45,7 @@ class Options:
     resume: bool = False
     decoder_seconds: float = 0.0
     settings: Settings = Settings()
+    pool: Path | None = None  # scenes that are encoded already
 
 
 def parsed(arguments: list[str], about: str | None) -> argparse.Namespace:
@@ -67,6 +68,9 @@ def parsed(arguments: list[str], about: str | None) -> argparse.Namespace:
     run.add_argument("--peak", type=float, default=Settings().peak, help="Muon's learning rate")
     run.add_argument("--contrast", type=float, default=0.0, help="weight of contrastive flow matching")
     run.add_argument("--decoder-seconds", type=float, default=0.0)
+    run.add_argument(
+        "--pool", type=Path, help="learn from the scenes of this folder (pocket.pool), over and over"
+    )
     run.add_argument("--seed", type=int, default=0)
     run.add_argument("--workers", type=int, default=4, help="threads that draw scenes ahead")
     run.add_argument("--no-compile", action="store_true")

@@ -35,7 +35,9 @@ class Scenes:
     numbers: Tensor  # (n, 6)
     picks: Tensor  # (n,) noise tiles
     looks: Looks
-    rows: Tensor  # (n, slots) phrase numbers
+    rows: Tensor  # (n, slots) phrase numbers of what the captions say
+    everything: Tensor  # (n, slots) phrase numbers of all that could be said
+    name: Tensor  # (n,) index of the named look, -1 where none
     things: Tensor  # (n, THINGS), -1 where none
 
     def __len__(self) -> int:

@@ -25,6 +25,7 @@ from pocket.joining import join
 from pocket.networks import Depth, Joint, load_earlier
 from pocket.options import Options, Settings, parsed
 from pocket.painting import Scenes
+from pocket.pool import PoolFeed
 from pocket.samples import PROMPTS, sheet
 from pocket.timing import RESERVE, SHARES, WRITE_EVERY, Clock, Progress, Timer, seconds_of
 from pocket.training import Average
@@ -99,14 +100,9 @@ class Run:
             self.device,
         )
         self.phrases, tokens = phrases, tokenized(phrases, self.pack.clip, self.pack.t5)
-        self.feed = Feed(
-            composer,
-            self.encoder,
-            tokens,
-            self.settings.batch,
-            1 + self.options.seed * 10**9,
-            self.settings.workers,
-        )
+        own = (composer, self.encoder, tokens, self.settings.batch, 1 + self.options.seed * 10**9)
+        pool, workers = self.options.pool, self.settings.workers
+        self.feed = PoolFeed(*own, pool) if pool else Feed(*own, workers)
         if self.settings.compiled:
             torch._dynamo.config.suppress_errors = True  # what does not compile there runs as it is
             composer.finish = torch.compile(composer.finish, dynamic=False)
@@ -115,11 +111,7 @@ class Run:
             self.model.flow.compile_repeated_blocks(dynamic=False)
         self.sets = self._held_out_sets(composer)
         few = max(2, int(8192 * self.options.scale) // self.settings.batch)
-        some = [
-            self.feed.encoded(composer.scenes(self.settings.batch, HELD_OUT_SEED // 8 + k)).packed
-            for k in range(few)
-        ]
-        self.codes = Codes.of(torch.cat(some))
+        self.codes = Codes.of(torch.cat([self.feed.example(k).packed for k in range(few)]))
         self.log(
             f"{len(phrases.texts)} phrases; codes from {few * self.settings.batch} scenes; "
             f"transformer {_millions(self.model.flow):.2f} M, "
@@ -295,6 +287,7 @@ def main(arguments: list[str] | None = None) -> None:
         o.resume,
         o.decoder_seconds,
         settings,
+        o.pool,
     )
     run = Run(o.archive, o.out, options)
     try:

@@ -1,0 +1,63 @@
+"""Scenes that are painted once and seen several times."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from diffusers import AutoencoderKL
+from pocket_miniature import bank, drawings
+
+from pocket import looks, pack, pool, tokenizer
+from pocket.batch_rng import BatchRng
+from pocket.captions import tokenized
+from pocket.composer import Composer
+from pocket.feed import Encoder
+from pocket.phrases import Phrases, meaningless, names_of_looks
+from pocket.weights import MODEL
+
+
+def composer(strange: int = 20) -> Composer:
+    phrases = Phrases(pack.names_of(drawings()[1]), names_of_looks(5), meaningless(strange))
+    return Composer(bank(), phrases, looks.sample(5, BatchRng(1)))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("pool")
+    pool.fill(composer(), encoder(), path, 3, pool.AT_ONCE)
+    return path
+
+
+def encoder() -> Encoder:
+    return Encoder(AutoencoderKL.from_pretrained(MODEL, subfolder="vae"), torch.device("cpu"))
+
+
+def feed(folder, made_by: Composer) -> pool.PoolFeed:
+    lines = [text.strip(", ") for text in made_by.phrases.texts]
+    tokens = tokenized(made_by.phrases, tokenizer.clip_tokenizer(lines), tokenizer.t5_tokenizer(lines))
+    return pool.PoolFeed(made_by, encoder(), tokens, 6, 1, folder)
+
+
+def test_a_pool_holds_the_latents_of_its_scenes(folder):
+    scenes = composer().scenes(pool.AT_ONCE, 3)
+    latents = encoder().encode(composer().paint(scenes))
+    stored = feed(folder, composer())
+    assert torch.equal(stored.latents, latents.half())
+    assert torch.equal(stored.everything.long(), scenes.everything)
+
+
+def test_batches_come_again_from_their_seed_and_captions_are_worded_anew(folder):
+    one, again = feed(folder, composer()), feed(folder, composer())
+    batches = [next(iter(one)) for _ in range(3)]
+    assert all(torch.equal(a.t5_ids, next(iter(again)).t5_ids) for a in batches)
+    few = feed(folder, composer())
+    few.latents, few.everything, few.name = few.latents[:1], few.everything[:1], few.name[:1]
+    few.mix = replace(few.mix, short=0.5, some=0.5)
+    assert len({tuple(row) for row in next(iter(few)).t5_ids.tolist()}) > 1
+
+
+def test_scenes_of_another_archive_and_an_empty_folder_are_refused(folder, tmp_path):
+    with pytest.raises(ValueError, match="another archive"):
+        feed(folder, composer(strange=21))
+    with pytest.raises(FileNotFoundError, match="holds no scenes"):
+        feed(tmp_path, composer())
