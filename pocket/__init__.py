@@ -12,7 +12,7 @@ The stages in the order in which they run; each reads what the ones before it le
     clip         pocket-clip, which judges pictures against captions
     schnell      four steps in place of twenty, as an adapter
     evaluate     what it can draw
-    adaptation   how well it takes up a style and keeps the thing
+    adaptation   how well it takes up a style and keeps the thing; comparison reads it off
 
 The next weights, in one run on a rented GPU (RENTED.md):
 

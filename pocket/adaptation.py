@@ -12,9 +12,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -34,6 +32,7 @@ from lessons_lib.models.pixels import to_square
 from lessons_lib.training.train import Trainer
 from pocket import held_out, pack
 from pocket.captions import SLOT
+from pocket.comparison import STRENGTHS, Row, gains, table
 from pocket.composer import Composer
 from pocket.corpus import HERE
 from pocket.drawings import Bank
@@ -42,11 +41,8 @@ from pocket.wording import Mix
 THINGS = ("camel", "cat", "rabbit", "castle", "lion", "horse", "house", "boat")
 TRIGGER = "thgh96"
 SEEDS = (1, 2, 3)
-STRENGTHS = (0.25, 0.5, 0.75, 1.0)
-LEVELS = (0.3, 0.5)  # shares of the style's ceiling at which the prompts are read off
 LEARNED, JUDGED = 16, 6  # pictures of a held-out look
 SAYS_LOOK = ("form", "style", "palette", "inks", "line", "shading", "manner", "border", "word")
-Row = dict[str, Any]
 
 
 def base_of(weights: Path) -> Base:
@@ -169,32 +165,6 @@ def _one_prompt(sampler: Sampler) -> float:
     return float(np.mean([metrics.diversity(row) for row in rows]))
 
 
-def kept_at(row: Row, level: float, measure: str = "style") -> float | None:
-    """Return the share of the prompt that is kept where the style reaches a level, between two strengths;
-    None where it never does.
-    """
-    points = [(float(np.mean(row[f"{s:g}"][measure])), float(np.mean(row[f"{s:g}"]["prompt"])))
-              for s in (0, *STRENGTHS)]  # fmt: skip
-    for (style, prompt), (higher, lower) in pairwise(points):
-        if style <= level <= higher:
-            share = (level - style) / max(higher - style, 1e-9)
-            return (prompt + share * (lower - prompt)) / points[0][1]
-    return None
-
-
-def table(rows: dict[str, Row]) -> str:
-    """Return the results as a Markdown table, a row a set and folder of weights."""
-    columns = [f"prompt kept at {level:.0%} of the {m}" for m in ("style", "centre") for level in LEVELS]
-    lines = ["| weights and set | base's prompt | " + " | ".join(columns) + " | layouts, base | at 1.0 |"]
-    lines.append("|---" * (len(columns) + 4) + "|")
-    for name, row in rows.items():
-        values = [kept_at(row, level, m) for m in ("style", "centre") for level in LEVELS]
-        said = ["not reached" if v is None else f"{v:.2f}" for v in values]
-        distances = f"{row['0']['layouts']:.2f} | {row['1']['layouts']:.2f}"
-        lines.append(f"| {name} | {np.mean(row['0']['prompt']):.2f} | {' | '.join(said)} | {distances} |")
-    return "\n".join(lines)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m pocket.adaptation", description=__doc__)
     parser.add_argument("weights", type=Path, nargs="+", help="folders laid out as pocket/model")
@@ -216,6 +186,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 o.out.write_text(json.dumps(rows, indent=1))
                 print(table({key: rows[key]}), flush=True)
     print(table(rows))
+    if len(o.weights) == 2:
+        print(gains(rows, *o.weights))
 
 
 if __name__ == "__main__":
