@@ -29,5 +29,5 @@ The next weights, in one run on a rented GPU (RENTED.md):
 
 What they share: styles and manner (how pictures look), scenes (what they show and their captions), bank
 (pictures for the VAE), tokenizer, networks, batch_rng, muon (the optimizer), training (the loops' parts),
-judges (networks that judge), weights (where they lie).
+judges (networks that judge), provenance, weights (where they lie).
 """

@@ -74,7 +74,8 @@ def main() -> None:
     name_for_older_transformers()
     write_concept_features()
     write_checksums(MODEL)
-    shutil.copy(corpus.CACHE / "provenance.csv", corpus.HERE)
+    for name in ("provenance.csv", "packages.csv"):
+        shutil.copy(corpus.CACHE / name, corpus.HERE)
     total = sum(path.stat().st_size for path in MODEL.rglob("*") if path.is_file())
     print(f"{MODEL}: {total / 1e6:.1f} MB")
 

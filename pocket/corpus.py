@@ -7,7 +7,6 @@ for each drawing: `python -m pocket.assemble` puts it beside the weights that le
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import os
@@ -22,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pocket import styles
+from pocket import provenance, styles
 
 HERE = Path(__file__).parent
 # Some 2 GB; every stage continues from what is in it.
@@ -258,10 +257,7 @@ def save(pictures: np.ndarray, drawings: list[Drawing]) -> None:
     """Write the corpus and its provenance to the cache."""
     np.save(CACHE / "drawings.npy", pictures)
     (CACHE / "drawings.json").write_text(json.dumps([d.__dict__ for d in drawings]))
-    with open(CACHE / "provenance.csv", "w", newline="") as handle:
-        writer = csv.DictWriter(handle, fieldnames=list(Drawing.__dataclass_fields__))
-        writer.writeheader()
-        writer.writerows(d.__dict__ for d in drawings)
+    provenance.write([d.__dict__ for d in drawings], CACHE)
 
 
 def main() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
+import csv
+import io
 import zipfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxPipeline
 from torch import Tensor
 
-from pocket import pack, parts
+from pocket import pack, parts, provenance
 from pocket.networks import Depth, Joint
 from pocket.weights import MODEL
 
@@ -51,7 +52,7 @@ def joined(folder: Path, archive: Path, kind: str = "part") -> tuple[FluxPipelin
 
 
 def join(folder: Path, archive: Path, to: Path, kind: str = "part") -> None:
-    """Write `to`/model, `to`/schnell and `to`/provenance.csv as they lie in pocket/."""
+    """Write `to`/model, `to`/schnell, `to`/provenance.csv and `to`/packages.csv as they lie in pocket/."""
     pipe, schnell = joined(folder, archive, kind)
     pipe.save_pretrained(to / "model", safe_serialization=True)
     for path in (to / "model" / "model_index.json", to / "model" / "tokenizer_2" / "tokenizer_config.json"):
@@ -60,10 +61,6 @@ def join(folder: Path, archive: Path, to: Path, kind: str = "part") -> None:
         )  # its name before transformers 5
     if schnell:
         FluxPipeline.save_lora_weights(to / "schnell", transformer_lora_layers=schnell)
-    with (
-        zipfile.ZipFile(archive) as stored,
-        stored.open("things.csv") as source,
-        open(to / "provenance.csv", "wb") as target,
-    ):
-        shutil.copyfileobj(source, target)
+    with zipfile.ZipFile(archive) as stored:
+        provenance.write(csv.DictReader(io.StringIO(stored.read("things.csv").decode())), to)
     print(f"{to}: {sum(p.stat().st_size for p in to.rglob('*') if p.is_file()) / 1e6:.1f} MB")
