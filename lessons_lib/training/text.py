@@ -6,17 +6,19 @@ of the answers' tokens.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import torch
+from diffusers.optimization import get_scheduler
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from lessons_lib.adapters import lora
 from lessons_lib.models.text import TARGET_MODULES, TextModel
+from lessons_lib.training.order import ShuffledRounds
 
 IGNORED = -100  # a label that has no part in the loss, in PyTorch and transformers
 Row = tuple[Tensor, Tensor]  # tokens of a question with its answer, and their labels
@@ -75,18 +77,13 @@ def train(text_model: TextModel, rows: Sequence[Row], settings: TextSettings,
     lora.attach(
         model, settings.rank, settings.alpha, target_names(text_model, settings.layers), settings.seed
     )
-    order: list[int] = []
+    order = ShuffledRounds([Fraction(1)] * len(rows))
     losses: list[float] = []
     optimizer = torch.optim.AdamW(lora.trainable_parameters(model).values(), settings.learning_rate)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: (1 + math.cos(math.pi * step / settings.steps)) / 2
-    )
+    schedule = get_scheduler("cosine", optimizer, num_warmup_steps=0, num_training_steps=settings.steps)
     model.train()
     for step in range(settings.steps):
-        while len(order) < settings.batch:
-            order += torch.randperm(len(rows), generator=rng).tolist()
-        indices, order = order[: settings.batch], order[settings.batch :]
-        loss = batch_loss(text_model, [rows[index] for index in indices])
+        loss = batch_loss(text_model, [rows[index] for index in order.next_batch(settings.batch, rng)])
         loss.backward()
         optimizer.step()
         schedule.step()
