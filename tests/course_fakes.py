@@ -22,7 +22,7 @@ class FakeSampler:
         self.requests = []
         self.loaded = []
 
-    def sample(self, prompts, seeds, steps=None):
+    def sample(self, prompts, seeds, strength=None, steps=None):
         self.requests += [(prompt, seed, steps) for prompt in prompts for seed in seeds]
         return [[noise([seed, *prompt.encode()]) for seed in seeds] for prompt in prompts]
 

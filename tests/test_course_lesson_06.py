@@ -90,7 +90,7 @@ def test_a_paste_deceives_the_measure_of_wholes_and_not_that_of_centres(change, 
 
 
 def test_the_best_that_this_base_could_draw_is_a_soft_copy(sampler, squares):
-    matches = copies.nearest_layouts(lesson_06.through_vae(sampler, squares), squares)
+    matches = copies.nearest_layouts(sampler.through_vae(squares), squares)
     assert [place for place, _ in matches] == [0, 1, 2, 3]
     assert min(likeness for _, likeness in matches) > 0.9
 

@@ -21,7 +21,6 @@ from lessons_lib.course import (
     lesson_04,
     lesson_05,
     lesson_05_memory,
-    lesson_06,
     trials,
 )
 from lessons_lib.dataset.dataset import Dataset
@@ -120,7 +119,7 @@ def test_a_base_whose_networks_come_to_the_device_only_when_they_are_needed_draw
     assert away.sample_steps(PROMPT, 3)[-1].tobytes() == expected.tobytes()
     latents = latents_of_the_cpu(away)
     assert torch.equal(*(one.predict_original(latents, 0.5, PROMPT) for one in (away, sampler)))
-    assert lesson_06.through_vae(away, [expected])[0].size == expected.size
+    assert away.through_vae([expected])[0].size == expected.size
 
 
 def test_a_run_that_was_stopped_goes_on_and_its_adapter_is_drawn_at_any_strength(sampler, run):
@@ -168,7 +167,7 @@ def test_what_a_training_holds_in_memory_is_counted(base, sampler, paintings):
 @two_bases
 def test_the_experiments_of_the_lessons_run(base, sampler, practice, paintings, tmp_path, monkeypatch):
     use_fake_features(monkeypatch)
-    image = lesson_06.through_vae(sampler, [paintings[0].image])[0]
+    image = sampler.through_vae([paintings[0].image])[0]
     assert lesson_04.low_rank(lesson_04.image_to_matrix(image, 32), 2).shape == (32, 96)
     samples = lesson_03_trigger.samples_by_trigger(sampler, ["a cat"], ["mugh4l", "tom"], [1])
     assert all(one.features_with.shape == (1, 1280) for one in samples.values())

@@ -115,14 +115,6 @@ def with_paintings(change: Change, samples: Images, paintings: Images) -> list[I
     return [change(sample, paintings[i % len(paintings)]) for i, sample in enumerate(samples)]
 
 
-def through_vae(sampler: Sampler, squares: Images) -> list[Image.Image]:
-    """Return pictures encoded by the base's VAE and decoded again: the best that this base could draw of
-    them.
-    """
-    latents = sampler.family.encode_images(sampler.pipe, pixels.to_pixels(squares, sampler.base.side))
-    return sampler.family.decode_latents(sampler.pipe, latents)
-
-
 def train_memorised(base: Base, dataset: Dataset, run_dir: Path, count: int = 2) -> tuple[Run, list[str]]:
     """Return a run that has memorised the first `count` training pictures,
     and their captions with the trigger.

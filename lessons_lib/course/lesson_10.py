@@ -15,14 +15,13 @@ from IPython.display import Image as Shown
 from PIL import Image, ImageCms
 
 from lessons_lib.course import long_run
-from lessons_lib.course.trials import concept_of, flatten
+from lessons_lib.course.trials import concept_of, quick_samples
 from lessons_lib.dataset import dataset
 from lessons_lib.dataset.captions import with_trigger
 from lessons_lib.display import notebook
 from lessons_lib.evaluation import metrics
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models.judges import Judge
-from lessons_lib.models.pixels import to_pixels
 from lessons_lib.paths import BRAND, NOTEBOOK_PICTURES, ROOT, in_course
 
 TRIGGER = "hq7nm"  # a word that means nothing to the base
@@ -167,14 +166,7 @@ def to_redraw(judge: Judge, images: Sequence[Image.Image], things: Sequence[str]
 def draw(sampler: Sampler, trigger: str = "", strength: float | None = None) -> list[Image.Image]:
     """Return a sample of each of THINGS, with the trigger where there is one, in half of the base's steps."""
     prompts = [with_trigger(thing, trigger) if trigger else thing for thing in THINGS]
-    steps = max(1, sampler.base.num_inference_steps // 2)
-    return flatten(sampler.sample(prompts, [1], strength=strength, steps=steps))
-
-
-def through_vae(sampler: Sampler, images: Sequence[Image.Image]) -> list[Image.Image]:
-    """Return pictures as the base's autoencoder gives them back: the best that any adapter can reach."""
-    latents = sampler.family.encode_images(sampler.pipe, to_pixels(images, sampler.base.side))
-    return sampler.family.decode_latents(sampler.pipe, latents)
+    return quick_samples(sampler, prompts, [1], strength)
 
 
 def save_opening_picture(path: Path = OPENING_PICTURE) -> None:

@@ -72,11 +72,14 @@ def trigger_prompts(subjects: Sequence[str]) -> list[str]:
     return [with_trigger(subject, TRIGGER) for subject in subjects]
 
 
-def quick_samples(sampler: Sampler, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image]:
+def quick_samples(
+    sampler: Sampler, prompts: Sequence[str], seeds: Sequence[int], strength: float | None = None
+) -> list[Image.Image]:
     """Return samples in one list, prompt by prompt, drawn in half of the base's usual steps,
-    which halves the time.
+    which halves the time. `strength` as in `Sampler.sample`.
     """
-    return flatten(sampler.sample(prompts, seeds, steps=max(1, sampler.base.num_inference_steps // 2)))
+    steps = max(1, sampler.base.num_inference_steps // 2)
+    return flatten(sampler.sample(prompts, seeds, strength=strength, steps=steps))
 
 
 def trigger_samples(

@@ -17,6 +17,7 @@ from lessons_lib.adapters import loading
 from lessons_lib.adapters.files import Adapter, read
 from lessons_lib.models import bases, families
 from lessons_lib.models.bases import Base
+from lessons_lib.models.pixels import to_pixels
 from lessons_lib.session import Session, current, explain_out_of_memory, quiet
 from lessons_lib.training import capacity
 
@@ -117,6 +118,14 @@ class Sampler:
             self.family.latent_shape(self.pipe, self.base), generator=torch.Generator().manual_seed(seed)
         )
         return [self.family.decode_latents(self.pipe, z)[0] for z in (noise, *latents)]
+
+    def through_vae(self, images: Sequence[Image]) -> list[Image]:
+        """Return pictures encoded by the base's VAE and decoded again: the best that an adapter could reach.
+
+        They come at the base's size.
+        """
+        latents = self.family.encode_images(self.pipe, to_pixels(images, self.base.side))
+        return self.family.decode_latents(self.pipe, latents)
 
     @torch.no_grad()
     def predict_original(
