@@ -10,11 +10,12 @@ import pytest
 from PIL import Image
 
 from lessons_lib.adapters.run import WEIGHTS_NAME, Outcome
+from lessons_lib.dataset import crops
 from lessons_lib.dataset.dataset import scan
 from lessons_lib.paths import SAMPLE
 from lessons_lib.session import Session
 from lessons_lib.studio import activity, advice, page, places, takeaway, widgets, work
-from lessons_lib.studio.pictures import box_place, square_box
+from lessons_lib.studio.pictures import box_place
 from lessons_lib.studio.project import Project
 from lessons_lib.studio.steps.rights import RightsStep
 
@@ -172,7 +173,7 @@ def test_a_damaged_state_says_what_to_do(studio):
 
 @pytest.mark.parametrize("size", [(300, 200), (200, 300)])
 def test_the_square_of_a_picture_moves_along_its_long_side(size):
-    boxes = [square_box(size, place) for place in (0, 0.5, 1)]
+    boxes = [crops.square_box(size, place) for place in (0, 0.5, 1)]
     assert all(right - left == bottom - top == 200 for left, top, right, bottom in boxes)
     assert [box_place(size, box) for box in boxes] == [0, 0.5, 1]
 

@@ -29,11 +29,11 @@ def crop_square(picture: Picture, side: int, method: CropMethod = "centre") -> I
     """
     if method != "hand":
         return to_square(picture.image, side, method)
-    box = _table_box(picture)
+    box = table_box(picture)
     return crop_to_box(picture, box, side) if box else to_square(picture.image, side)
 
 
-def _table_box(picture: Picture) -> Box | None:
+def table_box(picture: Picture) -> Box | None:
     """Return the box in the column `crop` of a picture's table, "left top right bottom".
 
     Raises ValueError for another text.
@@ -49,6 +49,28 @@ def _table_box(picture: Picture) -> Box | None:
         )
     left, top, right, bottom = map(int, numbers)
     return left, top, right, bottom
+
+
+def square_box(size: tuple[int, int], position: float) -> Box:
+    """Return the largest square of a picture, in px; position 0 is its left or upper end and 1 the other."""
+    width, height = size
+    side = min(size)
+    left, top = round(position * (width - side)), round(position * (height - side))
+    return left, top, left + side, top + side
+
+
+def in_per_cent(box: Box, size: tuple[int, int]) -> dict[str, float] | None:
+    """Return where a box lies in a picture, as a page's style: left, top, width and height in per cent.
+
+    None for a picture that is square.
+    """
+    (left, top, right, bottom), (width, height) = box, size
+    if width == height:
+        return None
+    return {
+        "left": 100 * left / width, "top": 100 * top / height,
+        "width": 100 * (right - left) / width, "height": 100 * (bottom - top) / height,
+    }  # fmt: skip
 
 
 def crop_to_box(picture: Picture, box: Box, side: int) -> Image.Image:
@@ -87,7 +109,7 @@ def _cut(picture: Picture, box: Box) -> Image.Image:
 
 def bucket_of(picture: Picture, side: int) -> Bucket:
     """Return the bucket nearest to a picture, or to the box in its table's column `crop`."""
-    left, top, right, bottom = _table_box(picture) or (0, 0, *picture.size)
+    left, top, right, bottom = table_box(picture) or (0, 0, *picture.size)
     return nearest_bucket((right - left, bottom - top), bucket_sizes(side))
 
 
@@ -97,7 +119,7 @@ def crop_for_training(picture: Picture, side: int, in_buckets: bool = False) -> 
     """
     if not in_buckets:
         return crop_square(picture, side, "hand")
-    box = _table_box(picture) or (0, 0, *picture.size)
+    box = table_box(picture) or (0, 0, *picture.size)
     return fit_to_bucket(_cut(picture, box), bucket_of(picture, side))
 
 
@@ -107,7 +129,7 @@ def size_ids(picture: Picture, side: int, in_buckets: bool = False) -> tuple[int
 
     As diffusers' train_dreambooth_lora_sdxl.py with ``--center_crop``; with buckets the crop is the bucket.
     """
-    box, target = _table_box(picture), bucket_of(picture, side) if in_buckets else (side, side)
+    box, target = table_box(picture), bucket_of(picture, side) if in_buckets else (side, side)
     if box and not in_buckets:
         box = _square_around(picture.size, box)
     left, top, right, bottom = box or (0, 0, *picture.size)

@@ -4,8 +4,9 @@ and what to do about it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.inspection.image_stats import ImageStats
@@ -13,6 +14,7 @@ from lessons_lib.inspection.image_stats import ImageStats
 Part = Literal["train", "held_out", "unused"]
 Level = Literal["must fix", "worth a look", "fine"]
 LEVELS: tuple[Level, ...] = ("must fix", "worth a look", "fine")
+CSS_CLASSES: dict[Level, str] = {"must fix": "must", "worth a look": "look", "fine": "fine"}
 
 # What to do about each finding on a picture: the same for every picture,
 # so that a thousand pictures fit in a line.
@@ -54,6 +56,9 @@ class Finding:
     what: str
     detail: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.what}: {self.detail}" if self.detail else self.what
+
 
 @dataclass
 class InspectedPicture:
@@ -72,3 +77,11 @@ class InspectedPicture:
     def level(self) -> Level:
         """The gravest of its findings."""
         return min((finding.level for finding in self.findings), key=LEVELS.index, default="fine")
+
+
+_WithLevel = TypeVar("_WithLevel", Finding, InspectedPicture)
+
+
+def gravest_first(items: Iterable[_WithLevel]) -> list[_WithLevel]:
+    """Return findings or pictures by their level, those that must be fixed first."""
+    return sorted(items, key=lambda item: LEVELS.index(item.level))

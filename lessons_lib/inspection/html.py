@@ -6,13 +6,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lessons_lib.dataset import crops
 from lessons_lib.dataset.messages import printable
 from lessons_lib.display.html import render_template
-from lessons_lib.inspection.findings import ADVICE, LEVELS, Finding, InspectedPicture, Level
+from lessons_lib.inspection.findings import (
+    ADVICE,
+    CSS_CLASSES,
+    LEVELS,
+    InspectedPicture,
+    Level,
+    gravest_first,
+)
 from lessons_lib.inspection.report import Report
 
 MOST_FINE = 300  # thumbnails of pictures without a finding: five thousand would make a page of 40 MB
-_CLASSES: dict[Level, str] = {"must fix": "must", "worth a look": "look", "fine": "fine"}
 
 
 def render(report: Report) -> str:
@@ -25,9 +32,9 @@ def render(report: Report) -> str:
     return render_template(
         "inspection.html.j2",
         title=f"Pictures for {report.base.name}: {counts}",
-        overall=sorted(report.findings, key=lambda finding: LEVELS.index(finding.level)),
+        overall=gravest_first(report.findings),
         sections=[_section(level, pictures) for level, pictures in by_level.items() if pictures],
-        classes=_CLASSES,
+        classes=CSS_CLASSES,
     )
 
 
@@ -50,27 +57,12 @@ def _section(level: Level, pictures: Sequence[InspectedPicture]) -> dict[str, ob
 
 def _figure(picture: InspectedPicture) -> dict[str, object]:
     """Return what the page says of one picture."""
-    licence = picture.picture.rights.get("licence")
+    licence, size = picture.picture.rights.get("licence"), picture.stats.size
     return {
         "name": picture.name,
-        "size": picture.stats.size,
+        "size": size,
         "thumbnail": picture.stats.thumbnail,
-        "square": _centre_square(picture.stats.size),
+        "square": crops.in_per_cent(crops.square_box(size, 0.5), size),
         "licence": printable(licence) if licence else "",
-        "findings": [_sentence(finding) for finding in picture.findings],
+        "findings": [str(finding) for finding in picture.findings],
     }
-
-
-def _centre_square(size: tuple[int, int]) -> dict[str, float] | None:
-    """Return where the centre square lies in a picture, in per cent of its sides.
-
-    None for a picture that is square.
-    """
-    if size[0] == size[1]:
-        return None
-    width, height = 100 * min(1, size[1] / size[0]), 100 * min(1, size[0] / size[1])
-    return {"left": (100 - width) / 2, "top": (100 - height) / 2, "width": width, "height": height}
-
-
-def _sentence(finding: Finding) -> str:
-    return f"{finding.what}: {finding.detail}" if finding.detail else finding.what

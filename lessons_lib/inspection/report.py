@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from lessons_lib import origins
 from lessons_lib.dataset.dataset import Dataset
@@ -37,9 +38,9 @@ class Report:
         on_pictures = (finding for one in self.pictures for finding in one.findings)
         return sum(finding.level == level for finding in [*self.findings, *on_pictures])
 
-    def values(self) -> list[dict[str, object]]:
+    def values(self) -> list[dict[str, Any]]:
         """Return the findings as plain values, gravest first: level, what, advice, a detail a picture."""
-        rows: list[dict[str, object]] = [
+        rows: list[dict[str, Any]] = [
             {"level": one.level, "what": one.what, "advice": "", "pictures": {}} for one in self.findings
         ]
         details: dict[tuple[Level, str], dict[str, str]] = {}
@@ -50,7 +51,7 @@ class Report:
             {"level": level, "what": what, "advice": ADVICE.get(what, ""), "pictures": names}
             for (level, what), names in details.items()
         ]
-        return sorted(rows, key=lambda row: [level == row["level"] for level in LEVELS], reverse=True)
+        return sorted(rows, key=lambda row: LEVELS.index(row["level"]))
 
     def hold_out(self, count: int | None = None) -> Dataset:
         """Return the dataset with some of its training pictures held out for judging.

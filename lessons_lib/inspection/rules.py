@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 from lessons_lib.dataset import crops
 from lessons_lib.dataset.archives import Problem
-from lessons_lib.dataset.crops import Box
 from lessons_lib.dataset.decode import HAS_PLACE, TRANSPARENT
 from lessons_lib.dataset.messages import count_of, name_list, printable
 from lessons_lib.inspection import duplicates, split
@@ -81,14 +80,6 @@ def check_set(pictures: Sequence[InspectedPicture], problems: Sequence[Problem],
     return findings + (_check_books(pictures) if held_out else _propose_split(pictures))
 
 
-def _best_box(stats: ImageStats) -> Box:
-    """Return the square that keeps most edges, in px of the file, for a table's column `crop`."""
-    width, height = stats.size
-    side = min(stats.size)
-    left, top = round(stats.best_start * (width - side)), round(stats.best_start * (height - side))
-    return left, top, left + side, top + side
-
-
 def _check_size(stats: ImageStats, side: int) -> list[Finding]:
     """Return whether a picture must be enlarged for the base."""
     short = min(stats.size)
@@ -132,7 +123,7 @@ def _check_centre(stats: ImageStats) -> list[Finding]:
     is_better = stats.best_edges - stats.centre_edges >= _BETTER_BY
     if stats.centre_edges >= _CENTRE_KEEPS and not is_better:
         return []
-    box = " ".join(map(str, _best_box(stats)))
+    box = " ".join(map(str, crops.square_box(stats.size, stats.best_start)))
     better = f"; the box {box} keeps {stats.best_edges:.0%}" if is_better else ""
     detail = f"keeps {stats.centre_edges:.0%} of the edges{better}"
     return [Finding("worth a look", "cut by the middle square", detail)]

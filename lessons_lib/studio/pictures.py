@@ -151,16 +151,8 @@ class PictureFolder:
         _write(self.folder, [change(p) if p is picture else p for p in pictures])
 
 
-def square_box(size: tuple[int, int], place: float) -> Box:
-    """Return the largest square of a picture, in px; `place` 0 is its left or upper end and 1 the other."""
-    width, height = size
-    side = min(size)
-    left, top = round(place * (width - side)), round(place * (height - side))
-    return left, top, left + side, top + side
-
-
 def box_place(size: tuple[int, int], box: Box) -> float:
-    """Return where a box of `square_box` lies, 0 ... 1; the middle for a picture that is square."""
+    """Return where a box of `crops.square_box` lies, 0 ... 1; the middle for a picture that is square."""
     room = abs(size[0] - size[1])
     return (box[0] + box[1]) / room if room else 0.5
 

@@ -6,15 +6,15 @@ from functools import partial
 
 import ipywidgets
 
+from lessons_lib.dataset import crops
 from lessons_lib.dataset.messages import count_of
-from lessons_lib.inspection.findings import ADVICE, LEVELS, InspectedPicture, Level
+from lessons_lib.inspection.findings import ADVICE, CSS_CLASSES, InspectedPicture, gravest_first
 from lessons_lib.inspection.report import Report
-from lessons_lib.studio.pictures import box_place, square_box, thumbnail
+from lessons_lib.studio.pictures import box_place, thumbnail
 from lessons_lib.studio.steps.step import PageLike, Step
 from lessons_lib.studio.widgets import button, cards, drop_down, fill, on_value, piece, row, styled
 
 _AT_ONCE = 24  # pictures with their buttons; more make a page slow
-_CLASSES: dict[Level, str] = {"must fix": "must", "worth a look": "look", "fine": "fine"}
 
 
 class ReportStep(Step):
@@ -93,10 +93,9 @@ class ReportStep(Step):
             self.grid.children = ()
             return
         self.report = self.project.report()
-        findings = sorted(self.report.findings, key=lambda finding: LEVELS.index(finding.level))
-        lines = [(_CLASSES[f.level], f.level, f.what) for f in findings]
+        lines = [(CSS_CLASSES[f.level], f.level, f.what) for f in gravest_first(self.report.findings)]
         self.overview.value = fill("lines", lines=lines)
-        pictures = sorted(self.report.pictures, key=lambda one: LEVELS.index(one.level))
+        pictures = gravest_first(self.report.pictures)
         self.grid.children = [self._card(one) for one in pictures[: self.shown]]
         rest = len(pictures) - self.shown
         more = button(f"Show {min(rest, _AT_ONCE)} more", self._show_more, self.note)
@@ -141,26 +140,19 @@ class ReportStep(Step):
         part = drop_down(f"part of {_stem(name)} to learn from", options, round(4 * place) / 4)
 
         def on_crop(value: float) -> None:
-            self.project.pictures.crop(name, square_box(size, value))
+            self.project.pictures.crop(name, crops.square_box(size, value))
             view.value = self._figure(one, value)
 
         on_value(part, on_crop, self.note)
         return [part]
 
     def _figure(self, one: InspectedPicture, place: float) -> str:
-        width, height = one.stats.size
-        left, top, right, bottom = square_box(one.stats.size, place)
-        box = {
-            "left": 100 * left / width, "top": 100 * top / height,
-            "width": 100 * (right - left) / width, "height": 100 * (bottom - top) / height,
-        }  # fmt: skip
-        findings = [
-            f"{f.what}{': ' + f.detail if f.detail else ''}" for f in one.findings if f.level != "fine"
-        ]
+        size = one.stats.size
+        square = crops.in_per_cent(crops.square_box(size, place), size)
+        findings = [str(finding) for finding in one.findings if finding.level != "fine"]
         advice = [ADVICE[f.what] for f in one.findings if f.level == "must fix" and f.what in ADVICE]
-        texts = [f"{width} x {height} px", *findings, *advice]
+        texts = [f"{size[0]} x {size[1]} px", *findings, *advice]
         alt = one.picture.caption or one.name
-        square = None if width == height else box
         return fill(
             "picture", image=thumbnail(one.picture, 460), alt=alt, name=one.name, texts=texts, box=square
         )
@@ -195,11 +187,11 @@ class ReportStep(Step):
 
 def _place(one: InspectedPicture) -> float:
     """Return where the square that is learned from lies, 0 ... 1."""
-    numbers = one.picture.more.get("crop", "").split()
-    if len(numbers) != 4 or not all(number.isdigit() for number in numbers):
+    try:
+        box = crops.table_box(one.picture)
+    except ValueError:
         return 0.5
-    left, top, right, bottom = map(int, numbers)
-    return min(1.0, max(0.0, box_place(one.stats.size, (left, top, right, bottom))))
+    return min(1.0, max(0.0, box_place(one.stats.size, box))) if box else 0.5
 
 
 def _stem(name: str) -> str:
