@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import statistics
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +104,12 @@ class Run:
         """One row a step: step, loss, seconds, learning_rate, and validation where that was measured."""
         lines = (self.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines]
+
+    @property
+    def seconds_a_step(self) -> float | None:
+        """The median time of a step; None with fewer than two steps."""
+        gaps = [after - before for before, after in pairwise(row["seconds"] for row in self.log)]
+        return statistics.median(gaps) if gaps else None
 
     def save(self) -> None:
         """Write settings.json, which `lessons train --config` takes back."""

@@ -140,10 +140,17 @@ def enough_steps(result: Mapping[str, Any]) -> int | None:
 
     None when the best cannot be told from the base.
     """
-    best = _best_count(result)
-    if " higher " not in _compare_counts(result, "style", best, 0):
+    style = (trials.column(result["rows"], "style", count=count) for count in (_best_count(result), 0))
+    if trials.direction(*style) <= 0:
         return None
-    return next(n for n in result["counts"][1:] if " lower " not in _compare_counts(result, "style", n, best))
+    return counts_near_best(result)[0]
+
+
+def counts_near_best(result: Mapping[str, Any]) -> list[int]:
+    """Return the counts, in order, whose style is not lower than that of the best."""
+    style = {n: trials.column(result["rows"], "style", count=n) for n in result["counts"][1:]}
+    best = style[_best_count(result)]
+    return [n for n, scores in style.items() if trials.direction(scores, best) >= 0]
 
 
 def advice_verdict(result: Mapping[str, Any]) -> str:

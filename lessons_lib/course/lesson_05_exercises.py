@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lessons_lib.course import trials
 from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_hint, is_close, not_yet
+from lessons_lib.course.lesson_05 import counts_near_best
 from lessons_lib.models.families.shared import add_noise, mse_per_example
 
 Model = Callable[[Tensor, Tensor], Tensor]
@@ -106,16 +107,10 @@ def best_stop(result: Mapping[str, Any]) -> int:
     of the prompt.
     """
     kept_prompt = {
-        n: trials.mean_score(trials.column(result["rows"], "prompt_rank", count=n)) for n in _enough(result)
+        n: trials.mean_score(trials.column(result["rows"], "prompt_rank", count=n))
+        for n in counts_near_best(result)
     }
     return max(kept_prompt, key=lambda count: kept_prompt[count])
-
-
-def _enough(result: Mapping[str, Any]) -> list[int]:
-    """Return the counts whose style is not lower than that of the best."""
-    style = {n: trials.column(result["rows"], "style", count=n) for n in result["counts"][1:]}
-    best = max(style.values(), key=trials.mean_score)
-    return [n for n, scores in style.items() if trials.direction(scores, best) >= 0]
 
 
 def check_stop(step: int | None, result: Mapping[str, Any]) -> str:
@@ -125,7 +120,7 @@ def check_stop(step: int | None, result: Mapping[str, Any]) -> str:
     counts = result["counts"][1:]
     mistakes = [
         (step not in counts, f"no adapter was kept there; choose one of {', '.join(map(str, counts))}"),
-        (step not in _enough(result), "its style is lower than that of the best, and not by chance"),
+        (step not in counts_near_best(result), "its style is lower than that of the best, and not by chance"),
         (step != best_stop(result), "another one has as much style and keeps more of the prompt"),
     ]
     return first_hint(mistakes) or RIGHT

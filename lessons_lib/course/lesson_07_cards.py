@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -50,21 +51,12 @@ def card(title: str, row: Row, healthy: Row, strip: Image.Image) -> Image.Image:
     pen = ImageDraw.Draw(page)
     pen.text((4, 2), title, fill=ACCENT, font=font(22, "Bold"))
     for index, heading in enumerate(HEADINGS):
-        text = _broken(heading)
+        text = textwrap.fill(heading, 13)
         place = (_CURVE[0] + 12 + index * TILE, _TOP - 6 - 14 * len(text.splitlines()))
         pen.multiline_text(place, text, fill=INK, font=font(11), spacing=2)
     page.paste(_curve(row, healthy), (0, _TOP))
     page.paste(strip, (_CURVE[0] + 10, _TOP))
     return page
-
-
-def _broken(heading: str) -> str:
-    """Return a heading in lines as narrow as a tile."""
-    words, lines = heading.split(), [""]
-    for word in words:
-        longer = f"{lines[-1]} {word}".strip()
-        lines = [*lines[:-1], longer] if len(longer) <= 13 else [*lines, word]
-    return "\n".join(lines)
 
 
 def _stacked(cards: Sequence[Image.Image], alt: str) -> Shown:

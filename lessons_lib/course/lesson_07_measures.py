@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageStat
 
 from lessons_lib.course.lesson_07 import CAPTIONS, Exhibit, Images
 from lessons_lib.course.trials import concept_of
@@ -66,7 +66,7 @@ def _mean(value: Callable[[Image.Image], float], images: Sequence[Image.Image]) 
 
 
 def _contrast(image: Image.Image) -> float:
-    return float(np.asarray(image.convert("L"), dtype=float).std())
+    return ImageStat.Stat(image.convert("L")).stddev[0]
 
 
 def _sharpness(image: Image.Image) -> float:

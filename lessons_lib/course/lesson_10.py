@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from IPython.display import Image as Shown
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageColor
 
 from lessons_lib.course import long_run
 from lessons_lib.course.trials import concept_of, quick_samples
@@ -51,11 +51,7 @@ def lab(image: Image.Image) -> np.ndarray:
 
 def palette_lab() -> np.ndarray:
     """Return the brand's colours in Lab, (12, 3)."""
-    return lab(Image.fromarray(np.array([[_rgb(code) for code in PALETTE]], np.uint8)))[0]
-
-
-def _rgb(code: str) -> tuple[int, int, int]:
-    return int(code[1:3], 16), int(code[3:5], 16), int(code[5:7], 16)
+    return lab(Image.fromarray(np.array([[ImageColor.getrgb(code) for code in PALETTE]], np.uint8)))[0]
 
 
 def thing_mask(image: Image.Image) -> np.ndarray:
@@ -101,7 +97,7 @@ def mask_figure(images: Sequence[Image.Image], side: int = 128) -> Shown:
     """Return a JPEG: pictures, and below each its thing in the nearest colours of the palette. Pink is
     outside the palette, white is no part of the thing.
     """
-    palette = np.array([_rgb(code) for code in PALETTE], np.uint8)
+    palette = np.array([ImageColor.getrgb(code) for code in PALETTE], np.uint8)
     views = []
     for image in images:
         colours = lab(image)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import platform
 import shutil
-import statistics
 import sys
 import tempfile
 import time
@@ -23,6 +22,7 @@ from lessons_lib.course import bootstrap
 from lessons_lib.dataset import dataset as datasets
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.evaluation.sampler import Sampler
+from lessons_lib.models import pixels
 from lessons_lib.models.bases import Base
 from lessons_lib.paths import ROOT, SAMPLE, in_course
 from lessons_lib.training import forecast
@@ -136,8 +136,7 @@ def _training(base: Base, steps: int) -> Check:
     settings = Settings(base=base.name, trigger=_TRIGGER, steps=steps)
     with tempfile.TemporaryDirectory() as folder:
         run = Trainer(base, Dataset(pictures), settings).train(Path(folder) / "preflight")
-        seconds = [row["seconds"] for row in run.log]
-    second = statistics.median(after - before for before, after in zip(seconds, seconds[1:], strict=False))
+        second = run.seconds_a_step or 0.0
     whole = second * base.steps
     what = (
         f"{second:.2f} s a step: {base.steps} steps in {whole:.0f} s; memory {forecast.peak_memory():.1f} GB"
@@ -154,7 +153,7 @@ def _picture(base: Base) -> Check:
     start = time.monotonic()
     image = sampler.sample([f"an elephant, {_TRIGGER}"], [1])[0][0]
     what = f"{time.monotonic() - start:.1f} s for one of {image.width} px"
-    if len(image.getcolors(maxcolors=2) or "many") == 1:
+    if pixels.is_one_colour(image):
         return Check("picture", Level.MUST_FIX, f"{what}, and it is one colour", "Try another base")
     return Check("picture", Level.READY, what)
 

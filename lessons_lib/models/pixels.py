@@ -34,3 +34,8 @@ def to_pixels(images: Sequence[Image.Image], side: int | None = None) -> Tensor:
     cropped = [to_square(image, side) for image in rgb] if side else rgb
     rows = np.stack([np.asarray(image, dtype=np.float32) for image in cropped])
     return torch.from_numpy(rows / 127.5 - 1).permute(0, 3, 1, 2).contiguous()
+
+
+def is_one_colour(image: Image.Image) -> bool:
+    """Return whether a picture is of one colour, to a deviation of 1 of 255: NaN is drawn black."""
+    return bool(np.asarray(image).std((0, 1)).max() <= 1)

@@ -23,6 +23,7 @@ from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import access
 from lessons_lib.models.bases import Base
+from lessons_lib.models.pixels import is_one_colour
 from lessons_lib.paths import SAMPLE, in_course
 from lessons_lib.proof import elsewhere, record
 from lessons_lib.training import capacity, forecast
@@ -62,12 +63,11 @@ class _Proof:
         trainer = Trainer(self.base, Dataset(pictures), self.settings)
         self.run = trainer.train(self.folder / "run", replace=True)
         self.base = trainer.base
-        losses, seconds = ([row[name] for row in self.run.log] for name in ("loss", "seconds"))
-        gaps = [after - before for before, after in zip(seconds, seconds[1:], strict=False)]
+        losses, second = [row["loss"] for row in self.run.log], self.run.seconds_a_step
         part = max(1, len(losses) // 4)
         return {
             "steps": len(losses),
-            "seconds_a_step": round(statistics.median(gaps), 4) if gaps else None,
+            "seconds_a_step": None if second is None else round(second, 4),
             "loss_of_the_first_quarter": round(statistics.mean(losses[:part]), 4),
             "loss_of_the_last_quarter": round(statistics.mean(losses[-part:]), 4),
             "file_mb": round(self.run.adapter.stat().st_size / 1e6, 2),
@@ -84,7 +84,7 @@ class _Proof:
         seconds = time.monotonic() - start
         tuned.save(self.folder / "here.png")
         _require(_difference(plain, tuned) > 0, "the adapter changes nothing")
-        _require(_is_picture(tuned), "the picture is one colour")
+        _require(not is_one_colour(tuned), "the picture is one colour")
         return {"seconds_a_picture": round(seconds, 2), "change": _difference(plain, tuned)}
 
     def bare_diffusers(self) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class _Proof:
         """Run the code on the card, in a new process."""
         picture = self.folder / "card.png"
         elsewhere.run_card(self._trained, self.base, picture)
-        _require(_is_picture(Image.open(picture)), "the picture is one colour")
+        _require(not is_one_colour(Image.open(picture)), "the picture is one colour")
         return {}
 
     @property
@@ -152,11 +152,6 @@ def _difference(first: Image.Image, second: Image.Image) -> float:
     """Return the mean difference of two pictures' values, 0 ... 255."""
     pair = [np.asarray(image.convert("RGB"), dtype=np.float32) for image in (first, second)]
     return round(float(np.abs(pair[0] - pair[1]).mean()), 3)
-
-
-def _is_picture(image: Image.Image) -> bool:
-    """Return whether a picture has more than one colour: NaN is drawn black."""
-    return float(np.asarray(image).std()) > 1
 
 
 def _size_gb(folder: Path) -> float:
