@@ -105,9 +105,7 @@ def train_subset(
 def style_chart(result: Mapping[str, Any]) -> Shown:
     """Return the recorded run as a JPEG: style match by the number of pictures."""
     groups = {
-        f"{count} pictures": {
-            "mean of the drawings": sum(trials.column(result["rows"], "style", count=count), [])
-        }
+        f"{count} pictures": {"mean of the drawings": trials.values(result["rows"], "style", count=count)}
         for count in result["counts"]
     }
     return charts.interval_chart(groups, result["floor"], result["ceiling"], "style match")

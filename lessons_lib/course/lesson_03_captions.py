@@ -135,7 +135,7 @@ def style_chart(result: Mapping[str, Any]) -> Shown:
         "neither": "style_without",
     }
     groups = {
-        mode: {name: sum(trials.column(result["rows"], key, mode=mode), []) for name, key in series.items()}
+        mode: {name: trials.values(result["rows"], key, mode=mode) for name, key in series.items()}
         for mode in MODES
     }
     return charts.interval_chart(groups, result["floor"], result["ceiling"], "style match")

@@ -63,9 +63,7 @@ def style_chart(result: Mapping[str, Any]) -> Shown:
     """Return the recorded run as a JPEG: style match with the trigger in the prompt and without it."""
     series = {"the trigger said": "style_with", "the trigger left out": "style_without"}
     groups = {
-        recipe: {
-            name: sum(trials.column(result["rows"], key, recipe=recipe), []) for name, key in series.items()
-        }
+        recipe: {name: trials.values(result["rows"], key, recipe=recipe) for name, key in series.items()}
         for recipe in RECIPES
     }
     return charts.interval_chart(groups, result["floor"], result["ceiling"], "style match")

@@ -77,9 +77,7 @@ def style_chart(result: Mapping[str, Any]) -> Shown:
     """Return the recorded run as a JPEG: style match with each trigger in the prompt and without it."""
     series = {"the word said": "style_with", "the word left out": "style_without"}
     groups = {
-        trigger: {
-            name: sum(trials.column(result["rows"], key, trigger=trigger), []) for name, key in series.items()
-        }
+        trigger: {name: trials.values(result["rows"], key, trigger=trigger) for name, key in series.items()}
         for trigger in result["triggers"]
     }
     return charts.interval_chart(groups, result["floor"], result["ceiling"], "style match")

@@ -26,7 +26,7 @@ RANKS = (1, 2, 4, 8)  # beside the whole
 def style_chart(result: Mapping[str, Any]) -> Shown:
     """Return the recorded run as a JPEG: style match by the rank that was kept."""
     groups = {
-        f"rank {rank}": {"mean of the drawings": sum(trials.column(result["rows"], "style", rank=rank), [])}
+        f"rank {rank}": {"mean of the drawings": trials.values(result["rows"], "style", rank=rank)}
         for rank in result["ranks"]
     }
     return charts.interval_chart(groups, result["floor"], result["ceiling"], "style match")

@@ -202,7 +202,7 @@ def _copy_verdict(result: Mapping[str, Any]) -> str:
     one does.
     """
     last = result["counts"][-1]
-    scores = sum(trials.column(result["rows"], "nearest", count=last), [])
+    scores = trials.values(result["rows"], "nearest", count=last)
     near = sum(score > max(result["held_out_nearest"]) for score in scores)
     return f"nearer to a training painting than any held-out one, at {last} steps: {near} of {len(scores)}"
 
@@ -247,7 +247,7 @@ def record() -> None:
 
     trainings = run.run_trials("how_many_steps", [f"at {', '.join(map(str, COUNTS))}"], trial)
     run.record(
-        "how_many_steps", sum((training["counts"] for training in trainings), []), base,
+        "how_many_steps", trials.flatten(training["counts"] for training in trainings), base,
         steps=COUNTS[-1], counts=[0, *COUNTS], batch=run.sampler.base.batch, pictures=len(run.dataset.train),
         held_out_nearest=trials.nearest_scores(run.held_out_features, run.train_features),
     )  # fmt: skip

@@ -39,7 +39,7 @@ def sweep_chart(result: Mapping[str, Any]) -> Shown:
     for axes, (key, title) in zip(figure.subplots(1, len(MEASURES)), MEASURES.items(), strict=True):
         for name, value in levels.get(key, {}).items():
             charts.mark_level(axes, name, value, size=8, place=0.99)
-        scores = [sum(trials.column(result["rows"], key, count=count), []) for count in result["counts"]]
+        scores = [trials.values(result["rows"], key, count=count) for count in result["counts"]]
         for place, values in enumerate(scores):
             axes.plot(place + np.linspace(-0.15, 0.15, len(values)), values, ".", color=LINE, markersize=4)
             axes.plot([place, place], metrics.bootstrap_interval(values), color=ACCENT, linewidth=2.5)

@@ -11,7 +11,7 @@ from IPython.display import Image as Shown
 from lessons_lib.course import charts, trials
 from lessons_lib.course.lesson_08 import PLAIN, REMEDIES
 from lessons_lib.course.lesson_08_measures import turned
-from lessons_lib.course.trials import Scores
+from lessons_lib.course.trials import Scores, flatten
 from lessons_lib.display import notebook
 from lessons_lib.display.theme import ACCENT, INK, MUTED
 from lessons_lib.evaluation import metrics
@@ -69,7 +69,7 @@ def table(result: Result) -> list[str]:
     names = network_names(result)
     lines = [f"{'':24}" + "".join(f"{'turned, by ' + name:28}" for name in names) + "subject"]
     for remedy in remedies(result):
-        cells = [_share(sum(shares(result, remedy, name), [])) for name in names]
+        cells = [_share(flatten(shares(result, remedy, name))) for name in names]
         match = trials.mean_score(trials.column(result["rows"], "subject", remedy=remedy))
         lines.append(f"{remedy:24}" + "".join(f"{cell:28}" for cell in cells) + f"{match:.3f}")
     floor, ceiling = np.mean(result["base"]["subject"]), result["base"]["training pictures"]
@@ -122,7 +122,7 @@ def halved(result: Result) -> list[str]:
 
 def _is_halved(remedy: list[Scores], plain: list[Scores]) -> bool:
     """Whether the share is at most half, and the interval of the differences leaves zero out."""
-    differences = np.subtract(sum(remedy, []), sum(plain, []))
+    differences = np.subtract(flatten(remedy), flatten(plain))
     _, high = metrics.bootstrap_interval(differences.tolist())
     return bool(high < 0 and 2 * np.mean(remedy) <= np.mean(plain))
 
@@ -130,7 +130,7 @@ def _is_halved(remedy: list[Scores], plain: list[Scores]) -> bool:
 def _kept(result: Result, remedy: str) -> str:
     """Return whether the subject match is lower than that of the plain training."""
     own, plain = (trials.column(result["rows"], "subject", remedy=one) for one in (remedy, PLAIN))
-    low, high = metrics.bootstrap_interval(np.subtract(sum(own, []), sum(plain, [])).tolist())
+    low, high = metrics.bootstrap_interval(np.subtract(flatten(own), flatten(plain)).tolist())
     if high < 0:
         return "and the owl is less like itself"
     return "and the owl is more like itself" if low > 0 else "with no clear change of the owl itself"
@@ -174,7 +174,7 @@ def chart(result: Result) -> Shown:
     figure, axes = charts.new_chart(7.2, 3.6, 92)
     name, names = network_names(result)[-1], remedies(result)
     for place, remedy in enumerate(names):
-        values = sum(shares(result, remedy, name), [])
+        values = flatten(shares(result, remedy, name))
         likeness = trials.mean_score(trials.column(result["rows"], "subject", remedy=remedy))
         colour = ACCENT if remedy == PLAIN else INK
         axes.plot(metrics.bootstrap_interval(values), [place, place], color=colour, linewidth=3)

@@ -5,9 +5,10 @@ Shared by lessons 02 to 06.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -24,6 +25,7 @@ TRIGGER = "thgh96"  # a word that means nothing to the base
 SUBJECTS = ("an elephant", "a horse", "a castle", "a house", "a boat")
 SEEDS = (1, 2)
 Scores = list[float]
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -183,9 +185,9 @@ def _rounded(values: Tensor) -> Scores:
     return [round(value, 4) for value in values.tolist()]
 
 
-def flatten(rows: Sequence[Sequence[Image.Image]]) -> list[Image.Image]:
-    """Return the pictures of all rows in one list, row by row."""
-    return [image for row in rows for image in row]
+def flatten(rows: Iterable[Iterable[_Item]]) -> list[_Item]:
+    """Return the pictures or values of all rows in one list, row by row."""
+    return list(chain.from_iterable(rows))
 
 
 def verdict(
@@ -238,6 +240,11 @@ def column(rows: Sequence[Mapping[str, Any]], key: str, **where: Any) -> list[Sc
     if not matches:
         raise ValueError(f"no row with {where}; expected one a training run. Record the long run again")
     return matches
+
+
+def values(rows: Sequence[Mapping[str, Any]], key: str, **where: Any) -> Scores:
+    """Return the values of `column` of all training runs in one list."""
+    return flatten(column(rows, key, **where))
 
 
 def mean_score(runs: Sequence[Scores]) -> float:
