@@ -21,8 +21,9 @@ DETAILS = ROOT / "data" / "sample_details"
 BRAND = ROOT / "data" / "sample_brand"
 HANDBOOK = ROOT / "data" / "sample_handbook"
 POCKET_TEXT = ROOT / "data" / "pocket_text" / "model"
-RECORDED = ROOT / "notebooks" / "recorded"
-NOTEBOOK_PICTURES = ROOT / "notebooks" / "pictures"
+NOTEBOOKS = ROOT / "notebooks"
+RECORDED = NOTEBOOKS / "recorded"
+NOTEBOOK_PICTURES = NOTEBOOKS / "pictures"
 EXPERIMENTS = ROOT / "runs" / "experiments"
 
 

@@ -19,7 +19,7 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lessons_lib.paths import ROOT
+from lessons_lib.paths import NOTEBOOKS, ROOT
 
 _RESTART = "Choose Runtime > Restart session, then run this cell again"
 
@@ -67,7 +67,7 @@ def prepare() -> None:
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     if str(ROOT) not in paths:
         os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, paths)])
-    os.chdir(ROOT / "notebooks")
+    os.chdir(NOTEBOOKS)
 
 
 def _remove_torchao() -> None:

@@ -13,10 +13,9 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from lessons_lib.paths import NOTEBOOK_PICTURES, ROOT
+from lessons_lib.paths import NOTEBOOK_PICTURES, NOTEBOOKS
 
-_FOLDER = ROOT / "notebooks"
-PAGE = _FOLDER / "GALLERY.md"
+PAGE = NOTEBOOKS / "GALLERY.md"
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def write(page: Path = PAGE, pictures: Path = NOTEBOOK_PICTURES) -> None:
     """Write the page and its pictures. ValueError for an exhibit that its lesson does not draw any more."""
     parts = [_HEAD]
     for number, exhibit in enumerate(EXHIBITS, 1):
-        lesson = next(iter(sorted(_FOLDER.glob(f"{exhibit.lesson}_*.ipynb"))))
+        lesson = next(iter(sorted(NOTEBOOKS.glob(f"{exhibit.lesson}_*.ipynb"))))
         cells = [cell for cell in nbformat.read(lesson, as_version=4).cells if cell.cell_type == "code"]
         path = pictures / f"gallery_{number:02}.jpg"
         path.write_bytes(_picture(exhibit, cells))

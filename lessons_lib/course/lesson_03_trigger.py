@@ -26,7 +26,7 @@ from lessons_lib.models.judges import Judge
 from lessons_lib.training import train
 
 # A concept that pocket was trained on, a word only to people, and a word that means nothing, as the control.
-TRIGGERS = ("lion", "tom", "thgh96")
+TRIGGERS = ("lion", "tom", trials.TRIGGER)
 WATCHED_CONCEPT = TRIGGERS[0]  # whose rank is measured under every trigger
 _SEEDS_OF_CONCEPT = range(1, 7)  # one prompt only, so more seeds
 

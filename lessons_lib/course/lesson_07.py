@@ -22,13 +22,12 @@ from lessons_lib.dataset.captions import with_trigger
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models.bases import Base
-from lessons_lib.paths import ROOT, in_course
+from lessons_lib.paths import DETAILS, in_course
 from lessons_lib.training import distributed
 from lessons_lib.training.data import TrainingData, encode
 from lessons_lib.training.loop import Loop
 from lessons_lib.training.state import State
 
-DETAILS = ROOT / "data" / "sample_details"
 _TRAIN = ("elephant", "horse", "peacock", "tiger", "boat", "house", "moon", "deer")
 OLD_WORD = "pumpkin"  # a word that the base knows, for a trigger that should not be one
 SUBJECTS = ("a castle", "a tree", f"a {OLD_WORD}")

@@ -15,12 +15,11 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from lessons_lib.dataset import dataset
 from lessons_lib.dataset.pictures import Picture
-from lessons_lib.paths import ROOT
+from lessons_lib.paths import BRAND, in_course
 
 Pixels = NDArray[np.float64]  # (height, width, 3), 0 ... 1
 
 BLURRED, SIDEWAYS, TWICE, PLACED = "IMG_0015.jpg", "IMG_0004.jpg", "IMG_0016.jpg", "IMG_0006.jpg"
-_CARDS = ROOT / "data" / "sample_brand"
 _SIDE = 512
 _PAPER, _PEN = np.array([0.97, 0.95, 0.90]), np.array([0.13, 0.12, 0.17])
 _MARK = (412, 412, 512, 512)  # where a card has the brand's mark, px
@@ -32,7 +31,7 @@ def write(folder: Path) -> Path:
     of which one lies on its side and one says where it was taken, one blurred, one photographed twice.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    cards = dataset.read(_CARDS, side=_SIDE).train
+    cards = dataset.read(in_course(BRAND), side=_SIDE).train
     names = [f"IMG_{number:04}.jpg" for number in range(1, len(cards) + 1)]
     for name, card in zip(names, cards, strict=True):
         _save(crayon(card.image, seed=int(name[4:8])), folder / name, card)

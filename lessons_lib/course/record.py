@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lessons_lib.course import sentences
-from lessons_lib.paths import ROOT
+from lessons_lib.paths import NOTEBOOKS, ROOT
 
 RUNS = (
     "lesson_02",
@@ -38,7 +38,7 @@ _EXECUTE = (
 
 def notebooks(folder: Path | None = None) -> list[Path]:
     """Return the lessons that are recorded here, 00 to 08."""
-    return sorted((folder or ROOT / "notebooks").glob("0[0-8]_*.ipynb"))
+    return sorted((folder or NOTEBOOKS).glob("0[0-8]_*.ipynb"))
 
 
 def _run(*command: str) -> None:
