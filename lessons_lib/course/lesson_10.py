@@ -132,9 +132,8 @@ def recognised(
 
     Raises ValueError for a thing that is no concept.
     """
-    count = len(judge.concepts()[0])
-    ranks = metrics.prompt_ranks(judge.image_features(images), [concept_of(thing) for thing in things], judge)
-    return [round((1 - rank) * (count - 1) / 2) < first for rank in ranks]
+    concepts = [concept_of(thing) for thing in things]
+    return (metrics.concept_places(judge.image_features(images), concepts, judge) < first).tolist()
 
 
 def has_mark(image: Image.Image) -> bool:

@@ -165,7 +165,7 @@ def concept_of(subject: str) -> str:
 
 def style_scores(features: Tensor, held_out_features: Tensor) -> Scores:
     """Return each sample's mean likeness (cosine) to the held-out paintings."""
-    return _rounded((features @ held_out_features.T).mean(1))
+    return _rounded(metrics.style_scores(features, held_out_features))
 
 
 def nearest_scores(features: Tensor, train_features: Tensor) -> Scores:

@@ -18,7 +18,7 @@ from lessons_lib.dataset.prompts import shorten
 from lessons_lib.evaluation import copies, html, metrics, verdict
 from lessons_lib.evaluation.comparison import STRENGTHS, Comparison, Measure
 from lessons_lib.evaluation.sampler import Sampler
-from lessons_lib.models import bases, families, features, judges
+from lessons_lib.models import bases, families, judges
 from lessons_lib.models.judges import Judge
 
 Rows = list[list[Image.Image]]  # a row a prompt, a column a seed
@@ -122,7 +122,7 @@ def _measure(
     measures = [
         _style_match(whole),
         replace(_style_match(centre), name="style match, centre crops"),
-        _prompt_match(judge, prompts, seeds, whole),
+        _prompt_match(judge, prompts, whole),
         _seeds_differ(seeds, whole),
         _layout_match(copies.nearest_layouts(base, squares), nearest),
     ]
@@ -134,7 +134,7 @@ def _style_match(groups: _Features) -> Measure:
     out.
     """
     reference = groups.train if groups.held_out is None else groups.held_out
-    values = (groups.tuned @ reference.T).mean(1).tolist()
+    values = metrics.style_scores(groups.tuned, reference).tolist()
     if groups.held_out is not None:
         ceiling, reference_name = metrics.style_match(groups.train, reference), "held-out pictures"
     else:
@@ -155,27 +155,24 @@ def _style_match(groups: _Features) -> Measure:
     )
 
 
-def _prompt_match(judge: Judge, prompts: Sequence[str], seeds: int, groups: _Features) -> Measure | None:
+def _prompt_match(judge: Judge, prompts: Sequence[str], groups: _Features) -> Measure | None:
     """Return how well pictures show what their prompts name.
 
-    None where no prompt names a concept of the list.
+    None where no prompt names a concept of the list; `verdict.lines` then says that this was not measured.
     """
-    try:
-        names = judge.concepts()[0]
-    except FileNotFoundError:
-        return None  # a base without concept features: `verdict.lines` says that this was not measured
-    wanted = [features.named_concept(prompt, names) for prompt in prompts for _ in range(seeds)]
-    indices = [i for i, concept in enumerate(wanted) if concept]
-    concepts = [concept for concept in wanted if concept]
-    if not concepts:
+    base, tuned = (metrics.named_ranks(part, prompts, judge) for part in (groups.base, groups.tuned))
+    if not tuned:
         return None
-    ranks = metrics.prompt_ranks(groups.tuned[indices], concepts, judge)
     return Measure(
         "prompt match",
-        metrics.prompt_match(groups.base[indices], concepts, judge),
-        float(np.mean(ranks)),
-        0.0, 1.0, *metrics.bootstrap_interval(ranks), "chance", "the right concept always nearest",
-    )  # fmt: skip
+        float(np.mean(base)),
+        float(np.mean(tuned)),
+        0.0,
+        1.0,
+        *metrics.bootstrap_interval(tuned),
+        "chance",
+        "the right concept always nearest",
+    )
 
 
 def _seeds_differ(seeds: int, groups: _Features) -> Measure | None:

@@ -36,11 +36,15 @@ def centre_crops(images: Sequence[Image.Image], side: int = 128) -> list[Image.I
 
 
 def style_match(images: features.Images, held_out: features.Images) -> float:
-    """Return the mean cosine between pictures and held-out paintings, 0 ...
-
-    1; only the order of two values means much.
+    """Return the mean cosine between pictures and held-out paintings, at most 1; only the order of two values
+    means much.
     """
     return float((features.image_features(images) @ features.image_features(held_out).T).mean())
+
+
+def style_scores(images: features.Images, held_out: features.Images) -> Tensor:
+    """Return each picture's mean cosine to held-out paintings, (n,)."""
+    return (features.image_features(images) @ features.image_features(held_out).T).mean(1)
 
 
 def gap_closed(
@@ -69,8 +73,9 @@ def share_of_gap(value: float, floor: float, ceiling: float) -> float:
     return (value - floor) / (ceiling - floor)
 
 
-def prompt_ranks(images: features.Images, wanted: Sequence[str], judge: Judge = _OFFLINE) -> list[float]:
-    """Return the rank of each picture's concept among all concepts: 1 = first, 0 = half-way, -1 = last.
+def concept_places(images: features.Images, wanted: Sequence[str], judge: Judge = _OFFLINE) -> Tensor:
+    """Return how many concepts are nearer to each picture than its own, (n,) whole numbers; 0 = its own is
+    the nearest.
 
     Raises ValueError for a concept that is not in the list.
     """
@@ -83,8 +88,32 @@ def prompt_ranks(images: features.Images, wanted: Sequence[str], judge: Judge = 
         )
     scores = judge.image_features(images) @ rows.T
     own = scores.gather(1, torch.tensor([[names.index(concept)] for concept in wanted]))
-    above = (scores > own).sum(1).float()
-    return (1 - 2 * above / max(1, len(names) - 1)).tolist()
+    return (scores > own).sum(1)
+
+
+def prompt_ranks(images: features.Images, wanted: Sequence[str], judge: Judge = _OFFLINE) -> list[float]:
+    """Return the rank of each picture's concept among all concepts: 1 = first, 0 = half-way, -1 = last.
+
+    Raises ValueError for a concept that is not in the list.
+    """
+    last = max(1, len(judge.concepts()[0]) - 1)
+    return (1 - 2 * concept_places(images, wanted, judge).float() / last).tolist()
+
+
+def named_ranks(images: Tensor, prompts: Sequence[str], judge: Judge) -> list[float]:
+    """Return the prompt rank of each sample whose prompt names a concept; samples follow one another prompt
+    by prompt, (n, width).
+
+    [] where no prompt names one, and for a base without features of concepts.
+    """
+    try:
+        names = judge.concepts()[0]
+    except FileNotFoundError:
+        return []
+    concepts = [features.named_concept(prompt, names) for prompt in prompts]
+    wanted = [concept for concept in concepts for _ in range(len(images) // len(prompts))]
+    indices = [i for i, concept in enumerate(wanted) if concept]
+    return prompt_ranks(images[indices], [c for c in wanted if c], judge) if indices else []
 
 
 def prompt_match(images: features.Images, wanted: Sequence[str], judge: Judge = _OFFLINE) -> float:
@@ -99,10 +128,7 @@ def diversity(images: features.Images) -> float:
     """
     if len(images) < 2:
         raise ValueError(f"{len(images)} picture has no pair: expected pictures of at least two seeds")
-    rows = features.image_features(images)
-    similarity = rows @ rows.T
-    pairs = torch.triu_indices(len(images), len(images), 1)
-    return float((1 - similarity[pairs[0], pairs[1]]).mean())
+    return 1 - float(pairwise_similarity(images).nanmean())
 
 
 def nearest_neighbours(

@@ -19,8 +19,7 @@ from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.display.frontier import FrontierChart, Point, frontier_chart
 from lessons_lib.evaluation import metrics
 from lessons_lib.evaluation.sampler import Sampler
-from lessons_lib.models import features, judges
-from lessons_lib.models.judges import Judge
+from lessons_lib.models import judges
 
 KEEP = 0.6  # share of the base's prompt match that a good candidate keeps; pocket loses a quarter at once
 NEAR = 1.02  # times the lowest held-out loss: below, a step has neither too little nor too much behind it
@@ -95,10 +94,9 @@ def candidates(
     def candidate(step: int, strength: float) -> Candidate:
         rows = sampler.sample(trigger_prompts, seeds, strength=strength)
         images = judge.image_features([image for row in rows for image in row])
-        styles = (images @ reference.T).mean(1).tolist()
-        return Candidate(
-            step, strength, tuple(styles), tuple(_ranks(judge, trigger_prompts, images, len(seeds)))
-        )
+        styles = metrics.style_scores(images, reference).tolist()
+        ranks = metrics.named_ranks(images, trigger_prompts, judge)
+        return Candidate(step, strength, tuple(styles), tuple(ranks))
 
     sampler.unload()
     base = candidate(0, 0.0)
@@ -121,17 +119,6 @@ def chart(choice: Choice) -> Shown:
     best = [(one.style, one.prompt) for one in frontier(choice.candidates)]
     least = choice.keep * choice.base.prompt
     return frontier_chart(FrontierChart(steps, points[0], best, points[1], str(choice.candidate), least))
-
-
-def _ranks(judge: Judge, prompts: Sequence[str], images: features.Tensor, seeds: int) -> list[float]:
-    """Return the prompt rank of each sample whose prompt names a concept."""
-    try:
-        names = judge.concepts()[0]
-    except FileNotFoundError:
-        return []
-    wanted = [features.named_concept(prompt, names) for prompt in prompts for _ in range(seeds)]
-    places = [i for i, concept in enumerate(wanted) if concept]
-    return metrics.prompt_ranks(images[places], [wanted[i] or "" for i in places], judge) if places else []
 
 
 def frontier(options: Sequence[Candidate]) -> list[Candidate]:
