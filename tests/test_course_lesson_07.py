@@ -42,6 +42,11 @@ def test_a_fault_changes_one_thing_of_the_healthy_training_and_keeps_the_seed(fa
     assert changed["settings"].seed == 5
 
 
+def test_pictures_are_read_at_twice_the_side_of_the_base():
+    recipe = lesson_07.healthy(dataclasses.replace(POCKET, side=192), 1)
+    assert {picture.image.size for picture in recipe.dataset.pictures} == {(384, 384)}
+
+
 def test_no_picture_keeps_its_caption_when_they_are_shuffled():
     healthy, changed = lesson_07.healthy(POCKET, 5), recipe_of("shuffle", POCKET, 5)
     pairs = zip(healthy.dataset.train, changed.dataset.train, strict=True)

@@ -77,6 +77,11 @@ def test_a_concepts_own_picture_is_recognised_and_another_is_not():
     assert lesson_10.recognised(JUDGE, own, ["a castle"], first=1) == [False]
 
 
+def test_a_way_is_the_share_of_each_gap_and_says_where_there_is_none():
+    base, cards = lesson_10.BrandScores(0.2, 0.5), lesson_10.BrandScores(0.8, 0.5)
+    assert lesson_10.BrandScores(0.5, 0.6).way(base, cards) == "palette 0.5, style (no gap) of the way"
+
+
 def test_retrieval_finds_the_document_with_the_rarest_common_words():
     texts = ["Soup is cooked on Wednesdays.", "Plants are watered on Thursdays.", "The lift is slow."]
     assert lesson_10_handbook.retrieve("When are the plants watered?", texts) == 1

@@ -1,4 +1,4 @@
-"""The lane of `make bases` in its smallest part: one lesson on a miniature of one family."""
+"""The lane of `make bases` in its smallest part: two lessons on a miniature of one family."""
 
 import ast
 import re
@@ -16,10 +16,10 @@ def test_every_family_has_a_miniature():
 
 
 @pytest.mark.slow
-def test_every_cell_of_the_first_lesson_runs_on_a_base_of_another_family(tmp_path):
+def test_every_cell_of_two_lessons_runs_on_a_base_of_another_family(tmp_path):
     miniatures.write_table(tmp_path / "miniatures", ["flux2-klein"])
-    (outcome,) = lane.run_apart("flux2-klein", "bfloat16", ["00"], tmp_path)
-    assert outcome["failures"] == {} and outcome["cells"] == 26
+    outcomes = lane.run_apart("flux2-klein", "bfloat16", ["00", "07"], tmp_path)
+    assert [(outcome["cells"], outcome["failures"]) for outcome in outcomes] == [(26, {}), (18, {})]
     settings = (tmp_path / "flux2-klein_bfloat16_00" / "runs" / "lesson_00" / "settings.json").read_text()
     assert '"base": "small-flux2-klein"' in settings
 

@@ -118,6 +118,17 @@ class BrandScores:
     palette: float
     style: float
 
+    def way(self, floor: BrandScores, ceiling: BrandScores) -> str:
+        """Return in words how far palette and style have come from the base, `floor`, to the cards,
+        `ceiling`. There is no gap where the base is as near to the held-out cards as the cards are.
+        """
+        words = []
+        for part in ("palette", "style"):
+            value, low, high = (getattr(scores, part) for scores in (self, floor, ceiling))
+            share = f"{metrics.share_of_gap(value, low, high):.1f}" if high > low else "(no gap)"
+            words.append(f"{part} {share}")
+        return f"{', '.join(words)} of the way"
+
 
 def brand_scores(judge: Judge, images: Sequence[Image.Image], held_out: Sequence[Image.Image]) -> BrandScores:
     """Return how far some pictures are the brand's."""
