@@ -8,7 +8,7 @@ LESSONS := $(sort $(wildcard notebooks/*.ipynb))
 COLAB_PYTHON ?= python3.13
 COLAB := .venv-colab/bin/python
 
-.PHONY: help demo test fuzz lint course record museum notebooks lab browser zip colab hooks clean bases site slides
+.PHONY: help demo test fuzz lint course record museum notebooks minutes rehearsal lab browser zip colab hooks clean bases site slides
 help:
 	@echo "make demo       teach a small model a style and show before and after"
 	@echo "make test       style, types, unit tests and lesson 00"
@@ -16,7 +16,9 @@ help:
 	@echo "make lab        open JupyterLab on the course"
 	@echo "make course     run every lesson and hold it to its outputs"
 	@echo "make bases      run every cell of every lesson on a miniature of every family"
-	@echo "make notebooks  run every lesson and keep the new outputs"
+	@echo "make notebooks  run every lesson and keep the new outputs and seconds"
+	@echo "make minutes    run every lesson and record its seconds, section by section"
+	@echo "make rehearsal  a bundle made and set up without network, its seconds recorded"
 	@echo "make museum     the failures of lesson 07 recorded anew, with SEEDS=\"11 12 13\" or others"
 	@echo "make record     every recorded run, picture and lesson anew; which sentences no longer hold"
 	@echo "make browser    the studio and the reports in a real browser (needs Chromium and npm)"
@@ -50,10 +52,20 @@ bases: .venv/.test
 	$(BIN)/python tests/prove_on_bases.py
 
 notebooks: .venv/.test .venv/.lab
-	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \
-		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.timeout=600 $(LESSONS)
-	$(BIN)/nbstripout --keep-output --keep-count $(LESSONS)
+	$(BIN)/python -m lessons_lib.course.run_lessons --keep
 	$(BIN)/python -m lessons_lib.course.gallery
+	$(BIN)/python -m docs.routes
+
+# Fetches the wheels: needs a network, and some minutes.
+rehearsal: .venv/.lab
+	mkdir -p build
+	$(BIN)/lessons bundle --try --out build/course.zip
+	mv build/set_up.json notebooks/recorded/
+	$(BIN)/python -m docs.routes
+
+minutes: .venv/.test .venv/.lab
+	$(BIN)/python -m lessons_lib.course.run_lessons
+	$(BIN)/python -m docs.routes
 
 # After new weights: half an hour on two cores. It says which sentences to write anew, and goes on where it was stopped.
 museum: .venv/.core

@@ -1,20 +1,23 @@
-"""The routes of a workshop as tables, with computing as it was measured: python -m docs.routes [LESSON ...]
+"""What a workshop takes, from docs/routes.toml and the recorded seconds of the lessons: python -m docs.routes
 
-The lessons that are named are measured anew, as far as a route goes; then the tables are written.
+Writes the tables of the instructors' page, and the times of the README. The seconds are measured by
+`python -m lessons_lib.course.run_lessons`.
 """
 
 from __future__ import annotations
 
 import re
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
-from docs import timing
-from lessons_lib.course import recorded
+from lessons_lib.course import recorded, run_lessons
+from lessons_lib.paths import ROOT
+from lessons_lib.workshop import SET_UP
 
-PAGE = timing.NOTEBOOKS / "INSTRUCTOR.md"
+PAGE = ROOT / "notebooks" / "INSTRUCTOR.md"
+README = ROOT / "README.md"
+NOT_TIMED = "not timed"
 _FILE = Path(__file__).with_name("routes.toml")
 
 
@@ -26,33 +29,95 @@ def routes() -> list[dict[str, Any]]:
 
 def tables() -> str:
     """Return all routes as Markdown, a heading and a table each."""
-    seconds = recorded.load(timing.NAME)["result"]
-    return "\n".join(_table(route, seconds) for route in routes())
+    rows = run_lessons.load()
+    return "\n".join(_table(route, rows) for route in routes())
+
+
+def lessons_table() -> str:
+    """Return a table of what each lesson computes as a whole, and of the section that computes longest."""
+    rows = run_lessons.load()
+    lines = ["| lesson | computing | of it the longest section | measured |", "|---|---|---|---|"]
+    for path in run_lessons.lessons():
+        seconds = whole_seconds(path, rows)
+        if seconds is None:
+            lines.append(f"| [{_short(path)}]({path.name}) | {NOT_TIMED} | | |")
+            continue
+        row = rows[path.stem]
+        title, longest = max(row["seconds"].items(), key=lambda item: item[1])
+        section = f"*{title}* {longest:.0f} s" if title else f"loading {longest:.0f} s"
+        lines.append(f"| [{_short(path)}]({path.name}) | {seconds:.0f} s | {section} | {row['date']} |")
+    return "\n".join(lines) + "\n"
+
+
+def whole_seconds(path: Path, rows: dict[str, Any]) -> float | None:
+    """Return the processor seconds of a whole lesson; None where a section of it was not measured."""
+    seconds = rows.get(path.stem, {}).get("seconds", {})
+    return None if set(run_lessons.headings(path)) - set(seconds) else sum(seconds.values())
+
+
+def readme_time(path: Path, rows: dict[str, Any]) -> str:
+    """Return what the README says of a lesson's time: "1.5 min", or nothing where it was not timed."""
+    seconds = whole_seconds(path, rows)
+    return "" if seconds is None else f"{max(seconds / 60, 0.1):.1f} min"
 
 
 def measured() -> str:
     """Return when and on what the lessons were measured."""
-    return recorded.provenance(recorded.load(timing.NAME))
+    return recorded.provenance(recorded.load(run_lessons.NAME))
+
+
+def set_up_line() -> str:
+    """Return what a set-up from a bundle took where it was recorded, or that none was."""
+    try:
+        record = recorded.load(SET_UP)
+    except ValueError:
+        return "No set-up has been recorded yet."
+    result = record["result"]
+    steps = ", ".join(f"{step} {seconds} s" for step, seconds in result["seconds"].items())
+    return (
+        f"So it was for {result['kind']}, {recorded.provenance(record)}: {steps}; an archive of "
+        f"{result['archive_mb']} MB, and {result['disk_mb']} MB on the disk once it is set up."
+    )
 
 
 def lesson_pages() -> str:
     """Return links to the instructors' page of each lesson."""
-    names = [path.name for path in sorted(timing.NOTEBOOKS.glob("INSTRUCTOR_*.md"))]
+    names = [path.name for path in sorted(PAGE.parent.glob("INSTRUCTOR_*.md"))]
     return " · ".join(f"[{name[11:-3]}]({name})" for name in names)
 
 
-def write() -> None:
-    """Put the tables and the links into the instructors' page."""
-    text = PAGE.read_text(encoding="utf-8")
+def instructors_page(text: str) -> str:
+    """Return the instructors' page with its links and tables as they are now."""
     text = re.sub(
         r"(?<=measured by running the lessons, ).*?(?=\. To compare)", measured(), text, flags=re.DOTALL
     )
     text = re.sub(r"\[00\]\(INSTRUCTOR_00.*?(?=\. The usual)", lesson_pages(), text, flags=re.DOTALL)
-    start, end = text.index("### 60 minutes"), text.index("## A room with a network")
-    PAGE.write_text(text[:start] + tables() + "\n" + text[end:], encoding="utf-8")
+    text = re.sub(r"\| lesson \| computing \| of it.*?\n(?=\n)", lessons_table(), text, flags=re.DOTALL)
+    text = re.sub(r"(?<=says and writes what each step took\. ).*?(?=\n)", lambda _: set_up_line(), text)
+    start, end = text.index("### 60 minutes"), text.index("### What each lesson computes")
+    return text[:start] + tables() + "\n" + text[end:]
 
 
-def _table(route: dict[str, Any], seconds: dict[str, dict[str, float]]) -> str:
+def readme(text: str) -> str:
+    """Return the README with the lessons' times as they are recorded: the fourth column of their table."""
+    rows = run_lessons.load()
+    for path in run_lessons.lessons():
+        row = rf"(?m)^(\|[^|\n]*\|[^|\n]*\(notebooks/{path.name}\) \|[^|\n]*\|)[^|\n]*\|"
+        text = re.sub(row, rf"\g<1> {readme_time(path, rows)} |", text)
+    return text
+
+
+def write() -> None:
+    """Write both pages."""
+    for path, page in ((PAGE, instructors_page), (README, readme)):
+        path.write_text(page(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def _short(path: Path) -> str:
+    return path.stem[:2] if path.stem[:2].isdigit() else path.stem
+
+
+def _table(route: dict[str, Any], rows: dict[str, Any]) -> str:
     """Return one route; the computing of a step is that of all sections since the lesson's last step."""
     lines = [
         f"### {route['name']}",
@@ -63,55 +128,42 @@ def _table(route: dict[str, Any], seconds: dict[str, dict[str, float]]) -> str:
     start, total, last = 0, 0.0, dict[str, str]()
     for step in route["steps"]:
         end = start + step["minutes"]
-        costs = _seconds(step, seconds, last)
+        costs = _seconds(step, rows, last)
         total += costs or 0.0
         lines.append(f"| {start} - {end} | {_lesson(step)} | {step['do']} | {_shown(costs)} |")
         start = end
     return "\n".join(
-        [*lines, "", f"In all {start} minutes, of which the measured lessons compute {total / 60:.1f}.", ""]
+        [*lines, "", f"In all {start} minutes, of which the measured steps compute {total / 60:.1f}.", ""]
     )
 
 
 def _shown(costs: float | None) -> str:
-    return "not measured" if costs is None else f"{costs:.0f} s" if costs else ""
+    return NOT_TIMED if costs is None else f"{costs:.0f} s" if costs else ""
 
 
 def _lesson(step: dict[str, Any]) -> str:
     if not step["lesson"]:
         return ""
     titles = ", ".join(f"*{section}*" for section in step["sections"])
-    (path,) = timing.NOTEBOOKS.glob(f"{step['lesson']}_*.ipynb")
+    (path,) = run_lessons.lessons(step["lesson"])
     return f"[{step['lesson']}]({path.name})" + (f" {titles}" if titles else "")
 
 
-def _seconds(
-    step: dict[str, Any], seconds: dict[str, dict[str, float]], last: dict[str, str]
-) -> float | None:
+def _seconds(step: dict[str, Any], rows: dict[str, Any], last: dict[str, str]) -> float | None:
     """Return what is computed from where the lesson stood to the step's last section; note where it stands.
 
-    None for a lesson that was not measured.
+    None where one of these sections was not measured, or has another name since.
     """
     if not step["sections"]:
         return 0.0
-    of_lesson = next((values for name, values in seconds.items() if name.startswith(step["lesson"])), None)
-    if of_lesson is None:
-        return None
-    headings = timing.headings(step["lesson"])
-    first = headings.index(last[step["lesson"]]) + 1 if step["lesson"] in last else 0
+    (path,) = run_lessons.lessons(step["lesson"])
+    titles = run_lessons.headings(path)
+    first = titles.index(last[step["lesson"]]) + 1 if step["lesson"] in last else 0
     last[step["lesson"]] = step["sections"][-1]
-    here = headings[first : headings.index(step["sections"][-1]) + 1]
-    return sum(of_lesson.get(heading, 0.0) for heading in here)
-
-
-def last_section(lesson: str) -> str:
-    """Return the section at which the longest route leaves a lesson."""
-    steps = [step for route in routes() for step in route["steps"] if step["lesson"] == lesson]
-    return max(
-        (step["sections"][-1] for step in steps if step["sections"]), key=timing.headings(lesson).index
-    )
+    seconds = rows.get(path.stem, {}).get("seconds", {})
+    here = titles[first : titles.index(step["sections"][-1]) + 1]
+    return None if set(here) - set(seconds) else sum(seconds[title] for title in here)
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        print(f"{name}: {timing.record(name, last_section(name)):.0f} s", flush=True)
     write()

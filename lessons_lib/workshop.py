@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ from lessons_lib.course.bundle import INSTALLER
 
 if TYPE_CHECKING:
     from lessons_lib.compat import Commands
+
+SET_UP = "set_up"  # the record of what a set-up took
 
 # As in cli.py, what loads torch is imported inside the functions.
 
@@ -36,6 +39,12 @@ def add_parsers(commands: Commands, json_help: str) -> None:
         f"same kind, `python {INSTALLER}` sets the course up without network.",
     )
     bundle.add_argument("--out", type=Path, metavar="FILE", help="(default: course-SYSTEM-PYTHON.zip)")
+    bundle.add_argument(
+        "--try",
+        dest="is_tried",
+        action="store_true",
+        help=f"also set it up in a folder beside it without network, and write the seconds to {SET_UP}.json",
+    )
 
 
 def preflight(args: Namespace) -> int:
@@ -43,27 +52,45 @@ def preflight(args: Namespace) -> int:
     from lessons_lib.course.preflight import Level, checks
     from lessons_lib.models import bases
 
-    levels = []
+    levels, start = [], time.monotonic()
     for check in checks(bases.find(args.base)):
-        args.emit("preflight", **dataclasses.asdict(check) | {"level": check.level.value})
+        seconds = round(time.monotonic() - start, 1)
+        args.emit("preflight", **dataclasses.asdict(check) | {"level": check.level.value, "after_s": seconds})
         print(check, flush=True)
         levels.append(check.level)
     if Level.MUST_FIX in levels:
         raise ValueError(f"{levels.count(Level.MUST_FIX)} to fix before this machine is ready for the course")
-    print("this machine is ready" + (", and slow where it says so" if Level.SLOW in levels else ""))
+    slow = ", and slow where it says so" if Level.SLOW in levels else ""
+    print(f"this machine is ready{slow}; tried in {time.monotonic() - start:.0f} s")
     return 0
 
 
 def bundle(args: Namespace) -> int:
     """Write the archive, and print where it is and how it is used."""
-    from lessons_lib.course import bundle
+    from lessons_lib.course import bundle, recorded
 
     out = args.out or Path(f"course-{bundle.machine_kind()}.zip")
     print(f"fetching wheels for {bundle.machine_kind()} ...", flush=True)
-    bundle.write(out)
-    print(f"bundle   {out}, {out.stat().st_size / 1e6:.0f} MB")
+    seconds = bundle.write(out)
+    size = out.stat().st_size / 1e6
+    print(f"bundle   {out}, {size:.0f} MB; {_listed(seconds)}")
     print(f"         unpack it on such a machine without network; in its folder: python {INSTALLER}")
+    if args.is_tried:
+        print("trying it in a folder beside it, without network ...", flush=True)
+        tried, on_disk = bundle.try_out(out)
+        result = {
+            "kind": bundle.machine_kind(),
+            "archive_mb": round(size),
+            "disk_mb": round(on_disk),
+            "seconds": {step: round(value) for step, value in {**seconds, **tried}.items()},
+        }
+        record = recorded.save(SET_UP, result, out.parent)
+        print(f"tried    {_listed(tried)}; {on_disk:.0f} MB on the disk; written to {record}")
     return 0
+
+
+def _listed(seconds: dict[str, float]) -> str:
+    return ", ".join(f"{step} {value:.0f} s" for step, value in seconds.items())
 
 
 COMMANDS = {"preflight": preflight, "bundle": bundle}

@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pytest
 import yaml
+from exercise_cells import exercise_cells
 from PIL import Image
 from test_exercises import MISTAKES
 
-from docs import lesson_pages, routes, slides, timing
+from docs import lesson_pages, routes, slides
+from lessons_lib.course import run_lessons
 from lessons_lib.display import notebook
 from lessons_lib.paths import ROOT
 
 LESSONS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 FIRST = LESSONS[0]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 INSTRUCTOR = (ROOT / "notebooks" / "INSTRUCTOR.md").read_text(encoding="utf-8")
 every_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 
@@ -94,12 +97,32 @@ def test_a_route_takes_its_minutes_and_names_sections_in_their_order(route):
     assert sum(step["minutes"] for step in route["steps"]) == int(route["name"].split()[0])
     for lesson in {step["lesson"] for step in route["steps"]} - {""}:
         steps = [step for step in route["steps"] if step["lesson"] == lesson]
-        places = [timing.headings(lesson).index(section) for step in steps for section in step["sections"]]
+        titles = run_lessons.headings(*run_lessons.lessons(lesson))
+        places = [titles.index(section) for step in steps for section in step["sections"]]
         assert places == sorted(set(places))
 
 
-def test_the_instructors_page_holds_the_routes_as_they_were_measured():
-    assert routes.tables() in INSTRUCTOR and routes.measured() in INSTRUCTOR
+def test_the_pages_hold_the_times_that_are_recorded():
+    assert routes.instructors_page(INSTRUCTOR) == INSTRUCTOR
+    assert routes.readme(README) == README
+    assert all(f"({path.name})" in routes.lessons_table() for path in run_lessons.lessons())
+
+
+def test_a_section_with_another_name_than_the_measured_one_is_not_timed():
+    rows = run_lessons.load()
+    (first, *_), path = rows["00_start_here"]["seconds"], run_lessons.lessons("00")[0]
+    renamed = {"00_start_here": {"seconds": {f"no {first}": 1.0}}}
+    step = {"lesson": "00", "sections": ["The paintings"]}
+    assert routes._seconds(step, rows, {}) > 0 and routes._seconds(step, renamed, {}) is None
+    assert routes.whole_seconds(path, renamed) is None
+
+
+@every_lesson
+def test_the_timing_of_a_lesson_names_its_sections(path):
+    text = (ROOT / "notebooks" / f"INSTRUCTOR_{path.name[:2]}.md").read_text(encoding="utf-8")
+    table = text[text.index("| minutes |") :].partition("\n\n")[0]
+    names = re.findall(r"(?<!\*)\*([A-Z][^*\n]+)\*(?!\*)", table)
+    assert [name for name in names if name not in run_lessons.headings(path)] == []
 
 
 def test_links_of_the_instructors_pages_lead_somewhere():
@@ -130,6 +153,18 @@ def test_the_usual_mistakes_get_the_hints_that_the_answers_quote():
             quotes = re.findall(r"`([^`]+)`", row) if hints else []
             assert [quote for quote in quotes if not any(quote in hint for hint in hints)] == []
             assert quotes or not hints
+
+
+@every_lesson
+def test_every_exercise_has_its_answer_and_two_usual_mistakes(path):
+    text = (ROOT / "notebooks" / "ANSWERS.md").read_text(encoding="utf-8")
+    assert re.search(rf"^\| {path.name[:2]} \| [^|]+ \| [^|]+ \|$", text, re.MULTILINE)
+    section = re.search(rf"^## Lesson {path.name[:2]}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)[1]
+    rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in re.findall(r"^\| \d.*", section, re.M)]
+    numbers = [str(i) for i in range(1, len(exercise_cells(path.name[:2])) + 1)]
+    assert [row[0].split(",")[0] for row in rows] == numbers
+    assert all(len(row) == 4 and all(row) and row[2] != row[3] for row in rows)
+    assert f"({path.name})" in section and f"(solutions/{path.stem}.py)" in section
 
 
 def test_no_heading_of_a_page_is_a_link_at_which_sphinx_stops():

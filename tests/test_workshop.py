@@ -4,12 +4,13 @@ import dataclasses
 import subprocess
 import webbrowser
 import zipfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from lessons_lib import cli
-from lessons_lib.course import bootstrap, bundle, offline_setup, preflight
+from lessons_lib.course import bootstrap, bundle, offline_setup, preflight, recorded
 from lessons_lib.models.bases import BASES
 from lessons_lib.paths import ROOT
 
@@ -92,6 +93,40 @@ def test_a_bundle_holds_the_course_its_wheels_and_the_installer(monkeypatch, tmp
     }
     assert names == {*few, "wheels/torch-2.6-py3-none-any.whl", "install.py"}
     assert [path.name for path in tmp_path.iterdir()] == ["course.zip"]
+
+
+@pytest.fixture
+def archive(monkeypatch, tmp_path):
+    """A whole archive with one wheel in it, and what is run to set it up."""
+    monkeypatch.setattr(bundle, "fetch_wheels", fetch_one)
+    monkeypatch.setattr(bundle, "course_files", lambda: [ROOT / "README.md"])
+    monkeypatch.setenv("PIP_FIND_LINKS", "elsewhere")
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out" / "course.zip"
+
+
+def test_a_bundle_is_tried_without_network_and_its_seconds_are_written(archive, monkeypatch, capsys):
+    commands = []
+
+    def run(command, env, **_):
+        commands.append([Path(command[0]).name, *map(str, command[1:])])
+        assert "PIP_FIND_LINKS" not in env and env["HF_HUB_OFFLINE"] == "1"
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(bundle.subprocess, "run", run)
+    assert cli.main(["bundle", "--try", "--out", str(archive)]) == 0
+    assert [command[-1].rpartition("/")[2] for command in commands][1:] == ["install.py", "preflight"]
+    assert "tried    unpack 0 s, install 0 s, preflight 0 s" in capsys.readouterr().out
+    result = recorded.load("set_up", archive.parent)["result"]
+    assert list(result["seconds"]) == ["fetch", "pack", "unpack", "install", "preflight"]
+
+
+def test_a_step_of_a_set_up_that_fails_is_named_and_the_archive_stays(archive, monkeypatch, capsys):
+    failed = SimpleNamespace(returncode=1, stdout="", stderr="pip could not install from wheels/")
+    monkeypatch.setattr(bundle.subprocess, "run", lambda *_, **__: failed)
+    assert cli.main(["bundle", "--try", "--out", str(archive)]) == 1
+    assert "unpack of it fails: pip could not install" in capsys.readouterr().err
+    assert [path.name for path in archive.parent.iterdir()] == ["course.zip"]
 
 
 def test_the_files_of_the_course_are_those_that_git_would_track(monkeypatch):

@@ -12,6 +12,7 @@ charts.py               scores of several groups between a floor and a ceiling, 
 recorded.py             results of long runs: saved with date, device and versions, and loaded again
 long_run.py             what runs for minutes: a table of trials that resumes, the command line
 sentences.py            sentences of the lessons that state a result, bound to recorded figures
+run_lessons.py          every lesson run: its seconds recorded, its outputs kept
 record.py               every recorded run, picture and notebook made anew: `make record`
 lesson_00.py            how alike drawings and paintings are, written by the learner
 lesson_01.py            one step from noise to picture, written by the learner

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 import tomllib
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -28,14 +29,16 @@ def machine_kind() -> str:
     return f"{sysconfig.get_platform().replace('-', '_')}-py{major}.{minor}"
 
 
-def write(out: Path) -> None:
-    """Write the archive, whole or not at all.
+def write(out: Path) -> dict[str, float]:
+    """Write the archive, whole or not at all; return the seconds of `fetch` and `pack`.
 
     Raises OSError when pip cannot fetch a wheel, or when there is no room.
     """
+    start = time.monotonic()
     with tempfile.TemporaryDirectory(dir=out.absolute().parent, prefix=".bundle") as folder:
         wheels, unfinished = Path(folder) / offline_setup.WHEELS, Path(folder) / "bundle.zip"
         fetch_wheels(wheels)
+        end_of_fetch = time.monotonic()
         with zipfile.ZipFile(unfinished, "w") as archive:
             for path in course_files():
                 name = f"{FOLDER}/{path.relative_to(ROOT).as_posix()}"
@@ -44,6 +47,36 @@ def write(out: Path) -> None:
                 archive.write(path, f"{FOLDER}/{offline_setup.WHEELS}/{path.name}")
             archive.write(offline_setup.__file__, f"{FOLDER}/{INSTALLER}")
         os.replace(unfinished, out)
+    return {"fetch": end_of_fetch - start, "pack": time.monotonic() - end_of_fetch}
+
+
+def try_out(archive: Path) -> tuple[dict[str, float], float]:
+    """Set a new archive up in a folder beside it as a room would; return the seconds of `unpack`, `install`
+    and `preflight`, and the megabytes that lie on the disk then.
+
+    Nothing is fetched: pip and the Hub are told that there is no network, and no setting of pip holds. Raises
+    OSError with the last line of the step that fails.
+    """
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))}
+    offline = own | {"PIP_CONFIG_FILE": os.devnull, "HF_HUB_OFFLINE": "1", "LESSONS_HOME": ""}
+    seconds = {}
+    with tempfile.TemporaryDirectory(dir=archive.absolute().parent, prefix=".try") as folder:
+        course = Path(folder) / FOLDER
+        steps = {
+            "unpack": [sys.executable, "-m", "zipfile", "-e", str(archive.absolute()), folder],
+            "install": [sys.executable, str(course / INSTALLER)],
+            "preflight": [str(offline_setup.programs_of(course) / "lessons"), "preflight"],
+        }
+        for step, command in steps.items():
+            start = time.monotonic()
+            env = offline | {"LESSONS_CACHE": str(Path(folder) / "cache")}
+            done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+            if done.returncode:
+                line = (f"{done.stdout}\n{done.stderr}".strip().splitlines() or ["no output"])[-1]
+                raise OSError(f"the archive was written, and {step} of it fails: {line}")
+            seconds[step] = time.monotonic() - start
+        size = sum(path.lstat().st_size for path in Path(folder).rglob("*")) / 1e6
+    return seconds, size
 
 
 def fetch_wheels(folder: Path) -> None:

@@ -7,11 +7,13 @@ they were last run.
 from __future__ import annotations
 
 import base64
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
+from PIL import Image
 
 from lessons_lib.paths import NOTEBOOK_PICTURES, NOTEBOOKS
 
@@ -20,13 +22,13 @@ PAGE = NOTEBOOKS / "GALLERY.md"
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A picture of a lesson. `cell`: a part of the code that draws it. `printed`: parts of the lines that the
-    lesson prints on it; each line with one of them is quoted.
+    """A picture of a lesson. `source`: a part of the code that draws it, or its file in notebooks/pictures.
+    `printed`: parts of the lines that the lesson prints on it; each line with one of them is quoted.
     """
 
     lesson: str
     title: str
-    cell: str
+    source: str
     shows: str
     wrong: str
     printed: tuple[str, ...]
@@ -69,10 +71,31 @@ EXHIBITS = (
             "caption at full strength.",
             "Nobody asked for it. The line says how many of the sixteen captions bring back a layout.",
             ("ours, own captions",)),
+    Exhibit("07", "One castle, twelve faults", "07_museum.jpg",
+            "The same castle after twelve trainings, each with another fault.",
+            "Each of them, on purpose. Noise and black are named by anybody. Where the captions are to blame "
+            "the castle looks as it should, and there the lesson's own list of questions errs.",
+            ("recorded trainings are named", "was taken for")),
+    Exhibit("08", "Everybody is the owl", "08_everyone.jpg",
+            "A fox, a cat, a penguin and a boy by the base, and by adapters that were trained on an owl.",
+            "Nobody asked for the owl, and its colours and shape came. Class pictures keep the four apart; "
+            "the grounds change with them, and the owl itself is less like the owl.",
+            ("turned, by features  ", "no remedy             ", "class pictures        ",
+             "half or fewer turned, by pocket-clip")),
     Exhibit("09", "Two styles in one picture", "list(mixes)",
             "Paintings and blueprints in five mixtures.",
             "No mixture has both styles. One of the two wins, and the other leaves a colour or a border.",
             ("a mix with both",)),
+    Exhibit("10", "A house's answers", "house.answers_chart(",
+            "A language model's right answers about a house and in general, before and after its adapter.",
+            "It answers what it was trained on, and forgot a part of what it had known. Nothing in the "
+            "training said that this should stay.",
+            ()),
+    Exhibit("10", "A brand's assets", "10_brand.jpg",
+            "Five things by the base and with the brand's adapter, and five of the brand's own cards.",
+            "The mark came before everything else, and then the pale disc. The things went: of twelve none "
+            "could be used, at any strength.",
+            ("of the way;", "could be used", "things recognised")),
     Exhibit("11", "A set of one's own", '["before", "after"], side=150',
             "Crayon drawings, photographed as a phone does; six things that the set never shows.",
             "The goal was crayon. What every picture of the set had in common came first: the ring.",
@@ -92,25 +115,31 @@ def write(page: Path = PAGE, pictures: Path = NOTEBOOK_PICTURES) -> None:
     for number, exhibit in enumerate(EXHIBITS, 1):
         lesson = next(iter(sorted(NOTEBOOKS.glob(f"{exhibit.lesson}_*.ipynb"))))
         cells = [cell for cell in nbformat.read(lesson, as_version=4).cells if cell.cell_type == "code"]
-        path = pictures / f"gallery_{number:02}.jpg"
-        path.write_bytes(_picture(exhibit, cells))
+        name = _picture_name(exhibit, number)
+        if name != exhibit.source:
+            _picture(exhibit, cells).save(pictures / name, quality=70, method=6)
         lines = _lines(exhibit, cells)
         quoted = "\n```text\n" + "\n".join(lines) + "\n```\n" if lines else ""
         parts.append(
             f"\n## {exhibit.title}\n\n{exhibit.shows} [Lesson {exhibit.lesson}]({lesson.name})\n\n"
-            f"![{exhibit.shows}](pictures/{path.name})\n{quoted}\n**What went wrong.** {exhibit.wrong}\n"
+            f"![{exhibit.shows}](pictures/{name})\n{quoted}\n**What went wrong.** {exhibit.wrong}\n"
         )
     page.write_text("".join(parts), encoding="utf-8")
 
 
-def _picture(exhibit: Exhibit, cells: list[NotebookNode]) -> bytes:
-    """Return the JPEG that the exhibit's cell has drawn."""
+def _picture_name(exhibit: Exhibit, number: int) -> str:
+    """Return the file of an exhibit's picture: its own, or that of its number."""
+    return exhibit.source if exhibit.source.endswith(".jpg") else f"gallery_{number:02}.webp"
+
+
+def _picture(exhibit: Exhibit, cells: list[NotebookNode]) -> Image.Image:
+    """Return the picture that the exhibit's cell has drawn."""
     for cell in cells:
         images = [o.data["image/jpeg"] for o in cell.outputs if "image/jpeg" in o.get("data", {})]
-        if exhibit.cell in cell.source and images:
-            return base64.b64decode(images[0])
+        if exhibit.source in cell.source and images:
+            return Image.open(io.BytesIO(base64.b64decode(images[0])))
     raise ValueError(
-        f"lesson {exhibit.lesson} draws no {exhibit.cell!r}; change {exhibit.title!r} in gallery.py"
+        f"lesson {exhibit.lesson} draws no {exhibit.source!r}; change {exhibit.title!r} in gallery.py"
     )
 
 

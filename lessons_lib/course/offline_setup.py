@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 import venv
 from pathlib import Path
 
 WHEELS = "wheels"
 EXTRAS = ("lab", "phone")
+
+
+def programs_of(course: Path) -> Path:
+    """Return the folder of the programs that `install` makes."""
+    return course / ".venv" / ("Scripts" if sys.platform == "win32" else "bin")
 
 
 def install(course: Path) -> Path:
@@ -20,8 +26,7 @@ def install(course: Path) -> Path:
 
     Raises SystemExit with a line when the Python is another than the wheels', or pip fails.
     """
-    environment = course / ".venv"
-    programs = environment / ("Scripts" if sys.platform == "win32" else "bin")
+    environment, programs = course / ".venv", programs_of(course)
     try:
         venv.create(environment, with_pip=True)
     except subprocess.CalledProcessError:
@@ -50,9 +55,10 @@ def install(course: Path) -> Path:
 
 
 def main() -> None:
-    """Install, and print the next two commands."""
+    """Install, and print how long that took and the next two commands."""
+    start = time.monotonic()
     programs = install(Path(__file__).resolve().parent)
-    print(f"ready. See it work: {programs / 'lessons'} demo")
+    print(f"ready in {time.monotonic() - start:.0f} s. See it work: {programs / 'lessons'} demo")
     print(f"Open lesson 00:     {programs / 'jupyter'} lab notebooks/00_start_here.ipynb")
 
 

@@ -1,4 +1,4 @@
-"""Every recorded run, opening picture and notebook made anew, and the sentences that no longer hold.
+"""Every recorded run, picture, lesson and page made anew, and the sentences that no longer hold.
 
 `python -m lessons_lib.course.record` does all of it; with `sentences` it fills in figures and checks them.
 A run that was stopped goes on where it was.
@@ -27,18 +27,14 @@ RUNS = (
     "lesson_07_record",
     "lesson_08_record",
 )
-# Lesson 06 draws its own from the run that it leaves.
 PICTURES = ("lesson_02", "lesson_04", "lesson_05", "lesson_07_cards", "lesson_08_record")
-_EXECUTE = (
-    "jupyter", "nbconvert", "--to", "notebook", "--execute", "--inplace", "--log-level=WARN",
-    "--ExecutePreprocessor.store_widget_state=False", "--ExecutePreprocessor.record_timing=False",
-    "--ExecutePreprocessor.timeout=600",
-)  # fmt: skip
+FROM_LESSONS = ("lesson_06", "lesson_09", "lesson_10", "lesson_11")  # pictures of the runs that these leave
+PAGES = ("lessons_lib.course.gallery", "docs.routes")
 
 
 def notebooks(folder: Path | None = None) -> list[Path]:
-    """Return the lessons that are recorded here, 00 to 08."""
-    return sorted((folder or NOTEBOOKS).glob("0[0-8]_*.ipynb"))
+    """Return the notebooks whose sentences are held to the records."""
+    return sorted((folder or NOTEBOOKS).glob("*.ipynb"))
 
 
 def _run(*command: str) -> None:
@@ -55,15 +51,16 @@ def _timed(title: str, *command: str) -> None:
 
 
 def record_all() -> None:
-    """Make every recorded run, picture and notebook anew."""
+    """Make every recorded run, picture, lesson and page anew."""
     for module in RUNS:
         _timed(f"{module}, the recorded run", "python", "-m", f"lessons_lib.course.{module}", "record")
     for module in PICTURES:
         _run("python", "-m", f"lessons_lib.course.{module}", "picture")
-    for path in notebooks():
-        _timed(path.name, *_EXECUTE, str(path))
-        _run("nbstripout", "--keep-output", "--keep-count", str(path))
-    _run("python", "-m", "lessons_lib.course.lesson_06", "picture")
+    _timed("the lessons", "python", "-m", "lessons_lib.course.run_lessons", "--keep")
+    for module in FROM_LESSONS:
+        _run("python", "-m", f"lessons_lib.course.{module}", "picture")
+    for module in PAGES:
+        _run("python", "-m", module)
 
 
 def check(paths: Sequence[Path]) -> list[str]:
