@@ -13,7 +13,7 @@ def course(tmp_path, monkeypatch):
     cells = [new_markdown_cell("# A"), new_code_cell("1 + 1"), new_markdown_cell("## B"), new_code_cell("2")]
     nbformat.write(new_notebook(cells=cells), tmp_path / "00_a.ipynb")
     (tmp_path / "recorded").mkdir()
-    monkeypatch.setattr(run_lessons, "_NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(run_lessons, "NOTEBOOKS", tmp_path)
     monkeypatch.setattr(recorded, "save", lambda name, result: results.append(result))
     monkeypatch.setattr(recorded, "load", lambda name: {"result": results[-1]})
     results = [{"gone_lesson": {}}]

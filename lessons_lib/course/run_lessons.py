@@ -26,10 +26,9 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 from lessons_lib.course import recorded
-from lessons_lib.paths import ROOT
+from lessons_lib.paths import NOTEBOOKS
 
 NAME = "lesson_seconds"
-_NOTEBOOKS = ROOT / "notebooks"
 
 
 def lessons(*names: str) -> list[Path]:
@@ -37,7 +36,7 @@ def lessons(*names: str) -> list[Path]:
 
     Raises ValueError for a name that no notebook has.
     """
-    paths = sorted(_NOTEBOOKS.glob("*.ipynb"))
+    paths = sorted(NOTEBOOKS.glob("*.ipynb"))
     for name in names:
         if not any(path.name.startswith(name) for path in paths):
             raise ValueError(f"no lesson begins with {name!r}; there are {', '.join(p.stem for p in paths)}")
