@@ -1,5 +1,5 @@
-"""A cache on disk of what can be computed again: one safetensors file for each input and its settings,
-with a checksum.
+"""Files that are whole or not there, and a cache on disk of what can be computed again: one safetensors file
+for each input and its settings, with a checksum.
 """
 
 from __future__ import annotations
@@ -7,8 +7,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,26 @@ def cache_dir() -> Path:
     """Return the folder of the cache: LESSONS_CACHE where that is set. It may be deleted at any time."""
     parent = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Path(os.environ.get("LESSONS_CACHE") or parent / "lora-lessons")
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Yield where to write a file, beside `path`, which it replaces in the end: a reader finds the old
+    content or the new, never a part. Where writing is stopped or fails nothing is left of it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file by `atomic`."""
+    with atomic(path) as partial:
+        partial.write_bytes(data)
 
 
 def path_for(folder: Path, digest: str, settings: Mapping[str, Any]) -> Path:
@@ -33,15 +54,9 @@ def write(path: Path, tensors: Any, metadata: Mapping[str, str], save: Callable[
     """
     data = save(tensors, {**metadata, "sha256": _checksum(_tensor_bytes(save(tensors)), metadata)})
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        with atomic(path) as partial:
+            partial.touch(0o600)
+            partial.write_bytes(data)
     except OSError as problem:
         raise OSError(
             f"cannot write to {path.parent} ({problem.strerror}); free some space, or set LESSONS_CACHE to "

@@ -9,6 +9,7 @@ import pytest
 from museum_site import bomb, closed_port, file, jpeg, met_record, record, status, walters_rows
 from PIL import Image
 
+from lessons_lib import storage
 from lessons_lib.dataset import dataset, museum, sources
 from lessons_lib.dataset.http import PoliteClient
 from lessons_lib.dataset.museum_records import ORIGINS
@@ -259,7 +260,7 @@ def test_ctrl_c_while_writing_leaves_no_partial_file(fetch_to_out, monkeypatch, 
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(museum.os, "replace", stop)
+    monkeypatch.setattr(storage.os, "replace", stop)
     with pytest.raises(KeyboardInterrupt):
         fetch_to_out()
     assert files_in(out) == []

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from lessons_lib import storage
 from lessons_lib.adapters import files, fit, kinds
 from lessons_lib.adapters.files import Adapter, Factors
 from lessons_lib.adapters.loading import peft_config
@@ -162,18 +163,13 @@ def _write(run_folder: Path, tensors: Mapping[str, Tensor], settings: dict[str, 
     folder = Path(run_folder)
     name = name or settings.get("name") or folder.resolve().name
     path = folder / OTHER_FORMATS / f"{name}_{program}.safetensors"
-    path.parent.mkdir(exist_ok=True)
     _save(tensors, path, modelspec_metadata(settings, base, name))
     return path
 
 
 def _save(tensors: Mapping[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
     """Write a safetensors file as a whole or not at all; equal tensors give equal files."""
-    partial = path.with_suffix(".part")
-    save_file(
-        {key: tensor.clone(memory_format=torch.contiguous_format) for key, tensor in tensors.items()},
-        partial,
-        metadata,
-    )
-    sort_header(partial)
-    partial.replace(path)
+    own = {key: tensor.clone(memory_format=torch.contiguous_format) for key, tensor in tensors.items()}
+    with storage.atomic(path) as partial:
+        save_file(own, partial, metadata)
+        sort_header(partial)

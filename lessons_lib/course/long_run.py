@@ -17,6 +17,7 @@ from typing import Any
 
 from torch import Tensor
 
+from lessons_lib import storage
 from lessons_lib.course import recorded
 from lessons_lib.course.trials import SUBJECTS, TriggerSamples
 from lessons_lib.dataset import dataset
@@ -107,19 +108,9 @@ def resume_trials(path: Path, trials: Iterable[tuple[str, tuple[str, int]]], tri
         print(f"{name}: {'done before' if name in rows else 'running'}", file=sys.stderr, flush=True)
         if name not in rows:
             rows[name] = trial(*arguments)
-            _write(path, rows)
+            storage.write_bytes(path, json.dumps(rows).encode())
         names.append(name)
     return [rows[name] for name in names]
-
-
-def _write(path: Path, rows: dict[str, Row]) -> None:
-    """Write the rows as JSON so that a program that is killed leaves the old file or the new one,
-    never half of it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(rows), encoding="utf-8")
-    part.replace(path)
 
 
 def command_line(

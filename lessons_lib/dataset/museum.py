@@ -7,7 +7,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import os
 import warnings
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from lessons_lib import storage
 from lessons_lib.dataset.decode import decode_bytes, decode_file
 from lessons_lib.dataset.http import FetchError, PoliteClient
 from lessons_lib.dataset.messages import PictureError
@@ -149,7 +149,7 @@ def _write_metadata(folder: Path, metadata: dict[str, Row], names: Sequence[str]
     table = csv.DictWriter(out, list(dict.fromkeys([*COLUMNS, *(column for row in rows for column in row)])))
     table.writeheader()
     table.writerows(rows)
-    _write_file(folder / "metadata.csv", out.getvalue().encode())
+    storage.write_bytes(folder / "metadata.csv", out.getvalue().encode())
 
 
 def _fetch_painting(row: Row, folder: Path, earlier: Row | None, client: PoliteClient, side: int) -> Row:
@@ -165,7 +165,7 @@ def _fetch_painting(row: Row, folder: Path, earlier: Row | None, client: PoliteC
             "is not the picture of the first time (other bytes, size or Pillow version), so nothing was "
             "replaced; to take the new one, remove its line from metadata.csv"
         )
-    _write_file(folder / _file_name(row), data)
+    storage.write_bytes(folder / _file_name(row), data)
     number = row["accession_number"] or record.accession_number
     values = row | {
         "file_name": _file_name(row),
@@ -219,17 +219,6 @@ def _is_intact(path: Path, row: Row | None) -> bool:
     raise FetchError(
         "was changed after it was fetched, and is kept as it is; remove the file to fetch it again"
     )
-
-
-def _write_file(path: Path, data: bytes) -> None:
-    """Write a file atomically, also when stopped with Ctrl-C."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(data)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _one_line(text: object) -> str:

@@ -6,13 +6,13 @@ The table is an ordinary metadata.csv, so that all other tools of the course rea
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
 
+from lessons_lib import storage
 from lessons_lib.dataset import export
 from lessons_lib.dataset.archives import Problem
 from lessons_lib.dataset.crops import Box
@@ -162,7 +162,7 @@ def _copy(picture: Picture, folder: Path, stems: set[str]) -> Picture:
     data, suffix, is_copy = export.encode(picture)
     stem = export.unused_stem(picture.path.stem, stems)
     path = folder / f"{stem}{suffix}"
-    write_file(path, data)
+    storage.write_bytes(path, data)
     if picture.mask:
         (folder / _MASKS).mkdir(exist_ok=True)
         picture.mask.decode().image.save(folder / _MASKS / f"{stem}.png")
@@ -214,16 +214,7 @@ def _write(folder: Path, pictures: Sequence[Picture]) -> None:
         | p.more
         for p in sorted(pictures, key=lambda p: p.path.name.casefold())
     ]
-    write_file(folder / _TABLE, export.to_csv(rows).encode())
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write a file atomically: a reader finds the old content or the new, never a part."""
-    handle, temporary = tempfile.mkstemp(prefix=".", dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)
+    storage.write_bytes(folder / _TABLE, export.to_csv(rows).encode())
 
 
 def thumbnail(picture: Picture, side: int = 320) -> Image.Image:

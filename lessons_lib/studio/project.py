@@ -20,7 +20,7 @@ from lessons_lib.inspection.report import Report, inspect
 from lessons_lib.models import bases, families
 from lessons_lib.models.bases import Base
 from lessons_lib.paths import safe_name
-from lessons_lib.studio.pictures import PictureFolder, write_file
+from lessons_lib.studio.pictures import PictureFolder
 from lessons_lib.training import existing, workspace
 from lessons_lib.training.train import Trainer
 
@@ -92,7 +92,7 @@ class Project:
             self.choices = dataclasses.replace(self.choices, forecast="")
         self.folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(dataclasses.asdict(self.choices), indent=1, ensure_ascii=False) + "\n"
-        write_file(self.folder / "studio.json", text.encode())
+        storage.write_bytes(self.folder / "studio.json", text.encode())
 
     def report(self) -> Report:
         """Return the report on the pictures for the base. Statistics are cached by the content of a file."""

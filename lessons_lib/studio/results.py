@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lessons_lib import storage
 from lessons_lib.adapters.run import Run
 from lessons_lib.evaluation import verdict
 from lessons_lib.evaluation.comparison import Comparison
 from lessons_lib.models import bases
-from lessons_lib.studio.pictures import write_file
 
 _FOLDER, _FILE = "strength", "results.json"
 
@@ -46,7 +46,7 @@ def save(comparison: Comparison, notes: Sequence[str] = ()) -> None:
         "strength": bases.find(run.settings.base).strength,
     }
     text = json.dumps(values, indent=1, ensure_ascii=False) + "\n"
-    write_file(folder / _FILE, text.encode())
+    storage.write_bytes(folder / _FILE, text.encode())
 
 
 def load(run: Run) -> Results | None:

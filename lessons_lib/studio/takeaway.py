@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from lessons_lib import storage
 from lessons_lib.adapters import model_card
 from lessons_lib.adapters.run import WEIGHTS_NAME, Run
 from lessons_lib.dataset.messages import PictureError
 from lessons_lib.dataset.records import recorded_dataset
 from lessons_lib.models import bases
-from lessons_lib.studio.pictures import write_file
 
 _MAX_INLINE = 20 * 10**6  # bytes of a file that is put into the page itself, where no server gives it out
 
@@ -63,7 +63,7 @@ def renew_card(run: Run) -> None:
     except PictureError:
         return
     card = model_card.readme(run.settings, pictures, bases.find(run.settings.base), run.samples)
-    write_file(run.folder / "README.md", card.encode())
+    storage.write_bytes(run.folder / "README.md", card.encode())
 
 
 def bundle(run: Run) -> Path:
@@ -72,11 +72,9 @@ def bundle(run: Run) -> Path:
     Raises OSError when there is no room.
     """
     path = run.folder.with_name(f"{run.folder.name}.zip")
-    partial = path.with_name(f"{path.name}.part")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
+    with storage.atomic(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
         for file in files(run):
             archive.write(file.path, f"{run.folder.name}/{file.path.name}")
-    partial.replace(path)
     return path
 
 
