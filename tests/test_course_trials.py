@@ -85,3 +85,13 @@ def test_a_column_has_one_list_a_training_run_or_says_what_is_missing():
     assert trials.column(ROWS, "prompt_rank", trigger="lion") == [[0.8] * 4] * 2
     with pytest.raises(ValueError, match="'trigger': 'dog'"):
         trials.column(ROWS, "prompt_rank", trigger="dog")
+
+
+def test_the_ends_and_the_means_of_a_recorded_run_are_lines_to_print():
+    rows = [{"rank": rank, "style": [0.4, 0.5]} for rank in (1, 1, 4)]
+    result = {"rows": rows, "floor": 0.2, "ceiling": 0.7, "steps": 9}
+    assert trials.ends_line(result).startswith("9 steps; style: floor 0.20, the base; ceiling 0.70")
+    assert trials.mean_lines(result, "rank", {"style": "style"}) == [
+        "rank 1: style 0.45",
+        "rank 4: style 0.45",
+    ]

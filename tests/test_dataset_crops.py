@@ -71,8 +71,12 @@ def test_a_picture_goes_into_the_nearest_shape():
 
 def test_every_way_to_a_square_bears_its_name():
     ways = crops.all_crops(wide(crop="200 0 300 100"), 64)
-    assert list(ways) == ["whole", "centre", "letterbox", "by hand"] and ways["whole"].size == (64, 21)
-    assert [ways[name].getpixel((2, 32)) for name in ("centre", "letterbox", "by hand")] == [RED, RED, BLUE]
+    assert list(ways) == ["whole", "middle square", "letterbox", "by hand"] and ways["whole"].size == (64, 21)
+    assert [ways[name].getpixel((2, 32)) for name in ("middle square", "letterbox", "by hand")] == [
+        RED,
+        RED,
+        BLUE,
+    ]
 
 
 def test_pictures_are_grouped_by_bucket_fullest_first():

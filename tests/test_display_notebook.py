@@ -39,7 +39,19 @@ def test_labels_stand_beside_rows_and_below_a_single_row():
     assert beside.width > 116 + 30 and below.height > 116 + 20
 
 
+def test_labels_in_rows_stand_below_each_picture_and_headings_above_the_columns():
+    rows = [[plain("red"), plain("blue")], [plain("red")]]
+    plain_grid = opened(notebook.image_grid(rows, side=100))
+    below = opened(notebook.image_grid(rows, [["0", "0.5"], ["1"]], side=100))
+    headed = notebook.image_grid(rows, ["before", "after"], side=100, columns=["a horse", "a boat"])
+    assert below.size == (plain_grid.width, plain_grid.height + 2 * 44)
+    assert opened(headed).height == plain_grid.height + 44
+    assert headed.metadata == {"alt": "3 pictures: a horse, a boat, before, after"}
+
+
 def test_labels_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match=r"rows of \[2\]; expected \[1\]"):
+        notebook.image_grid([[plain("red")]], [["a", "b"]])
     with pytest.raises(ValueError, match="3 labels for 2 rows"):
         notebook.image_grid([[plain("red")], [plain("red")]], ["a", "b", "c"])
     with pytest.raises(ValueError, match="no pictures"):

@@ -57,8 +57,8 @@ def interval_chart(
             f"series are {names}; expected the same ones, at most {len(COLOURS)}, in every group"
         )
     figure, axes = new_chart(7.2, 3.4, 92)
-    mark_level(axes, "the base", floor)
-    mark_level(axes, "training paintings", ceiling)
+    mark_level(axes, f"the base {floor:.2f}", floor)
+    mark_level(axes, f"training paintings {ceiling:.2f}", ceiling)
     for place, series in enumerate(groups.values()):
         for index, (name, values) in enumerate(series.items()):
             x = place + 0.3 * (index - (len(series) - 1) / 2)

@@ -35,18 +35,18 @@ def sweep_chart(result: Mapping[str, Any]) -> Shown:
         "style": {"the base": result["floor"], "training paintings": result["ceiling"]},
         "nearest": {"held-out paintings": float(np.mean(result["held_out_nearest"]))},
     }
-    figure = Figure(figsize=(9.4, 3.2), dpi=72, facecolor=PAPER, layout="constrained")
+    figure = Figure(figsize=(11, 3.8), dpi=92, facecolor=PAPER, layout="constrained")
     for axes, (key, title) in zip(figure.subplots(1, len(MEASURES)), MEASURES.items(), strict=True):
         for name, value in levels.get(key, {}).items():
-            charts.mark_level(axes, name, value, size=8, place=0.99)
+            charts.mark_level(axes, f"{name} {value:.2f}", value, place=0.99)
         scores = [trials.values(result["rows"], key, count=count) for count in result["counts"]]
         for place, values in enumerate(scores):
             axes.plot(place + np.linspace(-0.15, 0.15, len(values)), values, ".", color=LINE, markersize=4)
             axes.plot([place, place], metrics.bootstrap_interval(values), color=ACCENT, linewidth=2.5)
         axes.plot([np.mean(values) for values in scores], "o-", color=ACCENT, markersize=6, linewidth=1)
-        axes.set_xticks(range(len(scores)), [str(n or "base") for n in result["counts"]], fontsize=8)
+        axes.set_xticks(range(len(scores)), [str(n or "base") for n in result["counts"]], fontsize=9)
         axes.set(facecolor=PAPER, xlabel="steps")
-        axes.set_title(title, fontsize=10, color=INK)
+        axes.set_title(title, fontsize=11, color=INK)
         axes.spines[["top", "right"]].set_visible(False)
     return figure_image(figure)
 
@@ -69,26 +69,26 @@ def loss_chart(run: Run) -> Shown:
 
 def save_opening_picture(path: Path = OPENING_PICTURE) -> None:
     """Draw one training step, from a painting to the adapter that it changes."""
-    page = Image.new("RGB", (1000, 330), PAPER)
+    page = Image.new("RGB", (1080, 330), PAPER)
     pen = ImageDraw.Draw(page)
     side, top, middle = 136, 44, 112
-    for x, (label, image) in zip((20, 190, 380, 848), _step_images().items(), strict=True):
+    for x, (label, image) in zip((20, 200, 390, 910), _step_images().items(), strict=True):
         paste_square(page, image, x, top, side)
         pen.text((x + side // 2, top + side + 16), label, fill=INK, font=font(14), anchor="mm")
-    for x, sign in ((173, "+"), (353, "=")):
-        pen.text((x, middle), sign, fill=INK, font=font(24), anchor="mm")
+    for x, word in ((178, "mix"), (363, "=")):
+        pen.text((x, middle), word, fill=INK, font=font(15), anchor="mm")
     pen.rectangle((560, top, 660, top + side), fill=INK)
     pen.text((610, middle), "frozen\nmodel", fill=PAPER, font=font(15), anchor="mm", align="center")
     pen.rectangle((560, top + side + 6, 660, top + side + 40), fill=ACCENT)
     pen.text((610, top + side + 23), "+ adapter", fill=PAPER, font=font(15), anchor="mm")
-    _arrow(pen, [(522, middle), (556, middle)], INK)
+    _arrow(pen, [(530, middle), (556, middle)], INK)
     _arrow(pen, [(664, middle), (700, middle)], INK)
-    pen.text((764, middle), "its answer,\na velocity", fill=INK, font=font(15), anchor="mm", align="center")
-    pen.text((834, middle), "-", fill=INK, font=font(24), anchor="mm")
-    pen.text((916, 28), "the target", fill=INK, font=font(15), anchor="mm")
-    _arrow(pen, [(834, 136), (834, 276), (610, 276), (610, 228)], ACCENT)
+    pen.text((760, middle), "its answer,\na velocity", fill=INK, font=font(15), anchor="mm", align="center")
+    pen.text((856, middle), "difference", fill=ACCENT, font=font(15), anchor="mm")
+    pen.text((978, 28), "the target", fill=INK, font=font(15), anchor="mm")
+    _arrow(pen, [(856, 130), (856, 276), (610, 276), (610, 228)], ACCENT)
     pen.text(
-        (834, 300), "the error moves the adapter, and nothing else", fill=ACCENT, font=font(15), anchor="rm"
+        (856, 300), "the error moves the adapter, and nothing else", fill=ACCENT, font=font(15), anchor="rm"
     )
     path.write_bytes(jpeg(page, 70))
 

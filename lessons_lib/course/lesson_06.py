@@ -170,7 +170,7 @@ def tradeoff_chart(tradeoff: Tradeoff) -> Shown:
         axes.annotate(
             f"{strength:g}", point, xytext=(6, 5), textcoords="offset points", color=INK, fontsize=9
         )
-    axes.set(xlabel="share of the style gap", ylabel="prompt match", ylim=(0, 1.06))
+    axes.set(xlabel="share of the style gap", ylabel="prompt kept", ylim=(0, 1.06))
     return notebook.figure_image(figure)
 
 

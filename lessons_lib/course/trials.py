@@ -250,3 +250,22 @@ def values(rows: Sequence[Mapping[str, Any]], key: str, **where: Any) -> Scores:
 def mean_score(runs: Sequence[Scores]) -> float:
     """Return the mean over all samples of all training runs."""
     return float(np.mean(runs))
+
+
+def ends_line(result: Mapping[str, Any]) -> str:
+    """Return how long a recorded run trained and the two ends of its style match, as a line to print."""
+    ends = f"floor {result['floor']:.2f}, the base; ceiling {result['ceiling']:.2f}, the paintings"
+    return f"{result['steps']} steps; style: {ends}"
+
+
+def mean_lines(result: Mapping[str, Any], variant: str, measures: Mapping[str, str]) -> list[str]:
+    """Return a line for each variant of a recorded run with the mean of each measure.
+
+    `variant`: what it is called in the rows, such as "count"; `measures`: the title of each key.
+    """
+    lines = []
+    for name in dict.fromkeys(row[variant] for row in result["rows"]):
+        runs = {title: column(result["rows"], key, **{variant: name}) for key, title in measures.items()}
+        means = ", ".join(f"{title} {mean_score(scores):.2f}" for title, scores in runs.items())
+        lines.append(f"{variant} {name}: {means}")
+    return lines

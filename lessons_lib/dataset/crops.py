@@ -198,7 +198,7 @@ def all_crops(picture: Picture, side: int) -> dict[str, Image.Image]:
     """
     return {
         "whole": ImageOps.contain(picture.image, (side, side)),
-        "centre": crop_square(picture, side, "centre"),
+        "middle square": crop_square(picture, side, "centre"),
         "letterbox": crop_square(picture, side, "letterbox"),
         "by hand": crop_square(picture, side, "hand"),
     }

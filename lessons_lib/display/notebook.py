@@ -24,7 +24,7 @@ from lessons_lib.display.theme import ACCENT, INK, LINE, PAPER, font, paste_squa
 def jpeg(image: Image.Image, quality: int = 64) -> bytes:
     """Return a picture as JPEG bytes."""
     out = io.BytesIO()
-    image.convert("RGB").save(out, "JPEG", quality=quality)
+    image.convert("RGB").save(out, "JPEG", quality=quality, optimize=True, progressive=True)
     return out.getvalue()
 
 
@@ -45,39 +45,65 @@ def _notebook_image(picture: Image.Image, alt: str) -> NotebookImage:
 
 def image_grid(
     rows: Sequence[Sequence[Image.Image]] | Sequence[Image.Image],
-    labels: Sequence[str] = (),
+    labels: Sequence[str] | Sequence[Sequence[str]] = (),
     side: int = 160,
     alt: str = "",
+    columns: Sequence[str] = (),
 ) -> NotebookImage:
     """Return one JPEG of a grid: rows of pictures (or a single row), a label to the left of each row.
 
-    For a single row with as many labels as pictures, the labels stand below the pictures instead.
+    Labels in rows, as many as pictures, stand below the pictures instead, and so do those of a single row.
+    `columns`: headings above the columns.
     `alt`: what it shows, for those who do not see it; without it the labels, or how many pictures there are.
     Raises ValueError without pictures, or when the labels fit neither.
     """
     grid = _as_rows(rows)
-    is_below = len(grid) == 1 and len(labels) == len(grid[0]) > 1
-    if labels and not is_below and len(labels) != len(grid):
-        raise ValueError(f"{len(labels)} labels for {len(grid)} rows; expected one label a row")
-    face, left = font(15), 8
-    if labels and not is_below:
-        left += min(150, int(max(face.getlength(label) for label in labels)) + 18)
-    width = left + max(map(len, grid)) * (side + 8)
-    page = Image.new("RGB", (width, len(grid) * (side + 8) + 8 + (44 if is_below else 0)), PAPER)
+    beside, below = _place_labels(grid, labels)
+    face, left, head, foot = font(15), 8, 44 if columns else 0, 44 if below else 0
+    if beside:
+        left += min(150, int(max(face.getlength(label) for label in beside)) + 18)
+    width, line = left + max(map(len, grid)) * (side + 8), side + 8 + foot
+    page = Image.new("RGB", (width, head + len(grid) * line + 8), PAPER)
     pen = ImageDraw.Draw(page)
+
+    for j, text in enumerate(columns):
+        _write_centred(pen, text, left + j * (side + 8), 8 + head // 2, side)
     for i, row in enumerate(grid):
-        y = 8 + i * (side + 8)
+        y = head + 8 + i * line
         for j, picture in enumerate(row):
-            paste_square(page, picture, left + j * (side + 8), y, side)
-    for i, label in enumerate(labels):
-        if is_below:
-            place, text = (left + i * (side + 8) + side // 2, 8 + side + 22), wrap_text(label, face, side)
-            pen.multiline_text(place, text, fill=INK, font=face, anchor="mm", align="center")
-        else:
-            place, text = (10, 8 + i * (side + 8) + side // 2), wrap_text(label, face, left - 22, 4)
-            pen.multiline_text(place, text, fill=INK, font=face, anchor="lm")
+            paste_square(page, picture, x := left + j * (side + 8), y, side)
+            if below:
+                _write_centred(pen, below[i][j], x, y + side + 22, side)
+        if beside:
+            text = wrap_text(beside[i], face, left - 22, 4)
+            pen.multiline_text((10, y + side // 2), text, fill=INK, font=face, anchor="lm")
+    texts = [*columns, *beside, *(text for row in below for text in row)]
     count = sum(map(len, grid))
-    return _notebook_image(page, alt or f"{count} pictures" + (f": {', '.join(labels)}" if labels else ""))
+    return _notebook_image(page, alt or f"{count} pictures" + (f": {', '.join(texts)}" if texts else ""))
+
+
+def _write_centred(pen: ImageDraw.ImageDraw, text: str, x: int, y: int, width: int) -> None:
+    """Write a text in at most two lines round the middle of a strip that begins at x."""
+    lines = wrap_text(text, face := font(15), width)
+    pen.multiline_text((x + width // 2, y), lines, fill=INK, font=face, anchor="mm", align="center")
+
+
+def _place_labels(
+    grid: Sequence[Sequence[Image.Image]], labels: Sequence[str] | Sequence[Sequence[str]]
+) -> tuple[list[str], list[list[str]]]:
+    """Return the labels beside the rows and those below the pictures; one of the two is empty.
+
+    Raises ValueError when they fit neither.
+    """
+    texts = [label for label in labels if isinstance(label, str)]
+    below = [list(row) for row in labels if not isinstance(row, str)]
+    if len(grid) == 1 and len(texts) == len(grid[0]) > 1:
+        texts, below = [], [texts]
+    if below and list(map(len, below)) != list(map(len, grid)):
+        raise ValueError(f"labels in rows of {list(map(len, below))}; expected {list(map(len, grid))}")
+    if texts and len(texts) != len(grid):
+        raise ValueError(f"{len(texts)} labels for {len(grid)} rows; expected one label a row")
+    return texts, below
 
 
 def _as_rows(rows: Sequence[Sequence[Image.Image]] | Sequence[Image.Image]) -> list[list[Image.Image]]:
