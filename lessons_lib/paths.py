@@ -23,6 +23,7 @@ HANDBOOK = ROOT / "data" / "sample_handbook"
 POCKET_TEXT = ROOT / "data" / "pocket_text" / "model"
 NOTEBOOKS = ROOT / "notebooks"
 RECORDED = NOTEBOOKS / "recorded"
+PROOFS = RECORDED / "proofs"
 NOTEBOOK_PICTURES = NOTEBOOKS / "pictures"
 EXPERIMENTS = ROOT / "runs" / "experiments"
 

@@ -1,5 +1,6 @@
 """What fits into a machine's memory is told before anything is downloaded."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -12,8 +13,9 @@ from lessons_lib.adapters.settings import Settings
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import bases, families
 from lessons_lib.models.sizes import weights_gb
+from lessons_lib.paths import PROOFS
 from lessons_lib.session import Session
-from lessons_lib.training import capacity
+from lessons_lib.training import capacity, memory_records
 from lessons_lib.training.train import Trainer
 
 
@@ -66,6 +68,19 @@ def test_what_a_proof_has_measured_is_what_pocket_needs():
     cpu = Session("pocket", torch.device("cpu"), torch.float32, 2, 16.0, "none", 0.0)
     need, batch_of_8 = fit("pocket", cpu).need, fit("pocket", cpu, batch=8).need
     assert need.source == "recorded" and 0.3 < need.gigabytes < 1 and batch_of_8.source == "calculated"
+
+
+@pytest.mark.parametrize(
+    ("weights", "ok", "count"),
+    [("published", True, 1), ("published", False, 0), ("others, in a folder", True, 0)],
+)
+def test_a_proof_counts_where_the_published_weights_were_trained(weights, ok, count, tmp_path, monkeypatch):
+    proof = json.loads((PROOFS / "pocket-pocket.json").read_text()) | {"weights": weights, "base": "z-image"}
+    proof["stages"]["train"]["ok"] = ok
+    (tmp_path / "z-image-t4.json").write_text(json.dumps(proof))
+    monkeypatch.setattr(memory_records, "PROOFS", tmp_path)
+    records = memory_records.records.__wrapped__()
+    assert [record.base for record in records].count("z-image") == count
 
 
 def test_a_recorded_training_is_taken_as_it_was(monkeypatch):

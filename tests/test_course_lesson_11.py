@@ -1,5 +1,6 @@
 """Lesson 11: the stand-in has the faults that it says, the checklist and the report say what is so."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,3 +124,12 @@ def test_what_a_larger_base_needs_names_no_time_that_nobody_recorded():
     lines = lesson_11.need_lines("sd15", lesson_11.T4)
     assert "on a T4 with 15 GB" in lines[0] and "sd15 at 512 px needs" in lines[1]
     assert lines[2].strip() == "time: no run is recorded"
+
+
+@pytest.mark.parametrize(
+    "training", [{"ok": False, "problem": "MemoryError"}, {"ok": True, "seconds_a_step": None}]
+)
+def test_of_a_proof_without_a_time_no_time_is_said(training, tmp_path, monkeypatch):
+    monkeypatch.setattr(lesson_11, "PROOFS", tmp_path)
+    (tmp_path / "sd15-t4.json").write_text(json.dumps({"stages": {"train": training}}))
+    assert lesson_11.need_lines("sd15", lesson_11.T4)[2].strip() == "time: no run is recorded"

@@ -27,7 +27,7 @@ from lessons_lib.evaluation.comparison import Comparison
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.inspection.report import Report
 from lessons_lib.models import bases, families
-from lessons_lib.paths import NOTEBOOK_PICTURES, RECORDED, ROOT
+from lessons_lib.paths import NOTEBOOK_PICTURES, PROOFS, ROOT
 from lessons_lib.session import Session
 from lessons_lib.training import capacity
 
@@ -231,11 +231,10 @@ def need_lines(name: str, machine: Session) -> list[str]:
     """
     base = bases.find(name)
     fit = capacity.closest(Settings(base=name, trigger=TRIGGER), base, machine)
-    proof = RECORDED / "proofs" / f"{name}-{machine.tier}.json"
-    time = "time: no run is recorded"
+    proof, seconds = PROOFS / f"{name}-{machine.tier}.json", None
     if proof.is_file():
-        training = json.loads(proof.read_text(encoding="utf-8"))["stages"]["train"]
-        time = f"time: {training['seconds_a_step']:.1f} s a step, recorded"
+        seconds = json.loads(proof.read_text(encoding="utf-8"))["stages"]["train"].get("seconds_a_step")
+    time = f"time: {seconds:.1f} s a step, recorded" if seconds else "time: no run is recorded"
     gate = ", asks for a login" if base.gated else ""
     return [
         f"{name} on {machine.gpu}: {base.size_gb:g} GB to download, licence {base.licence}{gate}",

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from lessons_lib.models.bases import BASES
-from lessons_lib.paths import RECORDED
+from lessons_lib.paths import PROOFS
 
-PROOFS = RECORDED / "proofs"
 _TIERS = {"pocket": "CPU", "t4": "T4, 15 GB", "24gb": "24 GB GPU", "80gb": "80 GB GPU"}
 
 

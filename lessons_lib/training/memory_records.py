@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from lessons_lib.paths import RECORDED
+from lessons_lib.paths import PROOFS, RECORDED
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,17 @@ class Record:
 
 @cache
 def records() -> tuple[Record, ...]:
-    """Return what was measured with this library's trainer, not compiled; () without a clone."""
+    """Return what was measured with this library's trainer, not compiled; () without a clone.
+
+    A proof whose training failed, or whose weights are not the published ones, measured no training of that
+    base, although its file has a peak.
+    """
     paths = [path for path in (RECORDED / "real_size.json", RECORDED / "packed.json") if path.is_file()]
     rows = [row for path in paths for row in json.loads(path.read_text(encoding="utf-8"))["result"]["rows"]]
     measured = [_of_real_size(row) for row in rows if row["program"] == "ours" and "memory" in row]
-    for path in sorted((RECORDED / "proofs").glob("*.json")):
-        measured.append(_of_proof(json.loads(path.read_text(encoding="utf-8"))))
-    return tuple(measured)
+    proofs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(PROOFS.glob("*.json"))]
+    trained = [p for p in proofs if p["weights"] == "published" and p["stages"]["train"]["ok"]]
+    return (*measured, *map(_of_proof, trained))
 
 
 def _of_real_size(row: dict[str, Any]) -> Record:
