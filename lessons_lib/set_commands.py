@@ -31,7 +31,8 @@ def check(args: Namespace) -> int:
     with counting_bar("looking", "picture") as on_picture:
         report, prior = before_training.inspected(args.folder, args.prior, base, on_picture, pixel_bytes=0)
     if args.people:
-        report = replace(report, findings=[*report.findings, *consent.check(report.dataset.pictures)])
+        shown = [*report.dataset.pictures, *(prior.dataset.pictures if prior else ())]
+        report = replace(report, findings=[*report.findings, *consent.check(shown)])
     lines = report.lines()
     if prior:
         about_prior = before_training.class_picture_lines(prior, report, args.trigger or "")
