@@ -17,6 +17,7 @@ from lessons_lib.session import Session
 from lessons_lib.studio import activity, advice, page, places, takeaway, widgets, work
 from lessons_lib.studio.pictures import box_place
 from lessons_lib.studio.project import Project
+from lessons_lib.studio.steps.captions import CaptionsStep
 from lessons_lib.studio.steps.rights import RightsStep
 
 PAINTINGS = sorted((SAMPLE / "train").glob("*.jpg"))
@@ -119,6 +120,19 @@ def test_changes_are_in_a_table_that_every_other_tool_reads(studio):
     assert read.train[0].caption == "a tiger, asleep" and names(read.held_out) == [second]
     rows = list(csv.DictReader((studio.folder / "pictures" / "metadata.csv").open(encoding="utf-8")))
     assert {row["maker"] for row in rows} == {"A Painter"} and {row["licence"] for row in rows} == {"CC0-1.0"}
+
+
+def test_a_word_is_replaced_in_every_caption_and_an_edit_keeps_the_others(studio):
+    first = names(studio.pictures.dataset().train)[0]
+    studio.pictures.caption(first, "a cat on a roof", "a grey cat asleep")
+    step = CaptionsStep(page.Page(studio))
+    step.build()
+    step._replace("cat", "dog")
+    captions = studio.pictures.dataset().train[0].captions
+    assert captions == ["a dog on a roof", "a grey dog asleep"] and "2 captions" in step.note.value
+    field = step.table.children[0].children[1]
+    field.value = field.value.replace("grey", "black")
+    assert studio.pictures.dataset().train[0].captions == ["a dog on a roof", "a black dog asleep"]
 
 
 def test_a_licence_that_the_page_shows_is_written_though_it_comes_after_the_click(studio, monkeypatch):

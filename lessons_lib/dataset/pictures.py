@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -185,7 +185,12 @@ class Picture:
 
         The caption that it has leaves it as it is.
         """
-        return self if caption == self.caption else replace(self, caption=caption, other_captions=())
+        return self if caption == self.caption else self.with_captions([caption])
+
+    def with_captions(self, captions: Sequence[str]) -> Picture:
+        """Return the same picture with other captions, one or more; its pixels are shared."""
+        first, *others = captions
+        return replace(self, caption=first, other_captions=tuple(others))
 
 
 def _shrink(image: Image.Image, side: int | None) -> Image.Image:

@@ -119,16 +119,17 @@ class PictureFolder:
         """Keep a picture for judging, so that nothing is learned from it; or take it back to learn from."""
         self._change(name, lambda p: replace(p, split=_HELD_OUT if is_held_out else "train"))
 
-    def caption(self, name: str, text: str) -> None:
-        """Write what is in a picture."""
-        self._change(name, lambda p: p.with_caption(" ".join(text.split())))
+    def caption(self, name: str, *captions: str) -> None:
+        """Write what is in a picture, in the place of all captions it has."""
+        self._change(name, lambda p: p.with_captions(_one_line_each(captions)))
 
-    def caption_all(self, captions: Sequence[str]) -> None:
-        """Write a caption for each picture, in their order. ValueError unless there is one a picture."""
+    def caption_all(self, captions: Sequence[Sequence[str]]) -> None:
+        """Write the captions of each picture, in their order. ValueError unless each has some."""
         pictures = _read(self.folder)
         if len(captions) != len(pictures):
-            raise ValueError(f"{len(pictures)} pictures and {len(captions)} captions; expected one a picture")
-        _write(self.folder, [p.with_caption(t) for p, t in zip(pictures, captions, strict=True)])
+            raise ValueError(f"{len(pictures)} pictures and captions of {len(captions)}; expected as many")
+        pairs = zip(pictures, captions, strict=True)
+        _write(self.folder, [p.with_captions(_one_line_each(texts)) for p, texts in pairs])
 
     def rights(self, names: Sequence[str] | None = None, **rights: str) -> None:
         """Write maker, licence, source, date or title of some pictures, or of all; an empty text changes
@@ -179,6 +180,11 @@ def _copy(picture: Picture, folder: Path, stems: set[str]) -> Picture:
 
 def _read(folder: Path) -> list[Picture]:
     return scan(folder).pictures if (folder / _TABLE).is_file() else []
+
+
+def _one_line_each(captions: Sequence[str]) -> list[str]:
+    """Return captions without line breaks, which part captions in the table; one empty text for none."""
+    return [" ".join(text.split()) for text in captions if text.strip()] or [""]
 
 
 def _find(pictures: Sequence[Picture], name: str) -> Picture:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import ipywidgets
 
 from lessons_lib.dataset import captioners, captions
@@ -88,9 +90,11 @@ class CaptionsStep(Step):
         self.note.say("Written. Read each one: the model does not know your subject.", "look")
 
     def _replace(self, old: str, new: str) -> None:
-        texts, count = captions.replace_phrase([p.caption or "" for p in self._pictures()], old, new)
-        self.project.pictures.caption_all(texts)
-        self.note.say(f"Replaced in {count} captions.")
+        pictures = self._pictures()
+        texts, count = captions.replace_phrase([text for p in pictures for text in p.captions], old, new)
+        rest = iter(texts)
+        self.project.pictures.caption_all([list(islice(rest, len(p.captions))) for p in pictures])
+        self.note.say(f"Replaced in {count_of(range(count), 'caption')}.")
         self._show()
 
     def _show(self) -> None:
@@ -102,17 +106,18 @@ class CaptionsStep(Step):
 
     def _card(self, picture: Picture) -> ipywidgets.Widget:
         name = picture.path.name
+        several = f"{count_of(picture.captions, 'caption')}, one a line" if picture.other_captions else ""
         image = {
             "image": thumbnail(picture, 300),
             "alt": f"picture {name}",
             "name": "",
-            "texts": [],
+            "texts": [several] if several else [],
             "box": None,
         }
-        field = text_area(name, picture.caption or "")
+        field = text_area(name, "\n".join(picture.captions))
 
         def on_text(text: str) -> None:
-            self.project.pictures.caption(name, text)
+            self.project.pictures.caption(name, *(text.splitlines() if several else [text]))
             self.page.refresh()
 
         on_value(field, on_text, self.note)
