@@ -14,12 +14,14 @@ from pathlib import Path
 from lessons_lib import storage
 
 
-def record(files: Iterable[tuple[Path, Path]]) -> None:
+def record(files: Iterable[tuple[Path, Path]]) -> list[str]:
     """Note for each pair of a picture's path and a cached file that the one came from the other.
 
-    Files outside the cache are left out. A list that cannot be written stops nothing.
+    Files outside the cache are left out. A list that cannot be written stops nothing: what that means is
+    returned, a line a folder.
     """
     cache, by_folder = storage.cache_dir().absolute(), defaultdict[Path, set[str]](set)
+    failures = []
     for picture, file in files:
         if file.absolute().is_relative_to(cache):
             name = file.absolute().relative_to(cache).as_posix()
@@ -32,8 +34,12 @@ def record(files: Iterable[tuple[Path, Path]]) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 text = "\n".join([str(folder), *sorted(before | names)]) + "\n"
                 path.write_text(text, encoding="utf-8", errors="surrogateescape", newline="\n")
-            except OSError:
-                continue
+            except OSError as problem:
+                failures.append(
+                    f"lessons forget will not know what was cached from {str(folder)!r} ({problem}); "
+                    "lessons forget --all removes it"
+                )
+    return failures
 
 
 def forget(folder: Path) -> tuple[int, int]:

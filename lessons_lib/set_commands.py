@@ -103,11 +103,14 @@ def _print_captions(args: Namespace, base: Base) -> int:
 
 
 def forget(args: Namespace) -> int:
-    """Remove from the cache what came from a folder, and print what that was. ValueError without a folder."""
+    """Remove from the cache what came from a folder, and print what that was. ValueError without a folder,
+    OSError where something cannot be removed.
+    """
     cache = storage.cache_dir()
     if args.all:
         count = sum(path.is_file() for path in cache.rglob("*"))
-        shutil.rmtree(cache, ignore_errors=True)
+        if cache.exists():
+            shutil.rmtree(cache)
         print(f"removed the whole cache, {count} files: {cache}")
         return 0
     if not args.folder:

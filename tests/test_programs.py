@@ -162,3 +162,23 @@ def test_forget_removes_what_came_from_a_folder_and_no_more(
     assert cli.main(["forget", str(folder)]) == 0 and "removed 0 cached" in capsys.readouterr().out
     assert cli.main(["forget"]) == 1
     assert cli.main(["forget", "--all"]) == 0 and not storage.cache_dir().exists()
+    assert cli.main(["forget", "--all"]) == 0
+
+
+def test_forget_all_says_what_it_could_not_remove(monkeypatch, tmp_path, capsys):
+    def refuse(folder):
+        raise PermissionError(f"cannot remove {folder}")
+
+    monkeypatch.setenv("LESSONS_CACHE", str(tmp_path))
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    assert cli.main(["forget", "--all"]) == 1
+    said = capsys.readouterr()
+    assert "removed" not in said.out and "cannot remove" in said.err
+
+
+def test_a_list_for_forget_that_cannot_be_written_is_said(folder, lessons, monkeypatch, tmp_path):
+    monkeypatch.setenv("LESSONS_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "folders").write_text("a file where the lists should be")
+    _, kinds, _ = lessons("check", folder)
+    assert any("lessons forget will not know" in row["what"] for row in kinds["check"]["findings"])

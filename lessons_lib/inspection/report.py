@@ -139,7 +139,7 @@ def _measure_all(
             if cache and isinstance(stats, ImageStats):
                 cached.append((picture.path, image_stats.cache_path(cache, stats.sha256, side)))
             yield stats
-    origins.record(cached)
+    notes += origins.record(cached)
 
 
 def _measure(

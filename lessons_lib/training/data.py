@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -227,7 +228,8 @@ def _record_origins(
     of_captions = [picture.path for picture, texts in zip(pictures, captions, strict=False) for _ in texts]
     pairs = [*zip((picture.path for picture in pictures), latents.files, strict=True)]
     pairs += [pair for cached in embeddings.values() for pair in zip(of_captions, cached.files, strict=False)]
-    origins.record(pairs)
+    for failure in origins.record(pairs):
+        warnings.warn(failure, stacklevel=2)
 
 
 def validated(held_out: Sequence[Any]) -> list[Any]:
