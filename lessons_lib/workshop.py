@@ -71,9 +71,11 @@ def bundle(args: Namespace) -> int:
 
     out = args.out or Path(f"course-{bundle.machine_kind()}.zip")
     print(f"fetching wheels for {bundle.machine_kind()} ...", flush=True)
-    seconds = bundle.write(out)
+    seconds, count = bundle.write(out), len(bundle.course_files())
     size = out.stat().st_size / 1e6
-    print(f"bundle   {out}, {size:.0f} MB; {_listed(seconds)}")
+    print(f"bundle   {out}, {size:.0f} MB with {count} files of the course; {_listed(seconds)}")
+    if not (bundle.ROOT / ".git").exists():
+        print("         this is no clone: every file of the folder is in it; look that none of them is yours")
     print(f"         unpack it on such a machine without network; in its folder: python {INSTALLER}")
     if args.is_tried:
         print("trying it in a folder beside it, without network ...", flush=True)

@@ -129,12 +129,44 @@ def test_a_step_of_a_set_up_that_fails_is_named_and_the_archive_stays(archive, m
     assert [path.name for path in archive.parent.iterdir()] == ["course.zip"]
 
 
-def test_the_files_of_the_course_are_those_that_git_would_track(monkeypatch):
+def test_the_files_of_the_course_are_those_that_git_tracks(monkeypatch):
     with_git = set(bundle.course_files())
     assert ROOT / "pocket" / "model" / "model_index.json" in with_git
     assert not [path for path in with_git if path.relative_to(ROOT).parts[0] in {".venv", "runs", ".git"}]
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: (_ for _ in ()).throw(FileNotFoundError("git")))
     assert {ROOT / "pyproject.toml", ROOT / ".github" / "workflows" / "tests.yml"} <= {*bundle.course_files()}
+
+
+def clone(folder):
+    """A clone of a course with a file that is tracked and a photograph that is not."""
+    for command in (["init", "-q"], ["add", "README.md"]):
+        (folder / "README.md").write_text("the course")
+        subprocess.run(["git", "-C", str(folder), *command], check=True)
+    (folder / "me.jpg").write_bytes(b"a photograph")
+
+
+def test_what_is_not_tracked_stays_out_of_a_bundle(monkeypatch, tmp_path):
+    clone(tmp_path)
+    monkeypatch.setattr(bundle, "ROOT", tmp_path)
+    assert bundle.course_files() == [tmp_path / "README.md"]
+
+
+def test_in_a_folder_that_is_no_clone_everything_goes_in_and_that_is_said(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(bundle, "ROOT", tmp_path / "course")
+    monkeypatch.setattr(bundle, "fetch_wheels", fetch_one)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    (tmp_path / "course").mkdir()
+    (tmp_path / "course" / "me.jpg").write_bytes(b"a photograph")
+    assert cli.main(["bundle", "--out", str(tmp_path / "course.zip")]) == 0
+    said = capsys.readouterr().out
+    assert "with 1 files of the course" in said and "this is no clone: every file" in said
+
+
+def test_a_git_that_refuses_is_an_error_and_not_everything(monkeypatch):
+    refusal = SimpleNamespace(returncode=128, stdout="", stderr="fatal: detected dubious ownership in\n more")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: refusal)
+    with pytest.raises(OSError, match="which files are the course's: fatal: detected dubious ownership in"):
+        bundle.course_files()
 
 
 def test_a_wheel_that_cannot_be_had_is_one_line(monkeypatch, tmp_path, capsys):

@@ -11,7 +11,7 @@ import tempfile
 import time
 import tomllib
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from lessons_lib.course import offline_setup
@@ -97,16 +97,30 @@ def fetch_wheels(folder: Path) -> None:
         raise OSError(f"pip could not fetch the wheels ({line}); a bundle is made where there is a network")
 
 
-def course_files() -> Iterator[Path]:
-    """Yield the files of the course: those git would track, or without git all but what was made."""
-    command = ["git", "-C", str(ROOT), "ls-files", "-z", "-co", "--exclude-standard"]
-    try:
-        names: Iterable[str] = subprocess.run(
-            command, capture_output=True, text=True, check=True
-        ).stdout.split("\0")
-    except (OSError, subprocess.CalledProcessError):
+def course_files() -> list[Path]:
+    """Return the files of the course: those that git tracks, or in a folder that is no clone all but what was
+    made. Raises OSError when git refuses to say.
+    """
+    names: Iterable[str] = _tracked_names()
+    if not names:
         names = (path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*") if not _is_by_product(path))
-    yield from (ROOT / name for name in sorted(filter(None, names)) if (ROOT / name).is_file())
+    return [ROOT / name for name in sorted(names) if (ROOT / name).is_file()]
+
+
+def _tracked_names() -> list[str]:
+    """Return what git tracks of the course, as paths in it; none without git, or where this is no clone.
+
+    Raises OSError when git refuses to say, as in a clone of another user's.
+    """
+    command = ["git", "-C", str(ROOT), "ls-files", "-z"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
+    except FileNotFoundError:
+        return []
+    if done.returncode and "not a git repository" not in done.stderr:
+        line = (done.stderr.strip().splitlines() or [f"code {done.returncode}"])[0]
+        raise OSError(f"git does not say which files are the course's: {line}")
+    return [name for name in done.stdout.split("\0") if name]
 
 
 def _is_by_product(path: Path) -> bool:
