@@ -90,14 +90,6 @@ def peak_ram() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
 
-def _total_memory() -> float:
-    """Return this machine's memory in GB, or 0 where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    except (AttributeError, ValueError, OSError):
-        return 0.0
-
-
 @cache
 def current() -> Session:
     """Return this machine's session, looked up once."""
@@ -110,7 +102,7 @@ def detect() -> Session:
     On a CPU training is in float32: few processors have fast half precision.
     Apple's GPU is of the tier t4 with any memory, which is the machine's own: it is about as fast as a T4.
     """
-    cores, memory = os.cpu_count() or 1, _total_memory()
+    cores, memory = os.cpu_count() or 1, psutil.virtual_memory().total / 1e9
     kind = torch.accelerator.current_accelerator().type if torch.accelerator.is_available() else "cpu"
     if kind not in _GPUS:
         return Session("pocket", torch.device("cpu"), torch.float32, cores, memory, "none", 0.0)

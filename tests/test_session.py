@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -37,6 +38,11 @@ def test_loading_bars_come_back_after_quiet():
     with session.quiet():
         assert not logging.is_progress_bar_enabled()
     assert logging.is_progress_bar_enabled()
+
+
+def test_the_memory_is_that_of_the_machine_on_a_system_without_sysconf(monkeypatch):
+    monkeypatch.delattr(os, "sysconf", raising=False)
+    assert session.detect().memory_gb == pytest.approx(psutil.virtual_memory().total / 1e9)
 
 
 def machine_with(monkeypatch, kind):

@@ -101,7 +101,7 @@ def adapted_for_drawing(base: Base, session: Session) -> Base:
     for way in ways:
         weights = weights_gb(way, session).values()
         on_gpu, in_ram = (max(weights), sum(weights)) if way.offload else (sum(weights), 0.0)
-        has_room = not session.memory_gb or in_ram + _PROCESS[False] < session.memory_gb
+        has_room = in_ram + _PROCESS[False] < session.memory_gb
         if on_gpu + _work(way, session, 1) <= _available(session) and has_room:
             return way
     return ways[-1]
@@ -118,9 +118,7 @@ def _candidates(settings: Settings, base: Base) -> list[Settings]:
 
 
 def _available(session: Session) -> float:
-    """Return the memory that a training may take, in GB; 0 where the system does not say, or where several
-    GPUs share the weights.
-    """
+    """Return the memory that a training may take, in GB; 0 where several GPUs share the weights."""
     if distributed.wants_shards():
         return 0.0
     return _USABLE * session.gpu_gb if session.gpu_gb else session.memory_gb
