@@ -70,6 +70,27 @@ def test_training_changes_the_adapter_and_leaves_the_base_alone(pocket_text):
     assert lora.count_parameters(pocket_text.model)[0] > 0
 
 
+def test_without_pairs_nothing_is_trained(pocket_text):
+    with pytest.raises(ValueError, match="no pairs to learn from"):
+        text_training.train(pocket_text, [], TextSettings(steps=1))
+
+
+@pytest.mark.parametrize("layers", [0, -1, 99])
+def test_a_number_of_blocks_that_the_model_has_not_is_refused(pocket_text, layers):
+    with pytest.raises(ValueError, match=f"layers is {layers}; expected 1 to"):
+        text_training.target_names(pocket_text, layers)
+
+
+def test_a_loss_that_is_no_number_ends_the_training(pocket_text, monkeypatch):
+    losses = iter([1.0, float("nan")])
+    monkeypatch.setattr(
+        text_training, "batch_loss", lambda *_: torch.tensor(next(losses), requires_grad=True)
+    )
+    rows = [text_training.encode(pocket_text, QUESTION, "Wednesday")]
+    with pytest.raises(FloatingPointError, match="nan at step 2 of 3; lower learning_rate, which is 0.001"):
+        text_training.train(pocket_text, rows, TextSettings(steps=3))
+
+
 def test_the_adapter_is_pefts_own_file_and_comes_back(pocket_text, tmp_path):
     rows = [text_training.encode(pocket_text, QUESTION, "Wednesday")]
     text_training.train(pocket_text, rows, TextSettings(rank=8, steps=40, batch=2, learning_rate=5e-3))

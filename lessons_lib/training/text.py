@@ -6,6 +6,7 @@ of the answers' tokens.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -61,10 +62,18 @@ def batch_loss(text_model: TextModel, rows: Sequence[Row]) -> Tensor:
 
 
 def target_names(text_model: TextModel, layers: int | None) -> list[str]:
-    """Return the names of the linear layers in the last so many blocks of a model, or in all of them."""
+    """Return the names of the linear layers in the last so many blocks of a model, or in all of them.
+
+    Raises ValueError for more blocks than there are, or none.
+    """
     names = list(lora.target_layers(text_model.model, TARGET_MODULES))
-    first = text_model.model.config.num_hidden_layers - (layers or len(names))
-    return [name for name in names if int(re.findall(r"\.(\d+)\.", name)[0]) >= first]
+    if layers is None:
+        return names
+    count = text_model.model.config.num_hidden_layers
+    if not 1 <= layers <= count:
+        raise ValueError(f"layers is {layers}; expected 1 to {count}, or None for all")
+    blocks = {name: re.search(r"\.(\d+)\.", name) for name in names}
+    return [name for name, block in blocks.items() if block and int(block[1]) >= count - layers]
 
 
 def train(text_model: TextModel, rows: Sequence[Row], settings: TextSettings,
@@ -72,7 +81,10 @@ def train(text_model: TextModel, rows: Sequence[Row], settings: TextSettings,
     """Attach an adapter, train it on encoded pairs, and return the loss of every step.
 
     They come in shuffled rounds. The learning rate falls to zero along a cosine.
+    Raises ValueError without pairs, FloatingPointError where the loss is no number any more.
     """
+    if not rows:
+        raise ValueError("no pairs to learn from; expected one or more")
     model, rng = text_model.model, torch.Generator().manual_seed(settings.seed)
     lora.attach(
         model, settings.rank, settings.alpha, target_names(text_model, settings.layers), settings.seed
@@ -89,6 +101,11 @@ def train(text_model: TextModel, rows: Sequence[Row], settings: TextSettings,
         schedule.step()
         optimizer.zero_grad()
         losses.append(loss.item())
+        if not math.isfinite(losses[-1]):
+            raise FloatingPointError(
+                f"the loss became {losses[-1]} at step {step + 1} of {settings.steps}; lower learning_rate, "
+                f"which is {settings.learning_rate:g}"
+            )
         if on_step:
             on_step(step + 1, losses[-1])
     model.eval()
