@@ -102,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
     )
     forget.add_argument("--all", action="store_true", help="the whole cache, of every folder")
 
-    pick_command.add_parser(commands)
+    pick_command.add_parser(commands, _seed)
     prove_command.add_parser(commands)
 
     fetch = commands.add_parser("fetch", help="fetch real paintings that museums give away (CC0)")

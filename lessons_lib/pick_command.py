@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,19 +21,19 @@ _ABOUT = (
 _SEEDS = (1, 2)
 
 
-def add_parser(commands: Commands) -> None:
-    """Add the command to the subparsers of `lessons`."""
+def add_parser(commands: Commands, seed: Callable[[str], int]) -> None:
+    """Add the command to the subparsers of `lessons`; `seed` reads a seed from an option."""
     pick = commands.add_parser("pick", help=_HELP, description=_ABOUT)
     pick.add_argument("run", type=Path, help="the folder of a run, such as runs/v4se")
     pick.add_argument("--pictures", type=Path, metavar="FOLDER", help="the run's pictures, if moved")
     pick.add_argument("--prompt", action="append", metavar="TEXT", help="what to draw; repeatable")
-    pick.add_argument("--seed", action="append", type=int, metavar="N", dest="seeds", help="repeatable")
+    pick.add_argument("--seed", action="append", type=seed, metavar="N", dest="seeds", help="repeatable")
     pick.add_argument(
         "--strength", action="append", type=float, metavar="S", dest="strengths",
         help="repeatable, a multiple of the base's own (default: 0.5, 0.75, 1 and 1.25)",
     )  # fmt: skip
     pick.add_argument(
-        "--keep", type=float, default=0.6, metavar="SHARE",
+        "--keep", type=float, metavar="SHARE",
         help="share of the base's prompt match that must be left (default: 0.6)",
     )  # fmt: skip
     pick.add_argument("--out", type=Path, metavar="FOLDER", help="copy the chosen adapter into this folder")
@@ -41,27 +42,31 @@ def add_parser(commands: Commands) -> None:
 def pick(args: Namespace) -> int:
     """Print the recommendation and its reason, and write the chart."""
     from lessons_lib.adapters.run import WEIGHTS_NAME, Run
-    from lessons_lib.dataset.prompts import default_prompts
+    from lessons_lib.dataset.prompts import default_prompts, unread_lines
     from lessons_lib.dataset.records import recorded_dataset
     from lessons_lib.display.progress import counting_bar
     from lessons_lib.evaluation import picker
     from lessons_lib.evaluation.sampler import Sampler
-    from lessons_lib.models import bases
+    from lessons_lib.models import bases, families
 
     run = Run.load(args.run)
     folders = picker.checkpoints(run)  # before the base is loaded
     dataset = recorded_dataset(run.dataset, run.folder, args.pictures)
     prompts = args.prompt or default_prompts(run.settings.mode)
     sampler = Sampler(run.settings.adapt(bases.find(run.settings.base)))
+    tokenizer = families.find(sampler.base.family).load_tokenizer(sampler.base)
+    trigger, mode, limit = run.settings.trigger, run.settings.mode, sampler.base.caption_tokens
+    for line in unread_lines(prompts, trigger, mode, tokenizer, limit):
+        print(f"! {line}")
     with counting_bar("drawing", "candidate") as on_candidate:
         choice = picker.pick(
             sampler, run, dataset, prompts, args.seeds or _SEEDS, args.strengths or picker.STRENGTHS,
-            on_candidate, args.keep,
+            on_candidate, picker.KEEP if args.keep is None else args.keep,
         )  # fmt: skip
     (run.folder / "pick.jpg").write_bytes(picker.chart(choice).data)
     print(f"keep {choice.candidate}: {choice.reason}")
     for one in picker.frontier(choice.candidates):
-        print(f"  {one}: style {one.style:.2f}, prompt {one.prompt:.2f}")
+        print(f"  {one}: style {one.style:.2f}, prompt {one.prompt_text}")
     print(f"chart    {run.folder / 'pick.jpg'}")
     adapter = folders[choice.candidate.step]
     print(f"adapter  {adapter}")

@@ -10,9 +10,10 @@ from lessons_lib import cli
 from lessons_lib.adapters.run import STEPS, Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.course import recorded
+from lessons_lib.dataset import captions
 from lessons_lib.evaluation import picker
 from lessons_lib.evaluation.picker import Candidate
-from lessons_lib.models import bases
+from lessons_lib.models import bases, families
 from lessons_lib.training import train
 
 POCKET = bases.find("pocket")
@@ -61,6 +62,43 @@ def test_on_the_recorded_trainings_it_is_within_one_count_of_the_lowest_held_out
     lowest = min(options, key=lambda one: one.validation).step
     choice = picker.choose(base, options).candidate.step
     assert abs(counts.index(choice) - counts.index(lowest)) <= 1
+
+
+def test_where_no_prompt_names_a_concept_the_prompt_match_is_said_not_to_be_measured():
+    base, early, best = (
+        Candidate(step, 1.0, (style,) * 8, ()) for step, style in ((0, 0.1), (5, 0.3), (9, 0.5))
+    )
+    choice = picker.choose(base, [early, best])
+    assert choice.candidate == best and best.prompt_text == "not measured"
+    style, prompt = choice.reason.split("; ")
+    assert style == "its style match, 0.50, is the highest"
+    assert prompt == "its prompt match is not measured, as no prompt names a known concept"
+
+
+def test_a_prompt_is_cut_so_that_the_trigger_is_read(practice, tmp_path, monkeypatch):
+    run = Run(tmp_path, Settings(trigger="thgh96").resolve(POCKET))
+    prompts = []
+    monkeypatch.setattr(picker, "checkpoints", lambda run: {})
+    monkeypatch.setattr(
+        picker,
+        "candidates",
+        lambda sampler, folders, triggered, *_: prompts.extend(triggered) or (BASE, [BASE]),
+    )
+    picker.pick(None, run, practice, ["a castle " * 60], [1])
+    tokenizer = families.find(POCKET.family).load_tokenizer(POCKET)
+    assert prompts[0].endswith("thgh96") and not captions.find_overlong(
+        prompts, tokenizer, POCKET.caption_tokens
+    )
+
+
+def test_the_commands_help_names_the_pickers_own_defaults(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["pick", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    *most, last = (f"{strength:g}" for strength in picker.STRENGTHS)
+    assert f"(default: {picker.KEEP:g})" in text and f"(default: {', '.join(most)} and {last})" in text
+    with pytest.raises(SystemExit):
+        cli.main(["pick", "runs/x", "--seed", str(2**70)])
 
 
 def test_without_candidates_there_is_nothing_to_choose():

@@ -17,7 +17,7 @@ Point = tuple[float, float]  # style, prompt
 @dataclass(frozen=True)
 class FrontierChart:
     """What the chart shows: points of each step, the base, the points that no other beats, the choice and
-    its name, and the least prompt match that is good enough.
+    its name, and the least prompt match that is good enough, None where the match is not measured.
     """
 
     points: Mapping[int, Sequence[Point]]
@@ -25,18 +25,19 @@ class FrontierChart:
     frontier: Sequence[Point]
     choice: Point
     name: str
-    least: float
+    least: float | None
 
 
 def frontier_chart(chart: FrontierChart) -> Shown:
     """Return a JPEG of style against prompt match; later steps are darker."""
     figure = Figure(figsize=(7.2, 4.2), dpi=92, facecolor=PAPER, layout="constrained")
     axes = figure.add_subplot(facecolor=PAPER)
-    axes.axhline(chart.least, color=MUTED, linewidth=1, linestyle="--")
-    axes.annotate(
-        "enough of the prompt", (0.995, chart.least), xycoords=("axes fraction", "data"),
-        ha="right", va="bottom", color=MUTED, fontsize=9,
-    )  # fmt: skip
+    if chart.least is not None:
+        axes.axhline(chart.least, color=MUTED, linewidth=1, linestyle="--")
+        axes.annotate(
+            "enough of the prompt", (0.995, chart.least), xycoords=("axes fraction", "data"),
+            ha="right", va="bottom", color=MUTED, fontsize=9,
+        )  # fmt: skip
     axes.plot(*zip(*chart.frontier, strict=True), color=LINE, linewidth=2, zorder=1)
     shades = [0.35 + 0.65 * i / max(1, len(chart.points) - 1) for i in range(len(chart.points))]
     for shade, (step, points) in zip(shades, chart.points.items(), strict=True):
@@ -48,7 +49,10 @@ def frontier_chart(chart: FrontierChart) -> Shown:
     axes.plot(*chart.choice, "o", markerfacecolor="none", markeredgecolor=ACCENT, markersize=15,
               markeredgewidth=2, zorder=3)  # fmt: skip
     axes.annotate(chart.name, chart.choice, xytext=(10, 10), textcoords="offset points", color=ACCENT)
-    axes.set(xlabel="style match (held-out pictures)", ylabel="prompt match")
+    axes.set(
+        xlabel="style match (held-out pictures)",
+        ylabel="prompt match" if chart.least is not None else "prompt match: not measured",
+    )
     axes.spines[["top", "right"]].set_visible(False)
     return figure_image(
         figure, f"style against prompt match of {len(chart.points)} checkpoints; {chart.name}"

@@ -44,7 +44,7 @@ def compare(
             f"{len(prompts)} prompts, {len(seeds)} seeds, {len(dataset.train)} training pictures: expected "
             "one or more of each"
         )
-    prompts = _shortened(prompts, run)
+    prompts = shortened(prompts, run)
     triggered = [with_trigger(prompt, run.settings.trigger, run.settings.mode) for prompt in prompts]
     report, total = on_row or (lambda done, total: None), 2 * len(triggered) + 1
     base_images: Rows = []
@@ -66,7 +66,7 @@ def compare(
     )  # fmt: skip
 
 
-def _shortened(prompts: Sequence[str], run: Run) -> list[str]:
+def shortened(prompts: Sequence[str], run: Run) -> list[str]:
     """Return prompts no longer than the run's base model reads together with the trigger word."""
     base, trigger, mode = bases.find(run.settings.base), run.settings.trigger, run.settings.mode
     tokenizer = families.find(base.family).load_tokenizer(base)

@@ -17,7 +17,7 @@ from lessons_lib.adapters.run import STEPS, Run
 from lessons_lib.dataset.captions import with_trigger
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.display.frontier import FrontierChart, Point, frontier_chart
-from lessons_lib.evaluation import metrics
+from lessons_lib.evaluation import compare, metrics
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import judges
 
@@ -29,8 +29,8 @@ STRENGTHS = (0.5, 0.75, 1.0, 1.25)  # times the base's own
 @dataclass(frozen=True)
 class Candidate:
     """A checkpoint at a strength, and one score a sample: likeness to held-out pictures, and the rank of what
-    the prompt names (empty where it names none that is known). `validation`: the held-out loss at that step,
-    where it was measured.
+    the prompt names. That is empty where no prompt names what is known: then it is not measured.
+    `validation`: the held-out loss at that step, where it was measured.
     """
 
     step: int
@@ -45,7 +45,13 @@ class Candidate:
 
     @property
     def prompt(self) -> float:
+        """The prompt match; 1.0, which excludes nobody, where it is not measured."""
         return float(np.mean(self.prompts)) if self.prompts else 1.0
+
+    @property
+    def prompt_text(self) -> str:
+        """The prompt match with two decimals, or that it was not measured."""
+        return f"{self.prompt:.2f}" if self.prompts else "not measured"
 
     def __str__(self) -> str:
         return f"step {self.step} at strength {self.strength:g}"
@@ -117,7 +123,7 @@ def chart(choice: Choice) -> Shown:
         steps.setdefault(one.step, []).append((one.style, one.prompt))
     points = [(one.style, one.prompt) for one in (choice.base, choice.candidate)]
     best = [(one.style, one.prompt) for one in frontier(choice.candidates)]
-    least = choice.keep * choice.base.prompt
+    least = choice.keep * choice.base.prompt if choice.base.prompts else None
     return frontier_chart(FrontierChart(steps, points[0], best, points[1], str(choice.candidate), least))
 
 
@@ -173,14 +179,17 @@ def _is_below(one: Candidate, best: Candidate) -> bool:
 
 
 def _reason(first: Candidate, best: Candidate, base: Candidate, keep: float) -> str:
-    parts = [
-        f"it keeps {first.prompt:.2f} of the base's prompt match {base.prompt:.2f} (at least {keep:.0%})"
-    ]
+    if base.prompts:
+        among = " of those that keep the prompt"
+        match = f"it keeps {first.prompt_text} of the base's prompt match {base.prompt_text}"
+        parts = [f"{match} (at least {keep:.0%})"]
+    else:
+        among, parts = "", ["its prompt match is not measured, as no prompt names a known concept"]
     if first.validation is not None:
         parts.append(f"its held-out loss, {first.validation:.2f}, is near the lowest")
     style = f"its style match, {first.style:.2f},"
     if first == best:
-        parts.insert(0, f"{style} is the highest of those that keep the prompt")
+        parts.insert(0, f"{style} is the highest{among}")
     else:
         highest = f"{style} cannot be told from the highest, {best.style:.2f} ({best})"
         parts.insert(0, f"{highest}, and no earlier one reaches it")
@@ -197,11 +206,12 @@ def pick(
     on_candidate: Callable[[int, int], None] | None = None,
     keep: float = KEEP,
 ) -> Choice:
-    """Return the earliest good checkpoint and strength of a run.
+    """Return the earliest good checkpoint and strength of a run; prompts are cut so that the trigger is read.
 
     Judged by held-out pictures, or by the training pictures where none were held out.
     """
-    triggered = [with_trigger(prompt, run.settings.trigger, run.settings.mode) for prompt in prompts]
+    trigger, mode = run.settings.trigger, run.settings.mode
+    triggered = [with_trigger(prompt, trigger, mode) for prompt in compare.shortened(prompts, run)]
     held_out = [picture.image for picture in dataset.held_out or dataset.train]
     base, options = candidates(sampler, checkpoints(run), triggered, seeds, held_out, strengths, on_candidate)
     levels = {row["step"]: row["validation"] for row in run.log if "validation" in row}
