@@ -80,6 +80,15 @@ def test_the_checklist_names_what_is_open(inspection):
     assert str(checks[0]).startswith("yes  10 pictures or more")
 
 
+def test_a_picture_that_is_learned_and_held_out_is_there_twice(photographs):
+    pictures = scan(photographs).pictures
+    held_out = [picture for picture in pictures if picture.path.name == lesson_11_set.TWICE]
+    dataset = Dataset([picture for picture in pictures if picture not in held_out], held_out)
+    checks = lesson_11.checklist(inspect(dataset, POCKET), "cray7n")
+    (line,) = (check for check in checks if check.expected == "no picture twice")
+    assert not line.is_met and lesson_11_set.TWICE in line.detail
+
+
 def test_what_came_is_held_against_what_was_wanted():
     style, prompt = lesson_11.judge(lesson_11.GOAL, comparison(style=0.5, prompt=0.4))
     assert style.is_met and str(style) == "style: wanted 0.3, came 0.5: met"

@@ -1,6 +1,5 @@
 """The report says what to fix, what to look at and what is fine; cached pictures are not measured again."""
 
-import re
 import shutil
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 from PIL import Image, ImageFilter, ImageOps
 
 from lessons_lib.dataset.dataset import scan
-from lessons_lib.inspection import findings, image_stats, rules, split
+from lessons_lib.inspection import before_training, findings, image_stats, split
 from lessons_lib.inspection.findings import Finding
 from lessons_lib.inspection.report import inspect
 from lessons_lib.models import bases
@@ -87,9 +86,13 @@ def test_the_set_is_summed_up_gravest_first(report):
 
 
 def test_every_kind_that_is_said_has_its_advice():
-    source = Path(rules.__file__).read_text(encoding="utf-8")
-    kinds = set(re.findall(r'Finding\("(?:must fix|worth a look)", "([^"]+)"', source))
-    assert kinds and kinds <= set(findings.ADVICE)
+    assert set(findings.What) == set(findings.ADVICE)
+
+
+def test_what_must_be_fixed_comes_without_its_level(report):
+    texts = report.by_level("must fix")
+    assert texts == [line.removeprefix("must fix: ") for line in report.lines()[:2]]
+    assert before_training.must_fix(report) == texts
 
 
 def test_a_second_run_measures_only_what_changed(mixed, tmp_path, monkeypatch):

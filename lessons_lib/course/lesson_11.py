@@ -25,6 +25,7 @@ from lessons_lib.display import notebook
 from lessons_lib.evaluation import compare, copies, metrics
 from lessons_lib.evaluation.comparison import Comparison
 from lessons_lib.evaluation.sampler import Sampler
+from lessons_lib.inspection.findings import What
 from lessons_lib.inspection.report import Report
 from lessons_lib.models import bases, families
 from lessons_lib.paths import NOTEBOOK_PICTURES, PROOFS, ROOT
@@ -37,7 +38,7 @@ GPU_24GB = Session("24gb", torch.device("cuda"), torch.bfloat16, 8, 64.0, "a GPU
 ENOUGH, FEWEST_PROMPTS = 10, 4
 STYLE, CENTRES, PROMPT = "style match", "style match, centre crops", "prompt match"
 OPENING_PICTURE = NOTEBOOK_PICTURES / "11_card.jpg"
-_COPY = "a copy of another"  # what the report says of one
+_COPIES = {What.COPY, What.COPY_ACROSS_SPLIT}
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def checklist(report: Report, trigger: str) -> list[Check]:
 
 def _copies(report: Report) -> list[str]:
     """Return the names of the pictures that the report takes for another of the set."""
-    return [one.name for one in report.pictures if any(f.what == _COPY for f in one.findings)]
+    return [one.name for one in report.pictures if any(f.what in _COPIES for f in one.findings)]
 
 
 @dataclass(frozen=True)

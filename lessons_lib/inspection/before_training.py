@@ -37,15 +37,14 @@ def lines_before(report: Report) -> list[str]:
 
     The other findings are counted.
     """
-    more = sum(line.startswith("worth a look") for line in report.lines()) - len(report.dataset.notes)
-    rest = [f"{more} more worth a look: lessons check says which"] if more > 0 else []
-    return [*must_fix(report), *report.dataset.notes, *rest]
+    more = [text for text in report.by_level("worth a look") if text not in report.dataset.notes]
+    rest = [f"{len(more)} more worth a look: lessons check says which"] if more else []
+    return [*(f"must fix: {text}" for text in must_fix(report)), *report.dataset.notes, *rest]
 
 
 def must_fix(report: Report, prior: Report | None = None) -> list[str]:
     """Return what stops a training, a line each: in the pictures, then in the class pictures."""
-    lines = [line for line in report.lines() if line.startswith("must fix")]
-    return lines + [f"must fix: {text}" for text in (group_problems(prior.dataset.problems) if prior else ())]
+    return report.by_level("must fix") + (group_problems(prior.dataset.problems) if prior else [])
 
 
 def training_set(report: Report, prior: Report | None, held_out: int | None, anyway: bool) -> Dataset:
@@ -57,8 +56,7 @@ def training_set(report: Report, prior: Report | None, held_out: int | None, any
     lines = must_fix(report, prior)
     if lines and not anyway:
         raise ValueError(
-            f"{count_of(lines, 'thing')} must be fixed before training: "
-            f"{lines[0].removeprefix('must fix: ')}. "
+            f"{count_of(lines, 'thing')} must be fixed before training: {lines[0]}. "
             f"{OVERRULE} trains all the same, without the files that cannot be read"
         )
     replace(report.dataset, problems=[]).check()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Literal, TypeVar
 
 from lessons_lib.dataset.pictures import Picture
@@ -16,33 +17,54 @@ Level = Literal["must fix", "worth a look", "fine"]
 LEVELS: tuple[Level, ...] = ("must fix", "worth a look", "fine")
 CSS_CLASSES: dict[Level, str] = {"must fix": "must", "worth a look": "look", "fine": "fine"}
 
+
+class What(StrEnum):
+    """What a report says of a picture, in the same words for every picture."""
+
+    TOO_SMALL = "too small"
+    SMALL = "small"
+    ONE_COLOUR = "one flat colour"
+    WHITE_ON_WHITE = "white on white"
+    COPY_ACROSS_SPLIT = "a copy across the split"
+    COPY = "a copy of another"
+    NEAR_DUPLICATE = "very like another"
+    BLURRED = "blurred"
+    PALE = "pale"
+    VERY_DARK = "very dark"
+    MOSTLY_WHITE = "mostly white"
+    MOSTLY_BLACK = "mostly black"
+    CUT_BY_CENTRE = "cut by the middle square"
+    CHANGED = "changed since its table was written"
+    IN_NO_SPLIT = "in no split"
+
+
 # What to do about each finding on a picture: the same for every picture,
 # so that a thousand pictures fit in a line.
-ADVICE = {
-    "too small": (
+ADVICE: dict[str, str] = {
+    What.TOO_SMALL: (
         "They are enlarged more than twice, so most of what is learned is invented. Find larger copies"
     ),
-    "small": "They are enlarged, which softens them. Find larger copies where you can",
-    "one flat colour": "There is nothing to learn from them. Leave them out",
-    "white on white": "They were put on white where they are transparent, and what is left is white as well. "
-    "Put them on another colour",
-    "a copy across the split": (
+    What.SMALL: "They are enlarged, which softens them. Find larger copies where you can",
+    What.ONE_COLOUR: "There is nothing to learn from them. Leave them out",
+    What.WHITE_ON_WHITE: (
+        "They were put on white where they are transparent, and what is left is white as well. "
+        "Put them on another colour"
+    ),
+    What.COPY_ACROSS_SPLIT: (
         "Judging by a picture that was learned proves nothing. Leave one of each pair out"
     ),
-    "a copy of another": "The model learns it twice. Keep the better one of each pair",
-    "very like another": "Keep both only when both teach something",
-    "blurred": "The model learns the blur as well. Find sharper copies",
-    "pale": (
+    What.COPY: "The model learns it twice. Keep the better one of each pair",
+    What.NEAR_DUPLICATE: "Keep both only when both teach something",
+    What.BLURRED: "The model learns the blur as well. Find sharper copies",
+    What.PALE: (
         "Little lies between their dark and light parts. Fine for a faint drawing, else raise the contrast"
     ),
-    "very dark": "Fine at night, else brighten them",
-    "mostly white": "Fine for a drawing on paper, burnt out for a photograph",
-    "mostly black": "Fine on a dark ground, else brighten them",
-    "cut by the middle square": "Look at the crop: choose a box by hand, letterbox, or train with buckets",
-    "changed since its table was written": (
-        "The hash in the table is another file's. Check that it is the right picture"
-    ),
-    "in no split": "Others have one, so these are neither trained on nor judged by. Fill in the column",
+    What.VERY_DARK: "Fine at night, else brighten them",
+    What.MOSTLY_WHITE: "Fine for a drawing on paper, burnt out for a photograph",
+    What.MOSTLY_BLACK: "Fine on a dark ground, else brighten them",
+    What.CUT_BY_CENTRE: "Look at the crop: choose a box by hand, letterbox, or train with buckets",
+    What.CHANGED: "The hash in the table is another file's. Check that it is the right picture",
+    What.IN_NO_SPLIT: "Others have one, so these are neither trained on nor judged by. Fill in the column",
 }
 
 

@@ -64,16 +64,21 @@ class Report:
         """Return the report as text, gravest first: a line for each finding on the set,
         and for each kind on pictures.
         """
-        texts: list[tuple[Level, str]] = [(finding.level, finding.what) for finding in self.findings]
-        names: dict[tuple[Level, str], list[str]] = {}
+        return [f"{level}: {text}" for level in LEVELS for text in self.by_level(level)]
+
+    def by_level(self, level: Level) -> list[str]:
+        """Return the findings of one level: on the set, then each kind with the pictures it is said of."""
+        texts = [finding.what for finding in self.findings if finding.level == level]
+        names: dict[str, list[str]] = {}
         for one in self.pictures:
             for finding in one.findings:
-                name = f"{one.name} ({finding.detail})" if finding.detail else one.name
-                names.setdefault((finding.level, finding.what), []).append(name)
-        for (level, what), pictures in names.items():
+                if finding.level == level:
+                    name = f"{one.name} ({finding.detail})" if finding.detail else one.name
+                    names.setdefault(finding.what, []).append(name)
+        for what, pictures in names.items():
             advice = f". {ADVICE[what]}" if what in ADVICE else ""
-            texts.append((level, f"{what}: {name_list(pictures)}{advice}"))
-        return [f"{level}: {text}" for level, text in sorted(texts, key=lambda t: LEVELS.index(t[0]))]
+            texts.append(f"{what}: {name_list(pictures)}{advice}")
+        return texts
 
 
 def inspect(

@@ -14,7 +14,7 @@ from lessons_lib.dataset.archives import Problem
 from lessons_lib.dataset.decode import HAS_PLACE, TRANSPARENT
 from lessons_lib.dataset.messages import count_of, name_list, printable
 from lessons_lib.inspection import duplicates, split
-from lessons_lib.inspection.findings import Finding, InspectedPicture, Level
+from lessons_lib.inspection.findings import Finding, InspectedPicture, Level, What
 from lessons_lib.inspection.image_stats import ImageStats
 from lessons_lib.inspection.split import FEWEST_TO_TRAIN
 from lessons_lib.models.bases import Base
@@ -35,17 +35,17 @@ def check_picture(one: InspectedPicture, side: int) -> list[Finding]:
     findings = [*(Finding("fine", note) for note in notes), *_check_size(stats, side)]
     if stats.contrast < _FLAT:
         if stats.white > _MOSTLY and TRANSPARENT in stats.notes:
-            return [*findings, Finding("must fix", "white on white")]
-        return [*findings, Finding("must fix", "one flat colour")]
+            return [*findings, Finding("must fix", What.WHITE_ON_WHITE)]
+        return [*findings, Finding("must fix", What.ONE_COLOUR)]
     findings += _check_tones(stats)
     if stats.sharpness < BLURRED:
         detail = f"sharpness {stats.sharpness:.2f}, expected {BLURRED} or more"
-        findings.append(Finding("worth a look", "blurred", detail))
+        findings.append(Finding("worth a look", What.BLURRED, detail))
     if not one.picture.more.get("crop"):
         findings += _check_centre(stats)
     table_hash = one.picture.more.get("sha256")
     if table_hash and table_hash.lower() != stats.sha256:
-        findings.append(Finding("worth a look", "changed since its table was written"))
+        findings.append(Finding("worth a look", What.CHANGED))
     return findings
 
 
@@ -56,15 +56,15 @@ def check_pairs(pictures: Sequence[InspectedPicture]) -> None:
     stats = [one.stats for one in pictures]
     across = dict(duplicates.across_split(stats, [one.part == "held_out" for one in pictures]))
     for i, j in across.items():
-        finding = Finding("must fix", "a copy across the split", f"of {pictures[j].name}")
+        finding = Finding("must fix", What.COPY_ACROSS_SPLIT, f"of {pictures[j].name}")
         pictures[i].findings.append(finding)
     for i, j, is_copy in duplicates.find_duplicates(stats):
-        what = "a copy of another" if is_copy else "very like another"
+        what = What.COPY if is_copy else What.NEAR_DUPLICATE
         if i not in across:
             pictures[i].findings.append(Finding("worth a look", what, f"of {pictures[j].name}"))
     for one in pictures:
         if one.part == "unused":
-            one.findings.append(Finding("worth a look", "in no split"))
+            one.findings.append(Finding("worth a look", What.IN_NO_SPLIT))
 
 
 def check_set(pictures: Sequence[InspectedPicture], problems: Sequence[Problem], base: Base) -> list[Finding]:
@@ -87,8 +87,8 @@ def _check_size(stats: ImageStats, side: int) -> list[Finding]:
         return []
     detail = f"{stats.size[0]} x {stats.size[1]} px, the base draws {side}"
     if 2 * short < side:
-        return [Finding("must fix", "too small", detail)]
-    return [Finding("worth a look", "small", detail)]
+        return [Finding("must fix", What.TOO_SMALL, detail)]
+    return [Finding("worth a look", What.SMALL, detail)]
 
 
 def group_problems(problems: Sequence[Problem]) -> list[str]:
@@ -109,10 +109,10 @@ def group_problems(problems: Sequence[Problem]) -> list[str]:
 def _check_tones(stats: ImageStats) -> list[Finding]:
     """Return the first of four faults of brightness and contrast."""
     tones = {
-        "mostly white": stats.white > _MOSTLY,
-        "mostly black": stats.black > _MOSTLY,
-        "very dark": stats.brightness < _DARK,
-        "pale": stats.contrast < _PALE,
+        What.MOSTLY_WHITE: stats.white > _MOSTLY,
+        What.MOSTLY_BLACK: stats.black > _MOSTLY,
+        What.VERY_DARK: stats.brightness < _DARK,
+        What.PALE: stats.contrast < _PALE,
     }
     detail = f"mean brightness {stats.brightness:.0f} of 255"
     return [Finding("worth a look", name, detail) for name, is_so in tones.items() if is_so][:1]
@@ -126,7 +126,7 @@ def _check_centre(stats: ImageStats) -> list[Finding]:
     box = " ".join(map(str, crops.square_box(stats.size, stats.best_start)))
     better = f"; the box {box} keeps {stats.best_edges:.0%}" if is_better else ""
     detail = f"keeps {stats.centre_edges:.0%} of the edges{better}"
-    return [Finding("worth a look", "cut by the middle square", detail)]
+    return [Finding("worth a look", What.CUT_BY_CENTRE, detail)]
 
 
 def _check_count(count: int) -> list[Finding]:
