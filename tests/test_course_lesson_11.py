@@ -98,7 +98,17 @@ def test_what_came_is_held_against_what_was_wanted():
 def test_a_base_that_was_there_already_has_no_gap_to_close():
     one = comparison(0.5, 0.5)
     one.measures[lesson_11.CENTRES] = measure(lesson_11.CENTRES, 0.5, floor=0.6, ceiling=0.5)
-    assert str(lesson_11.judge(lesson_11.GOAL, one)[0]) == "style: wanted 0.3, came not measured: missed"
+    assert str(lesson_11.judge(lesson_11.GOAL, one)[0]) == "style: wanted 0.3, came not measured: not judged"
+    assert not [line for line in lesson_11.went_wrong(lesson_11.GOAL, one) if "missed" in line]
+
+
+@pytest.mark.parametrize(("expected", "value", "line"), [
+    (0.3, 0.27, "wanted 0.30, came 0.27: missed"), (0.3, 0.31, "wanted 0.3, came 0.3: met"),
+    (0.3, 0.2999, "wanted 0.3, came 0.3: met"), (0.3, 0.21, "wanted 0.3, came 0.2: missed"),
+    (0.25, 0.22, "wanted 0.25, came 0.22: missed"), (0.25, 0.28, "wanted 0.25, came 0.28: met"),
+])  # fmt: skip
+def test_a_line_of_the_goal_never_reads_as_met_where_it_was_missed(expected, value, line):
+    assert str(lesson_11.Outcome("style", expected, value)) == f"style: {line}"
 
 
 def test_what_went_wrong_is_said_as_far_as_it_was_measured():

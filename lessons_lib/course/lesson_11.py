@@ -121,7 +121,10 @@ def _copies(report: Report) -> list[str]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A line of the goal against what came out; `value` is None where it was not measured."""
+    """A line of the goal against what came out; `value` is None where it was not measured.
+
+    It is judged by two decimals, of which the first is printed where that is enough to tell the two apart.
+    """
 
     name: str
     expected: float
@@ -129,11 +132,29 @@ class Outcome:
 
     @property
     def is_met(self) -> bool:
-        return self.value is not None and self.value >= self.expected
+        return self.value is not None and round(self.value, 2) >= self.expected
+
+    @property
+    def is_missed(self) -> bool:
+        return self.value is not None and not self.is_met
+
+    @property
+    def figures(self) -> tuple[str, str]:
+        """What was wanted and what came, with as many decimals as tell them apart."""
+        if self.value is None:
+            return f"{self.expected:g}", "not measured"
+        is_close = not self.is_met and round(self.value, 1) >= round(self.expected, 1)
+        decimals = 2 if is_close or self.expected != round(self.expected, 1) else 1
+        return f"{self.expected:.{decimals}f}", f"{self.value:.{decimals}f}"
+
+    @property
+    def verdict(self) -> str:
+        """Return "met", "missed" or, of what was not measured, "not judged"."""
+        return "met" if self.is_met else "missed" if self.is_missed else "not judged"
 
     def __str__(self) -> str:
-        value = "not measured" if self.value is None else f"{self.value:.1f}"
-        return f"{self.name}: wanted {self.expected:.1f}, came {value}: {'met' if self.is_met else 'missed'}"
+        expected, value = self.figures
+        return f"{self.name}: wanted {expected}, came {value}: {self.verdict}"
 
 
 def judge(goal: Goal, comparison: Comparison) -> list[Outcome]:
@@ -147,7 +168,7 @@ def judge(goal: Goal, comparison: Comparison) -> list[Outcome]:
 
 def went_wrong(goal: Goal, comparison: Comparison) -> list[str]:
     """Return what a report must not leave out, as far as it can be measured."""
-    lines = [f"The goal was missed. {one}." for one in judge(goal, comparison) if not one.is_met]
+    lines = [f"The goal was missed. {one}." for one in judge(goal, comparison) if one.is_missed]
     layouts = [value for _, value in comparison.nearest]
     repeats = sum(value >= copies.COPY_THRESHOLD for value in layouts)
     if repeats:
@@ -206,11 +227,7 @@ def report(
 
 
 def _outcome_rows(outcomes: Sequence[Outcome]) -> str:
-    rows = []
-    for one in outcomes:
-        value = "not measured" if one.value is None else f"{one.value:.1f}"
-        rows.append(f"| {one.name} | {one.expected:.1f} | {value} | {'met' if one.is_met else 'missed'} |")
-    return "\n".join(rows)
+    return "\n".join(f"| {' | '.join((one.name, *one.figures, one.verdict))} |" for one in outcomes)
 
 
 def compared(run: Run, dataset: Dataset, goal: Goal, seeds: Sequence[int] = (1, 2)) -> Comparison:
