@@ -77,6 +77,7 @@ def test_where_no_prompt_names_a_concept_the_prompt_match_is_said_not_to_be_meas
 
 def test_a_prompt_is_cut_so_that_the_trigger_is_read(practice, tmp_path, monkeypatch):
     run = Run(tmp_path, Settings(trigger="thgh96").resolve(POCKET))
+    (tmp_path / "log.jsonl").touch()
     prompts = []
     monkeypatch.setattr(picker, "checkpoints", lambda run: {})
     monkeypatch.setattr(

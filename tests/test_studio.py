@@ -4,6 +4,7 @@ import asyncio
 import csv
 import dataclasses
 import io
+import threading
 import zipfile
 
 import pytest
@@ -225,6 +226,30 @@ def test_one_thing_at_a_time_is_done_and_what_fails_says_why(tmp_path):
     with pytest.raises(RuntimeError, match="no room"):
         failing.wait(10)
     assert activity.current(tmp_path) is None and failing.done == 1
+
+
+def test_a_step_shows_its_own_work_and_not_that_of_another(studio):
+    gate = threading.Event()
+    training = activity.begin(studio.folder, activity.Work.TRAINING, lambda _: gate.wait(20))
+    the_page = page.Page(studio)
+    steps = {type(step).__name__: step for step in the_page.steps}
+    assert the_page.steps.index(steps["TrainingStep"]) == the_page._start()
+    assert steps["TrainingStep"].needs() == "The training is going on."
+    for name in ("CaptionsStep", "LengthStep", "ComparisonStep"):
+        steps[name].build()
+        assert steps[name].view.children == () and steps[name].own_activity() is None
+    gate.set()
+    training.wait(20)
+    assert steps["CaptionsStep"].note.value == ""
+
+
+def test_captions_that_are_being_written_are_no_training(studio):
+    gate = threading.Event()
+    captions = activity.begin(studio.folder, activity.Work.CAPTIONS, lambda _: gate.wait(20))
+    training = next(step for step in page.Page(studio).steps if step.work is activity.Work.TRAINING)
+    assert training.needs() == "Needs a training."
+    gate.set()
+    captions.wait(20)
 
 
 def test_what_nobody_foresaw_is_said_to_be_the_courses_fault(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,15 @@ from safetensors import SafetensorError
 # What a person can mend: the message says how. Anything else is a fault of the course.
 EXPECTED = (ValueError, OSError, ArithmeticError, MemoryError, SafetensorError)
 _PAUSE = 0.4  # seconds between two reports to a page
+
+
+class Work(StrEnum):
+    """What a studio does in the background, as the page names it."""
+
+    CAPTIONS = "Writing first captions"
+    FORECAST = "The forecast"
+    TRAINING = "The training"
+    COMPARISON = "Drawing before and after"
 
 
 class Activity:

@@ -8,7 +8,6 @@ from pathlib import Path
 import ipywidgets
 
 from lessons_lib.models.bases import Base
-from lessons_lib.studio import activity as activities
 from lessons_lib.studio.project import Project
 from lessons_lib.studio.steps import STEPS
 from lessons_lib.studio.steps.step import Step
@@ -50,8 +49,7 @@ class Page:
         """Return the step to begin with: what is going on in the background,
         or the one that was open last.
         """
-        activity = activities.current(self.project.folder)
-        going_on = [i for i, step in enumerate(self.steps) if activity and activity.title in step.activities]
+        going_on = [index for index, step in enumerate(self.steps) if step.own_activity()]
         return going_on[0] if going_on else min(self.project.choices.step, len(self.steps) - 1)
 
 

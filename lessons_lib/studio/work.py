@@ -14,7 +14,7 @@ from lessons_lib.evaluation import compare as comparisons
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.studio import activity as activities
 from lessons_lib.studio import results
-from lessons_lib.studio.activity import Activity
+from lessons_lib.studio.activity import Activity, Work
 from lessons_lib.studio.project import Project
 from lessons_lib.training import existing
 from lessons_lib.training.forecast import Costs
@@ -36,7 +36,7 @@ def write_captions(project: Project, by: str = captioners.OFFLINE) -> Activity:
         for picture, draft in zip(pictures, drafts, strict=True):
             project.pictures.caption(picture.path.name, draft.text)
 
-    return activities.begin(project.folder, "Writing first captions", work)
+    return activities.begin(project.folder, Work.CAPTIONS, work)
 
 
 def forecast(project: Project) -> Activity:
@@ -58,7 +58,7 @@ def forecast(project: Project) -> Activity:
             except _Measured:
                 pass
 
-    return activities.begin(project.folder, "The forecast", work)
+    return activities.begin(project.folder, Work.FORECAST, work)
 
 
 def train(project: Project) -> Activity:
@@ -77,7 +77,7 @@ def train(project: Project) -> Activity:
 
         return trainer.train(out, on_step)
 
-    return activities.begin(project.folder, "The training", work)
+    return activities.begin(project.folder, Work.TRAINING, work)
 
 
 def compare(project: Project) -> Activity:
@@ -97,7 +97,7 @@ def compare(project: Project) -> Activity:
         comparisons.save(comparison, run.folder)
         results.save(comparison, notes)
 
-    return activities.begin(project.folder, "Drawing before and after", work)
+    return activities.begin(project.folder, Work.COMPARISON, work)
 
 
 def _dataset_of(run: Run, project: Project) -> tuple[Dataset, list[str]]:

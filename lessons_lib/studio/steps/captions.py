@@ -10,8 +10,8 @@ from lessons_lib.dataset import captioners, captions
 from lessons_lib.dataset.messages import count_of
 from lessons_lib.dataset.pictures import Picture
 from lessons_lib.session import current
-from lessons_lib.studio import activity as activities
 from lessons_lib.studio import work
+from lessons_lib.studio.activity import Work
 from lessons_lib.studio.pictures import thumbnail
 from lessons_lib.studio.steps.step import Step
 from lessons_lib.studio.widgets import (
@@ -38,7 +38,7 @@ class CaptionsStep(Step):
         "A caption says who and what can be seen, and leaves out how it is drawn: what the captions do not "
         "say is what your word will come to mean."
     )
-    activities = ("Writing first captions",)
+    work = Work.CAPTIONS
 
     def is_done(self) -> bool:
         return self._pictures() != [] and not self._without()
@@ -71,7 +71,7 @@ class CaptionsStep(Step):
         old, new = text_field("replace this word everywhere"), text_field("by this")
         replace = button("Replace", lambda: self._replace(old.value, new.value), self.note)
         self._show()
-        if activity := activities.current(self.project.folder):
+        if activity := self.own_activity():
             self.view.follow(activity)
         return [self.by, row(write), self.view, self.table, row(old, new, replace)]
 

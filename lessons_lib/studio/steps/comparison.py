@@ -7,8 +7,8 @@ from PIL import Image
 
 from lessons_lib.display.html import jpeg_uri
 from lessons_lib.display.notebook import strength_slider
-from lessons_lib.studio import activity as activities
 from lessons_lib.studio import results, work
+from lessons_lib.studio.activity import Work
 from lessons_lib.studio.results import Results
 from lessons_lib.studio.steps.step import Step
 from lessons_lib.studio.widgets import ActivityView, button, fill, row, text_area
@@ -24,7 +24,7 @@ class ComparisonStep(Step):
         "The same prompts and the same random seeds, without and with what it learned. Whatever differs is "
         "the training's doing."
     )
-    activities = ("Drawing before and after",)
+    work = Work.COMPARISON
 
     def is_done(self) -> bool:
         return self._results() is not None
@@ -44,8 +44,7 @@ class ComparisonStep(Step):
         style = () if self.is_done() else ("main",)
         draw = button("Draw before and after", lambda: self._draw(prompts.value), self.note, *style)
         self.view = ActivityView(self.note, self._ended, "Stop")
-        activity = activities.current(self.project.folder)
-        if activity and activity.title in self.activities:
+        if activity := self.own_activity():
             self.view.follow(activity)
         self._show()
         return [prompts, row(draw), self.view, self.sheet, self.strength, self.lines]

@@ -7,8 +7,8 @@ from functools import partial
 import ipywidgets
 
 from lessons_lib.adapters.settings import PRESETS
-from lessons_lib.studio import activity as activities
 from lessons_lib.studio import work
+from lessons_lib.studio.activity import Work
 from lessons_lib.studio.steps.step import Step
 from lessons_lib.studio.widgets import ActivityView, button, fill, on_value, radio, row, text_field
 
@@ -21,7 +21,7 @@ class LengthStep(Step):
 
     title = "How long?"
     lead = "Standard is right for most sets. Measure first if you like: ten steps are made and undone again."
-    activities = ("The forecast",)
+    work = Work.FORECAST
 
     def is_done(self) -> bool:
         return not self.needs() and (self.is_passed(6) or bool(self.project.choices.forecast))
@@ -67,7 +67,7 @@ class LengthStep(Step):
         show_numbers(is_own)
         measure = button("Measure what it will take", self._measure, self.note)
         self.view = ActivityView(self.note, self._measured)
-        if activity := activities.current(self.project.folder):
+        if activity := self.own_activity():
             self.view.follow(activity)
         self._show()
         return [preset, row(more), numbers, row(measure), self.view, self.facts]

@@ -6,6 +6,8 @@ from typing import Protocol
 
 import ipywidgets
 
+from lessons_lib.studio import activity as activities
+from lessons_lib.studio.activity import Activity, Work
 from lessons_lib.studio.project import Project
 from lessons_lib.studio.widgets import Note
 
@@ -22,13 +24,13 @@ class PageLike(Protocol):
 class Step:
     """One step: `title` and `lead` stand above it.
 
-    `activities` are the titles of background work that it shows.
+    `work` is what it does in the background, and shows.
     What it says of a project needs no widgets, and `build` makes these when the step is opened.
     """
 
     title = ""
     lead = ""
-    activities: tuple[str, ...] = ()
+    work: Work | None = None
 
     def __init__(self, page: PageLike):
         self.page, self.note = page, Note()
@@ -41,6 +43,11 @@ class Step:
     def is_passed(self, index: int) -> bool:
         """Return whether a step after `index` was opened, or a training made that needed them all."""
         return self.project.choices.furthest > index or self.project.run() is not None
+
+    def own_activity(self) -> Activity | None:
+        """Return the step's own work where it is going on; that of other steps is theirs to show."""
+        activity = activities.current(self.project.folder)
+        return activity if activity and activity.title == self.work else None
 
     def needs(self) -> str:
         """Return what is missing before the next step, or an empty text."""

@@ -11,8 +11,8 @@ import ipywidgets
 import numpy as np
 
 from lessons_lib.display.html import jpeg_uri
-from lessons_lib.studio import activity as activities
 from lessons_lib.studio import work
+from lessons_lib.studio.activity import Work
 from lessons_lib.studio.steps.step import Step
 from lessons_lib.studio.widgets import ActivityView, button, fill, row
 
@@ -27,14 +27,14 @@ class TrainingStep(Step):
         "You may close this page meanwhile. Stop whenever you like: what it has learned until then is kept, "
         "and it can go on from there."
     )
-    activities = ("The training",)
+    work = Work.TRAINING
 
     def is_done(self) -> bool:
         run = self.project.run()
         return run is not None and not run.stopped
 
     def needs(self) -> str:
-        if activities.current(self.project.folder):
+        if self.own_activity():
             return "The training is going on."
         return "" if self.project.run() else "Needs a training."
 
@@ -58,8 +58,7 @@ class TrainingStep(Step):
         self.view = ActivityView(self.note, self._ended, "Stop")
         self.view.on_tick = lambda activity: self._show_progress()
         self._drawn: list[Path] = []
-        activity = activities.current(self.project.folder)
-        if activity and activity.title in self.activities:
+        if activity := self.own_activity():
             self.view.follow(activity)
         else:
             self._show_start()
