@@ -1,6 +1,7 @@
 """Lesson 07: each fault changes one thing of the healthy training, and measures tell the faults apart."""
 
 import dataclasses
+import json
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from PIL import Image
 
 from lessons_lib.course import lesson_07, lesson_07_cards, lesson_07_exercises, lesson_07_record
 from lessons_lib.course.lesson_07_faults import FAULTS, recipe_of
-from lessons_lib.course.lesson_07_measures import HEALTHY, diagnose
+from lessons_lib.course.lesson_07_measures import HEALTHY, as_table, diagnose
 from lessons_lib.course.lesson_07_record import SEEDS, letters_of, row_of, strip_of, strip_path
 from lessons_lib.models import bases, judges
 
@@ -80,6 +81,19 @@ def test_float16_without_a_scaler_ends_in_nan(sampler):
     exhibit = lesson_07.train_exhibit(sampler, recipe)
     row = row_of(judges.find(POCKET), "half", 1, exhibit, exhibit.samples.base)
     assert not row["measures"]["finite"] and len(row["losses"]) < row["measures"]["steps"]
+
+
+@pytest.mark.parametrize("losses", [[1.0, float("inf")], [float("nan")]])
+def test_losses_that_are_no_numbers_are_left_out_of_the_json_and_counted(losses):
+    images = [Image.effect_noise((128, 128), 60 + place).convert("RGB") for place in range(3)]
+    samples = lesson_07.Samples(*[images] * len(dataclasses.fields(lesson_07.Samples)))
+    exhibit = lesson_07.Exhibit(lesson_07.healthy(POCKET, 1), losses, {1: float("inf")}, samples)
+    row = row_of(judges.find(POCKET), "rate", 1, exhibit, images)
+    text = json.dumps(row, allow_nan=False)
+    assert row["losses"] == losses[:-1] and row["validation"] == {} and '"finite": 0.0' in text
+    assert row["measures"]["loss"] == (1.0 if losses[:-1] else None)
+    measures = as_table([row])["rate", 1]
+    assert diagnose(measures, measures) == "half"
 
 
 def test_guidance_is_raised_while_training_and_not_while_drawing(sampler):

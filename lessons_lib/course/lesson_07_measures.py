@@ -23,15 +23,15 @@ def measure(judge: Judge, exhibit: Exhibit, usual: Images) -> dict[str, float]:
     `usual`: what the base draws of the new subjects in the healthy training.
 
     `finite`: 1 where every loss is a number. `steps`: that were taken. `loss`: mean of the last fifth of the
-    losses that are numbers. `flat`: 1 where the held-out loss never moved. `turn`: how far its last value is
-    above the lowest. `change`: 1 - cosine of before and after. `elsewhere`: the same of the trainer's
-    pictures and another program's. `alike`: cosine of the pictures of different prompts; `base_alike`:
-    without adapter. `base_shift`: how far the pictures without adapter are from the usual ones.
+    losses that are numbers, NaN where none is. `flat`: 1 where the held-out loss never moved. `turn`: how far
+    its last value is above the lowest. `change`: 1 - cosine of before and after. `elsewhere`: the same of the
+    trainer's pictures and another program's. `alike`: cosine of the pictures of different prompts;
+    `base_alike`: without adapter. `base_shift`: how far the pictures without adapter are from the usual ones.
     `style`: likeness to held-out pictures; `caption_style`: of drawn training captions. `caption_prompt`: the
     rank of what these captions name, 1 = first. `copy`: likeness of their layouts to their own pictures.
     `contrast`, `sharpness`: after, as a share of before.
     """
-    s, losses = exhibit.samples, [loss for loss in exhibit.losses if np.isfinite(loss)] or [0.0]
+    s, losses = exhibit.samples, [loss for loss in exhibit.losses if np.isfinite(loss)] or [np.nan]
     levels = [level for level in exhibit.validation.values() if np.isfinite(level)]
     groups = (s.base, usual, s.own, s.elsewhere, s.captions)
     base, usual_base, own, elsewhere, again = map(judge.image_features, groups)
@@ -76,8 +76,11 @@ def _sharpness(image: Image.Image) -> float:
 
 
 def as_table(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int], Measures]:
-    """Return the measures of recorded rows by fault and seed."""
-    return {(row["fault"], row["seed"]): row["measures"] for row in rows}
+    """Return the measures of recorded rows by fault and seed; what was no number is NaN again."""
+    return {
+        (row["fault"], row["seed"]): {n: np.nan if v is None else v for n, v in row["measures"].items()}
+        for row in rows
+    }
 
 
 def diagnose(measures: Measures, healthy: Measures) -> str:

@@ -7,6 +7,7 @@ minutes a seed; a run that was stopped goes on. The pictures lie in notebooks/re
 from __future__ import annotations
 
 import argparse
+import math
 import random
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -39,9 +40,11 @@ Row = dict[str, Any]
 
 def row_of(judge: judges.Judge, fault: str, seed: int, exhibit: Exhibit, usual: Images) -> Row:
     """Return a training in the form in which it is recorded; `usual` as in `measure`."""
-    losses = [round(loss, 3) for loss in exhibit.losses if loss == loss]  # JSON has no NaN
-    validation = {str(step): round(level, 4) for step, level in exhibit.validation.items() if level == level}
-    measures = measure(judge, exhibit, usual)
+    losses = [round(loss, 3) for loss in exhibit.losses if math.isfinite(loss)]  # JSON has no NaN
+    levels = {step: level for step, level in exhibit.validation.items() if math.isfinite(level)}
+    validation = {str(step): round(level, 4) for step, level in levels.items()}
+    values = measure(judge, exhibit, usual).items()
+    measures = {name: value if math.isfinite(value) else None for name, value in values}
     return {"fault": fault, "seed": seed, "losses": losses, "validation": validation, "measures": measures}
 
 
