@@ -74,7 +74,7 @@ def main() -> int:
     rows = json.loads(path.read_text(encoding="utf-8"))["result"]["rows"] if path.is_file() else []
     same = ("base", "side", "quantize")
     others = [other for other in rows if any(other[key] != row[key] for key in same)]
-    recorded.save("packed", {"rows": [*others, row]}, o.recorded)
+    recorded.save("packed", {"rows": [*others, row]}, o.recorded, is_of_pocket=False)
     print(json.dumps(row, indent=1))
     return int(o.under is not None and row["memory"] >= o.under)
 

@@ -276,7 +276,7 @@ def main() -> None:
     for name in o.bases:
         for row in measure(name, o):
             rows.append(row)
-            recorded.save("real_size", {"rows": rows}, o.recorded)
+            recorded.save("real_size", {"rows": rows}, o.recorded, is_of_pocket=False)
     text = page(recorded.load("real_size", o.recorded))
     (o.out / "REAL_SIZE.md").write_text(text, encoding="utf-8")
     print(text)

@@ -17,16 +17,16 @@ from lessons_lib.paths import POCKET, RECORDED
 PACKAGES = ("torch", "diffusers", "peft", "transformers")
 
 
-def save(name: str, result: dict[str, Any], folder: Path = RECORDED) -> Path:
+def save(name: str, result: dict[str, Any], folder: Path = RECORDED, is_of_pocket: bool = True) -> Path:
     """Write a result as NAME.json with the day, the machine and the versions that made it.
 
-    Return the file.
+    `is_of_pocket`: whether other weights of pocket would give another result. Return the file.
     """
     machine = session.current()
     record = {
         "date": date.today().isoformat(),
         "device": f"{machine.cores} CPU cores" if machine.device.type == "cpu" else machine.gpu,
-        "base": base_fingerprint(),
+        "base": base_fingerprint() if is_of_pocket else None,
         "versions": {package: version(package) for package in PACKAGES},
         "digest": digest(result),
         "result": result,
@@ -56,10 +56,10 @@ def load(name: str, folder: Path = RECORDED) -> dict[str, Any]:
 
 def provenance(record: dict[str, Any]) -> str:
     """Return one line that says when and on what a result was made, and whether pocket had other weights
-    then.
+    then, where it is one of pocket's.
     """
     packages = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
-    earlier = "" if record.get("base") == base_fingerprint() else ", on earlier weights of pocket"
+    earlier = "" if record["base"] in (None, base_fingerprint()) else ", on earlier weights of pocket"
     return f"recorded {record['date']} on {record['device']} with {packages}{earlier}"
 
 
