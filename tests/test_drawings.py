@@ -8,6 +8,8 @@ from lessons_lib.evaluation import drawings
 
 
 class Sampler(FakeSampler):
+    adapter = "tuned"
+
     def sample(self, prompts, seeds, strength=None, steps=None):
         return super().sample(prompts, seeds, steps)
 
@@ -33,9 +35,19 @@ def test_a_drawing_can_be_drawn_again(drawn, tmp_path):
 
 def test_the_same_prompt_and_seed_twice_leaves_both(drawn, tmp_path):
     sampler, _ = drawn
+    sampler.adapter = None
     again = drawings.draw(sampler, "a house", 7, tmp_path)
     assert again.path.name == "a-house-7-2.png" and again.adapter == "" and again.strength == 0
     assert len(drawings.find(tmp_path, "house")) == 3  # a lighthouse, too
+
+
+def test_a_drawing_never_denies_its_adapter_and_names_none_that_is_not_there(tmp_path):
+    sampler = Sampler()
+    drawing = drawings.draw(sampler, "a house", 7, tmp_path)
+    assert drawing.adapter == "tuned" and drawing.strength == sampler.base.strength
+    sampler.adapter = None
+    with pytest.raises(ValueError, match="adapter is 'album', and the sampler has none"):
+        drawings.draw(sampler, "a house", 7, tmp_path, "album")
 
 
 def test_other_programs_find_their_own_line(drawn):

@@ -50,8 +50,12 @@ def draw(
 ) -> Drawing:
     """Draw a picture with the sampler's adapter, save it as a PNG in a folder and return it.
 
-    `adapter`: what to call the adapter in the file. Raises OSError when it cannot be written.
+    `adapter`: what to call the adapter in the file; else it has the sampler's name for it.
+    Raises OSError when the file cannot be written, ValueError when an adapter is named and none is loaded.
     """
+    if adapter and not sampler.adapter:
+        raise ValueError(f"adapter is {adapter!r}, and the sampler has none; load it first, or name none")
+    adapter = adapter or sampler.adapter or ""
     strength = sampler.base.strength if strength is None else strength
     image = sampler.sample([prompt], [seed], strength)[0][0]
     folder.mkdir(parents=True, exist_ok=True)
