@@ -20,6 +20,7 @@ from lessons_lib.studio.pictures import box_place
 from lessons_lib.studio.project import Project
 from lessons_lib.studio.steps.captions import CaptionsStep
 from lessons_lib.studio.steps.rights import RightsStep
+from lessons_lib.studio.steps.sharing import SharingStep
 
 PAINTINGS = sorted((SAMPLE / "train").glob("*.jpg"))
 
@@ -212,9 +213,14 @@ def test_rights_that_are_written_after_the_training_are_in_the_card(studio):
         studio.pictures.rights([name], licence="CC-BY-4.0", maker="A Painter")
     run = work.train(studio).wait(120)
     studio.pictures.rights(maker="Another Painter")
-    takeaway.renew_card(run)
+    assert takeaway.renew_card(run) == ""
     card = (run.folder / "README.md").read_text(encoding="utf-8")
     assert "Another Painter" in card and "| A Painter" not in card
+    studio.pictures.turn(names(studio.pictures.dataset().pictures)[0])
+    step = SharingStep(page.Page(studio))
+    step.build()
+    assert "pictures were changed since" in step.note.value
+    assert (run.folder / "README.md").read_text(encoding="utf-8") == card
 
 
 def test_one_thing_at_a_time_is_done_and_what_fails_says_why(tmp_path):

@@ -52,18 +52,19 @@ def files(run: Run) -> list[File]:
     return [file for file in every if file.path.is_file()]
 
 
-def renew_card(run: Run) -> None:
+def renew_card(run: Run) -> str:
     """Write the run's card anew with the rights as they are now, which may have been written after the
-    training.
+    training; return an empty text.
 
-    It stays as it is where the run's pictures were changed since.
+    Where the run's pictures were changed since it stays as it is, and what that means is returned.
     """
     try:
         pictures = recorded_dataset(run.dataset, run.folder).train
-    except PictureError:
-        return
+    except PictureError as problem:
+        return f"The card has the rights as they were at the training: pictures were changed since. {problem}"
     card = model_card.readme(run.settings, pictures, bases.find(run.settings.base), run.samples)
     storage.write_bytes(run.folder / "README.md", card.encode())
+    return ""
 
 
 def bundle(run: Run) -> Path:

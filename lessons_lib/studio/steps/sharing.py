@@ -34,7 +34,7 @@ class SharingStep(Step):
         run = self.project.run()
         if run is None:
             return [piece("note", text="There is nothing to take along yet: train first.", kind="look")]
-        takeaway.renew_card(run)
+        self.note.say(takeaway.renew_card(run), "look")
         files = [takeaway.File(takeaway.bundle(run), "all of them in one zip"), *takeaway.files(run)]
         links = [(file, takeaway.address(file.path)) for file in files]
         repository = text_field(
