@@ -1,10 +1,12 @@
 """What the file of an adapter holds, and a run in a few lines."""
 
+import json
+
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from lessons_lib.adapters import info
+from lessons_lib.adapters import export, info
 from lessons_lib.adapters.run import WEIGHTS_NAME
 
 
@@ -17,6 +19,23 @@ def test_a_summary_says_what_a_run_holds(run_folder):
 def test_a_folder_without_an_adapter_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="expected pytorch_lora_weights.safetensors"):
         info.summary(tmp_path)
+
+
+def test_settings_that_are_damaged_are_not_taken_for_missing_ones(run_folder):
+    (run_folder / "settings.json").write_text('{"base": "pocket"')
+    for read in (lambda: info.summary(run_folder), lambda: export.write_comfyui(run_folder)):
+        with pytest.raises(ValueError, match="settings.json: is damaged .* restore that file from a copy"):
+            read()
+    assert len(info.facts(run_folder)[1]) == 1
+
+
+def test_a_base_that_is_not_known_any_more_is_said(run_folder):
+    settings = json.loads((run_folder / "settings.json").read_text())
+    (run_folder / "settings.json").write_text(json.dumps(settings | {"base": "sd9"}))
+    lines, problems = info.facts(run_folder)
+    assert lines[0].startswith("adapter: 1 layers") and problems[0].startswith(
+        "there is no base model called 'sd9'"
+    )
 
 
 def test_a_file_that_is_no_lora_is_refused(tmp_path):

@@ -42,7 +42,7 @@ def facts(path: Path, base: Base | None = None) -> tuple[list[str], list[str]]:
     folder = Path(path) if Path(path).is_dir() else Path(path).parent
     is_run = Path(path).is_dir() or Path(path).name == WEIGHTS_NAME
     lines, problems = list[str](), list[str]()
-    parts = [lambda: _adapter_lines(Path(path), base or _base_of(Path(path)), problems)]
+    parts = [lambda: _adapter_lines(Path(path), base or _base_of(Path(path), problems), problems)]
     if is_run:
         parts += [
             lambda: _settings_lines(folder / "settings.json"),
@@ -53,7 +53,7 @@ def facts(path: Path, base: Base | None = None) -> tuple[list[str], list[str]]:
             lines += part()
         except (ValueError, OSError) as problem:
             problems.append(str(problem))
-    return lines, problems
+    return lines, list(dict.fromkeys(problems))
 
 
 def _adapter_lines(path: Path, base: Base | None, problems: list[str]) -> list[str]:
@@ -107,11 +107,13 @@ def log_problems(run_folder: Path) -> list[str]:
     return problems
 
 
-def _base_of(path: Path) -> Base | None:
-    """Return the base model that is named beside an adapter, or None where that is not known."""
+def _base_of(path: Path, problems: list[str]) -> Base | None:
+    """Return the base model that is named beside an adapter, or None: none is named, or it is a problem."""
     try:
-        return bases.find(read_origin(path)["base"])
-    except (ValueError, KeyError, TypeError):
+        name = read_origin(path).get("base")
+        return bases.find(name) if name else None
+    except (ValueError, OSError) as problem:
+        problems.append(str(problem))
         return None
 
 

@@ -146,13 +146,20 @@ class Run:
 
 
 def read_origin(path: Path) -> dict[str, Any]:
-    """Return what the settings.json or merged.json beside an adapter says, such as its base; else nothing."""
+    """Return what the settings.json or merged.json beside an adapter says, such as its base; nothing where
+    there is no such file. Raises ValueError when it is damaged.
+    """
     folder = path if path.is_dir() else path.parent
     for name in ("settings.json", MERGED):
+        file = folder / name
         try:
-            return dict(json.loads((folder / name).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            return dict(json.loads(file.read_text(encoding="utf-8")))
+        except FileNotFoundError:
             continue
+        except (ValueError, TypeError) as problem:
+            raise ValueError(
+                f"{file}: is damaged ({one_line(problem)}); restore that file from a copy"
+            ) from problem
     return {}
 
 
