@@ -8,11 +8,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from lessons_lib import cli
 from lessons_lib.course import bootstrap, bundle, offline_setup, preflight, recorded
 from lessons_lib.models.bases import BASES
 from lessons_lib.paths import ROOT
+from lessons_lib.session import Session
 
 POCKET = dataclasses.replace(BASES["pocket"], num_inference_steps=2)
 
@@ -67,6 +69,15 @@ def test_a_machine_that_is_not_ready_ends_with_code_1(no_computing, monkeypatch,
     assert cli.main(["preflight"]) == 1
     shown = capsys.readouterr()
     assert "must fix  memory" in shown.out and "1 to fix before this machine is ready" in shown.err
+
+
+@pytest.mark.parametrize(("gpu_gb", "level"), [(4.0, "must fix"), (24.1, "ready")])
+def test_a_gpu_is_ready_where_the_base_fits_into_it(monkeypatch, gpu_gb, level):
+    gpu = Session("t4", torch.device("cuda"), torch.float16, 2, 16.0, "a card", gpu_gb)
+    monkeypatch.setattr(preflight.session, "current", lambda: gpu)
+    line = str(preflight._memory(BASES["flux1-dev"]))
+    assert line.startswith(level) and f"a card with {gpu_gb:.1f} GB" in line
+    assert ("flux1-dev in nf4 at 512 px needs" in line) == (level == "must fix")
 
 
 def test_without_a_browser_the_machine_is_ready_all_the_same(no_computing, monkeypatch, capsys):

@@ -25,7 +25,7 @@ from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import pixels
 from lessons_lib.models.bases import Base
 from lessons_lib.paths import ROOT, SAMPLE, in_course
-from lessons_lib.training import forecast
+from lessons_lib.training import capacity, forecast
 from lessons_lib.training.train import Trainer
 
 STEPS = 8
@@ -103,11 +103,18 @@ def _packages() -> Check:
 
 
 def _memory(base: Base) -> Check:
-    """Return whether as much memory is free as the base's table says that it needs."""
+    """Return whether a training of the base fits the memory that it computes in, and without a GPU whether as
+    much is free as the base's table says that it needs.
+    """
     here, free = session.current(), psutil.virtual_memory().available / 1e9
     what = f"{free:.1f} GB free of {here.memory_gb:.1f} GB, {here.cores} cores"
     if here.gpu_gb:
-        return Check("memory", Level.READY, f"{what}; {here.gpu} with {here.gpu_gb:.1f} GB")
+        what += f"; {here.gpu} with {here.gpu_gb:.1f} GB"
+    fit = capacity.closest(Settings(base=base.name, trigger=_TRIGGER), base, here)
+    if not fit.is_enough:
+        return Check("memory", Level.MUST_FIX, what, f"{fit}: take a smaller base with --base")
+    if here.gpu_gb:
+        return Check("memory", Level.READY, what)
     if free < base.memory_gb:
         return Check(
             "memory", Level.MUST_FIX, what, f"{base.name} needs {base.memory_gb:g} GB: close programs"
