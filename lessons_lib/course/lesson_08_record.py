@@ -189,6 +189,9 @@ def save_finished() -> None:
     }
     seeds = [row["seed"] for row in parts["rows"]]
     whole = [seed for seed in TRAINING_SEEDS if seeds.count(seed) == len(REMEDIES)] or TRAINING_SEEDS[:1]
+    left_out = [f"{row['remedy']}, seed {row['seed']}" for row in parts["rows"] if row["seed"] not in whole]
+    if left_out:
+        print(f"left out, as their seed lacks other remedies: {'; '.join(left_out)}")
     parts["rows"] = [row for row in parts["rows"] if row["seed"] in whole]
     first = {part: values[0] for part in ("base", "words") if (values := parts.pop(part))}
     recorded.save(NAME, {"bystanders": BYSTANDERS, "pairs": PAIRS, "prompt": WORDS} | parts | first)
