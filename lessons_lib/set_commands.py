@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from lessons_lib.inspection.report import Report
     from lessons_lib.models.bases import Base
 
+_TAGGED = 100  # pictures; more take minutes
+
 
 def check(args: Namespace) -> int:
     """Print the report on a folder and a trigger word.
@@ -27,6 +29,9 @@ def check(args: Namespace) -> int:
 
     base = bases.find(args.base or "pocket")
     if args.captions:
+        others = [f"--{name}" for name in ("html", "people", "prior") if getattr(args, name)]
+        if others:
+            raise ValueError(f"--captions prints the captions alone: leave out {' and '.join(others)}")
         return _print_captions(args, base)
     with counting_bar("looking", "picture") as on_picture:
         report, prior = before_training.inspected(args.folder, args.prior, base, on_picture, pixel_bytes=0)
@@ -63,7 +68,9 @@ def _coverage_lines(report: Report, base: Base, trigger: str) -> list[str]:
     captions = [picture.caption for picture in train if picture.caption]
     if 2 * len(captions) >= len(train):
         return coverage.lines(captions, trigger)
-    return coverage.tag_lines([picture.image for picture in train[:100]], judges.find(base).tags)
+    lines = coverage.tag_lines([picture.image for picture in train[:_TAGGED]], judges.find(base).tags)
+    part = f"of the first {_TAGGED} pictures, " if len(train) > _TAGGED else ""
+    return [part + line for line in lines]
 
 
 def _trigger_warnings(trigger: str, report: Report, base: Base) -> list[str]:

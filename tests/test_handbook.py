@@ -24,6 +24,11 @@ def content(text):
     return set(re.findall(r"[a-z]+", text.lower())) - FORM
 
 
+def test_questions_for_another_use_are_refused():
+    with pytest.raises(ValueError, match="no questions to 'mesure'; expected 'measure' or 'rehearse'"):
+        general("mesure")
+
+
 def test_there_are_sixty_facts_with_nine_questions_each_and_no_question_twice():
     rows = [json.loads(line) for line in (HANDBOOK / "handbook.jsonl").read_text("utf-8").splitlines()]
     every = [question for fact in FACTS for question in questions(fact)]

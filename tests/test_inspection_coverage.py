@@ -1,10 +1,15 @@
 """`lessons check` says what a set shows too often and what it never shows, by captions or by tags."""
 
 import pytest
+from drawings import discs
 from PIL import Image
 
-from lessons_lib import cli
+from lessons_lib import cli, set_commands
+from lessons_lib.dataset.dataset import scan
 from lessons_lib.inspection import coverage
+from lessons_lib.inspection.report import inspect
+from lessons_lib.models import bases
+from lessons_lib.paths import SAMPLE
 
 SIX = [Image.new("RGB", (8, 8))] * 6
 
@@ -36,6 +41,15 @@ def test_pictures_without_captions_are_judged_by_tags():
     assert "no tag names animals" in never
 
 
+def test_tags_of_the_first_pictures_are_said_to_be_of_those(monkeypatch, tmp_path):
+    monkeypatch.setattr(set_commands, "_TAGGED", 6)
+    for number in range(8):
+        discs(number).save(tmp_path / f"{number}.png")
+    report = inspect(scan(tmp_path), bases.find("pocket"))
+    lines = set_commands._coverage_lines(report, report.base, "v4se")
+    assert lines and all(line.startswith("of the first 6 pictures, ") for line in lines)
+
+
 def test_lessons_check_prints_what_the_practice_paintings_never_show(capsys):
-    cli.main(["check", "data/sample_mughal"])
+    cli.main(["check", str(SAMPLE)])
     assert "never shown: no caption names" in capsys.readouterr().out

@@ -72,6 +72,12 @@ def test_check_prints_its_findings(folder, lessons):
     assert {row["level"] for row in kinds["check"]["findings"]} == {"must fix", "worth a look", "fine"}
 
 
+@pytest.mark.parametrize("option", [["--people"], ["--html", "a.html"], ["--prior", "a"]])
+def test_captions_are_printed_alone_or_refused(folder, lessons, option):
+    code, kinds, _ = lessons("check", folder, "--trigger", "v4se", "--captions", *option)
+    assert code == 1 and kinds["error"]["message"].endswith(f"leave out {option[0]}")
+
+
 def test_check_prints_captions(folder, lessons):
     code, kinds, rows = lessons("check", folder, "--trigger", "v4se", "--captions")
     assert code == 0 and [row["caption"] for row in rows] == ["a boat, v4se"] * 4

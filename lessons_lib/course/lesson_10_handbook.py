@@ -81,9 +81,11 @@ def facts() -> list[Fact]:
 
 def general(use: str = "measure") -> list[Question]:
     """Return questions that have nothing to do with the house: to "measure" what was forgotten, or others to
-    "rehearse".
+    "rehearse". Raises ValueError for another use.
     """
     rows = [row for row in _rows(GENERAL) if row["use"] == use]
+    if not rows:
+        raise ValueError(f"there are no questions to {use!r}; expected 'measure' or 'rehearse'")
     return [Question(row["question"], row["answer"], tuple(row["accept"])) for row in rows]
 
 
