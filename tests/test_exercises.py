@@ -4,6 +4,7 @@ the right answer and likely mistakes.
 
 import math
 import random
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -228,6 +229,7 @@ MISTAKES = {
             "each token has one",
         ),
         (lambda p, a, e: torch.tensor([*p, *a, e]), "return two tensors"),
+        (lambda p, a, e: (torch.ones(2),) * 3, "return two tensors"),
         (lambda p, a, e: p + a + torch.tensor([e]), "lists are joined"),
     ],
     ("10", 2): [
@@ -346,8 +348,27 @@ def test_letters_may_be_written_in_any_way(letters):
     assert lesson_02_exercises.check_left_out(letters) == "right"
 
 
-def test_claims_may_be_in_any_order():
-    assert lesson_06_exercises.check_claims("da") == "right"
+@pytest.mark.parametrize("letters", ["cbf", "b, c, f", "BCF", ["b", "c", "F"], {"b, c", "f"}])
+def test_letters_of_other_lessons_may_be_so_as_well(letters):
+    assert lesson_08_exercises.check_consent(letters) == "right"
+
+
+def stops(*_):
+    raise ZeroDivisionError("in the\nanswer")
+
+
+CHECKED = [one for one in RIGHT if re.search(r"lesson_\w+\.check_", exercise_cells(one[0])[one[1] - 1])]
+
+
+@pytest.mark.parametrize("answer", [stops, "words", 3.5, (torch.ones(2),) * 3, [None]])
+@pytest.mark.parametrize(("lesson", "number"), CHECKED)
+def test_no_answer_stops_a_notebook(names, lesson, number, answer):
+    assert run_exercise(lesson, number, names[lesson], answer).splitlines()[-1].startswith("not yet: ")
+
+
+def test_an_error_of_any_kind_in_an_answer_is_one_line():
+    printed = lesson_04.check_parameters(stops)
+    assert printed == "not yet: it stops with ZeroDivisionError: in the answer"
 
 
 def test_a_painting_itself_deceives_the_measure_of_centres(names):

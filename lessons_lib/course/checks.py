@@ -4,14 +4,16 @@ was made.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+import functools
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, ParamSpec
 
 import torch
 from torch import Tensor
 
 NOT_ATTEMPTED = "not attempted yet"
 RIGHT = "right"
+_P = ParamSpec("_P")
 
 
 def not_yet(hint: str) -> str:
@@ -26,10 +28,36 @@ def first_hint(mistakes: Iterable[tuple[bool, str]]) -> str | None:
 
 def first_wrong(letters: Iterable[str], right: Collection[str], hints: Mapping[str, str], what: str) -> str:
     """Return the first letter that was picked wrongly or is missing, with its hint, such as "b: who chose
-    them?"; empty where none is. `what` the letters stand for.
+    them?"; empty where none is. `what` the letters stand for. Capitals, commas and spaces do not count.
     """
-    wrong = sorted(set(letters) ^ set(right))
+    picked = {letter for text in letters for letter in text.lower() if letter.isalpha()}
+    wrong = sorted(picked ^ set(right))
     return f"{wrong[0]}: {hints.get(wrong[0], f'there is no such {what}')}" if wrong else ""
+
+
+def check_letters(
+    letters: Iterable[str] | None, right: Collection[str], hints: Mapping[str, str], what: str
+) -> str:
+    """Return what to say of the letters that a learner picked; see `first_wrong`."""
+    if letters is None:
+        return NOT_ATTEMPTED
+    wrong = first_wrong(letters, right, hints, what)
+    return not_yet(wrong) if wrong else RIGHT
+
+
+def checker(check: Callable[_P, str]) -> Callable[_P, str]:
+    """Return a checker that says in a line with what error an answer stops, of whatever kind, so that the
+    notebook goes on.
+    """
+
+    @functools.wraps(check)
+    def safe_check(*args: _P.args, **kwargs: _P.kwargs) -> str:
+        try:
+            return check(*args, **kwargs)
+        except Exception as problem:
+            return not_yet(f"it stops with {type(problem).__name__}: {' '.join(str(problem).split())}")
+
+    return safe_check
 
 
 def is_close(answer: Any, expected: Tensor) -> bool:

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_hint
+from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, checker, first_hint, not_yet
 from lessons_lib.evaluation import metrics
 
 StyleMatch = Callable[[Tensor, Tensor], Any]
 
 
+@checker
 def check_style_match(answer: StyleMatch) -> str:
     """Return what to say of a learner's answer(features, held_out): the mean likeness, (n, width) both."""
     generator = torch.Generator().manual_seed(0)
@@ -22,7 +23,7 @@ def check_style_match(answer: StyleMatch) -> str:
     try:
         value = answer(features, held_out)
     except RuntimeError:
-        return "not yet: the second needs a .T, so that each row meets each row"
+        return not_yet("the second needs a .T, so that each row meets each row")
     if value is None:
         return NOT_ATTEMPTED
     value = torch.as_tensor(value)

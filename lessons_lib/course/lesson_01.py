@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_hint, is_close
+from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, checker, first_hint, is_close
 
 Step = Callable[[Tensor, Tensor, float, float], Tensor | None]
 
@@ -31,6 +31,7 @@ def euler_step(noisy_latents: Tensor, pred_original: Tensor, sigma: float, next_
     return noisy_latents + (next_sigma - sigma) * velocity
 
 
+@checker
 def check_step(answer: Step) -> str:
     """Return what to say of a learner's answer(noisy_latents, pred_original, sigma, next_sigma)."""
     noisy_latents, pred_original = torch.randn(2, 1, 4, 2, 2, generator=torch.Generator().manual_seed(0))

@@ -14,7 +14,7 @@ from IPython.display import Image as Shown
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_hint, not_yet
+from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, checker, first_hint, not_yet
 from lessons_lib.dataset import crops
 from lessons_lib.dataset.crops import Box
 from lessons_lib.dataset.pictures import Picture
@@ -47,6 +47,7 @@ def _ruler_line(pen: ImageDraw.ImageDraw, line: Box, place: tuple[int, int], tex
     pen.text(place, text, fill=INK, font=font(26), anchor=anchor, stroke_width=2, stroke_fill="white")
 
 
+@checker
 def check_box(box: Box | None, picture: Picture) -> str:
     """Return what to say of a learner's box, in px of the file, round the king and his men."""
     if box is None:
@@ -98,6 +99,7 @@ def random_diversities(features: Tensor) -> list[float]:
     return [metrics.diversity(features[rng.sample(range(len(features)), EIGHT)]) for _ in range(DRAWS)]
 
 
+@checker
 def check_eight(numbers: Sequence[int] | None, features: Tensor) -> str:
     """Return what to say of the numbers of eight pictures; features: those of all pictures, (n, width)."""
     if numbers is None:
@@ -134,6 +136,7 @@ RECORDS = {
 }
 
 
+@checker
 def check_left_out(letters: str | None) -> str:
     """Return what to say of the letters of the records to leave out, such as "AB"."""
     if letters is None:
@@ -154,6 +157,7 @@ def check_left_out(letters: str | None) -> str:
 Subset = Callable[[Sequence[Any], int, int], "list[Any] | None"]
 
 
+@checker
 def check_subset(answer: Subset) -> str:
     """Return what to say of a learner's answer(pictures, count, seed): a random choice of pictures."""
     pictures = list("abcdefghijkl")

@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerBase
 from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.course import charts, long_run, trials
-from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_hint
+from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, checker, first_hint
 from lessons_lib.course.trials import TRIGGER
 from lessons_lib.dataset import captions
 from lessons_lib.dataset.dataset import Dataset
@@ -89,6 +89,7 @@ def caption_problems(caption: str, trigger: str, tokenizer: PreTrainedTokenizerB
 Replace = Callable[[Sequence[str], str, str], "list[str] | None"]
 
 
+@checker
 def check_replace(answer: Replace) -> str:
     """Return what to say of a learner's answer(texts, old, new): texts with one word in place of another."""
     texts = ["a king walking", "two kings, one king", "no bird"]
@@ -112,6 +113,7 @@ def replace_to_use(answer: Replace) -> Callable[[Sequence[str], str, str], list[
     return lambda texts, old, new: captions.replace_phrase(texts, old, new)[0]
 
 
+@checker
 def check_cue(cue: str | None, result: Mapping[str, Any]) -> str:
     """Return what to say of the cue that brings more style after styled content: "trigger", "words"
     or "alike".

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from lessons_lib.adapters import lora, spectrum
 from lessons_lib.course import lesson_04_rank, long_run
-from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_hint, is_close, not_yet
+from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, checker, first_hint, is_close, not_yet
 from lessons_lib.dataset import dataset
 from lessons_lib.display import notebook
 from lessons_lib.models import pixels
@@ -51,6 +51,7 @@ def low_rank(matrix: Tensor, rank: int) -> Tensor:
     return left[:, :rank] * sizes[:rank] @ right[:rank]
 
 
+@checker
 def check_forward(answer: Forward) -> str:
     """Return what to say of a learner's answer(layer, x): the output of a frozen layer plus its change."""
     torch.manual_seed(0)
@@ -109,6 +110,7 @@ def with_layers(
             setattr(parent, last, getattr(parent, last).base)
 
 
+@checker
 def check_parameters(answer: Callable[[int, int, int], int | None]) -> str:
     """Return what to say of a learner's answer(in_features, out_features, rank):
     the parameters of a pair of factors.
@@ -124,6 +126,7 @@ def check_parameters(answer: Callable[[int, int, int], int | None]) -> str:
     return first_hint(mistakes) or RIGHT
 
 
+@checker
 def check_merge(answer: Callable[[Tensor, Tensor, Tensor, float], Tensor | None]) -> str:
     """Return what to say of a learner's answer(weight, down, up, alpha): the merged weight."""
     rng = torch.Generator().manual_seed(0)
@@ -144,6 +147,7 @@ def check_merge(answer: Callable[[Tensor, Tensor, Tensor, float], Tensor | None]
     return first_hint(mistakes) or RIGHT
 
 
+@checker
 def check_rank(answer: Callable[[Tensor, float], int | None]) -> str:
     """Return what to say of a learner's answer(sizes, share): the rank that holds this share of the
     change.

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from lessons_lib.course import trials
-from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_hint, is_close, not_yet
+from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, checker, first_hint, is_close, not_yet
 from lessons_lib.course.lesson_05 import counts_near_best
 from lessons_lib.models.families.shared import add_noise, mse_per_example
 
@@ -20,6 +20,7 @@ Model = Callable[[Tensor, Tensor], Tensor]
 Mistakes = list[tuple[bool, str]]
 
 
+@checker
 def check_loss(answer: Callable[[Model, Tensor, Tensor, Tensor], Tensor | None]) -> str:
     """Return what to say of a learner's answer(model, latents, noise, sigma): the loss of each example, (n,).
 
@@ -82,6 +83,7 @@ def _loss_mistakes(loss: Tensor, velocity: Tensor, latents: Tensor, noise: Tenso
     ]  # fmt: skip
 
 
+@checker
 def check_steps(answer: Callable[[int, int, int, int], int | None]) -> str:
     """Return what to say of a learner's answer(pictures, epochs, batch, accumulation): the steps it takes."""
     cases = ((16, 100, 1, 1), (16, 100, 4, 1), (16, 100, 4, 2), (15, 7, 4, 1))
@@ -113,6 +115,7 @@ def best_stop(result: Mapping[str, Any]) -> int:
     return max(kept_prompt, key=lambda count: kept_prompt[count])
 
 
+@checker
 def check_stop(step: int | None, result: Mapping[str, Any]) -> str:
     """Return what to say of the step at which a learner would stop a recorded sweep."""
     if step is None:

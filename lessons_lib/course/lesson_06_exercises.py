@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 
 from PIL import Image
 
-from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_hint, first_wrong
+from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, check_letters, checker, first_hint, not_yet
 from lessons_lib.course.lesson_06 import Chance, Change, Images, with_paintings
 from lessons_lib.evaluation import blind_test, metrics
 from lessons_lib.models.judges import Judge
 
 
+@checker
 def check_fraud(judge: Judge, fraud: Change, samples: Images, paintings: Images, held_out: Images) -> str:
     """Return whether a learner's change of a base's sample by a painting deceives the measure of picture
     centres.
@@ -22,17 +23,18 @@ def check_fraud(judge: Judge, fraud: Change, samples: Images, paintings: Images,
     if changed[0] is None:
         return NOT_ATTEMPTED
     if any(not isinstance(image, Image.Image) for image in changed):
-        return f"expected a picture, found {type(changed[0]).__name__}"
+        return not_yet(f"expected a picture, found {type(changed[0]).__name__}")
     side = samples[0].width
     centres = (metrics.centre_crops(images, side) for images in (samples, changed, paintings, held_out))
     gap = metrics.gap_closed(*map(judge.image_features, centres))
     if gap <= 0.2:
-        return (
+        return not_yet(
             f"{gap:.0%} of the gap: not deceived yet. What do the centres of paintings have that these lack?"
         )
     return f"{gap:.0%} of the gap, and nothing was learned: deceived"
 
 
+@checker
 def check_chance(answer: Callable[[int, int], float | None]) -> str:
     """Return what to say of a learner's answer(most, count): how often a coin is as one-sided."""
     cases = ((3, 3), (5, 5), (6, 8), (4, 8))
@@ -61,17 +63,18 @@ def chance_to_use(answer: Callable[[int, int], float | None]) -> Chance:
     return lambda most, count: float(answer(most, count) or 0)
 
 
+@checker
 def check_needed(count: int | None, answers: int = 12) -> str:
     """Return whether a learner named the fewest answers for one side that a coin seldom gives."""
     if count is None:
         return NOT_ATTEMPTED
     if count > (blind_test.answers_needed(answers) or answers):
-        return "that would do; so would fewer"
+        return not_yet("that would do; so would fewer")
     if 2 * count < answers:
-        return "then there are more for the other side: name the larger number"
+        return not_yet("then there are more for the other side: name the larger number")
     chance = blind_test.sign_test(count, answers)
     if chance >= blind_test.SIGNIFICANCE:
-        return f"a coin is as one-sided in {chance:.0%} of such tests; try another"
+        return not_yet(f"a coin is as one-sided in {chance:.0%} of such tests; try another")
     return RIGHT
 
 
@@ -95,9 +98,7 @@ _HINTS = {
 }
 
 
+@checker
 def check_claims(letters: Sequence[str] | None) -> str:
     """Return whether a learner picked the claims that hold."""
-    if letters is None:
-        return NOT_ATTEMPTED
-    wrong = first_wrong(letters, _CLAIMS_THAT_HOLD, _HINTS, "claim")
-    return f"look again at {wrong}" if wrong else RIGHT
+    return check_letters(letters, _CLAIMS_THAT_HOLD, _HINTS, "claim")

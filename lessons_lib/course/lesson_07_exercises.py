@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_wrong, not_yet
+from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, check_letters, checker, not_yet
 from lessons_lib.course.lesson_07_faults import FAULTS
 from lessons_lib.course.lesson_07_measures import HEALTHY, Measures, as_table
 from lessons_lib.course.lesson_07_record import letters_of
@@ -14,6 +14,7 @@ Rule = Callable[[Measures, Measures], str | None]
 TWO = ("many", "repeat")  # both have a training loss far below the healthy one
 
 
+@checker
 def check_names(names: Mapping[str, str] | None, seed: int) -> str:
     """Return how many faults of a seed's museum a learner named, and what to look at again.
 
@@ -37,6 +38,7 @@ def check_names(names: Mapping[str, str] | None, seed: int) -> str:
     return not_yet("\n  ".join(lines))
 
 
+@checker
 def check_rule(rule: Rule, record: Mapping[str, Any], but_seed: int) -> str:
     """Return whether a learner's rule tells two faults from each other and from all else.
 
@@ -77,9 +79,7 @@ _HINTS = {
 }
 
 
+@checker
 def check_remedies(letters: str | None) -> str:
     """Return whether a learner picked the remedies that help."""
-    if letters is None:
-        return NOT_ATTEMPTED
-    wrong = first_wrong(letters, _THAT_HELP, _HINTS, "remedy")
-    return not_yet(f"look again at {wrong}") if wrong else RIGHT
+    return check_letters(letters, _THAT_HELP, _HINTS, "remedy")

@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_hint, first_wrong, not_yet
+from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, check_letters, checker, first_hint, not_yet
 from lessons_lib.dataset.captions import has_trigger
 
 Loss = Callable[[Tensor, Tensor, Tensor, Tensor, float], Tensor]
 _COMPANY, _LOOKS = ("bird",), ("plum", "purple", "scarf", "mustard", "yellow")
 
 
+@checker
 def check_loss(loss: Loss) -> str:
     """Return whether a learner's loss of predictions and targets, of pictures and of class pictures, with the
     weight of the latter, is that of DreamBooth.
@@ -43,6 +44,7 @@ def check_loss(loss: Loss) -> str:
     return next(matches, not_yet("the mean squared error of each pair, the second times the weight"))
 
 
+@checker
 def check_caption(caption: str | None, trigger: str) -> str:
     """Return whether a caption separates the character from its company: the trigger, the class noun, the
     company named, nothing of what the character always looks like.
@@ -83,9 +85,7 @@ _HINTS = {
 }
 
 
+@checker
 def check_consent(letters: Sequence[str] | None) -> str:
     """Return whether a learner picked the sets of CASES that may be trained on as they stand."""
-    if letters is None:
-        return NOT_ATTEMPTED
-    wrong = first_wrong(letters, _MAY, _HINTS, "set")
-    return not_yet(wrong) if wrong else RIGHT
+    return check_letters(letters, _MAY, _HINTS, "set")

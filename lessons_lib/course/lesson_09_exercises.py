@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from lessons_lib.adapters.files import Factors
-from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_wrong, not_yet
+from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, check_letters, checker, not_yet
 
 Merge = Callable[[Factors, Factors, float, float], tuple[Tensor, Tensor]]
 
 
+@checker
 def check_merge(merge: Merge) -> str:
     """Return whether a learner's factors multiply to the weighted sum of two changes of different ranks."""
     rng = torch.Generator().manual_seed(0)
@@ -42,6 +43,7 @@ def check_merge(merge: Merge) -> str:
     return next(matches, not_yet("compare up @ down with the weighted sum of the two `delta`"))
 
 
+@checker
 def check_rank(answer: int | None, losses: dict[int, float], most: float = 0.1) -> str:
     """Return whether a learner named the smallest of some ranks that loses no more than a share."""
     if answer is None:
@@ -71,9 +73,7 @@ _HINTS = {
 }
 
 
+@checker
 def check_files(letters: Sequence[str] | None) -> str:
     """Return whether a learner picked the files that may go to a public page."""
-    if letters is None:
-        return NOT_ATTEMPTED
-    wrong = first_wrong(letters, _MAY_GO, _HINTS, "file")
-    return not_yet(wrong) if wrong else RIGHT
+    return check_letters(letters, _MAY_GO, _HINTS, "file")

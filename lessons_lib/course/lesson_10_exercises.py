@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_hint, first_wrong, not_yet
+from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, check_letters, checker, first_hint, not_yet
 from lessons_lib.training.text import IGNORED
 
 Example = Callable[[list[int], list[int], int], tuple[Tensor, Tensor] | None]
 Share = Callable[[np.ndarray, np.ndarray, float], float | None]
 
 
+@checker
 def check_example(build: Example) -> str:
     """Return whether a learner's tokens and labels teach the answer and its end, and not the question."""
     prompt, answer, end = [5, 6, 7], [8, 9], 2
@@ -26,7 +27,11 @@ def check_example(build: Example) -> str:
         )
     if result is None:
         return NOT_ATTEMPTED
-    if not isinstance(result, tuple) or not all(isinstance(part, Tensor) for part in result):
+    if (
+        not isinstance(result, tuple)
+        or len(result) != 2
+        or not all(isinstance(part, Tensor) for part in result)
+    ):
         return not_yet("return two tensors, tokens and labels")
     tokens, labels = (part.tolist() for part in result)
     mistakes = (
@@ -45,6 +50,7 @@ def check_example(build: Example) -> str:
     return first_hint(mistakes) or RIGHT
 
 
+@checker
 def check_share(share: Share) -> str:
     """Return whether a learner's function gives the share of colours that are near to a palette's."""
     palette = np.array([[50.0, 0, 0], [80, 20, 20]], np.float32)
@@ -89,9 +95,7 @@ _HINTS = {
 }
 
 
+@checker
 def check_looked_up(letters: Sequence[str] | None) -> str:
     """Return whether a learner picked the wishes for which looking up is better than training."""
-    if letters is None:
-        return NOT_ATTEMPTED
-    wrong = first_wrong(letters, _LOOKED_UP, _HINTS, "wish")
-    return not_yet(wrong) if wrong else RIGHT
+    return check_letters(letters, _LOOKED_UP, _HINTS, "wish")

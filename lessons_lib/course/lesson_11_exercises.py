@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_wrong, not_yet
+from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, check_letters, checker, not_yet
 from lessons_lib.course.lesson_11 import Goal
 
 SENTENCES = {
@@ -25,6 +25,7 @@ _HINTS = {
 }
 
 
+@checker
 def check_goal(goal: Any, set_captions: Sequence[str]) -> str:
     """Return whether a learner's goal can be judged by after the training, or the first thing it lacks."""
     if goal is None:
@@ -35,9 +36,7 @@ def check_goal(goal: Any, set_captions: Sequence[str]) -> str:
     return not_yet(problems[0]) if problems else RIGHT
 
 
+@checker
 def check_sentences(letters: Sequence[str] | None) -> str:
     """Return whether a learner picked the sentences that a card may say."""
-    if letters is None:
-        return NOT_ATTEMPTED
-    wrong = first_wrong(letters, _MAY_STAND, _HINTS, "sentence")
-    return not_yet(wrong) if wrong else RIGHT
+    return check_letters(letters, _MAY_STAND, _HINTS, "sentence")
