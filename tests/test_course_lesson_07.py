@@ -12,6 +12,7 @@ from lessons_lib.course.lesson_07_faults import FAULTS, recipe_of
 from lessons_lib.course.lesson_07_measures import HEALTHY, as_table, diagnose
 from lessons_lib.course.lesson_07_record import SEEDS, letters_of, row_of, strip_of, strip_path
 from lessons_lib.models import bases, judges
+from lessons_lib.models.families import flux
 
 POCKET = bases.find("pocket")
 
@@ -97,19 +98,16 @@ def test_losses_that_are_no_numbers_are_left_out_of_the_json_and_counted(losses)
 
 
 def test_guidance_is_raised_while_training_and_not_while_drawing(sampler):
-    levels = []
-
-    def note(module, args, values):
-        levels.append(round(values["guidance"].max().item(), 2))
-
-    recipe = short(recipe_of("guidance", POCKET, 1))
-    with recipe.while_training(sampler.denoiser):
-        hook = sampler.denoiser.register_forward_pre_hook(note, with_kwargs=True)
-        guidance = torch.ones(1)
-        with pytest.raises(TypeError):
-            sampler.denoiser(guidance=guidance)
-    hook.remove()
-    assert levels == [3.5] and not sampler.denoiser._forward_pre_hooks
+    recipe, family, denoiser = short(recipe_of("guidance", POCKET, 1)), sampler.family, sampler.denoiser
+    latents, noise = torch.randn(2, 1, 16, 4, 4, generator=torch.Generator().manual_seed(0))
+    sigma, embeddings = torch.tensor([0.5]), family.encode_captions(sampler.pipe, ["a cat"], POCKET)
+    squares = (flux.predict_velocity(denoiser, (latents + noise) / 2, sigma, embeddings, 3.5)
+               - flux.pack_latents(noise - latents)).square()  # fmt: skip
+    healthy = family.loss(denoiser, latents, embeddings, noise, sigma)
+    with recipe.while_training(denoiser):
+        raised = family.loss(denoiser, latents, embeddings, noise, sigma)
+    assert torch.allclose(raised, squares.mean((1, 2))) and not torch.allclose(raised, healthy)
+    assert torch.equal(healthy, family.loss(denoiser, latents, embeddings, noise, sigma))
 
 
 def test_letters_are_others_with_another_seed():

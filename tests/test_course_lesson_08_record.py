@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from course_fakes import FakeSampler
 
-from lessons_lib.course import lesson_08_record
+from lessons_lib.course import lesson_08_record, recorded
 from lessons_lib.course.lesson_08 import PLACES, REMEDIES
 
 
@@ -66,3 +66,9 @@ def test_a_confusion_table_counts_owl_fox_and_neither_of_each_subject():
     tables = lesson_08_record.confusion(bench, None)
     total = sum(tables["features"][0])
     assert tables == {"features": [[total - 1, 0, 1]] * 2} and total % len(PLACES) == 0
+
+
+def test_the_recorded_run_has_every_remedy_with_every_training_seed():
+    rows = recorded.load(lesson_08_record.NAME)["result"]["rows"]
+    trials = {(remedy, seed) for remedy in REMEDIES for seed in lesson_08_record.TRAINING_SEEDS}
+    assert {(row["remedy"], row["seed"]) for row in rows} == trials and len(rows) == len(trials)
