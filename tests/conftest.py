@@ -17,6 +17,7 @@ import simulated_device
 import torch
 from course_fakes import FakeSampler, unit_rows, use_fake_features
 from drawings import discs, stripes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -144,6 +145,14 @@ def small_long_run(
     monkeypatch.setattr(trials, "SUBJECTS", ("a horse",))
     monkeypatch.setattr(trials, "SEEDS", (1,))
     return results
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """The figures that charts were drawn from, so that a test can look at what is on their axes."""
+    shown, draw = [], FigureCanvasAgg.draw
+    monkeypatch.setattr(FigureCanvasAgg, "draw", lambda canvas: shown.append(canvas.figure) or draw(canvas))
+    return shown
 
 
 @pytest.fixture

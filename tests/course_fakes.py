@@ -47,6 +47,13 @@ def use_fake_features(monkeypatch):
     monkeypatch.setattr(features, "image_features", fake_features)
 
 
+def marked(axes, marker="o"):
+    """Return the (x, y) of the points on some axes that have a marker."""
+    return [
+        point for line in axes.lines if line.get_marker() == marker for point in line.get_xydata().tolist()
+    ]
+
+
 def unit_rows(rows):
     return torch.nn.functional.normalize(rows, dim=1)
 

@@ -3,8 +3,9 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from course_fakes import BASE, JUDGE, FakeSampler, concept_features
+from course_fakes import BASE, JUDGE, FakeSampler, concept_features, marked
 
 from lessons_lib.adapters.run import Run
 from lessons_lib.course import lesson_03_captions, lesson_03_trigger, long_run, trials
@@ -180,9 +181,15 @@ def test_each_problem_of_a_caption_is_named(t5, caption, problems):
 # Both long runs
 
 
-def test_the_recorded_results_become_charts():
-    for module, result in ((lesson_03_trigger, trigger_result()), (lesson_03_captions, modes_result())):
-        assert module.style_chart(result).data[:2] == b"\xff\xd8"
+@pytest.mark.parametrize(
+    ("module", "result"), [(lesson_03_trigger, trigger_result), (lesson_03_captions, modes_result)]
+)
+def test_the_recorded_results_become_charts(module, result, figures):
+    module.style_chart(result())
+    (axes,) = figures[0].axes
+    names = [label.get_text() for label in axes.get_xticklabels()]
+    heights = [y for _, y in marked(axes)]
+    assert len(heights) % len(names) == 0 and len(heights) >= 2 * len(names) and np.isfinite(heights).all()
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ import json
 from types import SimpleNamespace
 
 import nbformat
+import numpy as np
 import pytest
 import torch
-from course_fakes import BASE, JUDGE
+from course_fakes import BASE, JUDGE, marked
 from peft.utils import get_peft_model_state_dict
 from PIL import Image
 from safetensors.torch import load_file
@@ -21,6 +22,7 @@ from lessons_lib.course import (
     lesson_05_figures,
     lesson_05_memory,
     long_run,
+    trials,
 )
 from lessons_lib.dataset import dataset as datasets
 from lessons_lib.dataset.dataset import Dataset
@@ -154,10 +156,19 @@ def test_a_sweep_in_the_lesson_has_the_form_of_the_recorded_one(monkeypatch):
     assert result["held_out_nearest"] == pytest.approx([1, 1], abs=1e-3)
 
 
-def test_the_charts_of_a_sweep_and_of_a_loss_are_single_jpegs(short_run):
-    charts = lesson_05_figures.sweep_chart(result_of([0.3, 0.4])), lesson_05_figures.loss_chart(short_run)
-    for chart in charts:
-        assert chart.data[:2] == b"\xff\xd8" and len(chart.data) < 60_000
+def test_the_chart_of_a_sweep_has_the_mean_of_every_count_in_every_panel(figures):
+    result = result_of([0.3, 0.4])
+    chart = lesson_05_figures.sweep_chart(result)
+    for axes, key in zip(figures[0].axes, lesson_05_figures.MEASURES, strict=True):
+        means = [np.mean(trials.values(result["rows"], key, count=count)) for count in result["counts"]]
+        assert [y for _, y in marked(axes)] == pytest.approx(means)
+    assert len(chart.data) < 60_000
+
+
+def test_the_chart_of_a_loss_has_every_step(short_run, figures):
+    lesson_05_figures.loss_chart(short_run)
+    first = figures[0].axes[0].lines[0]
+    assert list(first.get_ydata()) == [row["loss"] for row in short_run.log]
 
 
 def test_steadier_values_change_less():
@@ -199,7 +210,7 @@ def test_the_loop_of_the_lesson_is_the_library_to_the_bit(monkeypatch, tmp_path)
 # Memory
 
 
-def test_memory_is_counted_part_by_part_and_no_adapter_stays(sampler, paintings):
+def test_memory_is_counted_part_by_part_and_no_adapter_stays(sampler, paintings, figures):
     model = sampler.pipe.transformer
     before = {name: value.clone() for name, value in model.state_dict().items()}
     data = encode(sampler.family, sampler.pipe, sampler.base, paintings, ["a"] * 5)
@@ -210,7 +221,8 @@ def test_memory_is_counted_part_by_part_and_no_adapter_stays(sampler, paintings)
     after = model.state_dict()
     assert set(after) == set(before) and all(torch.equal(after[name], before[name]) for name in before)
     assert not model.is_gradient_checkpointing
-    assert lesson_05_memory.memory_chart(parts).data[:2] == b"\xff\xd8"
+    lesson_05_memory.memory_chart(parts)
+    assert [bar.get_width() for bar in figures[0].axes[0].patches] == list(parts.values())
 
 
 def test_the_cost_of_a_step_grows_with_parameters_tokens_and_batch():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from course_fakes import marked
 from PIL import Image, ImageDraw
 
 from lessons_lib.adapters import combine, files
@@ -46,6 +47,10 @@ def test_the_largest_difference_of_two_pictures_is_of_one_colour(disc):
     assert lesson_09.largest_pixel_difference([disc, disc], [disc, other]) == 5
 
 
-def test_a_chart_of_overlaps_is_a_jpeg(short_run):
+def test_a_chart_of_overlaps_has_a_stroke_for_each_layer_in_each_row(short_run, figures):
     adapter = files.read(short_run.folder)
-    assert lesson_09.overlap_chart(combine.interference(adapter, adapter)).data[:2] == b"\xff\xd8"
+    overlaps = combine.interference(adapter, adapter)
+    lesson_09.overlap_chart(overlaps)
+    cosines = [x for x, row in marked(figures[0].axes[0], "|") if row == 0]
+    assert cosines == [overlap.cosine for overlap in overlaps]
+    assert len(marked(figures[0].axes[0], "|")) == 3 * len(overlaps)
