@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import nbformat
@@ -26,6 +26,7 @@ WORK = ROOT / "runs" / "bases"
 SKIPS = Path(__file__).with_name("cells_not_run.toml")
 NAMES = ("sd15", "sdxl", "flux2-klein", "flux1-dev", "z-image")
 MODES = ("float32", "bfloat16", "simulated")
+_ENDED = {"0": "the process ended; see output.txt"}  # what has failed until a lesson's last cell has run
 
 
 def code_cells(lesson: str, base: str) -> list[str]:
@@ -58,8 +59,8 @@ def run_here(base: str, mode: str, lessons: Sequence[str], work: Path) -> None:
             contextlib.redirect_stdout(log),
             contextlib.redirect_stderr(log),
         ):
-            outcome = run_cells(lesson, base, mode)
-        (place / "outcome.json").write_text(json.dumps(outcome), encoding="utf-8")
+            for outcome in run_cells(lesson, base, mode):
+                (place / "outcome.json").write_text(json.dumps(outcome), encoding="utf-8")
 
 
 def folder_of(lesson: str, base: str, mode: str, work: Path) -> Path:
@@ -71,27 +72,32 @@ def folder_of(lesson: str, base: str, mode: str, work: Path) -> Path:
     return place
 
 
-def run_cells(lesson: str, base: str, mode: str) -> dict:
-    """Return what came of the cells of a lesson; a cell that fails does not end it."""
+def run_cells(lesson: str, base: str, mode: str) -> Iterator[dict]:
+    """Yield what has come of a lesson so far, after each cell; a cell that fails does not end it."""
     from IPython.core.interactiveshell import InteractiveShell
 
     shell, reasons = InteractiveShell.instance(), skipped(lesson, base, mode)
     shell.reset(new_session=False)
-    start, failures, skips = time.monotonic(), {}, {}
-    cells = code_cells(lesson, f"small-{base}")
-    for number, source in enumerate(cells, 1):
+    start, failures, skips = time.monotonic(), dict[str, str](), dict[str, str]()
+    outcome = blank_outcome(lesson, base, mode) | {"skips": skips}
+    for number, source in enumerate(code_cells(lesson, f"small-{base}"), 1):
         first_line = source.splitlines()[0]
         if first_line in reasons:
-            skips[number] = reasons[first_line]
+            skips[str(number)] = reasons[first_line]
             continue
         print(f"--- cell {number} at {time.monotonic() - start:.1f} s", flush=True)
         result = shell.run_cell(source)
         if problem := result.error_before_exec or result.error_in_exec:
-            failures[number] = f"{type(problem).__name__}: {problem}"
-    return {
-        "lesson": lesson, "base": base, "mode": mode, "cells": len(cells) - len(skips), "failures": failures,
-        "skips": skips, "seconds": round(time.monotonic() - start),
-    }  # fmt: skip
+            failures[str(number)] = f"{type(problem).__name__}: {problem}"
+        outcome |= {"cells": outcome["cells"] + 1, "seconds": round(time.monotonic() - start)}
+        yield outcome | {"failures": failures | _ENDED}
+    yield outcome | {"failures": failures}
+
+
+def blank_outcome(lesson: str, base: str, mode: str) -> dict:
+    """Return the outcome of a lesson whose process ended before its first cell."""
+    outcome = {"lesson": lesson, "base": base, "mode": mode, "cells": 0, "seconds": 0}
+    return outcome | {"failures": _ENDED, "skips": {}}
 
 
 def use(mode: str) -> None:
@@ -115,9 +121,9 @@ def use(mode: str) -> None:
 
 def run_apart(base: str, mode: str, lessons: Sequence[str], work: Path) -> list[dict]:
     """Return what came of lessons in a process of its own; a lesson that ended the process has failed."""
-    places = {lesson: folder_of(lesson, base, mode, work) for lesson in lessons}
-    for place in places.values():
-        (place / "outcome.json").unlink(missing_ok=True)
+    paths = {lesson: folder_of(lesson, base, mode, work) / "outcome.json" for lesson in lessons}
+    for lesson, path in paths.items():
+        path.write_text(json.dumps(blank_outcome(lesson, base, mode)), encoding="utf-8")
     environment = {
         **os.environ, "LESSONS_BASES": str(work / "miniatures" / "bases.toml"), "MPLBACKEND": "agg",
         "LESSONS_CACHE": str(work / "cache"), "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT),
@@ -125,13 +131,7 @@ def run_apart(base: str, mode: str, lessons: Sequence[str], work: Path) -> list[
     }  # fmt: skip
     options = ["--here", "--bases", base, "--modes", mode, "--work", str(work), "--lessons", *lessons]
     subprocess.run([sys.executable, __file__, *options], env=environment)
-    ended = {"cells": 0, "skips": {}, "seconds": 0, "failures": {"0": "the process ended; see output.txt"}}
-    return [
-        json.loads((place / "outcome.json").read_text(encoding="utf-8"))
-        if (place / "outcome.json").is_file()
-        else {"lesson": lesson, "base": base, "mode": mode} | ended
-        for lesson, place in places.items()
-    ]
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths.values()]
 
 
 def table(outcomes: list[dict]) -> str:
@@ -141,7 +141,7 @@ def table(outcomes: list[dict]) -> str:
     by_place = {(o["lesson"], o["base"], o["mode"]): o for o in outcomes}
     for lesson, base in sorted({place[:2] for place in by_place}):
         found = [by_place.get((lesson, base, mode)) for mode in modes]
-        row = [f"{o['cells']} run, {len(o['failures'])} failed" if o else "-" for o in found]
+        row = [_counts(o) if o else "not run" for o in found]
         rows.append(f"| {lesson} | {base} | {' | '.join(row)} |")
     for kind in ("failures", "skips"):
         for o in outcomes:
@@ -152,6 +152,11 @@ def table(outcomes: list[dict]) -> str:
     totals = [sum(len(o[kind]) for o in outcomes) for kind in ("failures", "skips")]
     rows.append(f"{sum(o['cells'] for o in outcomes)} cells run, {totals[0]} failed, {totals[1]} skipped")
     return "\n".join(rows)
+
+
+def _counts(outcome: dict) -> str:
+    skips = f", {len(outcome['skips'])} skipped" if outcome["skips"] else ""
+    return f"{outcome['cells']} run, {len(outcome['failures'])} failed{skips}"
 
 
 def main() -> int:

@@ -3,10 +3,12 @@
 import ast
 import re
 import tomllib
+from types import SimpleNamespace
 
 import lessons_on_bases as lane
 import miniatures
 import pytest
+from IPython.core import interactiveshell
 
 from lessons_lib.models import bases, families
 
@@ -51,5 +53,18 @@ def test_every_cell_that_is_not_run_is_a_cell_and_has_a_reason():
 def test_a_failure_and_a_skip_are_in_the_table():
     outcome = {"lesson": "01", "base": "sd15", "mode": "float32", "cells": 20}
     text = lane.table([outcome | {"failures": {"3": "ValueError: no"}, "skips": {"4": "no text"}}])
-    assert "| 01 | sd15 | 20 run, 1 failed |" in text and "cell 3: ValueError: no" in text
+    assert "| 01 | sd15 | 20 run, 1 failed, 1 skipped |" in text and "cell 3: ValueError: no" in text
     assert "cell 4: no text" in text and text.endswith("20 cells run, 1 failed, 1 skipped")
+
+
+def test_a_lesson_counts_as_ended_until_its_last_cell_has_run(monkeypatch):
+    errors = iter([None, ZeroDivisionError("no")])
+    shell = SimpleNamespace(
+        reset=lambda new_session: None,
+        run_cell=lambda source: SimpleNamespace(error_before_exec=None, error_in_exec=next(errors)),
+    )
+    monkeypatch.setattr(interactiveshell, "InteractiveShell", SimpleNamespace(instance=lambda: shell))
+    monkeypatch.setattr(lane, "code_cells", lambda lesson, base: ["1", "1 / 0"])
+    first, _, last = lane.run_cells("01", "sd15", "float32")
+    assert (first["cells"], list(first["failures"])) == (1, ["0"])
+    assert (last["cells"], last["failures"]) == (2, {"2": "ZeroDivisionError: no"})
