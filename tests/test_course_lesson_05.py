@@ -133,7 +133,7 @@ def test_verdicts_name_style_cost_copies_and_the_held_out_loss():
 
 
 def test_the_means_are_one_line_a_count():
-    base, tuned = lesson_05.mean_lines(result_of([0.3, 0.5], [0.9, 0.8], [0.4, 0.6], [0, 1.25]))
+    _, base, tuned = lesson_05.mean_lines(result_of([0.3, 0.5], [0.9, 0.8], [0.4, 0.6], [0, 1.25]))
     means = "style match 0.50, prompt kept 0.80, nearest training painting 0.60, held-out loss 1.25"
     assert "held-out loss" not in base and tuned == f" 25 steps: {means}"
 

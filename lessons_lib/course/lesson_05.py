@@ -183,10 +183,10 @@ def verdicts(result: Mapping[str, Any], figures: bool = True) -> list[str]:
 
 
 def mean_lines(result: Mapping[str, Any]) -> list[str]:
-    """Return the mean of every measure at each count, one line a count,
+    """Return the ends of the style and the mean of every measure at each count, one line a count,
     with the held-out loss where it was measured.
     """
-    lines = []
+    lines = [f"style match of the training paintings: {result['ceiling']:.2f}"]
     for count in result["counts"]:
         scores = {title: trials.column(result["rows"], key, count=count) for key, title in MEASURES.items()}
         parts = [f"{title} {trials.mean_score(values):.2f}" for title, values in scores.items()]
