@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from IPython.display import Image as JPEG
-from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from lessons_lib import compat
+from lessons_lib.display import charts
 from lessons_lib.display.notebook import figure_image
-from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER
+from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED
 
 # diffusers' names for the two kinds of block: with separate weights for text and image,
 # and with the same for both.
@@ -171,14 +171,15 @@ def block_label(block: str) -> str:
 def change_map(changes: Sequence[LayerChange]) -> JPEG:
     """Return a JPEG: a square a layer, the darker the more it changed, relative to its frozen weight."""
     kinds, blocks, table = change_table(changes)
-    figure = Figure(figsize=(7.2, 0.3 * len(kinds) + 1.3), dpi=110, facecolor=PAPER, layout="constrained")
-    axes = figure.add_subplot(facecolor=PAPER)
+    figure, axes = charts.new_chart(7.2, 0.3 * len(kinds) + 1.3, 110)
     squares = axes.imshow(table, cmap="OrRd", aspect="auto", vmin=0)
     axes.set_xticks(range(len(blocks)), [block_label(block) for block in blocks], rotation=45, fontsize=8)
     axes.set_yticks(range(len(kinds)), kinds, fontsize=8)
     axes.spines[:].set_visible(False)
     figure.colorbar(squares, ax=axes, label="change / frozen weight", format=PercentFormatter(1.0))
-    return figure_image(figure)
+    most = max(changes, key=lambda change: change.relative_norm)
+    alt = f"the change of {len(changes)} layers; the largest, {most.relative_norm:.1%}, in {most.name}"
+    return figure_image(figure, alt)
 
 
 def spectrum_chart(changes: Sequence[LayerChange]) -> JPEG:
@@ -188,8 +189,7 @@ def spectrum_chart(changes: Sequence[LayerChange]) -> JPEG:
     values = [change.singular_values for change in changes]
     curves = pad_sequence([v / v[0].clamp_min(1e-12) for v in values], True).numpy()
     places = np.arange(1, curves.shape[1] + 1)
-    figure = Figure(figsize=(7.2, 3.4), dpi=110, facecolor=PAPER, layout="constrained")
-    axes = figure.add_subplot(facecolor=PAPER)
+    figure, axes = charts.new_chart(7.2, 3.4, 110)
     axes.plot(places, curves.T, color=LINE, linewidth=0.8)
     axes.plot(
         places, np.median(curves, 0), "o-", color=ACCENT, linewidth=2, markersize=4, label="the median layer"
@@ -198,6 +198,9 @@ def spectrum_chart(changes: Sequence[LayerChange]) -> JPEG:
     axes.axhline(1, color=MUTED, linewidth=1, linestyle="--", label="if all directions were used alike")
     axes.set(xlabel="direction, strongest first", ylabel="size, strongest = 1", ylim=(0, 1.08))
     axes.tick_params(colors=INK)
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=9)
-    return figure_image(figure)
+    half = int((np.median(curves, 0) >= 0.5).sum())
+    return figure_image(
+        figure,
+        f"singular values of {len(changes)} layers: in the median layer {half} are at least half the largest",
+    )

@@ -1,6 +1,4 @@
-"""Charts of the lessons: the empty chart that all of them start from,
-and groups of scores between a floor and a ceiling.
-"""
+"""Groups of scores between a floor and a ceiling, as a chart."""
 
 from __future__ import annotations
 
@@ -9,37 +7,11 @@ from typing import Any
 
 import numpy as np
 from IPython.display import Image as Shown
-from matplotlib.figure import Figure
 
+from lessons_lib.display.charts import COLOURS, mark_level, new_chart
 from lessons_lib.display.notebook import figure_image
-from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER
+from lessons_lib.display.theme import LINE
 from lessons_lib.evaluation import metrics
-
-COLOURS = (ACCENT, INK, MUTED)
-
-
-def new_chart(width: float, height: float, dpi: int) -> tuple[Figure, Any]:
-    """Return an empty figure of so many inches in the course's colours,
-    and its axes without the upper and right line.
-    """
-    figure = Figure(figsize=(width, height), dpi=dpi, facecolor=PAPER, layout="constrained")
-    axes = figure.add_subplot(facecolor=PAPER)
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
-def mark_level(axes: Any, name: str, value: float, size: float = 9, place: float = 0.995) -> None:
-    """Draw a dashed line at a value with its name above the right end."""
-    axes.axhline(value, color=MUTED, linewidth=1, linestyle="--")
-    axes.annotate(
-        name,
-        (place, value),
-        xycoords=("axes fraction", "data"),
-        ha="right",
-        va="bottom",
-        color=MUTED,
-        fontsize=size,
-    )
 
 
 def interval_chart(
@@ -66,7 +38,11 @@ def interval_chart(
     axes.set_xticks(range(len(groups)), list(groups))
     axes.set(ylabel=measure, xlim=(-0.5, len(groups) - 0.1))  # room for the names of the lines
     figure.legend(frameon=False, ncols=len(names[0]), loc="outside upper left", fontsize=9)
-    return figure_image(figure)
+    means = "; ".join(
+        f"{group}: " + ", ".join(f"{name} {np.mean(values):.2f}" for name, values in series.items())
+        for group, series in groups.items()
+    )
+    return figure_image(figure, f"{measure} between {floor:.2f} and {ceiling:.2f}: {means}")
 
 
 def _plot_interval(axes: Any, x: float, values: Sequence[float], colour: str, label: str) -> None:

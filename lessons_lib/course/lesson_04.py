@@ -41,8 +41,7 @@ def matrix_to_image(matrix: Tensor) -> Image.Image:
     Values below -1 and above 1 are clipped.
     """
     side = len(matrix)
-    values = matrix.view(side, 3, side).permute(0, 2, 1).clamp(-1, 1)
-    return Image.fromarray(((values + 1) * 127.5).round().byte().numpy())
+    return pixels.to_images(matrix.view(side, 3, side).permute(1, 0, 2)[None])[0]
 
 
 def low_rank(matrix: Tensor, rank: int) -> Tensor:

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from IPython.display import Image as Shown
-from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
-from torch import Tensor
 
 from lessons_lib.adapters.run import Run
-from lessons_lib.course import charts, trials
+from lessons_lib.course import trials
 from lessons_lib.dataset import dataset
+from lessons_lib.display import charts
 from lessons_lib.display.notebook import figure_image, jpeg
 from lessons_lib.display.theme import ACCENT, INK, LINE, PAPER, font, paste_square
 from lessons_lib.evaluation import metrics
@@ -35,8 +34,9 @@ def sweep_chart(result: Mapping[str, Any]) -> Shown:
         "style": {"the base": result["floor"], "training paintings": result["ceiling"]},
         "nearest": {"held-out paintings": float(np.mean(result["held_out_nearest"]))},
     }
-    figure = Figure(figsize=(11, 3.8), dpi=92, facecolor=PAPER, layout="constrained")
-    for axes, (key, title) in zip(figure.subplots(1, len(MEASURES)), MEASURES.items(), strict=True):
+    ends: list[str] = []
+    figure, panels = charts.new_panels(11, 3.8, 92, len(MEASURES))
+    for axes, (key, title) in zip(panels, MEASURES.items(), strict=True):
         for name, value in levels.get(key, {}).items():
             charts.mark_level(axes, f"{name} {value:.2f}", value, place=0.99)
         scores = [trials.values(result["rows"], key, count=count) for count in result["counts"]]
@@ -45,10 +45,10 @@ def sweep_chart(result: Mapping[str, Any]) -> Shown:
             axes.plot([place, place], metrics.bootstrap_interval(values), color=ACCENT, linewidth=2.5)
         axes.plot([np.mean(values) for values in scores], "o-", color=ACCENT, markersize=6, linewidth=1)
         axes.set_xticks(range(len(scores)), [str(n or "base") for n in result["counts"]], fontsize=9)
-        axes.set(facecolor=PAPER, xlabel="steps")
+        axes.set(xlabel="steps")
         axes.set_title(title, fontsize=11, color=INK)
-        axes.spines[["top", "right"]].set_visible(False)
-    return figure_image(figure)
+        ends.append(f"{title} {np.mean(scores[0]):.2f} to {np.mean(scores[-1]):.2f}")
+    return figure_image(figure, f"over {result['counts'][-1]} steps: {', '.join(ends)}")
 
 
 def loss_chart(run: Run) -> Shown:
@@ -64,7 +64,8 @@ def loss_chart(run: Run) -> Shown:
         axes.plot(*zip(*validation, strict=True), "o-", color=ACCENT, label="held out, fixed noise")
     axes.set(xlabel="step", ylabel="loss")
     axes.legend(frameon=False)
-    return figure_image(figure)
+    levels = f", held out {validation[0][1]:.2f} to {validation[-1][1]:.2f}" if validation else ""
+    return figure_image(figure, f"the loss of {len(run.log)} steps{levels}")
 
 
 def save_opening_picture(path: Path = OPENING_PICTURE) -> None:
@@ -93,22 +94,17 @@ def save_opening_picture(path: Path = OPENING_PICTURE) -> None:
     path.write_bytes(jpeg(page, 70))
 
 
-def _step_images(sigma: float = 0.6) -> dict[str, Image.Image]:
+def _step_images() -> dict[str, Image.Image]:
     """Return what one training step sees and is compared with, by the label below it."""
     clean = pixels.to_pixels([dataset.read([PAINTING]).train[0].image], 128)
-    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    sigma, noise = 0.6, torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
     values = {
         "a painting": clean,
         "noise": noise / 2,
         "noisy painting": (1 - sigma) * clean + sigma * noise / 2,
         "noise - painting": (noise - clean) / 3,
     }
-    return {label: _to_image(value) for label, value in values.items()}
-
-
-def _to_image(values: Tensor) -> Image.Image:
-    """Return (1, 3, side, side) of -1 ... 1 as a picture."""
-    return Image.fromarray(((values[0].permute(1, 2, 0).clamp(-1, 1) + 1) * 127.5).byte().numpy())
+    return {label: pixels.to_images(value)[0] for label, value in values.items()}
 
 
 def _arrow(pen: ImageDraw.ImageDraw, points: Sequence[tuple[int, int]], colour: str) -> None:

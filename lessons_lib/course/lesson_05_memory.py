@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lessons_lib import compat
 from lessons_lib.adapters import lora
-from lessons_lib.course import charts
+from lessons_lib.display import charts
 from lessons_lib.display.notebook import figure_image
 from lessons_lib.display.theme import ACCENT, INK, MUTED
 from lessons_lib.evaluation.sampler import Sampler
@@ -88,7 +88,7 @@ def memory_chart(parts: Mapping[str, float]) -> Shown:
     axes.set_xticks([])
     axes.tick_params(left=False)
     axes.spines[:].set_visible(False)
-    return figure_image(figure)
+    return figure_image(figure, ", ".join(f"{name} {value:.1f} MB" for name, value in parts.items()))
 
 
 def relative_step_cost(model: nn.Module, base: Base) -> float:

@@ -12,19 +12,18 @@ from pathlib import Path
 
 import numpy as np
 from IPython.display import Image as Shown
-from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 from torch import Tensor
 
 from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
-from lessons_lib.course import charts, long_run
+from lessons_lib.course import long_run
 from lessons_lib.course.trials import TRIGGER, concept_of, flatten, style_scores
 from lessons_lib.dataset import captions, dataset
 from lessons_lib.dataset.captions import with_trigger
 from lessons_lib.dataset.dataset import Dataset
-from lessons_lib.display import notebook
-from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER
+from lessons_lib.display import charts, notebook
+from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED
 from lessons_lib.evaluation import blind_test, metrics
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import pixels
@@ -171,7 +170,8 @@ def tradeoff_chart(tradeoff: Tradeoff) -> Shown:
             f"{strength:g}", point, xytext=(6, 5), textcoords="offset points", color=INK, fontsize=9
         )
     axes.set(xlabel="share of the style gap", ylabel="prompt kept", ylim=(0, 1.06))
-    return notebook.figure_image(figure)
+    points = "; ".join(f"{strength:g}: {pair[0]:.2f}, {pair[1]:.2f}" for strength, pair in tradeoff.items())
+    return notebook.figure_image(figure, f"style gap closed and prompt kept by strength: {points}")
 
 
 def gap_chart(shares: Mapping[str, float], measure: str) -> Shown:
@@ -184,7 +184,8 @@ def gap_chart(shares: Mapping[str, float], measure: str) -> Shown:
     axes.invert_yaxis()
     lowest = min(shares.values())
     axes.set(xlabel=measure, xlim=(-0.02 if lowest >= 0 else lowest - 0.16, 1.12))
-    return notebook.figure_image(figure)
+    alt = ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
+    return notebook.figure_image(figure, f"{measure}: {alt}")
 
 
 def strip_chart(panels: Mapping[str, Mapping[str, Sequence[float]]], limits: Mapping[str, float]) -> Shown:
@@ -193,19 +194,21 @@ def strip_chart(panels: Mapping[str, Mapping[str, Sequence[float]]], limits: Map
     `limits`: a value to mark with a line across a panel, by the panel's name.
     """
     rows = len(next(iter(panels.values())))
-    figure = Figure(figsize=(8.4, 0.9 + 0.4 * rows), dpi=84, facecolor=PAPER, layout="constrained")
-    for axes, (name, groups) in zip(
-        figure.subplots(1, len(panels), sharey=True), panels.items(), strict=True
-    ):
+    figure, all_axes = charts.new_panels(8.4, 0.9 + 0.4 * rows, 84, len(panels), sharey=True)
+    for axes, (name, groups) in zip(all_axes, panels.items(), strict=True):
         for place, values in enumerate(groups.values()):
             axes.plot(values, [place] * len(values), "|", color=ACCENT, markersize=13, markeredgewidth=1.4)
         if name in limits:
             axes.axvline(limits[name], color=MUTED, linewidth=1, linestyle="--")
         axes.set_yticks(range(rows), list(groups))
-        axes.set(facecolor=PAPER, xlim=(0, 1.02), ylim=(rows - 0.5, -0.5))
+        axes.set(xlim=(0, 1.02), ylim=(rows - 0.5, -0.5))
         axes.set_title(name, fontsize=10, color=INK)
-        axes.spines[["top", "right"]].set_visible(False)
-    return notebook.figure_image(figure)
+    means = "; ".join(
+        f"{name}: "
+        + ", ".join(f"{group} {np.mean(values):.2f}" for group, values in groups.items() if len(values))
+        for name, groups in panels.items()
+    )
+    return notebook.figure_image(figure, f"means of {means}")
 
 
 def save_opening_picture(path: Path = OPENING_PICTURE) -> None:

@@ -11,14 +11,12 @@ from typing import Any
 
 import numpy as np
 from IPython.display import Image as Shown
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from lessons_lib.course import long_run
 from lessons_lib.course.lesson_07_measures import HEALTHY
 from lessons_lib.course.lesson_07_record import SEEDS, TILE, Row, letters_of, rows_of, strip_path
-from lessons_lib.display import notebook
+from lessons_lib.display import charts, notebook
 from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER, font
 from lessons_lib.paths import NOTEBOOK_PICTURES
 
@@ -72,13 +70,12 @@ def _stacked(cards: Sequence[Image.Image], alt: str) -> Shown:
 
 def _curve(row: Row, healthy: Row) -> Image.Image:
     """Return the chart of a training's losses, with the healthy held-out loss dashed."""
-    figure = Figure(figsize=(_CURVE[0] / 90, _CURVE[1] / 90), dpi=90, facecolor=PAPER, layout="constrained")
-    axes = figure.add_subplot(facecolor=PAPER)
+    figure, axes = charts.new_chart(_CURVE[0] / 90, _CURVE[1] / 90, 90)
     losses = np.clip(np.asarray(row["losses"], dtype=float), 0, _HIGHEST)
     axes.plot(range(1, len(losses) + 1), losses, color=LINE, linewidth=0.8)
     if len(losses):
         window = max(1, len(losses) // 8)
-        mean = np.convolve(losses, np.ones(window) / window, "valid")
+        mean = charts.running_mean(losses, window)
         axes.plot(range(window, len(losses) + 1), mean, color=INK, linewidth=1.5, label="training")
     for values, style, name in ((healthy, "--", "healthy, held out"), (row, "-", "held out")):
         steps = [int(step) for step in values["validation"]]
@@ -91,11 +88,8 @@ def _curve(row: Row, healthy: Row) -> Image.Image:
     axes.set(ylim=(0, _HIGHEST))
     axes.tick_params(labelsize=7)
     axes.set_xlabel("step", fontsize=7)
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=7, loc="upper right")
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").resize(_CURVE)
+    return charts.to_image(figure).convert("RGB").resize(_CURVE)
 
 
 def save_opening_picture() -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from IPython.display import Image as Shown
 
-from lessons_lib.course import charts, trials
+from lessons_lib.course import trials
 from lessons_lib.course.lesson_08 import PLAIN, REMEDIES
 from lessons_lib.course.lesson_08_measures import turned
 from lessons_lib.course.trials import Scores, flatten
-from lessons_lib.display import notebook
+from lessons_lib.display import charts, notebook
 from lessons_lib.display.theme import ACCENT, INK, MUTED
 from lessons_lib.evaluation import metrics
 

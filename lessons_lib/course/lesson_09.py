@@ -20,12 +20,12 @@ from lessons_lib.adapters import combine, export, files, fit, loading
 from lessons_lib.adapters.combine import Overlap
 from lessons_lib.adapters.files import Adapter, Factors
 from lessons_lib.adapters.run import OTHER_FORMATS, WEIGHTS_NAME
-from lessons_lib.course import charts, long_run
+from lessons_lib.course import long_run
 from lessons_lib.course.trials import TRIGGER, flatten
 from lessons_lib.dataset.captions import with_trigger
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.dataset.pictures import ImageFile, Picture
-from lessons_lib.display import notebook
+from lessons_lib.display import charts, notebook
 from lessons_lib.display.theme import ACCENT, INK, MUTED
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.paths import NOTEBOOK_PICTURES, ROOT
@@ -109,7 +109,8 @@ def overlap_chart(overlaps: Sequence[Overlap]) -> Shown:
     axes.axvline(0, color=MUTED, linewidth=1, linestyle="--")
     axes.set_yticks(range(len(rows)), list(rows))
     axes.set(xlim=(-0.4, 1.02), ylim=(len(rows) - 0.5, -0.5))
-    return notebook.figure_image(figure)
+    means = ", ".join(f"{name} {np.mean(values):.2f}" for name, values in rows.items())
+    return notebook.figure_image(figure, f"means over {len(overlaps)} layers: {means}")
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from IPython.display import Image as Shown
 
-from lessons_lib.course import charts
-from lessons_lib.display import notebook
+from lessons_lib.display import charts, notebook
 from lessons_lib.models.text import TextModel
 from lessons_lib.paths import HANDBOOK, in_course
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from IPython.display import Image as Shown
-from matplotlib.figure import Figure
 
+from lessons_lib.display import charts
 from lessons_lib.display.notebook import figure_image
-from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER
+from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED
 
 Point = tuple[float, float]  # style, prompt
 
@@ -30,14 +30,9 @@ class FrontierChart:
 
 def frontier_chart(chart: FrontierChart) -> Shown:
     """Return a JPEG of style against prompt match; later steps are darker."""
-    figure = Figure(figsize=(7.2, 4.2), dpi=92, facecolor=PAPER, layout="constrained")
-    axes = figure.add_subplot(facecolor=PAPER)
+    figure, axes = charts.new_chart(7.2, 4.2, 92)
     if chart.least is not None:
-        axes.axhline(chart.least, color=MUTED, linewidth=1, linestyle="--")
-        axes.annotate(
-            "enough of the prompt", (0.995, chart.least), xycoords=("axes fraction", "data"),
-            ha="right", va="bottom", color=MUTED, fontsize=9,
-        )  # fmt: skip
+        charts.mark_level(axes, "enough of the prompt", chart.least)
     axes.plot(*zip(*chart.frontier, strict=True), color=LINE, linewidth=2, zorder=1)
     shades = [0.35 + 0.65 * i / max(1, len(chart.points) - 1) for i in range(len(chart.points))]
     for shade, (step, points) in zip(shades, chart.points.items(), strict=True):
@@ -53,7 +48,6 @@ def frontier_chart(chart: FrontierChart) -> Shown:
         xlabel="style match (held-out pictures)",
         ylabel="prompt match" if chart.least is not None else "prompt match: not measured",
     )
-    axes.spines[["top", "right"]].set_visible(False)
     return figure_image(
         figure, f"style against prompt match of {len(chart.points)} checkpoints; {chart.name}"
     )

@@ -13,10 +13,10 @@ import ipywidgets
 import numpy as np
 from IPython.display import Image as NotebookImage
 from IPython.display import Markdown
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
+from lessons_lib.display import charts
 from lessons_lib.display.html import jpeg_uri, render_template
 from lessons_lib.display.theme import ACCENT, INK, LINE, PAPER, font, paste_square, wrap_text
 
@@ -225,21 +225,17 @@ def loss_curve(log: Sequence[Mapping[str, Any]], window: int = 25) -> NotebookIm
     if not len(values):
         raise ValueError("the log has no steps; expected a row for each step in log.jsonl. Train again")
     window = min(window, len(values))
-    mean = np.convolve(values, np.ones(window) / window, "valid")
-    figure = Figure(figsize=(7.2, 3.2), dpi=110, facecolor=PAPER, layout="constrained")
-    axes = figure.add_subplot(facecolor=PAPER)
+    mean = charts.running_mean(values, window)
+    figure, axes = charts.new_chart(7.2, 3.2, 110)
     axes.plot(steps, values, color=LINE, linewidth=1, label="each step")
     axes.plot(steps[window - 1 :], mean, color=ACCENT, linewidth=2, label=f"mean of {window} steps")
     axes.set(xlabel="step", ylabel="loss")
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     return figure_image(
         figure, f"the loss over {len(steps)} steps: {mean[0]:.2f} at first, {mean[-1]:.2f} at last"
     )
 
 
-def figure_image(figure: Figure, alt: str = "") -> NotebookImage:
-    """Return a figure as a JPEG, without pyplot, which would show a second figure in the cell."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return _notebook_image(Image.fromarray(np.asarray(canvas.buffer_rgba())), alt)
+def figure_image(figure: Figure, alt: str) -> NotebookImage:
+    """Return a figure as a JPEG; `alt`: what it shows, for those who do not see it."""
+    return _notebook_image(charts.to_image(figure), alt)

@@ -39,3 +39,11 @@ def to_pixels(images: Sequence[Image.Image], side: int | None = None) -> Tensor:
 def is_one_colour(image: Image.Image) -> bool:
     """Return whether a picture is of one colour, to a deviation of 1 of 255: NaN is drawn black."""
     return bool(np.asarray(image).std((0, 1)).max() <= 1)
+
+
+def to_images(values: Tensor) -> list[Image.Image]:
+    """Return the pictures of (n, 3, height, width) in -1 ... 1, the inverse of `to_pixels`; what lies beyond
+    is clipped.
+    """
+    rows = ((values.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1)
+    return [Image.fromarray(row.numpy()) for row in rows]

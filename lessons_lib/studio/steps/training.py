@@ -10,6 +10,7 @@ from typing import Any
 import ipywidgets
 import numpy as np
 
+from lessons_lib.display import charts
 from lessons_lib.display.html import jpeg_uri
 from lessons_lib.studio import work
 from lessons_lib.studio.activity import Work
@@ -123,7 +124,7 @@ def _curve(rows: list[dict[str, Any]]) -> dict[str, str]:
     """Return the loss as two lines of points: each step, and a running mean."""
     losses = np.array([row["loss"] for row in rows], dtype=float)
     window = min(_WINDOW, len(losses))
-    mean = np.convolve(losses, np.ones(window) / window, "valid")
+    mean = charts.running_mean(losses, window)
     top = float(np.nanpercentile(losses, 99)) * 1.05 or 1.0
     label = (
         f"loss {losses[0]:.3f} at step 1, {mean[-1]:.3f} at step {rows[-1]['step']}, as a mean of {window}"
