@@ -21,7 +21,7 @@ def test_features_are_of_unit_length(sampler):
 
 def test_pictures_are_nearest_to_the_words_they_were_drawn_from(sampler):
     images = [row[0] for row in sampler.sample(THINGS, [1])]
-    near = clip.similarity(images, THINGS)
+    near = clip.image_features(images) @ clip.text_features(THINGS).T
     assert near.shape == (6, 6)
     assert (near.argmax(1) == torch.arange(6)).sum() >= 4
     assert sum(THINGS[i] in tags for i, tags in enumerate(clip.tags(images, THINGS))) >= 4
@@ -57,11 +57,11 @@ def test_nothing_to_look_at_or_to_read_is_said():
 
 
 def test_a_damaged_file_is_named(tmp_path, monkeypatch):
-    shutil.copytree(clip.FOLDER, tmp_path / "clip")
+    shutil.copytree(clip.POCKET_CLIP, tmp_path / "clip")
     file = tmp_path / "clip" / "model.safetensors"
     whole = file.read_bytes()
     file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    monkeypatch.setattr(clip, "FOLDER", tmp_path / "clip")
+    monkeypatch.setattr(clip, "POCKET_CLIP", tmp_path / "clip")
     clip.load.cache_clear()
     with pytest.raises(ValueError, match="model.safetensors is damaged"):
         clip.load()

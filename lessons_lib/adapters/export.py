@@ -41,7 +41,7 @@ def write_comfyui(run_folder: Path, name: str | None = None) -> Path:
     return _write(run_folder, renamed, settings, base, name, "comfyui")
 
 
-def write_kohya(run_folder: Path, name: str | None = None) -> Path:
+def write_kohya(run_folder: Path) -> Path:
     """Return the path of other_formats/NAME_kohya.safetensors, written into the run's folder, for
     kohya-ss/sd-scripts and what reads its files.
 
@@ -57,14 +57,12 @@ def write_kohya(run_folder: Path, name: str | None = None) -> Path:
         tensors[f"{layer}.lora_down.weight"] = factors.down
         tensors[f"{layer}.lora_up.weight"] = factors.up
         tensors[f"{layer}.alpha"] = torch.tensor(factors.alpha)
-    return _write(run_folder, tensors, settings, base, name, "kohya")
+    return _write(run_folder, tensors, settings, base, None, "kohya")
 
 
-def write_diffusers(adapter: Adapter, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+def write_diffusers(adapter: Adapter, path: Path) -> None:
     """Write an adapter under diffusers' names, with rank and alpha of every layer in the header, where
     ``load_lora_weights`` reads them.
-
-    `metadata`: more of the header, texts by name.
     """
     parts: dict[str, dict[str, Factors]] = {}
     for layer, factors in adapter.layers.items():
@@ -73,7 +71,7 @@ def write_diffusers(adapter: Adapter, path: Path, metadata: Mapping[str, str] | 
     config = {
         f"{p}.{key}": value for p, layers in parts.items() for key, value in peft_config(layers).items()
     }
-    header = {"format": "pt", "lora_adapter_metadata": json.dumps(config), **(metadata or {})}
+    header = {"format": "pt", "lora_adapter_metadata": json.dumps(config)}
     _save(_tensors(adapter.layers), path, header)
 
 

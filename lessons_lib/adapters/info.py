@@ -22,18 +22,6 @@ _METADATA = {  # of sd-scripts, modelspec 1.0.1 and ai-toolkit
 SETTINGS = ("base", "trigger", "mode", "steps", "learning_rate", "batch", "seed")
 
 
-def summary(run_folder: Path) -> list[str]:
-    """Return what a run holds, one fact a line.
-
-    Raises FileNotFoundError where there is no adapter, ValueError where something is damaged.
-    """
-    lines, problems = facts(run_folder)
-    files.read(run_folder)
-    if problems:
-        raise ValueError("; ".join(problems))
-    return lines
-
-
 def facts(path: Path, base: Base | None = None) -> tuple[list[str], list[str]]:
     """Return what a run or another trainer's file tells, one fact a line, and what is wrong with it.
 

@@ -81,7 +81,7 @@ class Exhibit:
     samples: Samples = field(repr=False)
 
 
-def small_set(side: int) -> Dataset:
+def _small_set(side: int) -> Dataset:
     """Return eight details of the practice paintings to train on, and three that are held out; `side`: px."""
     details = dataset.read(in_course(DETAILS), side=side)
     train = [p for name in _TRAIN for p in details.train if p.path.stem.endswith(f"_{name}")]
@@ -95,7 +95,7 @@ def healthy(base: Base, seed: int) -> Recipe:
         base=base.name, trigger=TRIGGER, steps=steps, batch=1, seed=seed, lr_scheduler="constant",
         learning_rate=base.learning_rate,
     )  # fmt: skip
-    return Recipe(base, small_set(base.side), settings)
+    return Recipe(base, _small_set(base.side), settings)
 
 
 def train_exhibit(sampler: Sampler, recipe: Recipe, base_images: Images | None = None) -> Exhibit:

@@ -36,7 +36,7 @@ TRIGGER = "cray7n"
 T4 = Session("t4", torch.device("cuda"), torch.float16, 2, 12.7, "a T4 with 15 GB", 15.8)
 GPU_24GB = Session("24gb", torch.device("cuda"), torch.bfloat16, 8, 64.0, "a GPU with 24 GB", 24.1)
 ENOUGH, FEWEST_PROMPTS = 10, 4
-STYLE, CENTRES, PROMPT = "style match", "style match, centre crops", "prompt match"
+CENTRES, PROMPT = "style match, centre crops", "prompt match"
 OPENING_PICTURE = NOTEBOOK_PICTURES / "11_card.jpg"
 _COPIES = {What.COPY, What.COPY_ACROSS_SPLIT}
 

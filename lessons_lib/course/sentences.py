@@ -118,11 +118,9 @@ class Figures(Mapping[str, Any]):
         return len(list(iter(self)))
 
 
-def figures(folder: Path = RECORDED) -> dict[str, Figures]:
+def figures() -> dict[str, Figures]:
     """Return the figures of every recorded run that compares variants, by the record's name."""
-    results = {
-        path.stem: recorded.load(path.stem, folder)["result"] for path in sorted(folder.glob("*.json"))
-    }
+    results = {path.stem: recorded.load(path.stem)["result"] for path in sorted(RECORDED.glob("*.json"))}
     return {name: Figures(result) for name, result in results.items() if "floor" in result}
 
 

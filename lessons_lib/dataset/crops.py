@@ -156,14 +156,14 @@ def mask_of(picture: Picture) -> Picture:
     return replace(picture, file=ImageFile.of(image.convert("RGB"), picture.size), mask=None)
 
 
-def bucket_sizes(side: int, step: int | None = None) -> list[Bucket]:
-    """Return the shapes to train in: sides in multiples of `step`, from half to twice `side`,
+def bucket_sizes(side: int) -> list[Bucket]:
+    """Return the shapes to train in: sides in steps, from half to twice `side`,
     area at most side squared.
 
     The rule of kohya's sd-scripts and SDXL (Podell et al. 2023, arXiv 2307.01952). Steps are 64 px,
     and 16 for bases of 256 px or less, so that latents keep whole numbers of tokens.
     """
-    step = step or (16 if side <= 256 else 64)
+    step = 16 if side <= 256 else 64
     sizes = {(side // step * step, side // step * step)}
     for width in range(max(step, side // 2 // step * step), 2 * side + 1, step):
         height = min(2 * side, side * side // width) // step * step

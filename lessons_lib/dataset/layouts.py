@@ -151,7 +151,7 @@ def layout_notes(mask_names: list[str], pairs: Mapping[str, str], prior: list[st
     return notes
 
 
-def split_of(name: str, prefix: str = "") -> str:
+def _split_of(name: str, prefix: str = "") -> str:
     """Return the split that the first folder below `prefix` is named after, or an empty text."""
     parts = PurePosixPath(name.removeprefix(prefix)).parts
     return SPLITS.get(parts[0].lower(), "") if len(parts) > 1 else ""
@@ -164,7 +164,7 @@ def splits_by_folder(names: Collection[str]) -> dict[str, str]:
     common = {PurePosixPath(name).parts[0] for name in names if "/" in name}
     prefixes = ["", f"{common.pop()}/"] if len(common) == 1 and all("/" in n for n in names) else [""]
     for prefix in prefixes:
-        splits = {name: split_of(name, prefix) for name in names}
+        splits = {name: _split_of(name, prefix) for name in names}
         if "train" in splits.values():
             return splits
     return {}

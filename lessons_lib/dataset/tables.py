@@ -142,7 +142,7 @@ def split_captions(value: object) -> list[str]:
                 return split_captions(ast.literal_eval(text))
             except (ValueError, SyntaxError, MemoryError, RecursionError):
                 pass
-        lines = [one_line_text(line) for line in re.split(r"[\r\n]+", value)]
+        lines = [_one_line_text(line) for line in re.split(r"[\r\n]+", value)]
         return [line for line in lines if line and line.lower() not in _EMPTY]
     if isinstance(value, dict):
         return next((split_captions(value[name]) for name in CAPTION_COLUMNS if value.get(name)), [])
@@ -151,7 +151,7 @@ def split_captions(value: object) -> list[str]:
     return split_captions(str(value)) if value else []
 
 
-def one_line_text(value: object) -> str:
+def _one_line_text(value: object) -> str:
     """Return a value in one line; lone surrogates, which no file can hold, become question marks."""
     return " ".join(str(value or "").split()).encode("utf-8", "replace").decode()
 
@@ -281,7 +281,7 @@ def _row(values: dict[str, object]) -> Row:
     names = [str(values[name] or "") for name in FILE_COLUMNS if values.get(name)]
     captions = next((c for name in CAPTION_COLUMNS if (c := split_captions(values.get(name)))), [])
     special = {*FILE_COLUMNS, *CAPTION_COLUMNS}
-    more = {name: one_line_text(v) for name, v in values.items() if name and name not in special}
+    more = {name: _one_line_text(v) for name, v in values.items() if name and name not in special}
     more = {name: "" if text.lower() in _EMPTY else text for name, text in more.items()}
     return Row(names[0].strip("\r\n") if names else "", captions, more)
 

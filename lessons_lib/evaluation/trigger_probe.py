@@ -28,16 +28,9 @@ def word_effect(sampler: Sampler, word: str, seeds: Sequence[int] = (1, 2, 3)) -
     """Return how far a word alone moves the base's images away from those of the empty prompt, 0 ... 1.
 
     The mean over seeds of 1 - cosine of the features that the base's judge makes of them.
-    Compare it with `made_up_effect`.
+    Compare it with the same of MADE_UP_WORDS.
     """
     judge = judges.find(sampler.base)
     features, empty_prompt_features = map(judge.image_features, sampler.sample([word, ""], seeds))
     cosines = (features * empty_prompt_features).sum(1)
     return float((1 - cosines).mean())
-
-
-def made_up_effect(sampler: Sampler, seeds: Sequence[int] = (1, 2, 3)) -> float:
-    """Return the mean effect of made-up words: the floor of `word_effect`,
-    of words without any meaning to this base.
-    """
-    return sum(word_effect(sampler, word, seeds) for word in MADE_UP_WORDS) / len(MADE_UP_WORDS)

@@ -27,7 +27,7 @@ def hold_out(dataset: Dataset, pictures: Sequence[InspectedPicture], count: int 
         return dataset
     total = len(dataset.train)
     if count is None:
-        count = default_count(total) if total >= FEWEST_TO_SPLIT else 0
+        count = _default_count(total) if total >= FEWEST_TO_SPLIT else 0
     if count == 0:
         return dataset
     if not 0 < count <= total - FEWEST_TO_TRAIN:
@@ -43,7 +43,7 @@ def hold_out(dataset: Dataset, pictures: Sequence[InspectedPicture], count: int 
     )
 
 
-def default_count(total: int) -> int:
+def _default_count(total: int) -> int:
     """Return how many of so many pictures are proposed to be held out: 1 in 5, at most MOST_HELD_OUT."""
     return min(total // 5, MOST_HELD_OUT)
 
@@ -52,10 +52,10 @@ def propose(
     pictures: Sequence[InspectedPicture], count: int | None = None, seed: int = 0
 ) -> list[InspectedPicture]:
     """Return training pictures to hold out, of which no copy and no other leaf of the same book stays
-    behind. `count`: how many at most, by default `default_count`.
+    behind. `count`: how many at most, by default `_default_count`.
     """
     train = [one for one in pictures if one.part == "train"]
-    share = (default_count(len(train)) if count is None else count) / max(1, len(train))
+    share = (_default_count(len(train)) if count is None else count) / max(1, len(train))
     books = duplicates.books_of([one.picture.rights | one.picture.more for one in train])
     groups = duplicates.group_related([one.stats for one in train], books)
     return [train[i] for i in choose_groups([one.name for one in train], groups, share, seed)]

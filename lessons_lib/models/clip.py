@@ -20,7 +20,6 @@ from lessons_lib.models.bases import verify
 from lessons_lib.paths import POCKET_CLIP, in_course
 from lessons_lib.session import quiet
 
-FOLDER = POCKET_CLIP
 _PROMPT_TEMPLATES = (
     "{}",
     "a {}",
@@ -38,7 +37,7 @@ def load(repository: str | None = None) -> tuple[CLIPModel, CLIPProcessor]:
     installed, has no box filter.
     Raises for a folder ValueError when its file is damaged, else OSError when it cannot be fetched.
     """
-    repository = repository or str(FOLDER)
+    repository = repository or str(POCKET_CLIP)
     if Path(repository).is_absolute():
         verify(in_course(Path(repository)))
     with quiet():
@@ -65,14 +64,6 @@ def text_features(captions: Sequence[str], repository: str | None = None) -> Ten
     model, processor = load(repository)
     tokens = processor.tokenizer(list(captions), padding=True, truncation=True, return_tensors="pt")
     return nn.functional.normalize(model.text_projection(model.text_model(**tokens).pooler_output), dim=1)
-
-
-def similarity(images: Sequence[Image.Image], captions: Sequence[str]) -> Tensor:
-    """Return the cosine similarity of every picture and every caption, (pictures, captions).
-
-    Only their order means much.
-    """
-    return image_features(images) @ text_features(captions).T
 
 
 def label_features(labels: Sequence[str], repository: str | None = None) -> Tensor:

@@ -86,10 +86,3 @@ def named_concept(prompt: str, names: Sequence[str]) -> str | None:
         if match:
             mentions.append((match.start(), -len(name), name))
     return min(mentions)[2] if mentions else None
-
-
-def nearest_concepts(image_features: Tensor, k: int = 5) -> list[str]:
-    """Return the k concepts nearest to one picture's features, (1280,) or (1, 1280), nearest first."""
-    names, rows = load_concepts()
-    order = (rows @ image_features.reshape(-1)).argsort(descending=True)
-    return [names[i] for i in order[:k].tolist()]

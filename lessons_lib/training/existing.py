@@ -176,7 +176,7 @@ def check(out: Path, wanted: Wanted, resume: bool, replace: bool) -> bool:
         raise ValueError(reason)
     is_repeated = replace and not resume and any(one.is_finished for one in find(out))
     if reason or is_repeated:
-        remove_checkpoints(out)
+        _remove_checkpoints(out)
     return bool(reason)
 
 
@@ -247,7 +247,7 @@ def kept_line(out: Path, settings: Settings) -> str:
     )
 
 
-def remove_checkpoints(out: Path) -> None:
+def _remove_checkpoints(out: Path) -> None:
     """Remove the steps of interrupted and stopped trainings at the folder of a run; their adapters stay."""
     for folder in (workspace.unfinished_dir(out), out):
         for path in checkpoints.files(folder / "checkpoints"):

@@ -27,14 +27,6 @@ class Costs:
         duration = f"{self.seconds / 60:.1f} min" if self.seconds >= 100 else f"{self.seconds:.0f} s"
         return f"{duration}, {self.memory_gb:.1f} GB memory, a file of {self.file_mb:.1f} MB"
 
-    def price(self, per_hour: float) -> float:
-        """Return what so many seconds cost at a price an hour, in its currency."""
-        return self.seconds / 3600 * per_hour
-
-    def energy(self, watts: float) -> float:
-        """Return the energy in kWh at a constant power."""
-        return self.seconds / 3.6e6 * watts
-
 
 def forecast(loop: Loop) -> Costs:
     """Return what a run will cost, from ten steps that leave the adapter as it was.
