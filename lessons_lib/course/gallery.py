@@ -105,7 +105,7 @@ _HEAD = """# The gallery
 
 What the course itself made, with everything that went wrong. Pictures and lines are those of the lessons as
 they were last run, on the small model `pocket`, which draws 128 px; no picture was chosen for its looks.
-`python -m lessons_lib.course.gallery` hangs it anew. [Contents](../README.md#the-lessons)
+`python -m lessons_lib.course.gallery` writes it again. [Contents](../README.md#the-lessons)
 """
 
 

@@ -97,7 +97,7 @@ def _in_float16(denoiser: nn.Module) -> Iterator[None]:
     """The adapter, its gradients, its optimizer and the activations in float16, and no scaler."""
     for parameter in lora.trainable_parameters(denoiser).values():
         parameter.data = parameter.data.half()
-    with torch.autocast(parameter.device.type, torch.float16):
+    with torch.autocast(next(denoiser.parameters()).device.type, torch.float16):
         yield
 
 
@@ -253,7 +253,7 @@ FAULTS = {
 
 
 def label(key: str) -> str:
-    """Return what stands beside an exhibit: the fault by its key, its signs, the reason, the remedy and who
+    """Return the description of a fault, by its key: its signs, the reason, the remedy and who
     met it.
     """
     fault = FAULTS[key]

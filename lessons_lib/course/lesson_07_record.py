@@ -64,7 +64,7 @@ def strip_path(fault: str, seed: int, folder: Path = STRIPS) -> Path:
 
 
 def letters_of(seed: int) -> dict[str, str]:
-    """Return which fault hangs under which letter in the museum of a seed."""
+    """Return the fault of each letter in the museum of a seed."""
     faults = list(FAULTS)
     random.Random(seed).shuffle(faults)
     return dict(zip(LETTERS, faults, strict=True))

@@ -34,11 +34,16 @@ def networks(base: Base) -> dict[str, Network]:
     }
 
 
+def _cosines(features: Tensor, groups: Sequence[Tensor]) -> Tensor:
+    """Return the mean cosine of each picture to each group of pictures, (n, groups)."""
+    return torch.stack([metrics.style_scores(features, group) for group in groups], 1)
+
+
 def margins(features: Tensor, groups: Sequence[Tensor], place: int) -> Scores:
-    """Return for each picture, (n, width), its mean cosine to one of several groups of pictures, less that to
-    the nearest of the other groups: above 0 it belongs to that one.
+    """Return for each picture, (n, width), its mean cosine to one of several groups of pictures, minus that
+    to the nearest of the other groups: above 0 it belongs to that one.
     """
-    cosines = torch.stack([(features @ group.T).mean(1) for group in groups], 1)
+    cosines = _cosines(features, groups)
     others = cosines.clone()
     others[:, place] = -1
     return [round(value, 4) for value in (cosines[:, place] - others.amax(1)).tolist()]
@@ -71,9 +76,8 @@ class References:
 
     def shown(self, images: Sequence[Image.Image]) -> list[int]:
         """Return which group each picture is nearest to: 0 the subject, 1 the other character, 2 neither."""
-        features = self.network(images)
         groups = [self.subject, self.other, torch.cat(self.own)]
-        return torch.stack([(features @ group.T).mean(1) for group in groups], 1).argmax(1).tolist()
+        return _cosines(self.network(images), groups).argmax(1).tolist()
 
 
 def turned(pulls: Scores) -> Scores:

@@ -36,7 +36,7 @@ THINGS = (
 )  # fmt: skip
 NEAR = 14.0  # a distance in Lab from which on a colour looks like another
 ENOUGH = 0.7  # of a thing's pixels inside the palette, for a picture that is not drawn again
-_DISC = 0.36  # of a side: where the pale disc of a card ends, seen from the middle, and a little inside
+_DISC = 0.36  # of a side: a radius just inside the pale disc of a card
 _LAB = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
 OPENING_PICTURE = NOTEBOOK_PICTURES / "10_brand.jpg"
 

@@ -36,8 +36,8 @@ class Measure(Mapping[str, Any]):
     """One measure of a recorded run, by variant.
 
     ``[4]`` is the mean of the variant 4; ``[4 vs 16]`` a word of `WORDS`, by the rule of `trials.direction`;
-    ``[4 by 16]`` the mean difference and ``[4 to 16]`` its interval; ``[4 gap]`` the share of the way from
-    the floor to the ceiling; ``[lowest]`` and ``[highest]`` name a variant.
+    ``[4 by 16]`` the size of the mean difference and ``[4 to 16]`` its interval, with signs; ``[4 gap]`` the
+    share of the way from the floor to the ceiling; ``[lowest]`` and ``[highest]`` name a variant.
     """
 
     def __init__(self, runs: Mapping[str, list[trials.Scores]], floor: float, ceiling: float):

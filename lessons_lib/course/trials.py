@@ -1,6 +1,6 @@
 """One trial: samples with and without the trigger word, scored one number a picture.
 
-Shared by lessons 02 to 06.
+Shared by the lessons from 02 on.
 """
 
 from __future__ import annotations

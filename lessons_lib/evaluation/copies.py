@@ -29,7 +29,7 @@ def nearest_layouts(images: Sequence[Image.Image], squares: Sequence[Image.Image
     """Return for each image the index of the training square whose layout is most similar, and how similar,
     -1 ... 1 = a copy.
 
-    The correlation of their `layout_features`, mirrored or not. `metrics.nearest_neighbours` misses copies
+    The correlation of their `_layout_features`, mirrored or not. `metrics.nearest_neighbours` misses copies
     that a base draws softly, since a soft picture is unlike every sharp one. This misses a figure that was
     copied to another place. Lesson 06 tries both. After the pixel distance of Carlini et al. 2023,
     arXiv 2301.13188. Raises ValueError for no pictures.

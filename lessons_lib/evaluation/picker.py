@@ -22,7 +22,7 @@ from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import judges
 
 KEEP = 0.6  # share of the base's prompt match that a good candidate keeps; pocket loses a quarter at once
-NEAR = 1.02  # times the lowest held-out loss: below, a step has neither too little nor too much behind it
+NEAR = 1.02  # times the lowest held-out loss: the most that the held-out loss of a candidate may be
 STRENGTHS = (0.5, 0.75, 1.0, 1.25)  # times the base's own
 
 

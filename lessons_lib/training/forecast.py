@@ -60,8 +60,8 @@ def size_mb(parameters: dict[str, nn.Parameter]) -> float:
 def peak_memory() -> float:
     """Return the most memory this process has held so far in GB (1e9 bytes): the GPU's where there is one.
 
-    MPS tells no peak, and what it holds at present, which is what it has needed at most: freed memory stays
-    with the process.
+    MPS reports no peak: its present allocation is returned, which is the peak because freed memory stays with
+    the process.
     """
     kind = session.current().device.type
     if kind == "mps":
