@@ -22,7 +22,7 @@ def test_side_by_side_is_the_weighted_sum():
     merged = combine.combine([first, second], [0.5, -2.0])
     for name in NAMES:
         expected = 0.5 * first.layers[name].delta - 2 * second.layers[name].delta
-        assert merged.layers[name].rank == 8 and merged.layers[name].scale == 1
+        assert merged.layers[name].rank == 8 and merged.layers[name].scaling == 1
         assert torch.allclose(merged.layers[name].delta, expected, atol=1e-5)
 
 

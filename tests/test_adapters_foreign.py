@@ -103,7 +103,7 @@ def test_kohyas_flux_file_is_cut_as_diffusers_cuts_it():
     assert {f"{name}.lora_A.weight" for name in ours} < theirs.keys() and len(theirs) == 2 * len(ours)
     for name, factors in ours.items():
         down, up = theirs[f"{name}.lora_A.weight"], theirs[f"{name}.lora_B.weight"]
-        assert torch.allclose(factors.up[::97] @ factors.down * factors.scale, up[::97] @ down, atol=1e-6)
+        assert torch.allclose(factors.up[::97] @ factors.down * factors.scaling, up[::97] @ down, atol=1e-6)
         assert factors.up.shape == up.shape
 
 

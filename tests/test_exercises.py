@@ -211,7 +211,7 @@ MISTAKES = {
         (
             lambda a, b, x, y: (
                 torch.cat([a.down, b.down]),
-                torch.cat([a.up * a.scale, b.up * b.scale], 1),
+                torch.cat([a.up * a.scaling, b.up * b.scaling], 1),
             ),
             "weights are missing",
         ),

@@ -206,7 +206,7 @@ def test_the_highest_memory_is_that_of_the_gpu(monkeypatch, kind):
     assert forecast.peak_memory() == 3.5
 
 
-def test_costs_are_priced():
+def test_costs_are_a_line():
     costs = forecast.Costs(seconds=1800, memory_gb=0.91, file_mb=1.26)
     assert str(costs) == "30.0 min, 0.9 GB memory, a file of 1.3 MB"
 

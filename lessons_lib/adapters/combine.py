@@ -51,7 +51,7 @@ def cut(factors: Factors, rank: int) -> Factors:
     shape = factors.down.shape[1:]
     q_up, r_up = torch.linalg.qr(factors.up.float().flatten(1))
     q_down, r_down = torch.linalg.qr(factors.down.float().flatten(1).T)
-    left, values, right = torch.linalg.svd(r_up @ r_down.T * factors.scale)
+    left, values, right = torch.linalg.svd(r_up @ r_down.T * factors.scaling)
     root = values[:rank].sqrt()
     up, down = q_up @ left[:, :rank] * root, (root[:, None] * right[:rank]) @ q_down.T
     kernel = (1 for _ in shape[1:])
@@ -108,7 +108,7 @@ def largest_difference(first: Adapter, second: Adapter) -> float:
 def _side_by_side(parts: Sequence[tuple[Factors, float]]) -> Factors:
     """Return the weighted sum of changes of one layer, the factors one beside the other."""
     down = torch.cat([factors.down.float() for factors, _ in parts])
-    up = torch.cat([factors.up.float() * (factors.scale * weight) for factors, weight in parts], dim=1)
+    up = torch.cat([factors.up.float() * (factors.scaling * weight) for factors, weight in parts], dim=1)
     return Factors(down, up, float(len(down)))
 
 
@@ -116,7 +116,7 @@ def _inner(first: Factors, second: Factors) -> float:
     """Return the inner product of two changes of one layer, from the factors alone."""
     ups = first.up.float().flatten(1).T @ second.up.float().flatten(1)
     downs = first.down.float().flatten(1) @ second.down.float().flatten(1).T
-    return float((ups * downs).sum()) * first.scale * second.scale
+    return float((ups * downs).sum()) * first.scaling * second.scaling
 
 
 def _overlap(name: str, first: Factors, second: Factors) -> Overlap | None:

@@ -36,7 +36,7 @@ def write_comfyui(run_folder: Path, name: str | None = None) -> Path:
     """
     adapter, base, settings = _of_run(run_folder)
     family = families.find(base.family)
-    tensors = _tensors(files.with_scale_in_factors(adapter).layers)
+    tensors = files.named_tensors(files.with_scale_in_factors(adapter).layers)
     renamed = {comfyui_key(key, family): tensor for key, tensor in tensors.items()}
     return _write(run_folder, renamed, settings, base, name, "comfyui")
 
@@ -72,7 +72,7 @@ def write_diffusers(adapter: Adapter, path: Path) -> None:
         f"{p}.{key}": value for p, layers in parts.items() for key, value in peft_config(layers).items()
     }
     header = {"format": "pt", "lora_adapter_metadata": json.dumps(config)}
-    _save(_tensors(adapter.layers), path, header)
+    _save(files.named_tensors(adapter.layers), path, header)
 
 
 def comfyui_key(key: str, family: Family) -> str:
@@ -113,7 +113,7 @@ def _side_by_side(parts: Mapping[str, Factors | None], shapes: fit.Shapes) -> Fa
     for name in parts:
         rows = shapes[name][0]
         if factors := present.get(name):
-            up[row : row + rows, column : column + factors.rank] = factors.up * factors.scale
+            up[row : row + rows, column : column + factors.rank] = factors.up * factors.scaling
             column += factors.rank
         row += rows
     down = torch.cat([factors.down for factors in present.values()])
@@ -146,14 +146,6 @@ def _of_run(run_folder: Path) -> tuple[Adapter, Base, dict[str, Any]]:
             f"{run_folder}: its settings.json does not name a base model; expected a run's folder"
         )
     return files.read(run_folder), bases.find(settings["base"]), settings
-
-
-def _tensors(layers: Mapping[str, Factors]) -> dict[str, Tensor]:
-    tensors = {}
-    for layer, factors in layers.items():
-        tensors[f"{layer}.lora_A.weight"] = factors.down
-        tensors[f"{layer}.lora_B.weight"] = factors.up
-    return tensors
 
 
 def _write(run_folder: Path, tensors: Mapping[str, Tensor], settings: dict[str, Any], base: Base,

@@ -48,14 +48,14 @@ class Factors:
         return self.down.shape[0]
 
     @property
-    def scale(self) -> float:
+    def scaling(self) -> float:
         """What the product of the factors is multiplied by."""
         return self.alpha / self.rank
 
     @property
     def delta(self) -> Tensor:
         """The change of the weight in float32, (out_features, in_features and a kernel's sides)."""
-        change = self.up.float().flatten(1) @ self.down.float().flatten(1) * self.scale
+        change = self.up.float().flatten(1) @ self.down.float().flatten(1) * self.scaling
         return change.view(len(self.up), *self.down.shape[1:])
 
 
@@ -129,6 +129,15 @@ def of_tensors(
     return Adapter(layers, dict(metadata or {}), _form(layers), path)
 
 
+def named_tensors(layers: Mapping[str, Factors]) -> dict[str, Tensor]:
+    """Return the factors of layers by diffusers' names, "LAYER.lora_A.weight" and "LAYER.lora_B.weight"."""
+    named = {}
+    for layer, factors in layers.items():
+        named[f"{layer}.lora_A.weight"] = factors.down
+        named[f"{layer}.lora_B.weight"] = factors.up
+    return named
+
+
 def damage(adapter: Adapter) -> str:
     """Return what is wrong with an adapter's layers, the first by name; empty where nothing is."""
     names = {"down": "lora_A", "up": "lora_B"}
@@ -150,7 +159,7 @@ def damage(adapter: Adapter) -> str:
 def with_scale_in_factors(adapter: Adapter) -> Adapter:
     """Return the same adapter with alpha = rank: alpha / rank is multiplied into `up`."""
     layers = {
-        name: replace(f, up=f.up if f.scale == 1 else f.up * f.scale, alpha=float(f.rank))
+        name: replace(f, up=f.up if f.scaling == 1 else f.up * f.scaling, alpha=float(f.rank))
         for name, f in adapter.layers.items()
     }
     return replace(adapter, layers=layers)

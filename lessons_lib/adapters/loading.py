@@ -13,7 +13,7 @@ from diffusers import DiffusionPipeline
 from torch import nn
 
 from lessons_lib import compat
-from lessons_lib.adapters import fit
+from lessons_lib.adapters import files, fit
 from lessons_lib.adapters.files import Adapter, Factors
 from lessons_lib.dataset.messages import one_line, printable
 from lessons_lib.models.bases import Base
@@ -88,10 +88,7 @@ def _parts(pipe: DiffusionPipeline) -> dict[str, nn.Module]:
 def _attach(
     pipe: DiffusionPipeline, part: str, model: nn.Module, layers: Mapping[str, Factors], name: str
 ) -> None:
-    tensors = {}
-    for layer, factors in layers.items():
-        tensors[f"{part}.{layer}.lora_A.weight"] = factors.down
-        tensors[f"{part}.{layer}.lora_B.weight"] = factors.up
+    tensors = files.named_tensors({f"{part}.{layer}": factors for layer, factors in layers.items()})
     metadata = {f"{part}.{key}": value for key, value in peft_config(layers).items()}
     if hasattr(model, "load_lora_adapter"):
         model.load_lora_adapter(tensors, prefix=part, adapter_name=name, metadata=metadata)
@@ -105,7 +102,7 @@ def _arrived(parts: Mapping[str, nn.Module], layer: str, factors: Factors, name:
     """Return whether a layer has the file's numbers and scale."""
     part, _, inner = layer.partition(".")
     module = parts[part].get_submodule(inner)
-    if name not in getattr(module, "lora_B", {}) or abs(module.scaling[name] - factors.scale) > 1e-6:
+    if name not in getattr(module, "lora_B", {}) or abs(module.scaling[name] - factors.scaling) > 1e-6:
         return False
     pairs = ((module.lora_A[name].weight, factors.down), (module.lora_B[name].weight, factors.up))
     return all(torch.equal(weight.cpu(), tensor.to("cpu", weight.dtype)) for weight, tensor in pairs)

@@ -83,7 +83,9 @@ def merge_factors(
 ) -> tuple[Tensor, Tensor]:
     """Return `down` and `up` of the weighted sum of two changes: the factors side by side."""
     down = torch.cat([first.down, second.down])
-    up = torch.cat([first.up * first.scale * first_weight, second.up * second.scale * second_weight], dim=1)
+    up = torch.cat(
+        [first.up * first.scaling * first_weight, second.up * second.scaling * second_weight], dim=1
+    )
     return down, up
 
 

@@ -36,7 +36,7 @@ def check_merge(merge: Merge) -> str:
     expected = {
         RIGHT: 0.5 * first.delta - 2 * second.delta,
         not_yet("the weights are missing"): first.delta + second.delta,
-        not_yet("each change has its own alpha / rank, `scale`"): 0.5 * first.up @ first.down
+        not_yet("each change has its own alpha / rank, `scaling`"): 0.5 * first.up @ first.down
         - 2 * second.up @ second.down,
     }
     matches = (text for text, change in expected.items() if torch.allclose(up @ down, change, atol=1e-4))

@@ -12,7 +12,9 @@ def my_merge(
     first: Factors, second: Factors, first_weight: float, second_weight: float
 ) -> tuple[Tensor, Tensor]:
     down = torch.cat([first.down, second.down])
-    up = torch.cat([first.up * first.scale * first_weight, second.up * second.scale * second_weight], dim=1)
+    up = torch.cat(
+        [first.up * first.scaling * first_weight, second.up * second.scaling * second_weight], dim=1
+    )
     return down, up
 
 
