@@ -11,7 +11,7 @@ import pytest
 from museum_site import closed_port, drip, file, jpeg, status
 
 from lessons_lib.dataset import http
-from lessons_lib.dataset.http import FetchError, PoliteClient
+from lessons_lib.dataset.http import DownloadError, PoliteClient
 
 pytest_plugins = ["museum_fixtures"]
 MEGABYTE = 1 << 20
@@ -28,7 +28,7 @@ def failure(get):
     """Give a function that returns why there is no body."""
 
     def call(path="/w1.jpg", max_bytes=MEGABYTE):
-        with pytest.raises(FetchError) as error:
+        with pytest.raises(DownloadError) as error:
             get(path, max_bytes)
         return str(error.value)
 
@@ -129,7 +129,7 @@ def test_an_answer_that_is_always_cut_short_is_a_failure(failure, site):
 def test_a_server_that_drips_is_left_after_the_time_limit(site):
     site.put("/w1.jpg", drip)
     start = time.monotonic()
-    with pytest.raises(FetchError, match="came too slowly"):
+    with pytest.raises(DownloadError, match="came too slowly"):
         PoliteClient({"walters": (site.url,)}, limit_s=0.2).get("walters", f"{site.url}/w1.jpg", MEGABYTE)
     assert time.monotonic() - start < 2
 
@@ -155,7 +155,7 @@ def test_a_redirect_to_an_odd_address_is_not_followed(failure, site, address):
 
 
 def test_an_address_with_a_user_name_is_not_followed(client, site):
-    with pytest.raises(FetchError, match="leads to http://me:secret@127"):
+    with pytest.raises(DownloadError, match="leads to http://me:secret@127"):
         client.get("walters", site.url.replace("//", "//me:secret@") + "/w1.jpg", MEGABYTE)
     assert site.paths == []
 
@@ -176,7 +176,7 @@ def test_a_host_that_cannot_be_reached_is_given_up_at_once(clock, only_this_mach
     nowhere = closed_port()
     client = PoliteClient({"met": (nowhere,)}, clock, clock.sleep)
     for path in ("/1", "/2"):
-        with pytest.raises(FetchError, match=f"{nowhere} cannot be reached"):
+        with pytest.raises(DownloadError, match=f"{nowhere} cannot be reached"):
             client.get("met", nowhere + path, MEGABYTE)
     assert clock.slept == []
 

@@ -88,6 +88,6 @@ def test_a_base_without_a_gate_asks_for_nothing(monkeypatch):
 
 def test_a_notebook_shows_it_without_a_traceback(capsys):
     InteractiveShell().run_cell(
-        "from lessons_lib.models.access import FetchError; raise FetchError('no token')"
+        "from lessons_lib.models.access import BaseFetchError; raise BaseFetchError('no token')"
     )
-    assert capsys.readouterr().out.strip() == "FetchError: no token"
+    assert capsys.readouterr().out.strip() == "BaseFetchError: no token"

@@ -3,7 +3,7 @@
 import pytest
 from museum_site import cleveland_record, file, met_record, record
 
-from lessons_lib.dataset.http import FetchError
+from lessons_lib.dataset.http import DownloadError
 from lessons_lib.dataset.museum_records import read_record
 
 pytest_plugins = ["museum_fixtures"]
@@ -58,7 +58,7 @@ def test_cleveland_gives_the_larger_picture_only_where_it_is_needed(read, site, 
 )
 def test_a_record_of_the_met_that_does_not_free_the_picture_is_refused(read, site, other, message):
     site.put("/met/2", record(met_record(site, **other)))
-    with pytest.raises(FetchError, match=message):
+    with pytest.raises(DownloadError, match=message):
         read("met")
 
 
@@ -73,7 +73,7 @@ def test_a_record_of_the_met_that_does_not_free_the_picture_is_refused(read, sit
 )
 def test_a_record_of_cleveland_that_does_not_free_the_picture_is_refused(read, site, other, message):
     site.put("/cleveland/3", record(cleveland_record(site, **other)))
-    with pytest.raises(FetchError, match=message):
+    with pytest.raises(DownloadError, match=message):
         read("cleveland")
 
 
@@ -81,5 +81,5 @@ def test_a_record_of_cleveland_that_does_not_free_the_picture_is_refused(read, s
 @pytest.mark.parametrize(("museum", "path"), [("met", "/met/2"), ("cleveland", "/cleveland/3")])
 def test_a_record_of_any_other_shape_is_refused(read, site, body, museum, path):
     site.put(path, file(body, "application/json"))
-    with pytest.raises(FetchError, match="its record is"):
+    with pytest.raises(DownloadError, match="its record is"):
         read(museum)

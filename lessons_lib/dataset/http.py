@@ -27,7 +27,7 @@ _RETRY_STATUS = {403, 408, 429, 500, 502, 503, 504}
 _UNREACHABLE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 
 
-class FetchError(ValueError):
+class DownloadError(ValueError):
     """Why a file cannot be fetched; asking again would not help."""
 
 
@@ -62,7 +62,7 @@ class PoliteClient:
             raise ValueError(f"the environment's proxy cannot be used ({error}); {expected}") from None
 
     def get(self, museum: str, address: str, max_bytes: int) -> bytes:
-        """Return the body of the answer, at most so many bytes. Raises FetchError."""
+        """Return the body of the answer, at most so many bytes. Raises DownloadError."""
         url = httpx.URL()
         for _ in range(1 + MAX_REDIRECTS):
             url = self._resolve(museum, url, address)
@@ -70,24 +70,24 @@ class PoliteClient:
             if not response.has_redirect_location:
                 return body
             address = response.headers["Location"]
-        raise FetchError(f"redirects from address to address, more than {MAX_REDIRECTS} times")
+        raise DownloadError(f"redirects from address to address, more than {MAX_REDIRECTS} times")
 
     def _resolve(self, museum: str, base: httpx.URL, address: str) -> httpx.URL:
         """Return where an address leads, seen from `base`.
 
-        Raises FetchError where that is not the museum's.
+        Raises DownloadError where that is not the museum's.
         """
         try:
             url = base.join(address)
         except (httpx.InvalidURL, ValueError) as error:
-            raise FetchError(f"its address is not a URL ({error})") from None
+            raise DownloadError(f"its address is not a URL ({error})") from None
         if _origin(url) not in self.origins[museum]:
             expected = " or ".join(self.origins[museum])
-            raise FetchError(f"its address leads to {_origin(url)}, not followed; expected {expected}")
+            raise DownloadError(f"its address leads to {_origin(url)}, not followed; expected {expected}")
         return url
 
     def _get_with_retries(self, url: httpx.URL, max_bytes: int) -> tuple[httpx.Response, bytes]:
-        """Return an answer that is a file or a redirect, and its body. Raises FetchError."""
+        """Return an answer that is a file or a redirect, and its body. Raises DownloadError."""
         host, reason = self._hosts[_origin(url)], ""
         for attempt in range(ATTEMPTS):
             self._wait_for_turn(host)
@@ -103,7 +103,7 @@ class PoliteClient:
                     return error.response, b""
                 reason = f"{_origin(url)} answers {error.response.status_code} {error.response.reason_phrase}"
                 if error.response.status_code not in _RETRY_STATUS:
-                    raise FetchError(reason) from None
+                    raise DownloadError(reason) from None
                 wait_s = max(wait_s, _seconds(error.response.headers.get("Retry-After", "")))
             except _UNREACHABLE as error:
                 reason = f"{_origin(url)} cannot be reached ({error})"
@@ -117,27 +117,27 @@ class PoliteClient:
         host.failures += 1
         if host.failures == MAX_FAILURES:
             host.given_up = f"not asked for: {reason}, for {MAX_FAILURES} pictures in a row"
-        raise FetchError(f"{reason}; asked {ATTEMPTS} times")
+        raise DownloadError(f"{reason}; asked {ATTEMPTS} times")
 
     def _wait_for_turn(self, host: _Host) -> None:
-        """Wait until the host may be asked. Raises FetchError when it is given up."""
+        """Wait until the host may be asked. Raises DownloadError when it is given up."""
         if host.given_up:
-            raise FetchError(host.given_up)
+            raise DownloadError(host.given_up)
         if (early_s := host.next_request_at - self.clock()) > 0:
             self.sleep(early_s)
         host.next_request_at = self.clock() + PAUSE_S
 
     def _read(self, response: httpx.Response, max_bytes: int) -> bytes:
-        """Return the body. Raises FetchError when it is too large or too slow."""
+        """Return the body. Raises DownloadError when it is too large or too slow."""
         deadline, body, chunks = self.clock() + self.limit_s, bytearray(), response.iter_raw()
         size = int(response.headers.get("Content-Length", 0))
         while max(size, len(body)) <= max_bytes:
             if (chunk := next(chunks, None)) is None:
                 return bytes(body)
             if self.clock() > deadline:
-                raise FetchError(f"came too slowly: {len(body)} bytes in {self.limit_s:g} s")
+                raise DownloadError(f"came too slowly: {len(body)} bytes in {self.limit_s:g} s")
             body += chunk
-        raise FetchError(f"is larger than {max_bytes >> 20} MB")
+        raise DownloadError(f"is larger than {max_bytes >> 20} MB")
 
 
 def _origin(url: httpx.URL) -> str:

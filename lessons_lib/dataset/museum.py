@@ -16,7 +16,7 @@ from PIL import Image
 
 from lessons_lib import storage
 from lessons_lib.dataset.decode import decode_bytes, decode_file
-from lessons_lib.dataset.http import FetchError, PoliteClient
+from lessons_lib.dataset.http import DownloadError, PoliteClient
 from lessons_lib.dataset.messages import PictureError
 from lessons_lib.dataset.museum_records import ORIGINS, Row, museum_of, read_record
 from lessons_lib.dataset.sources import SUFFIXES, file_suffix, walk
@@ -153,7 +153,7 @@ def _write_metadata(folder: Path, metadata: dict[str, Row], names: Sequence[str]
 
 
 def _fetch_painting(row: Row, folder: Path, earlier: Row | None, client: PoliteClient, side: int) -> Row:
-    """Save one painting and return its metadata row. Raises FetchError, with nothing changed.
+    """Save one painting and return its metadata row. Raises DownloadError, with nothing changed.
 
     earlier: its row from another call; a picture that has changed since then does not replace the old one.
     """
@@ -161,7 +161,7 @@ def _fetch_painting(row: Row, folder: Path, earlier: Row | None, client: PoliteC
     data = _to_jpeg(client.get(museum_of(row), record.image_url, MAX_PICTURE_BYTES), side)
     sha256 = hashlib.sha256(data).hexdigest()
     if earlier is not None and earlier.get("sha256") != sha256:
-        raise FetchError(
+        raise DownloadError(
             "is not the picture of the first time (other bytes, size or Pillow version), so nothing was "
             "replaced; to take the new one, remove its line from metadata.csv"
         )
@@ -179,19 +179,19 @@ def _fetch_painting(row: Row, folder: Path, earlier: Row | None, client: PoliteC
 
 
 def _to_jpeg(data: bytes, side: int) -> bytes:
-    """Return the picture as an upright sRGB JPEG whose short side is at most `side`. Raises FetchError."""
+    """Return the picture as an upright sRGB JPEG whose short side is at most `side`. Raises DownloadError."""
     if not data.startswith(b"\xff\xd8\xff"):
-        raise FetchError(f"is not a JPEG (it begins with {data[:24]!r})")
+        raise DownloadError(f"is not a JPEG (it begins with {data[:24]!r})")
     path = Path("picture.jpg")  # only for messages
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's remarks on damaged tags
         try:
             image, _ = decode_bytes(data, path)
         except PictureError as error:
-            raise FetchError(str(error).removeprefix(f"{path}: ")) from None
+            raise DownloadError(str(error).removeprefix(f"{path}: ")) from None
     short = min(image.size)
     if short < _MIN_SIDE:
-        raise FetchError(
+        raise DownloadError(
             f"is {image.width} x {image.height} px; expected at least {_MIN_SIDE} on the short side"
         )
     if short > side:
@@ -205,7 +205,7 @@ def _to_jpeg(data: bytes, side: int) -> bytes:
 def _is_intact(path: Path, row: Row | None) -> bool:
     """Return whether a file is there as it was fetched; a damaged one is not.
 
-    Raises FetchError for a whole picture with another hash, such as one that a learner has cropped:
+    Raises DownloadError for a whole picture with another hash, such as one that a learner has cropped:
     it stays as it is.
     """
     if row is None:
@@ -216,7 +216,7 @@ def _is_intact(path: Path, row: Row | None) -> bool:
         decode_file(path)
     except PictureError:
         return False
-    raise FetchError(
+    raise DownloadError(
         "was changed after it was fetched, and is kept as it is; remove the file to fetch it again"
     )
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lessons_lib.dataset.http import FetchError, PoliteClient
+from lessons_lib.dataset.http import DownloadError, PoliteClient
 
 Row = dict[str, str]  # of museum.csv or metadata.csv
 
@@ -38,12 +38,12 @@ def museum_of(row: Row) -> str:
 def read_record(row: Row, client: PoliteClient, side: int) -> Record:
     """Return the record of a painting, with a picture whose short side has `side` px where there is one.
 
-    Raises FetchError when the record cannot be fetched, is of another painting, has no picture,
+    Raises DownloadError when the record cannot be fetched, is of another painting, has no picture,
     or does not say that the picture is free.
     """
     record = _READERS[museum_of(row)](row, client, side)
     if not record.image_url:
-        raise FetchError("its record names no picture")
+        raise DownloadError("its record names no picture")
     return record
 
 
@@ -56,9 +56,9 @@ def _met(row: Row, client: PoliteClient, side: int) -> Record:
     answer = _live_record("met", row, client)
     number, expected = _value(answer, "objectID"), row["api_url"].rpartition("/")[2]
     if str(number) != expected:
-        raise FetchError(f"its record is that of object {number}; expected {expected}")
+        raise DownloadError(f"its record is that of object {number}; expected {expected}")
     if (is_public := _value(answer, "isPublicDomain")) is not True:
-        raise FetchError(f"its record says isPublicDomain {is_public}; expected true, so it was not taken")
+        raise DownloadError(f"its record says isPublicDomain {is_public}; expected true, so it was not taken")
     return Record(
         "CC0-1.0 (live record: isPublicDomain true)",
         image_url=_text(answer, "primaryImage") or row["image_url"],
@@ -72,9 +72,11 @@ def _cleveland(row: Row, client: PoliteClient, side: int) -> Record:
     """The picture for print, which is larger, is taken only where the one for the web is too small."""
     answer = _value(_live_record("cleveland", row, client), "data")
     if (number := _value(answer, "accession_number")) != row["accession_number"]:
-        raise FetchError(f"its record is that of {number}; expected {row['accession_number']}")
+        raise DownloadError(f"its record is that of {number}; expected {row['accession_number']}")
     if (licence := _value(answer, "share_license_status")) != "CC0":
-        raise FetchError(f"its record says share_license_status {licence}; expected CC0, so it was not taken")
+        raise DownloadError(
+            f"its record says share_license_status {licence}; expected CC0, so it was not taken"
+        )
     size = [_text(answer, "images", "web", key) for key in ("width", "height")]
     is_large_enough = all(length.isdecimal() and int(length) >= side for length in size)
     web_url, print_url = (_text(answer, "images", name, "url") for name in ("web", "print"))
@@ -99,7 +101,7 @@ def _live_record(museum: str, row: Row, client: PoliteClient) -> object:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise FetchError(f"its record is not JSON (it begins with {body[:24]!r})") from None
+        raise DownloadError(f"its record is not JSON (it begins with {body[:24]!r})") from None
 
 
 def _value(record: object, *keys: str) -> object:

@@ -12,25 +12,25 @@ from lessons_lib.models.bases import GIVE_A_TOKEN, Base
 _TOKENS = "https://huggingface.co/settings/tokens"
 
 
-class FetchError(OSError):
+class BaseFetchError(OSError):
     """A base that cannot be fetched; a notebook shows its message without a traceback."""
 
     def _render_traceback_(self) -> list[str]:
         """Return what IPython shows in place of a traceback."""
-        return [f"FetchError: {self}"]
+        return [f"BaseFetchError: {self}"]
 
 
 @contextmanager
 def explain_fetch_errors(base: Base) -> Iterator[None]:
-    """Raise an OSError about a base model on the Hub that is raised inside as a FetchError that says what to
-    do.
+    """Raise an OSError about a base model on the Hub that is raised inside as a BaseFetchError, which says
+    what to do.
     """
     try:
         yield
     except OSError as problem:
         if base.is_local:
             raise
-        raise FetchError(
+        raise BaseFetchError(
             f"cannot fetch {base.name} ({base.size_gb:g} GB): {_reason(base, problem)}. "
             "The base pocket needs no network"
         ) from problem
