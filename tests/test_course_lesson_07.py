@@ -62,16 +62,16 @@ def test_the_night_picture_is_there_ten_times():
 
 def test_a_healthy_training_gives_losses_and_pictures_and_leaves_the_base_as_it_was(sampler):
     exhibit = lesson_07.train_exhibit(sampler, short(lesson_07.healthy(POCKET, 1)))
-    assert len(exhibit.losses) == 3 and exhibit.samples.own is exhibit.samples.elsewhere
+    assert len(exhibit.losses) == 3 and exhibit.samples.with_trigger is exhibit.samples.in_other_program
     assert strip_of(exhibit).size == (5 * 84, 3 * 84)
     again = lesson_07.base_samples(sampler, exhibit.recipe)
-    assert [a.tobytes() for a in again] == [b.tobytes() for b in exhibit.samples.base]
+    assert [a.tobytes() for a in again] == [b.tobytes() for b in exhibit.samples.base_images]
 
 
 def test_where_b_stays_zero_nothing_moves(sampler):
     exhibit = lesson_07.train_exhibit(sampler, short(recipe_of("zero", POCKET, 1)))
     assert len(set(exhibit.validation.values())) == 1
-    assert exhibit.samples.own[0].tobytes() == exhibit.samples.base[0].tobytes()
+    assert exhibit.samples.with_trigger[0].tobytes() == exhibit.samples.base_images[0].tobytes()
 
 
 def test_float16_without_a_scaler_ends_in_nan(sampler):
@@ -80,7 +80,7 @@ def test_float16_without_a_scaler_ends_in_nan(sampler):
         recipe, settings=dataclasses.replace(recipe.settings, steps=30, learning_rate=0.01)
     )
     exhibit = lesson_07.train_exhibit(sampler, recipe)
-    row = row_of(judges.find(POCKET), "half", 1, exhibit, exhibit.samples.base)
+    row = row_of(judges.find(POCKET), "half", 1, exhibit, exhibit.samples.base_images)
     assert not row["measures"]["finite"] and len(row["losses"]) < row["measures"]["steps"]
 
 

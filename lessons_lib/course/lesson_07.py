@@ -58,17 +58,18 @@ class Recipe:
 class Samples:
     """What is drawn of a training, three pictures each.
 
-    `base`: new subjects with the trigger, without the adapter. `own`: the same with the adapter, drawn by the
-    trainer. `elsewhere`: the same, drawn by another program from the file. `plain`: without the trigger.
-    `captions`: three training captions. `train`: the pictures that have them.
+    `base_images`: new subjects with the trigger, without the adapter. `with_trigger`: the same with the
+    adapter, drawn by the trainer. `in_other_program`: the same, drawn by another program from the file.
+    `without_trigger`: with the adapter. `of_training_captions`: drawings of three training captions, and
+    `training_images`, the pictures that have them.
     """
 
-    base: Images
-    own: Images
-    elsewhere: Images
-    plain: Images
-    captions: Images
-    train: Images
+    base_images: Images
+    with_trigger: Images
+    in_other_program: Images
+    without_trigger: Images
+    of_training_captions: Images
+    training_images: Images
 
 
 @dataclass(frozen=True)

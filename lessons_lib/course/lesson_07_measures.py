@@ -33,7 +33,7 @@ def measure(judge: Judge, exhibit: Exhibit, usual: Images) -> dict[str, float]:
     """
     s, losses = exhibit.samples, [loss for loss in exhibit.losses if np.isfinite(loss)] or [np.nan]
     levels = [level for level in exhibit.validation.values() if np.isfinite(level)]
-    groups = (s.base, usual, s.own, s.elsewhere, s.captions)
+    groups = (s.base_images, usual, s.with_trigger, s.in_other_program, s.of_training_captions)
     base, usual_base, own, elsewhere, again = map(judge.image_features, groups)
     held_out = judge.image_features([p.image for p in exhibit.recipe.dataset.held_out])
     values = {
@@ -50,9 +50,11 @@ def measure(judge: Judge, exhibit: Exhibit, usual: Images) -> dict[str, float]:
         "style": metrics.style_match(own, held_out),
         "caption_style": metrics.style_match(again, held_out),
         "caption_prompt": metrics.prompt_match(again, [concept_of(text) for text in CAPTIONS], judge),
-        "copy": float(np.mean([_layout(*pair) for pair in zip(s.captions, s.train, strict=True)])),
-        "contrast": _mean(_contrast, s.own) / max(1e-6, _mean(_contrast, s.base)),
-        "sharpness": _mean(_sharpness, s.own) / max(1e-6, _mean(_sharpness, s.base)),
+        "copy": float(
+            np.mean([_layout(*pair) for pair in zip(s.of_training_captions, s.training_images, strict=True)])
+        ),
+        "contrast": _mean(_contrast, s.with_trigger) / max(1e-6, _mean(_contrast, s.base_images)),
+        "sharpness": _mean(_sharpness, s.with_trigger) / max(1e-6, _mean(_sharpness, s.base_images)),
     }
     return {name: round(value, 4) for name, value in values.items()}
 

@@ -32,7 +32,8 @@ NAME = "museum"
 SEEDS = (11, 12, 13)
 STRIPS = RECORDED / "exhibits"
 TILE = 84  # px
-COLUMNS = ("base", "own", "elsewhere", "plain", "captions")  # of the samples, in the strip from left to right
+# Of the samples, in the strip from left to right.
+COLUMNS = ("base_images", "with_trigger", "in_other_program", "without_trigger", "of_training_captions")
 LETTERS = "ABCDEFGHIJKL"
 _WORK = long_run.WORK_DIR / f"{NAME}.json"
 Row = dict[str, Any]
