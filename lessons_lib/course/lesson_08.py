@@ -23,11 +23,20 @@ from lessons_lib.training import train
 OWL, FOX = ROOT / "data" / "sample_character", ROOT / "data" / "sample_second_character"
 FOX_TRIGGER, BOTH_TRIGGER = "zq7bp", "q4toys"  # words that mean nothing to the base
 BYSTANDERS = ("a fox", "a cat", "a penguin", "a boy", "a parrot", "a robot")
-CLASS = ("a rabbit", "a bear", "a duck", "a dog", "a frog", "a horse", "a girl", "a lion")  # no bystander
+CLASS_SUBJECTS = (
+    "a rabbit",
+    "a bear",
+    "a duck",
+    "a dog",
+    "a frog",
+    "a horse",
+    "a girl",
+    "a lion",
+)  # no bystander
 PLACES = ("in a boat", "beside a cake", "under a tree", "in the snow")
 SEEDS = (1, 2)
 PAIRS = ("a fox and a cat", "a penguin and a robot", "a boy and a parrot")
-STEPS = 0.3  # of the base's own
+SHARE_OF_STEPS = 0.3  # of the base's own
 STRENGTH = 1.0  # as trained
 _RIGHTS = {"maker": "this lesson", "licence": "CC0-1.0", "source": "samples of the base model"}
 
@@ -75,7 +84,7 @@ def renamed(dataset: Dataset, noun: str, subject: str) -> Dataset:
 
 
 def class_pictures(
-    sampler: Sampler, things: Sequence[str] = CLASS, seeds: Sequence[int] = (11, 12)
+    sampler: Sampler, things: Sequence[str] = CLASS_SUBJECTS, seeds: Sequence[int] = (11, 12)
 ) -> list[Picture]:
     """Return pictures that the base draws of things of the class, each with its prompt as the caption."""
     rows = sampler.sample(things, seeds)
@@ -93,7 +102,7 @@ def train_remedy(
     prior: Sequence[Picture],
     seed: int,
     run_dir: Path,
-    share: float = STEPS,
+    share: float = SHARE_OF_STEPS,
 ) -> Run:
     """Return a run on the owl with one remedy; `prior` is used where the remedy says so.
 
@@ -132,7 +141,7 @@ def train_both(base: Base, owl: Dataset, fox: Dataset, seed: int, run_dir: Path)
 
 
 def _two_settings(base: Base, trigger: str, seed: int, run_dir: Path, trainings: int) -> Settings:
-    steps = base.share_of_steps(STEPS * trainings)
+    steps = base.share_of_steps(SHARE_OF_STEPS * trainings)
     return Settings(
         base=base.name, trigger=trigger, mode="concept", steps=steps, seed=seed, name=run_dir.name,
         unmasked_weight=1.0,

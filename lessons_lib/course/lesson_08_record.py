@@ -30,8 +30,8 @@ from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import judges
 from lessons_lib.paths import NOTEBOOK_PICTURES, in_course
 
-NAME, WORDS = "everyone_looks_like_it", "a purple owl with a yellow scarf"
-OWN_SEEDS, WORD_SEEDS = (3, 4, 5), tuple(range(1, 9))
+NAME, PROMPT = "everyone_looks_like_it", "a purple owl with a yellow scarf"
+OWN_SEEDS, PROMPT_SEEDS = (3, 4, 5), tuple(range(1, 9))
 TRAINING_SEEDS = (0, 1)
 _PICTURE_OF = ("no remedy", "class noun", "class pictures", "noun and class pictures")
 
@@ -131,7 +131,7 @@ def _each(things: Sequence[str]) -> list[str]:
     return [thing for thing in things for _ in SEEDS]
 
 
-def in_words(bench: Bench) -> dict[str, Scores]:
+def by_prompt_alone(bench: Bench) -> dict[str, Scores]:
     """Return likeness to the training and to the held-out pictures of eight drawings by words alone, and of
     eight with the adapter that has a class noun.
     """
@@ -139,8 +139,8 @@ def in_words(bench: Bench) -> dict[str, Scores]:
     trained = judge.image_features([p.image for p in bench.owl.train])
     run, subject = _run_dir("class noun", TRAINING_SEEDS[0]), REMEDIES["class noun"].subject
     result = {}
-    for name, adapter, prompt in (("words", None, WORDS), ("adapter", run, subject)):
-        images = lesson_08.draw(bench.sampler, adapter, [prompt], WORD_SEEDS)
+    for name, adapter, prompt in (("words", None, PROMPT), ("adapter", run, subject)):
+        images = lesson_08.draw(bench.sampler, adapter, [prompt], PROMPT_SEEDS)
         result[name] = bench.subject_match(images)
         result[f"{name}, to training pictures"] = nearest_scores(judge.image_features(images), trained)
     return result
@@ -194,7 +194,7 @@ def save_finished() -> None:
         print(f"left out, as their seed lacks other remedies: {'; '.join(left_out)}")
     parts["rows"] = [row for row in parts["rows"] if row["seed"] in whole]
     first = {part: values[0] for part in ("base", "words") if (values := parts.pop(part))}
-    recorded.save(NAME, {"bystanders": BYSTANDERS, "pairs": PAIRS, "prompt": WORDS} | parts | first)
+    recorded.save(NAME, {"bystanders": BYSTANDERS, "pairs": PAIRS, "prompt": PROMPT} | parts | first)
 
 
 _NAMES = {
@@ -217,7 +217,7 @@ def _parts(bench: Bench, prior: Sequence[Picture]) -> dict[str, tuple[tuple[str,
     makers: dict[str, long_run.Trial] = {
         "base": lambda _, __: of_base(bench),
         "rows": remedy_row,
-        "words": lambda _, __: in_words(bench),
+        "words": lambda _, __: by_prompt_alone(bench),
         "characters": lambda _, seed: {"seed": seed, **two_characters(bench, seed)},
     }
     return {part: (names, makers[part]) for part, names in _NAMES.items()}
@@ -235,7 +235,7 @@ def _trials(names: Sequence[str]) -> list[tuple[str, tuple[str, int]]]:
     """Return the trials of some names, as `long_run.resume_trials` takes them: with every training seed, but
     the base and words alone once.
     """
-    key = f"{lesson_08.STEPS} of the steps, {recorded.base_fingerprint()}"
+    key = f"{lesson_08.SHARE_OF_STEPS} of the steps, {recorded.base_fingerprint()}"
     seeds = TRAINING_SEEDS[:1] if names[0] in ("the base", "words alone") else TRAINING_SEEDS
     return [(f"{name}, training seed {seed}, {key}", (name, seed)) for seed in seeds for name in names]
 
