@@ -30,7 +30,7 @@ class Session:
     gpu: str
     gpu_gb: float
 
-    def does_not_fit(self, name: str) -> str:
+    def out_of_memory_message(self, name: str) -> str:
         """Return what to say where a model does not fit into the memory that it computes in."""
         memory = (
             f"{self.gpu_gb:.1f} GB of {self.gpu}" if self.gpu_gb else f"{self.memory_gb:.1f} GB of memory"

@@ -34,7 +34,7 @@ def check(args: Namespace) -> int:
             raise ValueError(f"--captions prints the captions alone: leave out {' and '.join(others)}")
         return _print_captions(args, base)
     with counting_bar("looking", "picture") as on_picture:
-        report, prior = before_training.inspected(args.folder, args.prior, base, on_picture, pixel_bytes=0)
+        report, prior = before_training.reports_on(args.folder, args.prior, base, on_picture, pixel_bytes=0)
     if args.people:
         shown = [*report.dataset.pictures, *(prior.dataset.pictures if prior else ())]
         report = replace(report, findings=[*report.findings, *consent.check(shown)])

@@ -77,7 +77,7 @@ def training_set(args: Namespace, base: Base, settings: Settings) -> Dataset:
         print(base.capability_card(session.current()))
     else:
         folder = in_course(SAMPLE) if args.command == "demo" else args.folder
-        report, prior = before_training.inspected(folder, args.prior, base)
+        report, prior = before_training.reports_on(folder, args.prior, base)
         print(base.capability_card(session.current()))
         lines = before_training.lines_before(report)
         if prior:

@@ -101,8 +101,12 @@ def test_other_errors_stay_what_they_are():
 
 def test_what_does_not_fit_is_named_with_the_memory_it_had():
     here = replace(session.current(), gpu="Tesla T4", gpu_gb=15.8)
-    assert here.does_not_fit("sdxl").startswith("sdxl does not fit into the 15.8 GB of Tesla T4; close")
-    assert "into the 12.7 GB of memory;" in replace(here, gpu_gb=0.0, memory_gb=12.7).does_not_fit("sdxl")
+    assert here.out_of_memory_message("sdxl").startswith(
+        "sdxl does not fit into the 15.8 GB of Tesla T4; close"
+    )
+    assert "into the 12.7 GB of memory;" in replace(here, gpu_gb=0.0, memory_gb=12.7).out_of_memory_message(
+        "sdxl"
+    )
 
 
 def test_threads_that_wait_do_not_spin():

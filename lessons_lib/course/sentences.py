@@ -21,8 +21,8 @@ from lessons_lib.evaluation import metrics
 from lessons_lib.paths import RECORDED
 
 ANEW = "write the sentence anew"
-WORDS = {1: "higher", -1: "lower", 0: "no difference"}
-_VARIANTS = (
+DIRECTIONS = {1: "higher", -1: "lower", 0: "no difference"}
+_VARIANT_KEYS = (
     "count",
     "trigger",
     "mode",
@@ -35,7 +35,7 @@ _VARIANTS = (
 class Measure(Mapping[str, Any]):
     """One measure of a recorded run, by variant.
 
-    ``[4]`` is the mean of the variant 4; ``[4 vs 16]`` a word of `WORDS`, by the rule of `trials.direction`;
+    ``[4]`` is the mean of the variant 4; ``[4 vs 16]`` one of `DIRECTIONS`, as in `trials.direction`;
     ``[4 by 16]`` the size of the mean difference and ``[4 to 16]`` its interval, with signs; ``[4 gap]`` the
     share of the way from the floor to the ceiling; ``[lowest]`` and ``[highest]`` name a variant.
     """
@@ -60,7 +60,7 @@ class Measure(Mapping[str, Any]):
     @staticmethod
     def _compare(word: str, first: list[trials.Scores], second: list[trials.Scores]) -> Any:
         if word == "vs":
-            return WORDS[trials.direction(first, second)]
+            return DIRECTIONS[trials.direction(first, second)]
         mean, low, high = trials.difference(first, second)
         return abs(mean) if word == "by" else f"{low:+.3f} to {high:+.3f}"
 
@@ -81,7 +81,7 @@ class Figures(Mapping[str, Any]):
     def __init__(self, result: Mapping[str, Any]):
         self._result = result
         self._rows: list[dict[str, Any]] = result["rows"]
-        self._key = next(key for key in _VARIANTS if key in self._rows[0])
+        self._key = next(key for key in _VARIANT_KEYS if key in self._rows[0])
 
     def __getitem__(self, key: str) -> Any:
         if key == "drawings":  # of one variant, all trainings together
@@ -91,7 +91,7 @@ class Figures(Mapping[str, Any]):
         first, sign, second = key.partition(" vs ")
         if sign:
             pairs = {v: (self._runs(first, v), self._runs(second, v)) for v in self._variants}
-            words = {variant: WORDS[trials.direction(*pair)] for variant, pair in pairs.items()}
+            words = {variant: DIRECTIONS[trials.direction(*pair)] for variant, pair in pairs.items()}
             return {int(v) if v.isdigit() else v: word for v, word in words.items()}
         if key in self._result and isinstance(self._result[key], int | float):
             return self._result[key]
@@ -112,7 +112,7 @@ class Figures(Mapping[str, Any]):
         return [np.atleast_1d(row[key]).tolist() for row in self._of(variant)]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(key for key in self._rows[0] if key not in ("seed", *_VARIANTS))
+        return iter(key for key in self._rows[0] if key not in ("seed", *_VARIANT_KEYS))
 
     def __len__(self) -> int:
         return len(list(iter(self)))

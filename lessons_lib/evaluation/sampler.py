@@ -87,7 +87,7 @@ class Sampler:
             return [[self._sample_one(prompt, seed, arguments) for seed in seeds] for prompt in prompts]
 
     def _explain_out_of_memory(self) -> AbstractContextManager[None]:
-        return explain_out_of_memory(self.session.does_not_fit(self.base.name))
+        return explain_out_of_memory(self.session.out_of_memory_message(self.base.name))
 
     def _sample_one(self, prompt: str, seed: int, arguments: dict) -> Image:
         """Return one picture.

@@ -19,7 +19,7 @@ from lessons_lib.models.bases import Base
 OVERRULE = "--anyway"  # the option of `lessons train` that goes on without what must be fixed
 
 
-def inspected(
+def reports_on(
     folder: Source,
     prior: Source | None,
     base: Base,

@@ -81,8 +81,8 @@ def closest(settings: Settings, base: Base, session: Session) -> Fit:
     available = _available(session)
     for candidate in _candidates(settings, base):
         need = _need(candidate, base, session)
-        frugal = candidate.gradient_checkpointing or need.gradient_checkpointing
-        result = Fit(dataclasses.replace(candidate, gradient_checkpointing=frugal), need, available)
+        checkpointing = candidate.gradient_checkpointing or need.gradient_checkpointing
+        result = Fit(dataclasses.replace(candidate, gradient_checkpointing=checkpointing), need, available)
         if result.is_enough:
             break
     return result
@@ -102,7 +102,7 @@ def adapted_for_drawing(base: Base, session: Session) -> Base:
         weights = weights_gb(way, session).values()
         on_gpu, in_ram = (max(weights), sum(weights)) if way.offload else (sum(weights), 0.0)
         has_room = in_ram + _PROCESS[False] < session.memory_gb
-        if on_gpu + _work(way, session, 1) <= _available(session) and has_room:
+        if on_gpu + _overhead_gb(way, session, 1) <= _available(session) and has_room:
             return way
     return ways[-1]
 
@@ -138,18 +138,18 @@ def _need(settings: Settings, base: Base, session: Session) -> Need:
     for record in alike:
         if record.resolution == adapted.side and batch == base.batch:
             return Need(adapted, record.gradient_checkpointing, record.gigabytes, "recorded")
-    total = _calculated(adapted, session, batch) + _left_out(alike, adapted, session)
-    model = _model(base)
-    source = "calculated from a recorded run" if model and model.base == base.name else "calculated"
-    frugal = model is not None and model.gradient_checkpointing and not base.is_local
-    return Need(adapted, frugal, total, source)
+    total = _calculated(adapted, session, batch) + _correction_gb(alike, adapted, session)
+    reference = _reference(base)
+    source = "calculated from a recorded run" if reference and reference.base == base.name else "calculated"
+    checkpointing = reference is not None and reference.gradient_checkpointing and not base.is_local
+    return Need(adapted, checkpointing, total, source)
 
 
 def _calculated(base: Base, session: Session, batch: int) -> float:
-    return _apart(weights_gb(base, session), base) + _work(base, session, batch)
+    return _peak_weights_gb(weights_gb(base, session), base) + _overhead_gb(base, session, batch)
 
 
-def _left_out(alike: list[Record], base: Base, session: Session) -> float:
+def _correction_gb(alike: list[Record], base: Base, session: Session) -> float:
     """Return the most, in GB, by which a recorded training of a base with smaller pictures took more than is
     calculated for it.
     """
@@ -158,7 +158,7 @@ def _left_out(alike: list[Record], base: Base, session: Session) -> float:
     return max([0.0, *(smaller[side] - _calculated(sizes[side], session, base.batch) for side in smaller)])
 
 
-def _apart(weights: dict[str, float], base: Base) -> float:
+def _peak_weights_gb(weights: dict[str, float], base: Base) -> float:
     """Return the most weights that are in memory at once where the text encoders leave before the denoiser
     comes.
     """
@@ -166,33 +166,35 @@ def _apart(weights: dict[str, float], base: Base) -> float:
     return vae + max(encoders, sum(weights.values()) - encoders - vae)
 
 
-def _model(base: Base) -> Record | None:
+def _reference(base: Base) -> Record | None:
     """Return the recorded training on a GPU that others of a base are calculated from: its own, or else, of
     those with gradient checkpointing, the one that took most beside its weights. None where there is none.
     """
     recorded = [r for r in records() if r.on_gpu and r.quantize == "none" and r.base in bases.BASES]
     own = [record for record in recorded if record.base == base.name]
     others = [record for record in recorded if record.gradient_checkpointing]
-    return own[0] if own else max(others, key=_beside_weights, default=None)
+    return own[0] if own else max(others, key=_overhead_of, default=None)
 
 
-def _beside_weights(record: Record) -> float:
+def _overhead_of(record: Record) -> float:
     """Return what a recorded training in bfloat16 took beside its weights, in GB."""
     base = bases.find(record.base)
     weights = {name: 2 * total for name, (total, _) in base.parameters.items()}
-    return record.gigabytes - (_apart(weights, base) if record.encoders_apart else sum(weights.values()))
+    return record.gigabytes - (
+        _peak_weights_gb(weights, base) if record.encoders_apart else sum(weights.values())
+    )
 
 
-def _work(base: Base, session: Session, batch: int) -> float:
+def _overhead_gb(base: Base, session: Session, batch: int) -> float:
     """Return what a training or a drawing takes beside weights, in GB: what grows with the pixels, the batch
     and the width of a number, and what does not.
     """
-    process, model = _PROCESS[session.device.type != "cpu"], _model(base)
-    if model is None:
+    process, reference = _PROCESS[session.device.type != "cpu"], _reference(base)
+    if reference is None:
         return process
-    growing = max(0.0, _beside_weights(model) - _PROCESS[True])
+    growing = max(0.0, _overhead_of(reference) - _PROCESS[True])
     width = base.precision(session).itemsize / 2
-    return process + growing * (base.side / model.resolution) ** 2 * batch * width
+    return process + growing * (base.side / reference.resolution) ** 2 * batch * width
 
 
 def _refusal(need: Need, settings: Settings, base: Base, session: Session) -> str:

@@ -97,7 +97,7 @@ class Loop:
         MemoryError when a batch does not fit.
         """
         total, batches = 0.0, self.settings.gradient_accumulation_steps
-        with explain_out_of_memory(_does_not_fit(self.settings)):
+        with explain_out_of_memory(_out_of_memory_message(self.settings)):
             for _ in range(batches):
                 dropout = self.settings.caption_dropout
                 loss = self.batch_loss(self.data, dropout, state.generator, state.order)
@@ -198,7 +198,7 @@ def validation_loss(family: Family, denoiser: nn.Module, data: TrainingData) -> 
     return float(torch.stack(losses).mean())
 
 
-def _does_not_fit(settings: ResolvedSettings) -> str:
+def _out_of_memory_message(settings: ResolvedSettings) -> str:
     """Return what to do when a batch does not fit into memory."""
     half, batches = settings.batch // 2, 2 * settings.gradient_accumulation_steps
     smaller = f"batch {half} with {batches} accumulation steps, which learns the same, or " if half else ""

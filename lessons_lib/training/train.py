@@ -136,7 +136,7 @@ class Trainer:
     def _saying_what_is_kept(self, out: Path) -> Iterator[None]:
         """Say what is kept of the training when it is interrupted inside, or a disk or memory is full."""
         try:
-            with session.explain_out_of_memory(session.current().does_not_fit(self.base.name)):
+            with session.explain_out_of_memory(session.current().out_of_memory_message(self.base.name)):
                 yield
         except KeyboardInterrupt as stop:
             raise Interrupted(existing.kept_line(out, self.settings)) from stop
