@@ -20,7 +20,7 @@ class Page:
     def __init__(self, project: Project, steps: Sequence[type[Step]] = STEPS):
         self.project = project
         self.note = Note()
-        self.steps = [step(self) for step in steps]
+        self.steps: list[Step] = [step(self) for step in steps]
         self._rows = [_Row(self, index, step) for index, step in enumerate(self.steps)]
         style, head = piece("style"), piece("head", folder=_short(project.folder))
         self.widget = ipywidgets.VBox([style, head, self.note, *(row.box for row in self._rows)])

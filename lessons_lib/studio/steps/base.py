@@ -20,7 +20,7 @@ class BaseStep(Step):
     )
 
     def is_done(self) -> bool:
-        return self.is_passed(5) and not self.needs()
+        return self.is_passed() and not self.needs()
 
     def needs(self) -> str:
         problem = advice.misfit(self.project.base, current())

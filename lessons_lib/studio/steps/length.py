@@ -24,7 +24,7 @@ class LengthStep(Step):
     work = Work.FORECAST
 
     def is_done(self) -> bool:
-        return not self.needs() and (self.is_passed(6) or bool(self.project.choices.forecast))
+        return not self.needs() and (self.is_passed() or bool(self.project.choices.forecast))
 
     def needs(self) -> str:
         return "" if self.project.choices.trigger else "Needs the word of step 5."

@@ -32,7 +32,7 @@ class ReportStep(Step):
         self.shown = _AT_ONCE
 
     def is_done(self) -> bool:
-        return self.is_passed(1) and not self.needs() and bool(self.project.pictures.dataset().pictures)
+        return self.is_passed() and not self.needs() and bool(self.project.pictures.dataset().pictures)
 
     def needs(self) -> str:
         if self.report is None or not self.report.count("must fix"):

@@ -16,6 +16,7 @@ class PageLike(Protocol):
     """What a step uses of the page."""
 
     project: Project
+    steps: list[Step]
 
     def refresh(self) -> None:
         """Say anew what each step holds and needs."""
@@ -40,9 +41,9 @@ class Step:
         """The studio's folder."""
         return self.page.project
 
-    def is_passed(self, index: int) -> bool:
-        """Return whether a step after `index` was opened, or a training made that needed them all."""
-        return self.project.choices.furthest > index or self.project.run() is not None
+    def is_passed(self) -> bool:
+        """Return whether a step after this one was opened, or a training made that needed them all."""
+        return self.project.choices.furthest > self.page.steps.index(self) or self.project.run() is not None
 
     def own_activity(self) -> Activity | None:
         """Return the step's own work where it is going on; that of other steps is theirs to show."""
