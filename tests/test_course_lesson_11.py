@@ -90,7 +90,7 @@ def test_a_picture_that_is_learned_and_held_out_is_there_twice(photographs):
 
 
 def test_what_came_is_held_against_what_was_wanted():
-    style, prompt = lesson_11.judge(lesson_11.GOAL, comparison(style=0.5, prompt=0.4))
+    style, prompt = lesson_11.goal_results(lesson_11.GOAL, comparison(style=0.5, prompt=0.4))
     assert style.is_met and str(style) == "style: wanted 0.3, came 0.5: met"
     assert not prompt.is_met and prompt.value == pytest.approx(0.5)
 
@@ -98,7 +98,10 @@ def test_what_came_is_held_against_what_was_wanted():
 def test_a_base_that_was_there_already_has_no_gap_to_close():
     one = comparison(0.5, 0.5)
     one.measures[lesson_11.CENTRES] = measure(lesson_11.CENTRES, 0.5, floor=0.6, ceiling=0.5)
-    assert str(lesson_11.judge(lesson_11.GOAL, one)[0]) == "style: wanted 0.3, came not measured: not judged"
+    assert (
+        str(lesson_11.goal_results(lesson_11.GOAL, one)[0])
+        == "style: wanted 0.3, came not measured: not judged"
+    )
     assert not [line for line in lesson_11.went_wrong(lesson_11.GOAL, one) if "missed" in line]
 
 
@@ -108,7 +111,7 @@ def test_a_base_that_was_there_already_has_no_gap_to_close():
     (0.25, 0.22, "wanted 0.25, came 0.22: missed"), (0.25, 0.28, "wanted 0.25, came 0.28: met"),
 ])  # fmt: skip
 def test_a_line_of_the_goal_never_reads_as_met_where_it_was_missed(expected, value, line):
-    assert str(lesson_11.Outcome("style", expected, value)) == f"style: {line}"
+    assert str(lesson_11.GoalResult("style", expected, value)) == f"style: {line}"
 
 
 def test_what_went_wrong_is_said_as_far_as_it_was_measured():

@@ -82,7 +82,7 @@ GOAL = Goal(
 
 
 @dataclass(frozen=True)
-class Check:
+class CheckLine:
     """A line of the checklist: what is expected, whether it is so, and what was found."""
 
     expected: str
@@ -93,7 +93,7 @@ class Check:
         return f"{'yes' if self.is_met else 'NO '}  {self.expected}: {self.detail}"
 
 
-def checklist(report: Report, trigger: str) -> list[Check]:
+def checklist(report: Report, trigger: str) -> list[CheckLine]:
     """Return what a set should be before it is trained on, against what it is."""
     dataset, base = report.dataset, report.base
     tokenizer = families.find(base.family).load_tokenizer(base)
@@ -103,15 +103,22 @@ def checklist(report: Report, trigger: str) -> list[Check]:
     licences = [p for p in pictures if p.rights.get("licence")]
     described = [p for p in pictures if p.caption]
     return [
-        Check(f"{ENOUGH} pictures or more to learn from", len(dataset.train) >= ENOUGH,
-              count_of(dataset.train, "picture")),
-        Check("some held out for judging", bool(dataset.held_out), count_of(dataset.held_out, "picture")),
-        Check("nothing that must be fixed", not must_fix, f"{must_fix} found"),
-        Check("no picture twice", not repeated, ", ".join(repeated) or "none found"),
-        Check("a caption for each", len(described) == len(pictures), f"{len(described)} of {len(pictures)}"),
-        Check("a licence for each", len(licences) == len(pictures), f"{len(licences)} of {len(pictures)}"),
-        Check("a word that means nothing yet", not warnings, warnings[0] if warnings else trigger),
-    ]  # fmt: skip
+        CheckLine(
+            f"{ENOUGH} pictures or more to learn from",
+            len(dataset.train) >= ENOUGH,
+            count_of(dataset.train, "picture"),
+        ),
+        CheckLine("some held out for judging", bool(dataset.held_out), count_of(dataset.held_out, "picture")),
+        CheckLine("nothing that must be fixed", not must_fix, f"{must_fix} found"),
+        CheckLine("no picture twice", not repeated, ", ".join(repeated) or "none found"),
+        CheckLine(
+            "a caption for each", len(described) == len(pictures), f"{len(described)} of {len(pictures)}"
+        ),
+        CheckLine(
+            "a licence for each", len(licences) == len(pictures), f"{len(licences)} of {len(pictures)}"
+        ),
+        CheckLine("a word that means nothing yet", not warnings, warnings[0] if warnings else trigger),
+    ]
 
 
 def _copies(report: Report) -> list[str]:
@@ -120,7 +127,7 @@ def _copies(report: Report) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class GoalResult:
     """A line of the goal against what came out; `value` is None where it was not measured.
 
     It is judged by two decimals, of which the first is printed where that is enough to tell the two apart.
@@ -157,18 +164,18 @@ class Outcome:
         return f"{self.name}: wanted {expected}, came {value}: {self.verdict}"
 
 
-def judge(goal: Goal, comparison: Comparison) -> list[Outcome]:
+def goal_results(goal: Goal, comparison: Comparison) -> list[GoalResult]:
     """Return what came out against a goal: style in centre crops, where no border counts, and the prompt."""
     style, prompt = comparison.measures[CENTRES], comparison.measures.get(PROMPT)
     has_gap = style.ceiling > style.floor
     gap = metrics.share_of_gap(style.tuned, style.floor, style.ceiling) if has_gap else None
     left = prompt.tuned / prompt.base if prompt and prompt.base > 0 else None
-    return [Outcome("style", goal.style, gap), Outcome("prompt kept", goal.prompt, left)]
+    return [GoalResult("style", goal.style, gap), GoalResult("prompt kept", goal.prompt, left)]
 
 
 def went_wrong(goal: Goal, comparison: Comparison) -> list[str]:
     """Return what a report must not leave out, as far as it can be measured."""
-    lines = [f"The goal was missed. {one}." for one in judge(goal, comparison) if one.is_missed]
+    lines = [f"The goal was missed. {one}." for one in goal_results(goal, comparison) if one.is_missed]
     layouts = [value for _, value in comparison.nearest]
     repeats = sum(value >= copies.COPY_THRESHOLD for value in layouts)
     if repeats:
@@ -179,27 +186,27 @@ def went_wrong(goal: Goal, comparison: Comparison) -> list[str]:
 
 
 def rubric(
-    goal: Goal, set_captions: Sequence[str], checks: Sequence[Check], comparison: Comparison,
+    goal: Goal, set_captions: Sequence[str], checks: Sequence[CheckLine], comparison: Comparison,
     publication: Publication, own_words: str,
 ) -> list[tuple[str, int, str]]:  # fmt: skip
     """Return (criterion, points of 2, why). What only a reader can judge gets at most one point here: the
     second is a neighbour's.
     """
     problems, missing = goal.problems(set_captions), [check for check in checks if not check.is_met]
-    outcomes, shown = judge(goal, comparison), len(comparison.prompts) * len(comparison.seeds)
+    results, shown = goal_results(goal, comparison), len(comparison.prompts) * len(comparison.seeds)
     has_words = len(own_words.split()) >= 8
     return [
         ("Goal", 2 if not problems else int(bool(goal.change.strip())), problems[0] if problems else "whole"),
         ("Set", max(0, 2 - len(missing)), missing[0].expected if missing else "all of the checklist"),
         ("Rights", 0 if publication.problems else 2, "; ".join(publication.problems) or "every picture's"),
         ("Evidence", 1 + (len(comparison.seeds) > 1), f"{shown} pairs, all of them shown"),
-        ("Result", sum(one.is_met for one in outcomes), "; ".join(map(str, outcomes))),
+        ("Result", sum(one.is_met for one in results), "; ".join(map(str, results))),
         ("Honesty", int(has_words), "a neighbour gives the second" if has_words else "write what you see"),
     ]
 
 
 def report(
-    goal: Goal, checks: Sequence[Check], comparison: Comparison, publication: Publication, own_words: str
+    goal: Goal, checks: Sequence[CheckLine], comparison: Comparison, publication: Publication, own_words: str
 ) -> str:
     """Return the learner's report as Markdown: what was wanted, with what, what came, what went wrong."""
     settings, dataset = comparison.run.settings, comparison.dataset
@@ -214,7 +221,7 @@ def report(
 
 | what was wanted | wanted | came | |
 |---|---|---|---|
-{_outcome_rows(judge(goal, comparison))}
+{_result_rows(goal_results(goal, comparison))}
 
 **The set:** {sum(check.is_met for check in checks)} of {len(checks)} points of the checklist. \
 **To publish:** {"ready" if not publication.problems else "; ".join(publication.problems)}.
@@ -226,8 +233,8 @@ def report(
 """
 
 
-def _outcome_rows(outcomes: Sequence[Outcome]) -> str:
-    return "\n".join(f"| {' | '.join((one.name, *one.figures, one.verdict))} |" for one in outcomes)
+def _result_rows(results: Sequence[GoalResult]) -> str:
+    return "\n".join(f"| {' | '.join((one.name, *one.figures, one.verdict))} |" for one in results)
 
 
 def compared(run: Run, dataset: Dataset, goal: Goal, seeds: Sequence[int] = (1, 2)) -> Comparison:
