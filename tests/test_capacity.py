@@ -84,7 +84,7 @@ def test_a_proof_counts_where_the_published_weights_were_trained(weights, ok, co
 
 
 def test_a_recorded_training_is_taken_as_it_was(monkeypatch):
-    record = capacity.Record("z-image", "nf4", 1024, True, 9.9)
+    record = capacity.MemoryRecord("z-image", "nf4", 1024, True, 9.9)
     monkeypatch.setattr(capacity, "records", lambda: (record,))
     result = fit("z-image", T4, quantize="nf4")
     assert (result.need.gigabytes, result.need.source) == (9.9, "recorded")

@@ -15,7 +15,8 @@ from PIL import Image, ImageDraw
 
 from lessons_lib.course import long_run
 from lessons_lib.course.lesson_07_measures import HEALTHY
-from lessons_lib.course.lesson_07_record import SEEDS, TILE, Row, letters_of, rows_of, strip_path
+from lessons_lib.course.lesson_07_record import SEEDS, TILE, letters_of, rows_of, strip_path
+from lessons_lib.course.long_run import Row
 from lessons_lib.display import charts, notebook
 from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER, font
 from lessons_lib.paths import NOTEBOOK_PICTURES

@@ -21,6 +21,7 @@ from lessons_lib.course import lesson_07, lesson_07_faults, long_run, recorded
 from lessons_lib.course.lesson_07 import Exhibit, Images, Recipe
 from lessons_lib.course.lesson_07_faults import FAULTS
 from lessons_lib.course.lesson_07_measures import HEALTHY, measure
+from lessons_lib.course.long_run import Row
 from lessons_lib.display.notebook import jpeg
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import bases, judges
@@ -36,7 +37,6 @@ TILE = 84  # px
 COLUMNS = ("base_images", "with_trigger", "in_other_program", "without_trigger", "of_training_captions")
 LETTERS = "ABCDEFGHIJKL"
 _WORK = long_run.WORK_DIR / f"{NAME}.json"
-Row = dict[str, Any]
 
 
 def row_of(judge: judges.Judge, fault: str, seed: int, exhibit: Exhibit, usual: Images) -> Row:

@@ -35,7 +35,7 @@ from lessons_lib.training import capacity
 TRIGGER = "cray7n"
 T4 = Session("t4", torch.device("cuda"), torch.float16, 2, 12.7, "a T4 with 15 GB", 15.8)
 GPU_24GB = Session("24gb", torch.device("cuda"), torch.bfloat16, 8, 64.0, "a GPU with 24 GB", 24.1)
-ENOUGH, FEWEST_PROMPTS = 10, 4
+FEWEST_PICTURES, FEWEST_PROMPTS = 10, 4
 CENTRES, PROMPT = "style match, centre crops", "prompt match"
 OPENING_PICTURE = NOTEBOOK_PICTURES / "11_card.jpg"
 _COPIES = {What.COPY, What.COPY_ACROSS_SPLIT}
@@ -104,8 +104,8 @@ def checklist(report: Report, trigger: str) -> list[CheckLine]:
     described = [p for p in pictures if p.caption]
     return [
         CheckLine(
-            f"{ENOUGH} pictures or more to learn from",
-            len(dataset.train) >= ENOUGH,
+            f"{FEWEST_PICTURES} pictures or more to learn from",
+            len(dataset.train) >= FEWEST_PICTURES,
             count_of(dataset.train, "picture"),
         ),
         CheckLine("some held out for judging", bool(dataset.held_out), count_of(dataset.held_out, "picture")),

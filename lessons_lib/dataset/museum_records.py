@@ -20,7 +20,7 @@ _MAX_RECORD_BYTES = 2 << 20
 
 
 @dataclass(frozen=True)
-class Record:
+class MuseumRecord:
     """What a museum says of a painting; empty where it says nothing."""
 
     licence: str
@@ -35,7 +35,7 @@ def museum_of(row: Row) -> str:
     return row["id"].partition("_")[0]
 
 
-def read_record(row: Row, client: PoliteClient, side: int) -> Record:
+def read_record(row: Row, client: PoliteClient, side: int) -> MuseumRecord:
     """Return the record of a painting, with a picture whose short side has `side` px where there is one.
 
     Raises DownloadError when the record cannot be fetched, is of another painting, has no picture,
@@ -47,19 +47,21 @@ def read_record(row: Row, client: PoliteClient, side: int) -> Record:
     return record
 
 
-def _walters(row: Row, client: PoliteClient, side: int) -> Record:
+def _walters(row: Row, client: PoliteClient, side: int) -> MuseumRecord:
     """No live record exists, so the licence is the museum's general statement."""
-    return Record("CC0-1.0 (the museum's statement for all its pictures; no live record)", row["image_url"])
+    return MuseumRecord(
+        "CC0-1.0 (the museum's statement for all its pictures; no live record)", row["image_url"]
+    )
 
 
-def _met(row: Row, client: PoliteClient, side: int) -> Record:
+def _met(row: Row, client: PoliteClient, side: int) -> MuseumRecord:
     answer = _live_record("met", row, client)
     number, expected = _value(answer, "objectID"), row["api_url"].rpartition("/")[2]
     if str(number) != expected:
         raise DownloadError(f"its record is that of object {number}; expected {expected}")
     if (is_public := _value(answer, "isPublicDomain")) is not True:
         raise DownloadError(f"its record says isPublicDomain {is_public}; expected true, so it was not taken")
-    return Record(
+    return MuseumRecord(
         "CC0-1.0 (live record: isPublicDomain true)",
         image_url=_text(answer, "primaryImage") or row["image_url"],
         accession_number=_text(answer, "accessionNumber"),
@@ -68,7 +70,7 @@ def _met(row: Row, client: PoliteClient, side: int) -> Record:
     )
 
 
-def _cleveland(row: Row, client: PoliteClient, side: int) -> Record:
+def _cleveland(row: Row, client: PoliteClient, side: int) -> MuseumRecord:
     """The picture for print, which is larger, is taken only where the one for the web is too small."""
     answer = _value(_live_record("cleveland", row, client), "data")
     if (number := _value(answer, "accession_number")) != row["accession_number"]:
@@ -82,7 +84,7 @@ def _cleveland(row: Row, client: PoliteClient, side: int) -> Record:
     web_url, print_url = (_text(answer, "images", name, "url") for name in ("web", "print"))
     creators = _value(answer, "creators")
     makers = [_text(creator, "description") for creator in creators] if isinstance(creators, list) else []
-    return Record(
+    return MuseumRecord(
         "CC0-1.0 (live record: share_license_status CC0)",
         image_url=web_url if is_large_enough else print_url or web_url,
         maker="; ".join(maker for maker in makers if maker),
@@ -90,7 +92,7 @@ def _cleveland(row: Row, client: PoliteClient, side: int) -> Record:
     )
 
 
-_READERS: dict[str, Callable[[Row, PoliteClient, int], Record]] = {
+_READERS: dict[str, Callable[[Row, PoliteClient, int], MuseumRecord]] = {
     "walters": _walters, "met": _met, "cleveland": _cleveland,
 }  # fmt: skip
 

@@ -18,7 +18,7 @@ from lessons_lib.models.sizes import weights_gb
 from lessons_lib.paths import ROOT
 from lessons_lib.session import Session
 from lessons_lib.training import distributed
-from lessons_lib.training.memory_records import Record, records
+from lessons_lib.training.memory_records import MemoryRecord, records
 
 _PROCESS = {True: 0.6, False: 0.5}  # GB of a program that has loaded the libraries: on a GPU, on a CPU
 _USABLE = 0.94  # of a GPU's memory; the driver and the screen have the rest
@@ -149,7 +149,7 @@ def _calculated(base: Base, session: Session, batch: int) -> float:
     return _peak_weights_gb(weights_gb(base, session), base) + _overhead_gb(base, session, batch)
 
 
-def _correction_gb(alike: list[Record], base: Base, session: Session) -> float:
+def _correction_gb(alike: list[MemoryRecord], base: Base, session: Session) -> float:
     """Return the most, in GB, by which a recorded training of a base with smaller pictures took more than is
     calculated for it.
     """
@@ -166,7 +166,7 @@ def _peak_weights_gb(weights: dict[str, float], base: Base) -> float:
     return vae + max(encoders, sum(weights.values()) - encoders - vae)
 
 
-def _reference(base: Base) -> Record | None:
+def _reference(base: Base) -> MemoryRecord | None:
     """Return the recorded training on a GPU that others of a base are calculated from: its own, or else, of
     those with gradient checkpointing, the one that took most beside its weights. None where there is none.
     """
@@ -176,7 +176,7 @@ def _reference(base: Base) -> Record | None:
     return own[0] if own else max(others, key=_overhead_of, default=None)
 
 
-def _overhead_of(record: Record) -> float:
+def _overhead_of(record: MemoryRecord) -> float:
     """Return what a recorded training in bfloat16 took beside its weights, in GB."""
     base = bases.find(record.base)
     weights = {name: 2 * total for name, (total, _) in base.parameters.items()}

@@ -13,7 +13,7 @@ from lessons_lib.paths import PROOFS, RECORDED
 
 
 @dataclass(frozen=True)
-class Record:
+class MemoryRecord:
     """One training that was measured: on a GPU the memory in use, on a CPU that of the process, in GB.
 
     `encoders_apart`: whether the text encoders had left before the denoiser came.
@@ -29,7 +29,7 @@ class Record:
 
 
 @cache
-def records() -> tuple[Record, ...]:
+def records() -> tuple[MemoryRecord, ...]:
     """Return what was measured with this library's trainer, not compiled; () without a clone.
 
     A proof whose training failed, or whose weights are not the published ones, measured no training of that
@@ -43,14 +43,14 @@ def records() -> tuple[Record, ...]:
     return (*measured, *map(_of_proof, trained))
 
 
-def _of_real_size(row: dict[str, Any]) -> Record:
+def _of_real_size(row: dict[str, Any]) -> MemoryRecord:
     settings = row["quantize"], row["side"], row["gradient_checkpointing"]
-    return Record(row["base"], *settings, row["memory"], row["encoders_apart"])
+    return MemoryRecord(row["base"], *settings, row["memory"], row["encoders_apart"])
 
 
-def _of_proof(proof: dict[str, Any]) -> Record:
+def _of_proof(proof: dict[str, Any]) -> MemoryRecord:
     settings = proof["settings"]
-    return Record(
+    return MemoryRecord(
         proof["base"], settings["quantize"], settings["resolution"], settings["gradient_checkpointing"],
         proof["peak_memory_gb"], on_gpu=proof["machine"]["device"] != "cpu",
     )  # fmt: skip
