@@ -1,23 +1,28 @@
 """What a workshop takes, from docs/routes.toml and the recorded seconds of the lessons: python -m docs.routes
 
-Writes the tables of the instructors' page, and the times of the README. The seconds are measured by
-`python -m lessons_lib.course.run_lessons`.
+Writes the tables of the instructors' pages, and the times of the README. The seconds are measured by
+`python -m lessons_lib.course.run_lessons`, `lessons bundle --try` and `lessons prove pocket`.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
+from lessons_lib.adapters.settings import PRESETS
 from lessons_lib.course import recorded, run_lessons
-from lessons_lib.paths import ROOT
+from lessons_lib.models.bases import BASES
+from lessons_lib.paths import RECORDED, ROOT
 from lessons_lib.workshop import SET_UP
 
 PAGE = ROOT / "notebooks" / "INSTRUCTOR.md"
+STUDIO = PAGE.with_name("INSTRUCTOR_STUDIO.md")
 README = ROOT / "README.md"
 NOT_TIMED = "not timed"
+_PROOF = RECORDED / "proofs" / "pocket-pocket.json"
 _FILE = Path(__file__).with_name("routes.toml")
 
 
@@ -98,6 +103,19 @@ def instructors_page(text: str) -> str:
     return text[:start] + tables() + "\n" + text[end:]
 
 
+def studio_page(text: str) -> str:
+    """Return the studio's instructors' page with the seconds of step 8, by the proof of pocket."""
+    stages = json.loads(_PROOF.read_text(encoding="utf-8"))["stages"]
+    step, picture = stages["train"]["seconds_a_step"], stages["read_back"]["seconds_a_picture"]
+    lines = ["| length | steps | two CPU cores | times what preflight prints |", "|---|---|---|---|"]
+    for name, share in PRESETS.items():
+        steps = BASES["pocket"].share_of_steps(share)
+        lines.append(f"| {name} | {steps} | {steps * step:.0f} s | {share:g} |")
+    text = re.sub(r"\| length \| steps \|.*?\n(?=\n)", "\n".join(lines) + "\n", text, flags=re.DOTALL)
+    text = re.sub(r"(?<=Calculated from )\S+(?= s a step)", f"{step:g}", text)
+    return re.sub(r"(?<=the same record has )\S+(?= s a picture)", f"{picture:g}", text)
+
+
 def readme(text: str) -> str:
     """Return the README with the lessons' times as they are recorded: the fourth column of their table."""
     rows = run_lessons.load()
@@ -108,8 +126,8 @@ def readme(text: str) -> str:
 
 
 def write() -> None:
-    """Write both pages."""
-    for path, page in ((PAGE, instructors_page), (README, readme)):
+    """Write the three pages."""
+    for path, page in ((PAGE, instructors_page), (STUDIO, studio_page), (README, readme)):
         path.write_text(page(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 

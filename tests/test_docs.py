@@ -105,6 +105,8 @@ def test_a_route_takes_its_minutes_and_names_sections_in_their_order(route):
 def test_the_pages_hold_the_times_that_are_recorded():
     assert routes.instructors_page(INSTRUCTOR) == INSTRUCTOR
     assert routes.readme(README) == README
+    studio = routes.STUDIO.read_text(encoding="utf-8")
+    assert routes.studio_page(studio) == studio
     assert all(f"({path.name})" in routes.lessons_table() for path in run_lessons.lessons())
 
 
