@@ -1,8 +1,10 @@
 """The museum as it is recorded: all faults with all seeds, told apart by their measures."""
 
+import json
+
 import pytest
 
-from lessons_lib.course import lesson_07_cards, lesson_07_measures, recorded
+from lessons_lib.course import lesson_07_cards, lesson_07_measures, lesson_07_reader, recorded
 from lessons_lib.course.lesson_07_faults import FAULTS
 from lessons_lib.course.lesson_07_measures import HEALTHY, as_table, diagnose
 from lessons_lib.course.lesson_07_record import SEEDS, STRIPS, letters_of, rows_of, strip_path
@@ -10,6 +12,7 @@ from lessons_lib.paths import ROOT
 
 RECORD = recorded.load("museum")
 TABLE = as_table(RECORD["result"]["rows"])
+PAGE = (ROOT / "notebooks" / "INSTRUCTOR_07.md").read_text(encoding="utf-8")
 
 
 def test_every_fault_is_recorded_with_every_seed_and_its_pictures_lie_there():
@@ -47,8 +50,26 @@ def test_the_confusion_table_counts_every_training_once():
 
 
 def test_the_instructors_page_holds_the_confusion_table_of_the_recorded_trainings():
-    page = (ROOT / "notebooks" / "INSTRUCTOR_07.md").read_text(encoding="utf-8")
-    assert lesson_07_measures.confusion_table(RECORD["result"]["rows"]) in page
+    counts = lesson_07_measures.confusion(RECORD["result"]["rows"])
+    assert lesson_07_measures.confusion_table(counts) in PAGE
+
+
+def test_a_reader_of_cards_without_names_named_four_in_five_and_the_page_holds_the_table():
+    counts = lesson_07_reader.counts(recorded.load(lesson_07_reader.NAME))
+    right = sum(count for (fault, answer), count in counts.items() if fault == answer)
+    assert right >= 0.8 * sum(counts.values())
+    assert lesson_07_measures.confusion_table(counts) in PAGE
+
+
+def test_cards_for_a_reader_carry_numbers_and_their_key_is_opened_by_the_answers(tmp_path, monkeypatch):
+    monkeypatch.setattr(lesson_07_reader.recorded, "save", lambda name, result: result)
+    lesson_07_reader.save_sheets(tmp_path)
+    key = json.loads((tmp_path / "key.json").read_text())
+    assert len(list(tmp_path.glob("*.jpg"))) == 9 and len({tuple(case) for case in key}) == 24
+    cards = lesson_07_reader.save_answers(tmp_path, ["rate"] * 24, "somebody")["cards"]
+    assert cards[0] == [*key[0], "rate"]
+    with pytest.raises(ValueError, match="23 answers for 24 cards"):
+        lesson_07_reader.save_answers(tmp_path, ["rate"] * 23, "somebody")
 
 
 def test_the_recorded_museum_is_small():

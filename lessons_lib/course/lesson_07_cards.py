@@ -39,6 +39,15 @@ def museum_room(record: Mapping[str, Any], seed: int, faults: Mapping[str, str])
     return _stacked(cards, f"curve and pictures of {len(cards)} trainings: {', '.join(faults)}")
 
 
+def numbered_cards(record: Mapping[str, Any], cases: Sequence[tuple[str, int]], first: int) -> Shown:
+    """Return a JPEG with the card of each (fault, seed) under a number, from `first` on."""
+    cards = []
+    for number, (fault, seed) in enumerate(cases, first):
+        rows = rows_of(record, seed)
+        cards.append(card(str(number), rows[fault], rows[HEALTHY], Image.open(strip_path(fault, seed))))
+    return _stacked(cards, f"curve and pictures of {len(cards)} trainings, from {first} on")
+
+
 def live_card(title: str, row: Row, healthy: Row, strip: Image.Image) -> Shown:
     """Return a JPEG with the card of a training that was made here."""
     return _stacked([card(title, row, healthy, strip)], f"curve and pictures of a training: {title}")

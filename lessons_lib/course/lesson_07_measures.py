@@ -120,9 +120,10 @@ def confusion(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], int]:
     return counts
 
 
-def confusion_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return `confusion` as the Markdown table of the instructor's page."""
-    counts = confusion(rows)
+def confusion_table(counts: Mapping[tuple[str, str], int]) -> str:
+    """Return how often an answer was given for a fault, by (the fault, the answer), as the Markdown table of
+    the instructor's page.
+    """
     lines = ["| fault | trainings | named rightly | taken for |", "|---|---|---|---|"]
     for fault in dict.fromkeys(fault for fault, _ in counts):
         answers = {answer: count for (own, answer), count in counts.items() if own == fault}
