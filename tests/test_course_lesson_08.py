@@ -102,6 +102,24 @@ def test_a_remedy_that_halves_the_share_is_named_with_what_became_of_the_owl():
     assert all(line.endswith("none that is clear") for line in lesson_08_results.halved(result()))
 
 
+def weaker(strength, subject, pull):
+    return [row(PLAIN, seed, pull, subject) | {"strength": strength} for seed in (0, 1)]
+
+
+def test_a_remedy_is_compared_with_the_plain_training_that_is_no_more_like_the_owl():
+    other = result(class_pictures=-0.1, rank_4=0.1)
+    for one in other["rows"]:
+        one["subject"] = [0.4 if one["remedy"] == "class pictures" else 0.5] * 8
+    lines = lesson_08_results.at_equal_likeness(
+        other | {"weaker": weaker(0.5, 0.3, 0.1) + weaker(0.75, 0.45, 0.1)}
+    )
+    place = lines.index("class pictures, likeness 0.400; no remedy at strength 0.5, 0.300")
+    assert lines[place + 1].endswith(
+        ": at most half"
+    ) and "rank 4, likeness 0.500; no remedy at strength 1" in "".join(lines)
+    assert lines[-1].endswith("class pictures, by features; class pictures, by pocket-clip")
+
+
 def test_the_table_has_a_row_for_each_remedy_between_floor_and_ceiling():
     lines = lesson_08_results.table(result())
     assert (
@@ -139,4 +157,5 @@ def test_what_was_not_run_is_said():
     assert "not run yet: class noun, class pictures" in "\n".join(lesson_08_results.table(part))
     assert len(lesson_08_results.verdicts(part)) == 4 and "rank 4" in lesson_08_results.halved(part)[0]
     assert lesson_08_results.character_lines(part) == ["two characters: not run yet"]
+    assert lesson_08_results.at_equal_likeness(part)[0].endswith("drawn weaker: not run yet")
     assert lesson_08_results.word_lines(part) == ["words alone: not run yet"]

@@ -38,6 +38,7 @@ SEEDS = (1, 2)
 PAIRS = ("a fox and a cat", "a penguin and a robot", "a boy and a parrot")
 SHARE_OF_STEPS = 0.3  # of the base's own
 STRENGTH = 1.0  # as trained
+WEAKER = (0.5, 0.75)  # at which the plain training is drawn, too: less of the owl, and less harm
 _RIGHTS = {"maker": "this lesson", "licence": "CC0-1.0", "source": "samples of the base model"}
 
 
@@ -149,13 +150,17 @@ def _two_settings(base: Base, trigger: str, seed: int, run_dir: Path, trainings:
 
 
 def draw(
-    sampler: Sampler, run: Path | Adapter | None, prompts: Sequence[str], seeds: Sequence[int] = SEEDS
+    sampler: Sampler,
+    run: Path | Adapter | None,
+    prompts: Sequence[str],
+    seeds: Sequence[int] = SEEDS,
+    strength: float = STRENGTH,
 ) -> list[Image.Image]:
     """Return samples in one list, prompt by prompt, with an adapter, which is taken off again, or without."""
     if run is None:
         return flatten(sampler.sample(prompts, seeds))
     sampler.load(run)
     try:
-        return flatten(sampler.sample(prompts, seeds, strength=STRENGTH))
+        return flatten(sampler.sample(prompts, seeds, strength=strength))
     finally:
         sampler.unload()

@@ -18,7 +18,16 @@ from lessons_lib.adapters import combine, files
 from lessons_lib.adapters.files import Adapter
 from lessons_lib.course import lesson_08, long_run, recorded
 from lessons_lib.course import lesson_08_measures as measures
-from lessons_lib.course.lesson_08 import BYSTANDERS, FOX_TRIGGER, PAIRS, PLACES, REMEDIES, SEEDS
+from lessons_lib.course.lesson_08 import (
+    BYSTANDERS,
+    FOX_TRIGGER,
+    PAIRS,
+    PLACES,
+    PLAIN,
+    REMEDIES,
+    SEEDS,
+    WEAKER,
+)  # fmt: skip
 from lessons_lib.course.lesson_08_measures import References
 from lessons_lib.course.trials import TRIGGER, Scores, flatten, nearest_scores, style_scores
 from lessons_lib.dataset import dataset
@@ -95,10 +104,12 @@ def sides(images: Sequence[Image.Image]) -> list[Image.Image]:
     return [measures.halves(image)[k] for row in rows for k in (0, 1) for image in row]
 
 
-def pulls(bench: Bench, run: Path | Adapter | None) -> dict[str, Scores]:
+def pulls(
+    bench: Bench, run: Path | Adapter | None, strength: float = lesson_08.STRENGTH
+) -> dict[str, Scores]:
     """Return the pulls of bystanders alone and in pairs, by network."""
-    alone = lesson_08.draw(bench.sampler, run, BYSTANDERS)
-    paired = sides(lesson_08.draw(bench.sampler, run, PAIRS))
+    alone = lesson_08.draw(bench.sampler, run, BYSTANDERS, strength=strength)
+    paired = sides(lesson_08.draw(bench.sampler, run, PAIRS, strength=strength))
     return {name: r.pulls(alone) for name, r in bench.alone.items()} | {
         f"pairs, {name}": r.pulls(paired) for name, r in bench.in_pairs.items()
     }
@@ -200,6 +211,7 @@ def save_finished() -> None:
 _NAMES = {
     "base": ("the base",),
     "rows": tuple(REMEDIES),
+    "weaker": tuple(f"{PLAIN}, drawn at {strength:g}" for strength in WEAKER),
     "words": ("words alone",),
     "characters": ("two characters",),
 }
@@ -214,9 +226,16 @@ def _parts(bench: Bench, prior: Sequence[Picture]) -> dict[str, tuple[tuple[str,
         subject = bench.subject_match(lesson_08.draw(bench.sampler, run.folder, remedy.prompts))
         return {"remedy": name, "seed": seed, "subject": subject} | pulls(bench, run.folder)
 
+    def weaker_row(name: str, seed: int) -> long_run.Row:
+        strength, run_dir = float(name.split()[-1]), _run_dir(PLAIN, seed)
+        owls = lesson_08.draw(bench.sampler, run_dir, REMEDIES[PLAIN].prompts, strength=strength)
+        row = {"strength": strength, "seed": seed, "subject": bench.subject_match(owls)}
+        return row | pulls(bench, run_dir, strength)
+
     makers: dict[str, long_run.Trial] = {
         "base": lambda _, __: of_base(bench),
         "rows": remedy_row,
+        "weaker": weaker_row,
         "words": lambda _, __: by_prompt_alone(bench),
         "characters": lambda _, seed: {"seed": seed, **two_characters(bench, seed)},
     }

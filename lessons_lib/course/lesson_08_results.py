@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -134,6 +134,46 @@ def _kept(result: Result, remedy: str) -> str:
     if high < 0:
         return "and the owl is less like itself"
     return "and the owl is more like itself" if low > 0 else "with no clear change of the owl itself"
+
+
+def at_equal_likeness(result: Result) -> list[str]:
+    """Return each remedy beside the plain training that is drawn weaker, until it is no more like the owl, in
+    sentences: the likeness of both, the share that turned, whether it is at most half.
+    """
+    if not result.get("weaker"):
+        return ["the plain training, drawn weaker: not run yet"]
+    lines, halves = list[str](), list[str]()
+    for remedy in [name for name in remedies(result) if name != PLAIN]:
+        match = trials.mean_score(trials.column(result["rows"], "subject", remedy=remedy))
+        strength, rows = _plain_no_more_like(result, match)
+        lines.append(
+            f"{remedy}, likeness {match:.3f}; {PLAIN} at strength {strength:g}, {_likeness(rows):.3f}"
+        )
+        for name in network_names(result):
+            own, plain = shares(result, remedy, name), [turned(row[name]) for row in rows]
+            is_half = _is_halved(own, plain)
+            halves += [f"{remedy}, by {name}"] * is_half
+            shared = f"{_share(sum(own, []))} and {_share(sum(plain, []))}"
+            lines.append(f"  turned, by {name}: {shared}{': at most half' if is_half else ''}")
+    return [*lines, f"at most half at equal likeness: {'; '.join(halves) or 'none that is clear'}"]
+
+
+def _plain_no_more_like(result: Result, match: float) -> tuple[float, list[Mapping[str, Any]]]:
+    """Return the highest strength at which the plain training is no more like the owl, and its rows, one a
+    training; the lowest strength where it always is.
+    """
+    plain = [row | {"strength": 1.0} for row in result["rows"] if row["remedy"] == PLAIN]
+    by_strength: dict[float, list[Mapping[str, Any]]] = {}
+    for row in sorted([*plain, *result["weaker"]], key=lambda row: (row["strength"], row["seed"])):
+        if row["seed"] in [one["seed"] for one in plain]:
+            by_strength.setdefault(row["strength"], []).append(row)
+    fitting = [strength for strength, rows in by_strength.items() if _likeness(rows) <= match]
+    strength = max(fitting, default=min(by_strength))
+    return strength, by_strength[strength]
+
+
+def _likeness(rows: Sequence[Mapping[str, Any]]) -> float:
+    return trials.mean_score([row["subject"] for row in rows])
 
 
 def character_lines(result: Result) -> list[str]:
