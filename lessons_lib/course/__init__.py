@@ -29,12 +29,15 @@ lesson_05_figures.py    charts of a sweep and of a loss, and the drawing of a tr
 lesson_05_memory.py     what a training holds in memory, part by part
 lesson_05_exercises.py  the loss, the steps of an epoch, where to stop
 lesson_06.py            selected samples, frauds, strengths, copies: how far a before and after can be trusted
+lesson_06_checkpoints.py  three trainings whose checkpoints two judges measure, and sheets for a reader
+lesson_06_choices.py    known cases in order; what the picker, another judge and a reader would keep
 lesson_06_exercises.py  a fraud, a coin, claims
 lesson_07.py            one small training, healthy or with one fault, its losses and pictures
 lesson_07_faults.py     what each fault changes, its signs, its remedy, who met it
 lesson_07_measures.py   what is measured on a training, and which fault that points to
 lesson_07_record.py     every fault with every seed, recorded
 lesson_07_cards.py      a curve beside its pictures
+lesson_07_reader.py     cards without names for a reader, and what the reader answered
 lesson_07_exercises.py  faults by name, a rule, remedies
 lesson_08.py            an owl, trained plainly and with one remedy at a time
 lesson_08_measures.py   who is in a picture: the subject, another by the same hand, or a bystander

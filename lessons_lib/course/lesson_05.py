@@ -24,6 +24,7 @@ from lessons_lib.adapters.settings import Settings
 from lessons_lib.course import long_run, trials
 from lessons_lib.course.lesson_05_figures import MEASURES, save_opening_picture
 from lessons_lib.course.trials import TRIGGER, SampleScores
+from lessons_lib.dataset.captions import Mode
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.evaluation import metrics
 from lessons_lib.models.bases import Base
@@ -37,7 +38,9 @@ _ADVISED_STEPS = (1000, 1500)  # for FLUX.1-dev
 PUBLISHED_HOURS = {"H100, 8 bits": 0.33, "RTX 4090, nf4": 0.68, "free T4, nf4": 4}
 
 
-def train_sweep(base: Base, dataset: Dataset, counts: Sequence[int], seed: int, out: Path) -> dict[int, Run]:
+def train_sweep(
+    base: Base, dataset: Dataset, counts: Sequence[int], seed: int, out: Path, mode: Mode = "style"
+) -> dict[int, Run]:
     """Return one run for each count of steps, all from a single training: stopped there, copied, and resumed.
 
     The learning rate stays the same after its warm-up, so the adapter kept at a count is that of a training
@@ -45,8 +48,8 @@ def train_sweep(base: Base, dataset: Dataset, counts: Sequence[int], seed: int, 
     Raises KeyboardInterrupt when it is stopped between.
     """
     settings = Settings(
-        base=base.name, trigger=TRIGGER, steps=max(counts), seed=seed, lr_scheduler="constant", name="steps",
-        validate_every=math.gcd(*counts), checkpoint_every=max(counts),
+        base=base.name, trigger=TRIGGER, mode=mode, steps=max(counts), seed=seed, lr_scheduler="constant",
+        name="steps", validate_every=math.gcd(*counts), checkpoint_every=max(counts),
     )  # fmt: skip
     runs = {}
     # A new folder, so that no earlier training with these settings is resumed.

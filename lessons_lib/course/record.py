@@ -24,6 +24,7 @@ RUNS = (
     "lesson_03_switch",
     "lesson_04_rank",
     "lesson_05",
+    "lesson_06_checkpoints",
     "lesson_07_record",
     "lesson_08_record",
 )

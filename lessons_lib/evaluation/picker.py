@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from IPython.display import Image as Shown
 from PIL import Image
+from torch import Tensor
 
 from lessons_lib.adapters.run import STEPS, Run
 from lessons_lib.dataset.captions import with_trigger
@@ -20,6 +21,7 @@ from lessons_lib.display.frontier import FrontierChart, Point, frontier_chart
 from lessons_lib.evaluation import compare, metrics
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import judges
+from lessons_lib.models.judges import Judge
 
 KEEP = 0.6  # share of the base's prompt match that a good candidate keeps; pocket loses a quarter at once
 NEAR = 1.02  # times the lowest held-out loss: the most that the held-out loss of a candidate may be
@@ -99,10 +101,8 @@ def candidates(
 
     def candidate(step: int, strength: float) -> Candidate:
         rows = sampler.sample(trigger_prompts, seeds, strength=strength)
-        images = judge.image_features([image for row in rows for image in row])
-        styles = metrics.style_scores(images, reference).tolist()
-        ranks = metrics.named_ranks(images, trigger_prompts, judge)
-        return Candidate(step, strength, tuple(styles), tuple(ranks))
+        images = [image for row in rows for image in row]
+        return measure(judge, step, strength, images, trigger_prompts, reference)
 
     sampler.unload()
     base = candidate(0, 0.0)
@@ -114,6 +114,23 @@ def candidates(
                 on_candidate(len(result), total)
     sampler.unload()
     return base, result
+
+
+def measure(
+    judge: Judge,
+    step: int,
+    strength: float,
+    images: Sequence[Image.Image],
+    prompts: Sequence[str],
+    reference: Tensor,
+) -> Candidate:
+    """Return a checkpoint at a strength as a candidate; the images follow one another prompt by prompt.
+
+    `reference`: the judge's features of the held-out pictures, (n, width).
+    """
+    rows = judge.image_features(images)
+    styles, ranks = metrics.style_scores(rows, reference), metrics.named_ranks(rows, prompts, judge)
+    return Candidate(step, strength, tuple(styles.tolist()), tuple(ranks))
 
 
 def chart(choice: Choice) -> Shown:
