@@ -104,15 +104,18 @@ def sides(images: Sequence[Image.Image]) -> list[Image.Image]:
     return [measures.halves(image)[k] for row in rows for k in (0, 1) for image in row]
 
 
-def pulls(
+def pulls(bench: Bench, run: Path | Adapter | None) -> dict[str, Scores]:
+    """Return the pulls of bystanders alone and in pairs, by network."""
+    paired = sides(lesson_08.draw(bench.sampler, run, PAIRS))
+    return pulls_alone(bench, run) | {f"pairs, {name}": r.pulls(paired) for name, r in bench.in_pairs.items()}
+
+
+def pulls_alone(
     bench: Bench, run: Path | Adapter | None, strength: float = lesson_08.STRENGTH
 ) -> dict[str, Scores]:
-    """Return the pulls of bystanders alone and in pairs, by network."""
+    """Return the pulls of bystanders alone, by network."""
     alone = lesson_08.draw(bench.sampler, run, BYSTANDERS, strength=strength)
-    paired = sides(lesson_08.draw(bench.sampler, run, PAIRS, strength=strength))
-    return {name: r.pulls(alone) for name, r in bench.alone.items()} | {
-        f"pairs, {name}": r.pulls(paired) for name, r in bench.in_pairs.items()
-    }
+    return {name: r.pulls(alone) for name, r in bench.alone.items()}
 
 
 def of_base(bench: Bench) -> dict[str, Any]:
@@ -230,7 +233,7 @@ def _parts(bench: Bench, prior: Sequence[Picture]) -> dict[str, tuple[tuple[str,
         strength, run_dir = float(name.split()[-1]), _run_dir(PLAIN, seed)
         owls = lesson_08.draw(bench.sampler, run_dir, REMEDIES[PLAIN].prompts, strength=strength)
         row = {"strength": strength, "seed": seed, "subject": bench.subject_match(owls)}
-        return row | pulls(bench, run_dir, strength)
+        return row | pulls_alone(bench, run_dir, strength)
 
     makers: dict[str, long_run.Trial] = {
         "base": lambda _, __: of_base(bench),
