@@ -2,13 +2,19 @@
 
 import json
 
+import pytest
 import torch
 from PIL import Image
 
 from lessons_lib.course import lesson_06_checkpoints as checkpoints
 from lessons_lib.course import lesson_06_choices as choices
+from lessons_lib.course import recorded, trials
 from lessons_lib.course.lesson_06_checkpoints import CASES, COUNTS, OTHER, OWN
 from lessons_lib.models import features
+from lessons_lib.paths import ROOT
+
+RECORD, READER = recorded.load(checkpoints.NAME), recorded.load(checkpoints.READER)
+RECORDED = {case["case"]: case for case in RECORD["result"]["cases"]}
 
 
 def case_of(styles, prompts, base=(0.1, 1.0), judge=OWN):
@@ -65,3 +71,26 @@ def test_a_sheet_names_no_count_and_its_key_is_opened_by_the_answers(tmp_path, m
 def test_a_concepts_captions_have_the_trigger_and_its_noun_in_both_parts():
     pictures = CASES["character"].read(128)
     assert all((p.caption or "").startswith("thgh96 owl") for p in pictures.train + pictures.held_out)
+
+
+@pytest.mark.parametrize("judge", [OWN, OTHER])
+@pytest.mark.parametrize("name", RECORDED)
+def test_both_judges_order_the_recorded_styles_beyond_their_intervals(name, judge):
+    order = choices.order(RECORDED[name], judge)
+    assert [low > 0 for claim, (low, _) in order.items() if claim.startswith("style")] == [True, True]
+
+
+def test_in_the_recorded_sweep_both_trainings_agree_on_the_order_of_style_and_prompt():
+    rows = recorded.load("how_many_steps")["result"]["rows"]
+    base, early, best, last = (
+        {key: trials.column(rows, key, count=count) for key in ("style", "prompt_rank")}
+        for count in (0, 25, 100, 800)
+    )
+    assert trials.direction(early["style"], base["style"]) == 1
+    assert trials.direction(best["style"], early["style"]) == 1
+    assert trials.direction(base["prompt_rank"], last["prompt_rank"]) == 1
+
+
+def test_the_instructors_page_holds_the_order_and_what_each_judge_would_keep():
+    page = (ROOT / "notebooks" / "INSTRUCTOR_06.md").read_text(encoding="utf-8")
+    assert choices.order_table(RECORD) in page and choices.choice_table(RECORD, READER) in page

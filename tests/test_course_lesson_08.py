@@ -5,7 +5,7 @@ import torch
 from course_fakes import marked
 from PIL import Image
 
-from lessons_lib.course import lesson_08, lesson_08_results
+from lessons_lib.course import lesson_08, lesson_08_results, recorded
 from lessons_lib.course.lesson_08 import PLAIN, REMEDIES
 from lessons_lib.course.lesson_08_measures import References, halves, margins, turned
 from lessons_lib.dataset import dataset
@@ -113,11 +113,16 @@ def test_a_remedy_is_compared_with_the_plain_training_that_is_no_more_like_the_o
     lines = lesson_08_results.at_equal_likeness(
         other | {"weaker": weaker(0.5, 0.3, 0.1) + weaker(0.75, 0.45, 0.1)}
     )
-    place = lines.index("class pictures, likeness 0.400; no remedy at strength 0.5, 0.300")
-    assert lines[place + 1].endswith(
-        ": at most half"
-    ) and "rank 4, likeness 0.500; no remedy at strength 1" in "".join(lines)
-    assert lines[-1].endswith("class pictures, by features; class pictures, by pocket-clip")
+    place = lines.index("class pictures, 0.400 like the owl; no remedy at strength 0.5, 0.300")
+    assert lines[place + 1].endswith(": at most half")
+    assert "rank 4, 0.500 like the owl; no remedy at strength 1, 0.500" in lines
+    assert lines[-2].endswith("class pictures, by features; class pictures, by pocket-clip")
+
+
+def test_only_training_seeds_that_were_drawn_at_every_strength_are_compared():
+    part = [row for row in weaker(0.5, 0.3, 0.1) if row["seed"] == 0]
+    lines = lesson_08_results.at_equal_likeness(result() | {"weaker": part})
+    assert lines[-1] == "trainings of each that were compared: 1"
 
 
 def test_the_table_has_a_row_for_each_remedy_between_floor_and_ceiling():
@@ -159,3 +164,8 @@ def test_what_was_not_run_is_said():
     assert lesson_08_results.character_lines(part) == ["two characters: not run yet"]
     assert lesson_08_results.at_equal_likeness(part)[0].endswith("drawn weaker: not run yet")
     assert lesson_08_results.word_lines(part) == ["words alone: not run yet"]
+
+
+def test_class_pictures_halve_the_share_that_turned_at_equal_likeness_in_the_recorded_run():
+    lines = lesson_08_results.at_equal_likeness(recorded.load("everyone_looks_like_it")["result"])
+    assert "class pictures, by pocket-clip" in lines[-2]

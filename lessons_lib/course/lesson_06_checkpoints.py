@@ -169,9 +169,10 @@ def record() -> None:
 
 
 def save_answers(answers: Mapping[str, str], reader: str) -> Path:
-    """Open the keys of the sheets, and save which count a reader preferred in each case."""
-    keys = {name: json.loads((SHEETS / f"{name}.json").read_text(encoding="utf-8")) for name in CASES}
-    return recorded.save(READER, {"reader": reader, "preferred": {n: keys[n][answers[n]] for n in CASES}})
+    """Open the keys of the sheets, and save which count a reader preferred in each case that was read."""
+    keys = {name: json.loads((SHEETS / f"{name}.json").read_text(encoding="utf-8")) for name in answers}
+    preferred = {name: keys[name][letter] for name, letter in answers.items()}
+    return recorded.save(READER, {"reader": reader, "preferred": preferred})
 
 
 def main() -> None:

@@ -91,9 +91,12 @@ def order_table(record: Mapping[str, Any]) -> str:
 
 
 def choice_table(record: Mapping[str, Any], reader: Mapping[str, Any]) -> str:
-    """Return the steps that the picker, the other judge and a reader would keep, as a Markdown table."""
+    """Return the steps that the picker, the other judge and a reader would keep, and how many checkpoints the
+    latter two are apart from the picker's, as a Markdown table.
+    """
     lines = [f"| training | `lessons pick` | {OTHER} | a reader |", "|---|---|---|---|"]
     for case in record["result"]["cases"]:
-        by_reader = reader["result"]["preferred"][case["case"]]
-        lines.append(f"| {case['case']} | {picked(case)} | {preferred(case)} | {by_reader} |")
+        counts = preferred(case), reader["result"]["preferred"][case["case"]]
+        cells = [f"{count} ({apart(case, picked(case), count)} apart)" for count in counts]
+        lines.append(f"| {case['case']} | {picked(case)} | {' | '.join(cells)} |")
     return "\n".join(lines)

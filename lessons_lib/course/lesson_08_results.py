@@ -9,7 +9,7 @@ import numpy as np
 from IPython.display import Image as Shown
 
 from lessons_lib.course import trials
-from lessons_lib.course.lesson_08 import PLAIN, REMEDIES
+from lessons_lib.course.lesson_08 import PLAIN, REMEDIES, STRENGTH
 from lessons_lib.course.lesson_08_measures import turned
 from lessons_lib.course.trials import Scores, flatten
 from lessons_lib.display import charts, notebook
@@ -140,36 +140,42 @@ def at_equal_likeness(result: Result) -> list[str]:
     """Return each remedy beside the plain training that is drawn weaker, until it is no more like the owl, in
     sentences: the likeness of both, the share that turned, whether it is at most half.
     """
-    if not result.get("weaker"):
+    plain = _plain_by_strength(result)
+    if len(plain) < 2:
         return ["the plain training, drawn weaker: not run yet"]
+    seeds = sorted({row["seed"] for row in plain[min(plain)]})
     lines, halves = list[str](), list[str]()
     for remedy in [name for name in remedies(result) if name != PLAIN]:
-        match = trials.mean_score(trials.column(result["rows"], "subject", remedy=remedy))
-        strength, rows = _plain_no_more_like(result, match)
-        lines.append(
-            f"{remedy}, likeness {match:.3f}; {PLAIN} at strength {strength:g}, {_likeness(rows):.3f}"
-        )
+        rows = [row for row in result["rows"] if row["remedy"] == remedy and row["seed"] in seeds]
+        fitting = [strength for strength in plain if _likeness(plain[strength]) <= _likeness(rows)]
+        strength = max(fitting, default=min(plain))
+        lines.append(f"{remedy}, {_likeness(rows):.3f} like the owl; "
+                     f"{PLAIN} at strength {strength:g}, {_likeness(plain[strength]):.3f}")  # fmt: skip
         for name in network_names(result):
-            own, plain = shares(result, remedy, name), [turned(row[name]) for row in rows]
-            is_half = _is_halved(own, plain)
+            own, other = ([turned(row[name]) for row in group] for group in (rows, plain[strength]))
+            is_half = _is_halved(own, other)
             halves += [f"{remedy}, by {name}"] * is_half
-            shared = f"{_share(sum(own, []))} and {_share(sum(plain, []))}"
+            shared = f"{_share(flatten(own))} and {_share(flatten(other))}"
             lines.append(f"  turned, by {name}: {shared}{': at most half' if is_half else ''}")
-    return [*lines, f"at most half at equal likeness: {'; '.join(halves) or 'none that is clear'}"]
+    lines.append(f"at most half at equal likeness: {'; '.join(halves) or 'none that is clear'}")
+    return [*lines, f"trainings of each that were compared: {len(seeds)}"]
 
 
-def _plain_no_more_like(result: Result, match: float) -> tuple[float, list[Mapping[str, Any]]]:
-    """Return the highest strength at which the plain training is no more like the owl, and its rows, one a
-    training; the lowest strength where it always is.
+def _plain_by_strength(result: Result) -> dict[float, list[Mapping[str, Any]]]:
+    """Return the rows of the plain training by the strength at which it was drawn, a row a training seed, of
+    those seeds that were drawn at every strength.
     """
-    plain = [row | {"strength": 1.0} for row in result["rows"] if row["remedy"] == PLAIN]
-    by_strength: dict[float, list[Mapping[str, Any]]] = {}
-    for row in sorted([*plain, *result["weaker"]], key=lambda row: (row["strength"], row["seed"])):
-        if row["seed"] in [one["seed"] for one in plain]:
-            by_strength.setdefault(row["strength"], []).append(row)
-    fitting = [strength for strength, rows in by_strength.items() if _likeness(rows) <= match]
-    strength = max(fitting, default=min(by_strength))
-    return strength, by_strength[strength]
+    rows = [*result.get("weaker", []), *(row for row in result["rows"] if row["remedy"] == PLAIN)]
+    strengths = sorted({row.get("strength", STRENGTH) for row in rows})
+    seeds = [row["seed"] for row in rows]
+    whole = sorted(seed for seed in set(seeds) if seeds.count(seed) == len(strengths))
+    return {
+        strength: [
+            row for seed in whole for row in rows
+            if (row.get("strength", STRENGTH), row["seed"]) == (strength, seed)
+        ]
+        for strength in strengths
+    }  # fmt: skip
 
 
 def _likeness(rows: Sequence[Mapping[str, Any]]) -> float:
