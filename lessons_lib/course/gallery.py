@@ -46,7 +46,7 @@ EXHIBITS = (
             ("style: 6 drawings", "prompt kept: 4 is")),
     Exhibit("03", "What a caption should say", '["base", *MODES]',
             "The same things after trainings with three kinds of captions.",
-            "Captions that named the content gave the style to the word, and took from the prompt. A "
+            "Captions that named the content brought more of the style, and took from the prompt. A "
             "caption of the word alone kept the prompt and brought less style. No way of writing had "
             "both.",
             ("style by the trigger", "prompt kept: trigger only")),
