@@ -94,3 +94,8 @@ def test_in_the_recorded_sweep_both_trainings_agree_on_the_order_of_style_and_pr
 def test_the_instructors_page_holds_the_order_and_what_each_judge_would_keep():
     page = (ROOT / "notebooks" / "INSTRUCTOR_06.md").read_text(encoding="utf-8")
     assert choices.order_table(RECORD) in page and choices.choice_table(RECORD, READER) in page
+
+
+def test_what_was_read_on_other_weights_does_not_count():
+    rows = choices.choice_table(RECORD, READER | {"base": "others"}).splitlines()[2:]
+    assert all(row.endswith("| not read |") for row in rows)

@@ -92,11 +92,12 @@ def order_table(record: Mapping[str, Any]) -> str:
 
 def choice_table(record: Mapping[str, Any], reader: Mapping[str, Any]) -> str:
     """Return the steps that the picker, the other judge and a reader would keep, and how many checkpoints the
-    latter two are apart from the picker's, as a Markdown table.
+    latter two are apart from the picker's, as a Markdown table. What was read on other weights is left out.
     """
     lines = [f"| training | `lessons pick` | {OTHER} | a reader |", "|---|---|---|---|"]
+    by_reader = reader["result"]["preferred"] if reader["base"] == record["base"] else {}
     for case in record["result"]["cases"]:
-        counts = preferred(case), reader["result"]["preferred"][case["case"]]
-        cells = [f"{count} ({apart(case, picked(case), count)} apart)" for count in counts]
+        counts = preferred(case), by_reader.get(case["case"])
+        cells = [f"{n} ({apart(case, picked(case), n)} apart)" if n else "not read" for n in counts]
         lines.append(f"| {case['case']} | {picked(case)} | {' | '.join(cells)} |")
     return "\n".join(lines)
