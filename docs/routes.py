@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from lessons_lib.adapters.settings import PRESETS
+from lessons_lib.commands.workshop import SET_UP
 from lessons_lib.course import recorded, run_lessons
 from lessons_lib.models.bases import BASES
 from lessons_lib.paths import RECORDED, ROOT
-from lessons_lib.workshop import SET_UP
 
 PAGE = ROOT / "notebooks" / "INSTRUCTOR.md"
 STUDIO = PAGE.with_name("INSTRUCTOR_STUDIO.md")

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from safetensors import SafetensorError
 from tqdm import tqdm
 
-from lessons_lib import pick_command, prove_command, set_commands, sharing, train_inputs, workshop
-from lessons_lib.arguments import parser
+from lessons_lib.commands import pick, picture_sets, prove, sharing, train_inputs, workshop
+from lessons_lib.commands.arguments import parser
+from lessons_lib.commands.json_output import json_output
 from lessons_lib.display.progress import counting_bar, training_bar
-from lessons_lib.json_output import json_output
 
 # The library is imported inside the commands: torch takes seconds to load,
 # which `lessons --help` need not wait for.
@@ -213,8 +213,8 @@ def fetch(args: Namespace) -> int:
 
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "demo": train, "train": train, "compare": compare, "info": info, "bases": bases,
-    "check": set_commands.check, "forget": set_commands.forget, "fetch": fetch,
-    "prove": prove_command.prove, "pick": pick_command.pick, **sharing.COMMANDS, **workshop.COMMANDS,
+    "check": picture_sets.check, "forget": picture_sets.forget, "fetch": fetch,
+    "prove": prove.prove, "pick": pick.pick, **sharing.COMMANDS, **workshop.COMMANDS,
 }  # fmt: skip
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lessons_lib import arguments, cli, train_inputs
+from lessons_lib import cli
 from lessons_lib.adapters.run import Outcome, Run
 from lessons_lib.adapters.settings import Settings
+from lessons_lib.commands import arguments, train_inputs
 from lessons_lib.models.bases import BASES
 from lessons_lib.paths import ROOT, SAMPLE
 from lessons_lib.training import train

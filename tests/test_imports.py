@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = (
-    {"paths", "compat", "storage", "origins", "json_output", "session"},
+    {"paths", "compat", "storage", "origins", "session"},
     {"display"},
     {"models"},
     {"dataset"},
@@ -21,8 +21,8 @@ ORDER = (
     {"proof"},
     {"course"},
     {"studio"},
-    {"sharing", "pick_command", "prove_command", "workshop", "arguments"},
-    {"train_inputs", "set_commands", "cli", "__main__"},
+    {"commands"},
+    {"cli", "__main__"},
 )
 
 

@@ -4,7 +4,8 @@ import pytest
 from drawings import discs
 from PIL import Image
 
-from lessons_lib import cli, set_commands
+from lessons_lib import cli
+from lessons_lib.commands import picture_sets
 from lessons_lib.dataset.dataset import scan
 from lessons_lib.inspection import coverage
 from lessons_lib.inspection.report import inspect
@@ -42,11 +43,11 @@ def test_pictures_without_captions_are_judged_by_tags():
 
 
 def test_tags_of_the_first_pictures_are_said_to_be_of_those(monkeypatch, tmp_path):
-    monkeypatch.setattr(set_commands, "_TAGGED", 6)
+    monkeypatch.setattr(picture_sets, "_TAGGED", 6)
     for number in range(8):
         discs(number).save(tmp_path / f"{number}.png")
     report = inspect(scan(tmp_path), bases.find("pocket"))
-    lines = set_commands._coverage_lines(report, report.base, "v4se")
+    lines = picture_sets._coverage_lines(report, report.base, "v4se")
     assert lines and all(line.startswith("of the first 6 pictures, ") for line in lines)
 
 

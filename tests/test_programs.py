@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lessons_lib import arguments, cli, storage
+from lessons_lib import cli, storage
 from lessons_lib.adapters.run import Outcome, Run
+from lessons_lib.commands import arguments
 from lessons_lib.models.bases import BASES
 from lessons_lib.training import train
 

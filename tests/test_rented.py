@@ -13,7 +13,7 @@ from string import Template
 import pytest
 import yaml
 
-from lessons_lib import arguments
+from lessons_lib.commands import arguments
 from lessons_lib.models import bases
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks" / "rented"

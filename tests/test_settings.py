@@ -8,10 +8,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lessons_lib import arguments, cli, train_inputs
+from lessons_lib import cli
 from lessons_lib.adapters import settings
 from lessons_lib.adapters.run import Outcome, Run
 from lessons_lib.adapters.settings import Settings
+from lessons_lib.commands import arguments, train_inputs
 from lessons_lib.dataset.dataset import read
 from lessons_lib.paths import POCKET, ROOT, SAMPLE
 from lessons_lib.training import train

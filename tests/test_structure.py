@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = ROOT / "lessons_lib"
 MOST_LINES, MOST_FUNCTION_LINES = 320, 40
 LONG_FUNCTIONS = {
-    "arguments.parser": "one line an option: the whole command at a glance",
+    "commands/arguments.parser": "one line an option: the whole command at a glance",
 }
 DROPPED = {
     "Drawer", "FOLLOWS", "Lesson", "Plan", "asked", "chosen", "dice", "drawer", "found", "guess", "job",

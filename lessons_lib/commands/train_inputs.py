@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lessons_lib.arguments import DEMO_OUT
+from lessons_lib.commands.arguments import DEMO_OUT
 from lessons_lib.paths import SAMPLE, in_course, safe_name
 
 # As in cli.py, what loads torch is imported inside the functions.

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from lessons_lib import pick_command, prove_command, sharing, workshop
 from lessons_lib.adapters import settings
 from lessons_lib.adapters.settings import CHOICES, Settings
+from lessons_lib.commands import pick, prove, sharing, workshop
 from lessons_lib.paths import SAMPLE
 
 _DEMO_TRIGGER = "mugh4l"
@@ -102,8 +102,8 @@ def parser() -> argparse.ArgumentParser:
     )
     forget.add_argument("--all", action="store_true", help="the whole cache, of every folder")
 
-    pick_command.add_parser(commands, _seed)
-    prove_command.add_parser(commands)
+    pick.add_parser(commands, _seed)
+    prove.add_parser(commands)
 
     fetch = commands.add_parser("fetch", help="fetch real paintings that museums give away (CC0)")
     fetch.add_argument("what", choices=("museum",), help="the course's list, data/sample_mughal/museum.csv")
