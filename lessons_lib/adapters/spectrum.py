@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from IPython.display import Image as JPEG
+from IPython.display import Image as NotebookImage
 from matplotlib.ticker import PercentFormatter
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
@@ -168,7 +168,7 @@ def block_label(block: str) -> str:
     return f"{_BLOCK_LABELS.get(kind, kind)} {number}" if block else "no block"
 
 
-def change_map(changes: Sequence[LayerChange]) -> JPEG:
+def change_map(changes: Sequence[LayerChange]) -> NotebookImage:
     """Return a JPEG: a square a layer, the darker the more it changed, relative to its frozen weight."""
     kinds, blocks, table = change_table(changes)
     figure, axes = charts.new_chart(7.2, 0.3 * len(kinds) + 1.3, 110)
@@ -182,7 +182,7 @@ def change_map(changes: Sequence[LayerChange]) -> JPEG:
     return figure_image(figure, alt)
 
 
-def spectrum_chart(changes: Sequence[LayerChange]) -> JPEG:
+def spectrum_chart(changes: Sequence[LayerChange]) -> NotebookImage:
     """Return a JPEG: each layer's singular values as shares of its largest, faint,
     and the median layer on top.
     """

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from IPython.display import Image as Shown
+from IPython.display import Image as NotebookImage
 
 from lessons_lib.display.charts import COLOURS, mark_level, new_chart
 from lessons_lib.display.notebook import figure_image
@@ -16,7 +16,7 @@ from lessons_lib.evaluation import metrics
 
 def interval_chart(
     groups: Mapping[str, Mapping[str, Sequence[float]]], floor: float, ceiling: float, measure: str
-) -> Shown:
+) -> NotebookImage:
     """Return a JPEG: a place on the x axis for each group, in it a colour for each series,
     the same in all groups.
 

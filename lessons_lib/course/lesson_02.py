@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from IPython.display import Image as Shown
+from IPython.display import Image as NotebookImage
 from PIL import Image, ImageFilter, ImageOps
 
 from lessons_lib.adapters.run import Run
@@ -102,7 +102,7 @@ def train_subset(
     return train.train(Dataset(dataset.train), settings, run_dir, replace=replace)
 
 
-def style_chart(result: Mapping[str, Any]) -> Shown:
+def style_chart(result: Mapping[str, Any]) -> NotebookImage:
     """Return the recorded run as a JPEG: style match by the number of pictures."""
     groups = {
         f"{count} pictures": {"mean of the drawings": trials.values(result["rows"], "style", count=count)}

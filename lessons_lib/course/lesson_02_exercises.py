@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from IPython.display import Image as Shown
+from IPython.display import Image as NotebookImage
 from PIL import Image, ImageDraw
 from torch import Tensor
 
@@ -76,7 +76,7 @@ def check_box(box: Box | None, picture: Picture) -> str:
     )
 
 
-def box_preview(box: Box | None, picture: Picture, side: int = 192) -> Shown | None:
+def box_preview(box: Box | None, picture: Picture, side: int = 192) -> NotebookImage | None:
     """Return the centre square beside the square round the box, or None where there is no box that fits."""
     try:
         crop = crops.crop_to_box(picture, box, side) if box else None

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from IPython.display import Image as Shown
+from IPython.display import Image as NotebookImage
 from PIL import Image
 from torch import Tensor
 
@@ -77,7 +77,7 @@ def ends(
     return {key: (trials.mean_score([low[key]]), trials.mean_score([ceilings[key][key]])) for key in MEASURES}
 
 
-def gap_chart(result: Mapping[str, Any]) -> Shown:
+def gap_chart(result: Mapping[str, Any]) -> NotebookImage:
     """Return the recorded run as a JPEG: the share of each gap that the two trainings closed."""
     groups = {
         title.replace(", ", ",\n"): {

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from IPython.display import Image as Shown
+from IPython.display import Image as NotebookImage
 from PIL import Image
 from transformers import PreTrainedTokenizerBase
 
@@ -129,7 +129,7 @@ def check_cue(cue: str | None, result: Mapping[str, Any]) -> str:
     return first_hint(mistakes) or RIGHT
 
 
-def style_chart(result: Mapping[str, Any]) -> Shown:
+def style_chart(result: Mapping[str, Any]) -> NotebookImage:
     """Return the recorded run as a JPEG: style match by the trigger, by the style words, and by neither."""
     series = {
         "the trigger said": "style_with",

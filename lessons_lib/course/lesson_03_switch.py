@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from IPython.display import Image as Shown
+from IPython.display import Image as NotebookImage
 
 from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
@@ -59,7 +59,7 @@ def train_recipe(
     return train.train(dataset, settings, run_dir, replace=replace)
 
 
-def style_chart(result: Mapping[str, Any]) -> Shown:
+def style_chart(result: Mapping[str, Any]) -> NotebookImage:
     """Return the recorded run as a JPEG: style match with the trigger in the prompt and without it."""
     series = {"the trigger said": "style_with", "the trigger left out": "style_without"}
     groups = {

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from IPython.display import Image as Shown
+from IPython.display import Image as NotebookImage
 
 from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
@@ -73,7 +73,7 @@ def leak_verdict(scores: TriggerScores) -> str:
     return trials.verdict("distance from the base", "leaving the word out", "saying it", *runs, figures=False)
 
 
-def style_chart(result: Mapping[str, Any]) -> Shown:
+def style_chart(result: Mapping[str, Any]) -> NotebookImage:
     """Return the recorded run as a JPEG: style match with each trigger in the prompt and without it."""
     series = {"the word said": "style_with", "the word left out": "style_without"}
     groups = {

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from IPython.display import Image as Shown
+from IPython.display import Image as NotebookImage
 from PIL import Image, ImageDraw
 
 from lessons_lib.adapters import spectrum
@@ -23,7 +23,7 @@ from lessons_lib.display.theme import ACCENT, INK, MUTED, PAPER, font
 RANKS = (1, 2, 4, 8)  # beside the whole
 
 
-def style_chart(result: Mapping[str, Any]) -> Shown:
+def style_chart(result: Mapping[str, Any]) -> NotebookImage:
     """Return the recorded run as a JPEG: style match by the rank that was kept."""
     groups = {
         f"rank {rank}": {"mean of the drawings": trials.values(result["rows"], "style", rank=rank)}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from IPython.display import Image as Shown
+from IPython.display import Image as NotebookImage
 from PIL import Image, ImageDraw
 
 from lessons_lib.adapters.run import Run
@@ -26,7 +26,7 @@ OPENING_PICTURE = NOTEBOOK_PICTURES / "05_loop.jpg"
 PAINTING = SAMPLE / "train" / "09_king_at_window.jpg"
 
 
-def sweep_chart(result: Mapping[str, Any]) -> Shown:
+def sweep_chart(result: Mapping[str, Any]) -> NotebookImage:
     """Return a JPEG of a sweep: a panel for each of `MEASURES`, in it every sample a dot,
     means with intervals.
     """
@@ -51,7 +51,7 @@ def sweep_chart(result: Mapping[str, Any]) -> Shown:
     return figure_image(figure, f"over {result['counts'][-1]} steps: {', '.join(ends)}")
 
 
-def loss_chart(run: Run) -> Shown:
+def loss_chart(run: Run) -> NotebookImage:
     """Return a JPEG of the loss of each step and, where it was measured,
     of the held-out pictures at fixed noise.
     """

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from IPython.display import Image as Shown
+from IPython.display import Image as NotebookImage
 from torch import Tensor, nn
 
 from lessons_lib import compat
@@ -75,7 +75,7 @@ def _activation_mb(sampler: Sampler, data: TrainingData, batch: int) -> float:
     return sum(size for address, size in sizes.items() if address not in parameters) / 1e6
 
 
-def memory_chart(parts: Mapping[str, float]) -> Shown:
+def memory_chart(parts: Mapping[str, float]) -> NotebookImage:
     """Return a JPEG with a bar to scale for each part, in MB; what training adds is red."""
     figure, axes = charts.new_chart(7.2, 3.2, 76)
     colours = [

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from IPython.display import Image as Shown
+from IPython.display import Image as NotebookImage
 from PIL import Image, ImageOps
 from torch import Tensor
 
@@ -159,7 +159,7 @@ def best_strength(tradeoff: Tradeoff, keep: float) -> float:
     return max(allowed, key=lambda strength: tradeoff[strength][0])
 
 
-def tradeoff_chart(tradeoff: Tradeoff) -> Shown:
+def tradeoff_chart(tradeoff: Tradeoff) -> NotebookImage:
     """Return a JPEG of style against prompt match, a point a strength."""
     figure, axes = charts.new_chart(5.6, 3.6, 92)
     x, y = zip(*(tradeoff[strength] for strength in sorted(tradeoff)), strict=True)
@@ -174,7 +174,7 @@ def tradeoff_chart(tradeoff: Tradeoff) -> Shown:
     return notebook.figure_image(figure, f"style gap closed and prompt kept by strength: {points}")
 
 
-def gap_chart(shares: Mapping[str, float], measure: str) -> Shown:
+def gap_chart(shares: Mapping[str, float], measure: str) -> NotebookImage:
     """Return a JPEG with a bar for each share of a gap; lines at 0 and 1 are the two ends of the gap."""
     figure, axes = charts.new_chart(6.4, 0.6 + 0.36 * len(shares), 92)
     bars = axes.barh(list(shares), list(shares.values()), height=0.6, color=ACCENT)
@@ -188,7 +188,9 @@ def gap_chart(shares: Mapping[str, float], measure: str) -> Shown:
     return notebook.figure_image(figure, f"{measure}: {alt}")
 
 
-def strip_chart(panels: Mapping[str, Mapping[str, Sequence[float]]], limits: Mapping[str, float]) -> Shown:
+def strip_chart(
+    panels: Mapping[str, Mapping[str, Sequence[float]]], limits: Mapping[str, float]
+) -> NotebookImage:
     """Return a JPEG with a panel for each measure and in it a row for each group, every value a stroke.
 
     `limits`: a value to mark with a line across a panel, by the panel's name.

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from IPython.display import Image as Shown
+from IPython.display import Image as NotebookImage
 from PIL import Image, ImageDraw
 
 from lessons_lib.course import long_run
@@ -29,7 +29,7 @@ _WIDTH = 640  # px of what is shown: a lesson has room for fourteen cards
 _HIGHEST = 3.0  # of the losses that a chart shows
 
 
-def museum_room(record: Mapping[str, Any], seed: int, faults: Mapping[str, str]) -> Shown:
+def museum_room(record: Mapping[str, Any], seed: int, faults: Mapping[str, str]) -> NotebookImage:
     """Return a JPEG with one card for each letter, recorded with a seed; `faults`: the fault by letter."""
     rows = rows_of(record, seed)
     cards = [
@@ -39,7 +39,7 @@ def museum_room(record: Mapping[str, Any], seed: int, faults: Mapping[str, str])
     return _stacked(cards, f"curve and pictures of {len(cards)} trainings: {', '.join(faults)}")
 
 
-def numbered_cards(record: Mapping[str, Any], cases: Sequence[tuple[str, int]], first: int) -> Shown:
+def numbered_cards(record: Mapping[str, Any], cases: Sequence[tuple[str, int]], first: int) -> NotebookImage:
     """Return a JPEG with the card of each (fault, seed) under a number, from `first` on."""
     cards = []
     for number, (fault, seed) in enumerate(cases, first):
@@ -48,7 +48,7 @@ def numbered_cards(record: Mapping[str, Any], cases: Sequence[tuple[str, int]], 
     return _stacked(cards, f"curve and pictures of {len(cards)} trainings, from {first} on")
 
 
-def live_card(title: str, row: Row, healthy: Row, strip: Image.Image) -> Shown:
+def live_card(title: str, row: Row, healthy: Row, strip: Image.Image) -> NotebookImage:
     """Return a JPEG with the card of a training that was made here."""
     return _stacked([card(title, row, healthy, strip)], f"curve and pictures of a training: {title}")
 
@@ -67,7 +67,7 @@ def card(title: str, row: Row, healthy: Row, strip: Image.Image) -> Image.Image:
     return page
 
 
-def _stacked(cards: Sequence[Image.Image], alt: str) -> Shown:
+def _stacked(cards: Sequence[Image.Image], alt: str) -> NotebookImage:
     """Return cards below one another as a JPEG."""
     height = sum(one.height + _GAP for one in cards)
     page = Image.new("RGB", (max(one.width for one in cards), height), PAPER)

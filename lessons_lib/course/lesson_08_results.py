@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from IPython.display import Image as Shown
+from IPython.display import Image as NotebookImage
 
 from lessons_lib.course import trials
 from lessons_lib.course.lesson_08 import PLAIN, REMEDIES, STRENGTH
@@ -213,7 +213,7 @@ def word_lines(result: Result) -> list[str]:
     ]
 
 
-def chart(result: Result) -> Shown:
+def chart(result: Result) -> NotebookImage:
     """Return a JPEG with a row for each remedy: which share of the bystanders turned into the owl, with its
     95 % interval, and how like itself the owl is.
     """

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from IPython.display import Image as Shown
+from IPython.display import Image as NotebookImage
 from PIL import Image, ImageFilter, ImageOps
 from torch import Tensor
 
@@ -95,7 +95,7 @@ def largest_pixel_difference(images: Sequence[Image.Image], others: Sequence[Ima
     return max(int(np.abs(np.asarray(a, int) - np.asarray(b, int)).max()) for a, b in pairs)
 
 
-def overlap_chart(overlaps: Sequence[Overlap]) -> Shown:
+def overlap_chart(overlaps: Sequence[Overlap]) -> NotebookImage:
     """Return a JPEG with a stroke for each layer: the cosine of two changes, and the shares of the directions
     that they read and write in common.
     """

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from IPython.display import Image as Shown
+from IPython.display import Image as NotebookImage
 from PIL import Image, ImageCms, ImageColor
 
 from lessons_lib.course import long_run
@@ -93,7 +93,7 @@ def palette_shares(images: Sequence[Image.Image]) -> list[float]:
     return [palette_share(lab(image)[thing_mask(image)], palette) for image in images]
 
 
-def mask_figure(images: Sequence[Image.Image], side: int = 128) -> Shown:
+def mask_figure(images: Sequence[Image.Image], side: int = 128) -> NotebookImage:
     """Return a JPEG: pictures, and below each its thing in the nearest colours of the palette. Pink is
     outside the palette, white is no part of the thing.
     """

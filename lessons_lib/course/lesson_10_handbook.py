@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from IPython.display import Image as Shown
+from IPython.display import Image as NotebookImage
 
 from lessons_lib.display import charts, notebook
 from lessons_lib.models.text import TextModel
@@ -148,7 +148,7 @@ def changed(handbook: Sequence[Fact], old: str, new: str) -> list[Fact]:
     return [own if fact is matches[0] else fact for fact in handbook]
 
 
-def answers_chart(rows: Mapping[str, Mapping[str, Score]]) -> Shown:
+def answers_chart(rows: Mapping[str, Mapping[str, Score]]) -> NotebookImage:
     """Return a JPEG: for each kind of question that all rows have a bar for each row, the share of right
     answers in per cent.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from IPython.display import Image as Shown
+from IPython.display import Image as NotebookImage
 
 from lessons_lib.display import charts
 from lessons_lib.display.notebook import figure_image
@@ -28,7 +28,7 @@ class FrontierChart:
     least: float | None
 
 
-def frontier_chart(chart: FrontierChart) -> Shown:
+def frontier_chart(chart: FrontierChart) -> NotebookImage:
     """Return a JPEG of style against prompt match; later steps are darker."""
     figure, axes = charts.new_chart(7.2, 4.2, 92)
     if chart.least is not None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from IPython.display import Image as Shown
+from IPython.display import Image as NotebookImage
 from PIL import Image
 from torch import Tensor
 
@@ -133,7 +133,7 @@ def measure(
     return Candidate(step, strength, tuple(styles.tolist()), tuple(ranks))
 
 
-def chart(choice: Choice) -> Shown:
+def chart(choice: Choice) -> NotebookImage:
     """Return a JPEG of the candidates, the frontier and the choice; lesson 06 shows it."""
     steps: dict[int, list[Point]] = {}
     for one in choice.candidates:
