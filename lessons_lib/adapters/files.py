@@ -23,7 +23,7 @@ from torch import Tensor
 from lessons_lib.adapters import kinds
 from lessons_lib.dataset.messages import one_line, printable
 
-CONFIG_NAME = "adapter_config.json"  # PEFT's, beside its weights
+_CONFIG_NAME = "adapter_config.json"  # PEFT's, beside its weights
 _KEY = re.compile(
     r"(?P<layer>.+?)\.(?:lora_(?P<letter>[AB])(?:\.default)?|lora[._](?P<side>down|up)"
     r"|lora_linear_layer\.(?P<old>down|up))\.weight"
@@ -201,7 +201,7 @@ def _config(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
 
     ValueError when it is no JSON object.
     """
-    beside = path.parent / CONFIG_NAME
+    beside = path.parent / _CONFIG_NAME
     try:
         if "lora_adapter_metadata" in metadata or not beside.is_file():
             return dict(json.loads(metadata.get("lora_adapter_metadata", "{}")))

@@ -12,8 +12,8 @@ from typing import Any
 from lessons_lib.adapters.run import WEIGHTS_NAME
 from lessons_lib.dataset.messages import name_list, printable
 
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
-PEFT_NAME = "adapter_model.safetensors"  # PEFT's own name for the file in a folder
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+_PEFT_NAME = "adapter_model.safetensors"  # PEFT's own name for the file in a folder
 _LARGEST_HEADER = 100_000_000  # bytes; safetensors' own limit
 _REFUSED = (  # a part of a key, what such a file holds, and what to do with it
     ("hada_", "a LyCORIS adapter (LoHa)", "ComfyUI reads it"),
@@ -68,10 +68,10 @@ def adapter_file(path: Path) -> Path:
     that holds several.
     """
     path = Path(path)
-    for candidate in (path, path / WEIGHTS_NAME, path / PEFT_NAME):
+    for candidate in (path, path / WEIGHTS_NAME, path / _PEFT_NAME):
         if candidate.is_file():
             return candidate
-    others = [p for p in sorted(path.glob("*")) if p.is_file() and p.suffix in (".safetensors", *PICKLES)]
+    others = [p for p in sorted(path.glob("*")) if p.is_file() and p.suffix in (".safetensors", *_PICKLES)]
     files = [p for p in others if p.suffix == ".safetensors"]
     if len(files) > 1:
         raise ValueError(

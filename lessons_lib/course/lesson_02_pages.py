@@ -44,14 +44,14 @@ def read_sets(side: int) -> dict[str, Dataset]:
     return {name: datasets.read(in_course(folder), side=side) for name, folder in SETS.items()}
 
 
-def yardsticks(judge: Judge, sets: Mapping[str, Dataset], side: int) -> Yardsticks:
+def _yardsticks(judge: Judge, sets: Mapping[str, Dataset], side: int) -> Yardsticks:
     """Return the features of the held-out pictures of both sets."""
     pages, details = ([picture.image for picture in sets[name].held_out] for name in SETS)
     crops = metrics.centre_crops(pages, side)
     return Yardsticks(*map(judge.image_features, (pages, crops, details)))
 
 
-def style_by_measure(
+def _style_by_measure(
     judge: Judge, images: Sequence[Image.Image], sticks: Yardsticks, side: int
 ) -> dict[str, Scores]:
     """Return one style score a drawing for each of `MEASURES`."""
@@ -67,10 +67,10 @@ def ends(
     judge: Judge, base_images: Sequence[Image.Image], sets: Mapping[str, Dataset], side: int
 ) -> dict[str, tuple[float, float]]:
     """Return floor, the base's drawings, and ceiling, the training pictures, of each of `MEASURES`."""
-    sticks = yardsticks(judge, sets, side)
-    low = style_by_measure(judge, base_images, sticks, side)
+    sticks = _yardsticks(judge, sets, side)
+    low = _style_by_measure(judge, base_images, sticks, side)
     high = {
-        name: style_by_measure(judge, [picture.image for picture in one.train], sticks, side)
+        name: _style_by_measure(judge, [picture.image for picture in one.train], sticks, side)
         for name, one in sets.items()
     }
     ceilings = {"page": high["pages"], "centre": high["pages"], "detail": high["details"]}
@@ -112,7 +112,7 @@ def record() -> None:
     run = long_run.prepare()
     side = run.sampler.base.side
     sets = read_sets(side)
-    sticks = yardsticks(run.judge, sets, side)
+    sticks = _yardsticks(run.judge, sets, side)
     base = trials.trigger_samples(run.sampler, trials.SUBJECTS, TRIGGER, trials.SEEDS)
 
     def trial(variant: str, seed: int) -> long_run.Row:
@@ -125,7 +125,7 @@ def record() -> None:
         scores = trials.sample_scores(
             run.judge, images, trials.SUBJECTS, run.train_features, run.held_out_features
         )
-        by_measure = style_by_measure(run.judge, images, sticks, side)
+        by_measure = _style_by_measure(run.judge, images, sticks, side)
         return {"set": variant, "seed": seed} | asdict(scores) | by_measure
 
     rows = run.run_trials("pages_or_details", list(SETS), trial)

@@ -42,17 +42,17 @@ def class_pictures(sampler: Sampler, dataset: Dataset) -> list[Picture]:
     ]
 
 
-def with_recipe(dataset: Dataset, recipe: str, prior: list[Picture]) -> Dataset:
+def _with_recipe(dataset: Dataset, recipe: str, prior: list[Picture]) -> Dataset:
     """Return the training set of a recipe. Raises ValueError for one that does not exist."""
     if recipe not in RECIPES:
         raise ValueError(f"the recipe is {recipe!r}; expected one of {', '.join(RECIPES)}")
     return Dataset(dataset.train, prior=prior if recipe == "class pictures" else [])
 
 
-def train_recipe(
+def _train_recipe(
     base: Base, dataset: Dataset, recipe: str, steps: int, seed: int, run_dir: Path, replace: bool = True
 ) -> Run:
-    """Return a run on a set of `with_recipe`. Without `replace` an equal run that lies there is taken."""
+    """Return a run on a set of `_with_recipe`. Without `replace` an equal run that lies there is taken."""
     settings = Settings(base=base.name, trigger=TRIGGER, steps=steps, seed=seed, name="switch")
     if recipe == "dropout":
         settings = dataclasses.replace(settings, caption_dropout=_DROPOUT)
@@ -94,10 +94,10 @@ def record() -> None:
 
     def trial(recipe: str, seed: int) -> long_run.Row:
         run_dir = run.run_dir(long_run.STANDARD if recipe == RECIPES[0] else recipe, seed)
-        dataset = with_recipe(run.dataset, recipe, prior)
+        dataset = _with_recipe(run.dataset, recipe, prior)
         base_model, steps = run.sampler.base, long_run.STEPS
         run.sampler.load(
-            train_recipe(base_model, dataset, recipe, steps, seed, run_dir, replace=False).folder
+            _train_recipe(base_model, dataset, recipe, steps, seed, run_dir, replace=False).folder
         )
         tuned = trials.trigger_samples(run.sampler, trials.SUBJECTS, TRIGGER, trials.SEEDS)
         scores = trials.trigger_scores(run.judge, base, tuned, trials.SUBJECTS, run.held_out_features)

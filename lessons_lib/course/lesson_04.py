@@ -25,7 +25,7 @@ PAINTING = SAMPLE / "train" / "09_king_at_window.jpg"
 OPENING_PICTURE = NOTEBOOK_PICTURES / "04_thin.jpg"
 DIAGRAM = NOTEBOOK_PICTURES / "04_w_ba.jpg"
 Forward = Callable[[lora.LoraLinear, Tensor], Tensor | None]
-OPENING_RANKS = (1, 2, 4, 8, 16, 32, 64)
+_OPENING_RANKS = (1, 2, 4, 8, 16, 32, 64)
 
 
 def image_to_matrix(image: Image.Image, side: int) -> Tensor:
@@ -171,8 +171,8 @@ def check_rank(answer: Callable[[Tensor, float], int | None]) -> str:
 def save_opening_picture(path: Path = OPENING_PICTURE) -> None:
     """Draw a practice painting at each of some ranks, then whole."""
     matrix = image_to_matrix(dataset.read([PAINTING]).train[0].image, 256)
-    images = [matrix_to_image(low_rank(matrix, rank)) for rank in OPENING_RANKS]
-    labels = [f"rank {rank}" for rank in OPENING_RANKS]
+    images = [matrix_to_image(low_rank(matrix, rank)) for rank in _OPENING_RANKS]
+    labels = [f"rank {rank}" for rank in _OPENING_RANKS]
     page = notebook.image_grid([*images, matrix_to_image(matrix)], [*labels, "all"], side=128)
     path.write_bytes(page.data)
     lesson_04_rank.save_diagram(DIAGRAM)

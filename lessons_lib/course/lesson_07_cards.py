@@ -21,7 +21,7 @@ from lessons_lib.display import charts, notebook
 from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER, font
 from lessons_lib.paths import NOTEBOOK_PICTURES
 
-HEADINGS = ("before", "after", "after, in another program", "after, no trigger", "captions of the set")
+_HEADINGS = ("before", "after", "after, in another program", "after, no trigger", "captions of the set")
 _CURVE = (270, 3 * TILE)  # px
 _TOP, _GAP = 50, 12  # px above the pictures of a card, and between cards
 OPENING_PICTURE = NOTEBOOK_PICTURES / "07_museum.jpg"
@@ -58,7 +58,7 @@ def card(title: str, row: Row, healthy: Row, strip: Image.Image) -> Image.Image:
     page = Image.new("RGB", (_CURVE[0] + 10 + strip.width, _TOP + strip.height), PAPER)
     pen = ImageDraw.Draw(page)
     pen.text((4, 2), title, fill=ACCENT, font=font(22, "Bold"))
-    for index, heading in enumerate(HEADINGS):
+    for index, heading in enumerate(_HEADINGS):
         text = textwrap.fill(heading, 13)
         place = (_CURVE[0] + 12 + index * TILE, _TOP - 6 - 14 * len(text.splitlines()))
         pen.multiline_text(place, text, fill=INK, font=font(11), spacing=2)

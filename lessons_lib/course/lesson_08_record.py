@@ -118,7 +118,7 @@ def pulls_alone(
     return {name: r.pulls(alone) for name, r in bench.alone.items()}
 
 
-def of_base(bench: Bench) -> dict[str, Any]:
+def _of_base(bench: Bench) -> dict[str, Any]:
     """Return what the base draws before any training, the floor and the ceiling of each measure, and the
     known cases.
     """
@@ -145,7 +145,7 @@ def _each(things: Sequence[str]) -> list[str]:
     return [thing for thing in things for _ in SEEDS]
 
 
-def by_prompt_alone(bench: Bench) -> dict[str, Scores]:
+def _by_prompt_alone(bench: Bench) -> dict[str, Scores]:
     """Return likeness to the training and to the held-out pictures of eight drawings by words alone, and of
     eight with the adapter that has a class noun.
     """
@@ -160,7 +160,7 @@ def by_prompt_alone(bench: Bench) -> dict[str, Scores]:
     return result
 
 
-def two_characters(bench: Bench, seed: int) -> dict[str, dict[str, list[list[int]]]]:
+def _two_characters(bench: Bench, seed: int) -> dict[str, dict[str, list[list[int]]]]:
     """Return the confusion tables of one file and of two files added; see `confusion`."""
     base = bench.sampler.base
     fox = lesson_08.train_fox(base, bench.fox, seed, _run_dir("fox", seed))
@@ -236,11 +236,11 @@ def _parts(bench: Bench, prior: Sequence[Picture]) -> dict[str, tuple[tuple[str,
         return row | pulls_alone(bench, run_dir, strength)
 
     makers: dict[str, long_run.Trial] = {
-        "base": lambda _, __: of_base(bench),
+        "base": lambda _, __: _of_base(bench),
         "rows": remedy_row,
         "weaker": weaker_row,
-        "words": lambda _, __: by_prompt_alone(bench),
-        "characters": lambda _, seed: {"seed": seed, **two_characters(bench, seed)},
+        "words": lambda _, __: _by_prompt_alone(bench),
+        "characters": lambda _, seed: {"seed": seed, **_two_characters(bench, seed)},
     }
     return {part: (names, makers[part]) for part, names in _NAMES.items()}
 

@@ -20,7 +20,7 @@ Result = Mapping[str, Any]
 _DRAWS_TWO = 0.5  # share of the figures of pairs that the base must draw for pairs to be a test
 
 
-def network_names(result: Result) -> list[str]:
+def _network_names(result: Result) -> list[str]:
     """Return the names of the networks that measured, the features first."""
     return list(result["base"]["of held-out owls"])
 
@@ -32,7 +32,7 @@ def base_lines(result: Result) -> list[str]:
     use = "so pairs are measured, too" if paired >= _DRAWS_TWO else "so the test is one bystander alone"
     return [
         f"the base draws {_percent(alone)} of single bystanders, {_percent(paired)} side by side: {use}",
-        *(_known_line(base, name) for name in network_names(result)),
+        *(_known_line(base, name) for name in _network_names(result)),
     ]
 
 
@@ -66,7 +66,7 @@ def table(result: Result) -> list[str]:
     """Return a row for each remedy: the share that turned, by each network with its 95 % interval, and the
     subject match.
     """
-    names = network_names(result)
+    names = _network_names(result)
     lines = [f"{'':24}" + "".join(f"{'turned, by ' + name:28}" for name in names) + "subject"]
     for remedy in remedies(result):
         cells = [_share(flatten(shares(result, remedy, name))) for name in names]
@@ -91,11 +91,11 @@ def verdicts(result: Result) -> list[str]:
     """
     lines = []
     for remedy in [name for name in remedies(result) if name != PLAIN]:
-        for name in network_names(result):
+        for name in _network_names(result):
             both = [shares(result, one, name) for one in (remedy, PLAIN)]
             lines.append(trials.verdict(f"share that turned, by {name}", remedy, PLAIN, *both))
         pulls = [
-            trials.column(result["rows"], network_names(result)[0], remedy=one) for one in (remedy, PLAIN)
+            trials.column(result["rows"], _network_names(result)[0], remedy=one) for one in (remedy, PLAIN)
         ]
         lines.append(trials.verdict("pull towards the owl", remedy, PLAIN, *pulls))
         matches = [trials.column(result["rows"], "subject", remedy=one) for one in (remedy, PLAIN)]
@@ -108,7 +108,7 @@ def halved(result: Result) -> list[str]:
     whether the owl's own likeness stayed, in sentences.
     """
     lines = []
-    for name in network_names(result):
+    for name in _network_names(result):
         plain = shares(result, PLAIN, name)
         those = [
             f"{remedy}, {_kept(result, remedy)}"
@@ -151,7 +151,7 @@ def at_equal_likeness(result: Result) -> list[str]:
         strength = max(fitting, default=min(plain))
         lines.append(f"{remedy}, {_likeness(rows):.3f} like the owl; "
                      f"{PLAIN} at strength {strength:g}, {_likeness(plain[strength]):.3f}")  # fmt: skip
-        for name in network_names(result):
+        for name in _network_names(result):
             own, other = ([turned(row[name]) for row in group] for group in (rows, plain[strength]))
             is_half = _is_halved(own, other)
             halves += [f"{remedy}, by {name}"] * is_half
@@ -188,7 +188,7 @@ def character_lines(result: Result) -> list[str]:
         return ["two characters: not run yet"]
     lines = []
     for kind in ("one file", "two files added"):
-        for name in network_names(result):
+        for name in _network_names(result):
             counts = np.sum([row[kind][name] for row in result["characters"]], axis=0).tolist()
             for asked_for, (owl, fox, neither) in zip(("owl", "fox"), counts, strict=True):
                 drawn = f"owl {owl}, fox {fox}, neither {neither}"
@@ -218,7 +218,7 @@ def chart(result: Result) -> NotebookImage:
     95 % interval, and how like itself the owl is.
     """
     figure, axes = charts.new_chart(7.2, 3.6, 92)
-    name, names = network_names(result)[-1], remedies(result)
+    name, names = _network_names(result)[-1], remedies(result)
     for place, remedy in enumerate(names):
         values = flatten(shares(result, remedy, name))
         likeness = trials.mean_score(trials.column(result["rows"], "subject", remedy=remedy))

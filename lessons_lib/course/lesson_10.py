@@ -35,7 +35,7 @@ THINGS = (
     "an elephant", "a star", "a duck", "a crown",
 )  # fmt: skip
 NEAR = 14.0  # a distance in Lab from which on a colour looks like another
-ENOUGH_INSIDE = 0.7  # of a thing's pixels inside the palette, for a picture that is not drawn again
+_ENOUGH_INSIDE = 0.7  # of a thing's pixels inside the palette, for a picture that is not drawn again
 _DISC = 0.36  # of a side: a radius just inside the pale disc of a card
 _LAB = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
 OPENING_PICTURE = NOTEBOOK_PICTURES / "10_brand.jpg"
@@ -162,7 +162,7 @@ def to_redraw(judge: Judge, images: Sequence[Image.Image], things: Sequence[str]
     rows = zip(things, recognised(judge, images, things), palette_shares(images), images, strict=True)
     faults = {
         thing: [fault for fault, there in (("not recognised", not is_recognised),
-                                           ("off the palette", share < ENOUGH_INSIDE),
+                                           ("off the palette", share < _ENOUGH_INSIDE),
                                            ("no mark", not has_mark(image))) if there]
         for thing, is_recognised, share, image in rows
     }  # fmt: skip

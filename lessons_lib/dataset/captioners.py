@@ -81,7 +81,7 @@ def describe(
     Raises ValueError for another name.
     """
     if by == OFFLINE:
-        return [CaptionDraft(" and ".join(tags), OFFLINE) for tags in nearest_concepts(images)]
+        return [CaptionDraft(" and ".join(tags), OFFLINE) for tags in _nearest_concepts(images)]
     if by not in CAPTIONERS:
         raise ValueError(
             f"there is no captioner called {by!r}; choose one of {OFFLINE}, {', '.join(CAPTIONERS)}"
@@ -96,7 +96,7 @@ def describe(
     ]
 
 
-def nearest_concepts(images: Sequence[Image.Image], count: int = 2) -> list[list[str]]:
+def _nearest_concepts(images: Sequence[Image.Image], count: int = 2) -> list[list[str]]:
     """Return for each picture the `count` names whose drawings its features are nearest to, nearest first.
 
     The mean is subtracted on both sides first: paintings are alike in a way that would give all of them the

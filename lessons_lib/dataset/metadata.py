@@ -13,7 +13,7 @@ from lessons_lib.dataset.archives import Problem, Reader
 from lessons_lib.dataset.messages import PictureError, name_list, printable
 from lessons_lib.dataset.tables import Row, Table, decode_text, read_table, split_captions, table_kind
 
-CAPTION_SUFFIXES = (".txt", ".caption", ".json")  # kohya, ai-toolkit, OneTrainer; downloaders
+_CAPTION_SUFFIXES = (".txt", ".caption", ".json")  # kohya, ai-toolkit, OneTrainer; downloaders
 SHARED_CAPTION = "ROOT.txt"  # of every picture in its folder that has none of its own
 _LOOKS_LIKE_CAPTIONS = {
     ".txt", ".caption", ".captions", ".csv", ".tsv", ".json", ".jsonl", ".xlsx", ".ods", ".rtf",
@@ -124,15 +124,15 @@ def _place_of(file_name: str, folder: PurePosixPath, names: FileNames) -> tuple[
     return has_drive or ".." in PurePosixPath(path).parts or path.startswith("/"), path
 
 
-def caption_file_names(name: str) -> list[str]:
+def _caption_file_names(name: str) -> list[str]:
     """Return what the caption file of a picture may be called: a.txt, a.caption, a.json, a.jpg.txt,
     ROOT.txt.
     """
     path = PurePosixPath(name)
-    own = [str(path.with_suffix(suffix)) for suffix in CAPTION_SUFFIXES]
+    own = [str(path.with_suffix(suffix)) for suffix in _CAPTION_SUFFIXES]
     return [
         *own,
-        *(f"{name}{suffix}" for suffix in CAPTION_SUFFIXES),
+        *(f"{name}{suffix}" for suffix in _CAPTION_SUFFIXES),
         str(path.with_name(SHARED_CAPTION)),
     ]
 
@@ -144,7 +144,7 @@ def find_caption_files(
 
     The first that holds a caption is its caption.
     """
-    present = dict.fromkeys(file for text in caption_file_names(name) if (file := names.find(text)))
+    present = dict.fromkeys(file for text in _caption_file_names(name) if (file := names.find(text)))
     return [(root / file, files[file]) for file in present if file != name]
 
 

@@ -19,7 +19,7 @@ from lessons_lib.dataset.sources import Source
 # path and sha256, and where there is one: caption, other_captions (a line each), crop, repeats, mask
 # and mask_sha256
 Record = dict[str, str]
-PARTS = ("train", "held_out", "prior")
+_PARTS = ("train", "held_out", "prior")
 
 
 def to_records(part: Sequence[Picture], run_folder: Path) -> list[Record]:
@@ -63,7 +63,7 @@ def recorded_dataset(
     places = scan(source, side).pictures if source else []
     by_hash = {(p.file.sha256, name): p for p in places for name in ("", p.path.name)}
     pictures_of: dict[str, list[Picture]] = {}
-    for name in PARTS:
+    for name in _PARTS:
         records = parts.get(name, ())
         if source:
             keys = [(r.get("sha256", ""), Path(r["path"]).name) for r in records]
@@ -144,7 +144,7 @@ def _without_hashes(
     roots = [*run_folder.resolve().parents, Path.cwd()]
     given = [Path(record["path"]) for record in parts.get("train", ())]
     root = next((root for root in roots if all((root / path).is_file() for path in given)), Path())
-    paths = {name: [root / record["path"] for record in parts.get(name, ())] for name in PARTS}
+    paths = {name: [root / record["path"] for record in parts.get(name, ())] for name in _PARTS}
     if source or "held_out" not in parts:
         return of_run(paths["train"], source)
     pictures_of: dict[str, list[Picture]] = {}

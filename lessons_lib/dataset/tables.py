@@ -25,7 +25,7 @@ from lessons_lib.dataset.csv_records import (
 from lessons_lib.dataset.decode import GIT_LFS, LFS_POINTER
 from lessons_lib.dataset.messages import PictureError, count_of, name_list, one_line, printable
 
-CAPTION_COLUMNS = ("caption", "text", "prompt", "captions")
+_CAPTION_COLUMNS = ("caption", "text", "prompt", "captions")
 SPLITS = {
     "train": "train", "training": "train", "held_out": "held_out", "test": "test", "testing": "test",
     "eval": "test",
@@ -145,7 +145,7 @@ def split_captions(value: object) -> list[str]:
         lines = [_one_line_text(line) for line in re.split(r"[\r\n]+", value)]
         return [line for line in lines if line and line.lower() not in _EMPTY]
     if isinstance(value, dict):
-        return next((split_captions(value[name]) for name in CAPTION_COLUMNS if value.get(name)), [])
+        return next((split_captions(value[name]) for name in _CAPTION_COLUMNS if value.get(name)), [])
     if isinstance(value, list):
         return [caption for item in value for caption in split_captions(item)]
     return split_captions(str(value)) if value else []
@@ -174,7 +174,7 @@ def _read_json(table: Table, text: str) -> None:
     table.columns = list(dict.fromkeys(name for row in rows for name in row))
     table.rows = [_row(row) for row in rows]
     no_text = [row.file_name for row, value in zip(table.rows, rows, strict=True) if not row.captions
-               and any(isinstance(value.get(name), dict) for name in CAPTION_COLUMNS)]  # fmt: skip
+               and any(isinstance(value.get(name), dict) for name in _CAPTION_COLUMNS)]  # fmt: skip
     table.note(no_text, "whose caption is an object without a caption in it; expected a text")
 
 
@@ -238,7 +238,7 @@ def _take_off_single_quotes(table: Table) -> None:
 
 def _caption_index(columns: list[str]) -> int:
     """Return the place of the column with captions; behind the last one where there is none."""
-    return next((i for i, name in enumerate(columns) if name in CAPTION_COLUMNS), len(columns))
+    return next((i for i, name in enumerate(columns) if name in _CAPTION_COLUMNS), len(columns))
 
 
 def _join_caption(columns: list[str], cells: list[str], raw: str, delimiter: str) -> list[str] | None:
@@ -273,14 +273,14 @@ def _is_spaced(columns: list[str], cells: list[str]) -> bool:
     caption.
     """
     pairs = zip(columns, cells[1:], strict=False)
-    return any(name in CAPTION_COLUMNS and cell.startswith(" ") for name, cell in pairs)
+    return any(name in _CAPTION_COLUMNS and cell.startswith(" ") for name, cell in pairs)
 
 
 def _row(values: dict[str, object]) -> Row:
     """Return a row from its values by column; a word such as nan or NULL is an empty cell."""
     names = [str(values[name] or "") for name in FILE_COLUMNS if values.get(name)]
-    captions = next((c for name in CAPTION_COLUMNS if (c := split_captions(values.get(name)))), [])
-    special = {*FILE_COLUMNS, *CAPTION_COLUMNS}
+    captions = next((c for name in _CAPTION_COLUMNS if (c := split_captions(values.get(name)))), [])
+    special = {*FILE_COLUMNS, *_CAPTION_COLUMNS}
     more = {name: _one_line_text(v) for name, v in values.items() if name and name not in special}
     more = {name: "" if text.lower() in _EMPTY else text for name, text in more.items()}
     return Row(names[0].strip("\r\n") if names else "", captions, more)
@@ -296,7 +296,7 @@ def _check_names(table: Table) -> None:
             "filled in for every picture"
         )
     table.rows = [row for row in table.rows if row.file_name]
-    if table.rows and not set(CAPTION_COLUMNS) & set(table.columns) and len(table.columns) > 1:
+    if table.rows and not set(_CAPTION_COLUMNS) & set(table.columns) and len(table.columns) > 1:
         usual = {"split", "crop", "book", "sha256", "title", "maker", "date", "licence", "source"}
         others = [name for name in table.columns if name not in {*FILE_COLUMNS, *usual}]
         if others:

@@ -14,8 +14,8 @@ from PIL import Image
 
 from lessons_lib.dataset.messages import name_list
 
-TOO_OFTEN = 0.6  # share of the pictures; below, practice and real sets differ too much to say anything
-FEWEST = 6  # pictures: of fewer every second one is no pattern
+_TOO_OFTEN = 0.6  # share of the pictures; below, practice and real sets differ too much to say anything
+_FEWEST = 6  # pictures: of fewer every second one is no pattern
 # Words of a caption that show an attribute, without an s at their end, as `_words` gives them.
 ATTRIBUTES: dict[str, frozenset[str]] = {
     name: frozenset(word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words.split())
@@ -45,7 +45,7 @@ def lines(captions: Sequence[str | None], trigger: str = "") -> list[str]:
     No lines for fewer than six captions.
     """
     texts = [_words(caption, trigger) for caption in captions if caption]
-    if len(texts) < FEWEST:
+    if len(texts) < _FEWEST:
         return []
     often = Counter(word for words in texts for word in words - _SMALL_WORDS)
     shown = {name: sum(bool(words & wanted) for words in texts) for name, wanted in ATTRIBUTES.items()}
@@ -57,7 +57,7 @@ def tag_lines(images: Sequence[Image.Image], tags: Tagger) -> list[str]:
 
     Each picture gets the two attributes that fit it most, so a rare one may be missed.
     """
-    if len(images) < FEWEST:
+    if len(images) < _FEWEST:
         return []
     counts = Counter(tag for best in tags(images, list(ATTRIBUTES), 2) for tag in best)
     shown = {name: counts[name] for name in ATTRIBUTES}
@@ -73,7 +73,7 @@ def _words(caption: str, trigger: str) -> set[str]:
 
 def _often_lines(counts: Mapping[str, int], total: int, kind: str) -> list[str]:
     """Return a line that names what most pictures show."""
-    often = sorted((word for word, n in counts.items() if n > TOO_OFTEN * total), key=lambda w: -counts[w])
+    often = sorted((word for word, n in counts.items() if n > _TOO_OFTEN * total), key=lambda w: -counts[w])
     if not often:
         return []
     names = name_list([f"{word!r} ({counts[word]} of {total})" for word in often])
