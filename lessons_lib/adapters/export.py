@@ -24,7 +24,7 @@ from lessons_lib.models.families import Family
 from lessons_lib.models.skeletons import skeletons
 
 
-def write_comfyui(run_folder: Path, name: str | None = None) -> Path:
+def write_comfyui(run_dir: Path, name: str | None = None) -> Path:
     """Return the path of other_formats/NAME_comfyui.safetensors, written into the run's folder.
 
     ComfyUI reads diffusers' keys for transformers (`transformer.*.lora_A.weight`),
@@ -34,14 +34,14 @@ def write_comfyui(run_folder: Path, name: str | None = None) -> Path:
     diffusers refuses them in files for others.) diffusers reads this file too. Raises FileNotFoundError,
     and ValueError for a file that holds no LoRA.
     """
-    adapter, base, settings = _of_run(run_folder)
+    adapter, base, settings = _of_run(run_dir)
     family = families.find(base.family)
     tensors = files.named_tensors(files.with_scale_in_factors(adapter).layers)
     renamed = {comfyui_key(key, family): tensor for key, tensor in tensors.items()}
-    return _write(run_folder, renamed, settings, base, name, "comfyui")
+    return _write(run_dir, renamed, settings, base, name, "comfyui")
 
 
-def write_kohya(run_folder: Path) -> Path:
+def write_kohya(run_dir: Path) -> Path:
     """Return the path of other_formats/NAME_kohya.safetensors, written into the run's folder, for
     kohya-ss/sd-scripts and what reads its files.
 
@@ -49,7 +49,7 @@ def write_kohya(run_folder: Path) -> Path:
     are those of its parts side by side, so its rank is the sum of theirs. ComfyUI and diffusers read this
     file too. Raises ValueError for a layer that has no such name.
     """
-    adapter, base, settings = _of_run(run_folder)
+    adapter, base, settings = _of_run(run_dir)
     shapes = fit.layer_shapes(skeletons(base))
     layers = kohya_layers(fit.fitted(adapter, base, shapes), families.find(base.family), shapes)
     tensors = {}
@@ -57,7 +57,7 @@ def write_kohya(run_folder: Path) -> Path:
         tensors[f"{layer}.lora_down.weight"] = factors.down
         tensors[f"{layer}.lora_up.weight"] = factors.up
         tensors[f"{layer}.alpha"] = torch.tensor(factors.alpha)
-    return _write(run_folder, tensors, settings, base, None, "kohya")
+    return _write(run_dir, tensors, settings, base, None, "kohya")
 
 
 def write_diffusers(adapter: Adapter, path: Path) -> None:
@@ -139,18 +139,16 @@ def modelspec_metadata(settings: Mapping[str, Any], base: Base, name: str) -> di
     }
 
 
-def _of_run(run_folder: Path) -> tuple[Adapter, Base, dict[str, Any]]:
-    settings = read_origin(Path(run_folder))
+def _of_run(run_dir: Path) -> tuple[Adapter, Base, dict[str, Any]]:
+    settings = read_origin(Path(run_dir))
     if "base" not in settings:
-        raise ValueError(
-            f"{run_folder}: its settings.json does not name a base model; expected a run's folder"
-        )
-    return files.read(run_folder), bases.find(settings["base"]), settings
+        raise ValueError(f"{run_dir}: its settings.json does not name a base model; expected a run's folder")
+    return files.read(run_dir), bases.find(settings["base"]), settings
 
 
-def _write(run_folder: Path, tensors: Mapping[str, Tensor], settings: dict[str, Any], base: Base,
+def _write(run_dir: Path, tensors: Mapping[str, Tensor], settings: dict[str, Any], base: Base,
            name: str | None, program: str) -> Path:  # fmt: skip
-    folder = Path(run_folder)
+    folder = Path(run_dir)
     name = name or settings.get("name") or folder.resolve().name
     path = folder / OTHER_FORMATS / f"{name}_{program}.safetensors"
     _save(tensors, path, modelspec_metadata(settings, base, name))

@@ -68,7 +68,7 @@ class Publication:
 
 
 def publish(
-    run_folder: Path,
+    run_dir: Path,
     repository: str,
     dry_run: bool | None = None,
     private: bool = True,
@@ -83,7 +83,7 @@ def publish(
     licence the card does not name, and for a repository that holds other weights; OSError where the Hub
     cannot be reached or refuses. `private`: a new repository is seen by its owner alone.
     """
-    publication = prepare(run_folder, repository)
+    publication = prepare(run_dir, repository)
     token = token or huggingface_hub.get_token()
     if dry_run or (dry_run is None and not token):
         return publication
@@ -103,13 +103,13 @@ def publish(
     return dataclasses.replace(publication, url=url)
 
 
-def prepare(run_folder: Path, repository: str) -> Publication:
+def prepare(run_dir: Path, repository: str) -> Publication:
     """Return what of a run, or of a merged adapter, would go to a repository, and what keeps it back; nothing
     is sent.
 
     Raises FileNotFoundError where the folder holds neither, ValueError for one that is damaged.
     """
-    run = Merged.load(run_folder) if (run_folder / MERGED).is_file() else Run.load(run_folder)
+    run = Merged.load(run_dir) if (run_dir / MERGED).is_file() else Run.load(run_dir)
     files.read(run.folder)
     problems: list[str] = []
     contents = {name: read() for name, read in _allowed(run, repository, problems).items()}

@@ -88,10 +88,10 @@ def _fit_lines(adapter: Adapter, base: Base, problems: list[str]) -> list[str]:
     return [f"fits {base.name}: {len(adapter.layers)} of {len(adapter.layers)} layers, {len(layers)} there"]
 
 
-def log_problems(run_folder: Path) -> list[str]:
+def log_problems(run_dir: Path) -> list[str]:
     """Return what is wrong with a run's log, which drawing does not need."""
     problems = list[str]()
-    _loss_lines(run_folder / "log.jsonl", problems)
+    _loss_lines(run_dir / "log.jsonl", problems)
     return problems
 
 

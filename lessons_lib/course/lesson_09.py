@@ -133,23 +133,23 @@ class RoundTrip:
         )
 
 
-def round_trips(run_folder: Path, sampler: Sampler) -> list[RoundTrip]:
+def round_trips(run_dir: Path, sampler: Sampler) -> list[RoundTrip]:
     """Return what comes back of a run's files: the adapter through diffusers' own loader, the files for
     ComfyUI and kohya's trainer by the names that those look for, the adapter through this course's loader.
 
     A layer that kohya's file has in one piece, such as query, key and value, counts as its parts.
     """
-    original, pipe = files.read(run_folder), sampler.pipe
+    original, pipe = files.read(run_dir), sampler.pipe
     shapes = fit.layer_shapes({sampler.family.DENOISER: sampler.denoiser})
-    kohya, comfyui = export.write_kohya(run_folder), export.write_comfyui(run_folder)
+    kohya, comfyui = export.write_kohya(run_dir), export.write_comfyui(run_dir)
     with quiet():
-        pipe.load_lora_weights(str(run_folder), weight_name=WEIGHTS_NAME, adapter_name="back")
-    adapters = {"diffusers": (run_folder / WEIGHTS_NAME, _attached(sampler, "back"))}
+        pipe.load_lora_weights(str(run_dir), weight_name=WEIGHTS_NAME, adapter_name="back")
+    adapters = {"diffusers": (run_dir / WEIGHTS_NAME, _attached(sampler, "back"))}
     loading.unload(pipe, "back")
     for name, path in {"ComfyUI": comfyui, "sd-scripts (kohya)": kohya}.items():
         adapters[name] = (path, fit.fitted(files.read(path), sampler.base, shapes))
-    sampler.load(run_folder, "back")
-    adapters["back here"] = (run_folder / WEIGHTS_NAME, _attached(sampler, "back"))
+    sampler.load(run_dir, "back")
+    adapters["back here"] = (run_dir / WEIGHTS_NAME, _attached(sampler, "back"))
     sampler.unload()
     return [
         RoundTrip(name, path.name, len(adapter.layers), len(original.layers),
@@ -172,9 +172,9 @@ def _attached(sampler: Sampler, name: str) -> Adapter:
     return Adapter(layers)
 
 
-def sizes(run_folder: Path) -> Mapping[str, float]:
+def sizes(run_dir: Path) -> Mapping[str, float]:
     """Return the size of each file of weights of a run in MB."""
-    paths = [run_folder / WEIGHTS_NAME, *sorted((run_folder / OTHER_FORMATS).iterdir())]
+    paths = [run_dir / WEIGHTS_NAME, *sorted((run_dir / OTHER_FORMATS).iterdir())]
     return {path.name: path.stat().st_size / 1e6 for path in paths}
 
 
