@@ -27,8 +27,9 @@ def measure(judge: Judge, exhibit: Exhibit, usual: Images) -> dict[str, float]:
     its last value is above the lowest. `change`: 1 - cosine of before and after. `elsewhere`: the same of the
     trainer's pictures and another program's. `alike`: cosine of the pictures of different prompts;
     `base_alike`: without adapter. `base_shift`: how far the pictures without adapter are from the usual ones.
-    `style`: likeness to held-out pictures; `caption_style`: of drawn training captions. `caption_prompt`: the
-    rank of what these captions name, 1 = first. `copy`: likeness of their layouts to their own pictures.
+    `style`: similarity to held-out pictures; `caption_style`: of drawn training captions. `caption_prompt`:
+    the rank of what these captions name, 1 = first. `copy`: similarity of their layouts to their own
+    pictures.
     `contrast`, `sharpness`: after, as a share of before.
     """
     s, losses = exhibit.samples, [loss for loss in exhibit.losses if np.isfinite(loss)] or [np.nan]

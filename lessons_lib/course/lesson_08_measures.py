@@ -61,8 +61,9 @@ class References:
     own: tuple[Tensor, ...]
 
     def pulls(self, images: Sequence[Image.Image]) -> Scores:
-        """Return how much nearer each picture is to the subject than to the other character and to what the
-        base draws: above 0, it turned. The pictures show the bystanders in turn, as many of each.
+        """Return each picture's pull, its margin towards the subject: how much nearer it is to it than to the
+        other character and to what the base draws. Above 0, it turned. The pictures show the bystanders in
+        turn, as many of each.
         """
         rows = self.network(images).split(len(images) // len(self.own))
         pairs = zip(rows, self.own, strict=True)

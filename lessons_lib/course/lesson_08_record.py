@@ -79,7 +79,7 @@ class Bench:
         return [picture.image for picture in self.owl.held_out]
 
     def subject_match(self, images: Sequence[Image.Image]) -> Scores:
-        """Return each picture's mean likeness to the owl's held-out pictures."""
+        """Return each picture's mean similarity to the owl's held-out pictures."""
         judge = judges.find(self.sampler.base)
         return style_scores(judge.image_features(images), judge.image_features(self.held_out))
 
@@ -146,7 +146,7 @@ def _each(things: Sequence[str]) -> list[str]:
 
 
 def _by_prompt_alone(bench: Bench) -> dict[str, Scores]:
-    """Return likeness to the training and to the held-out pictures of eight drawings by words alone, and of
+    """Return similarity to the training and to the held-out pictures of eight drawings by words alone, and of
     eight with the adapter that has a class noun.
     """
     judge = judges.find(bench.sampler.base)

@@ -111,7 +111,7 @@ def mask_figure(images: Sequence[Image.Image], side: int = 128) -> NotebookImage
 
 @dataclass(frozen=True)
 class BrandScores:
-    """Means over some pictures: the thing's pixels inside the palette, and the likeness of centre crops to
+    """Means over some pictures: the thing's pixels inside the palette, and the similarity of centre crops to
     the held-out cards.
     """
 

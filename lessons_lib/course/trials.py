@@ -46,7 +46,7 @@ class TriggerSamples:
 class TriggerScores:
     """One value a sample, in the order of `TriggerSamples`.
 
-    `style_*`: mean likeness to the held-out paintings. `distance_*`:
+    `style_*`: mean similarity to the held-out paintings. `distance_*`:
     1 - cosine to the base's sample of the same prompt and seed, 0 = the same. `prompt_rank`: how far up the
     list of concepts the subject stands when the trigger is in the prompt, 1 = first, -1 = last.
     """
@@ -60,8 +60,8 @@ class TriggerScores:
 
 @dataclass(frozen=True)
 class SampleScores:
-    """One value a sample: likeness to the held-out paintings, rank of the subject among all concepts
-    (1 = first, -1 = last), and likeness to the nearest training painting (1 = a copy).
+    """One value a sample: similarity to the held-out paintings, rank of the subject among all concepts
+    (1 = first, -1 = last), and similarity to the nearest training painting (1 = a copy).
     """
 
     style: Scores
@@ -164,12 +164,12 @@ def concept_of(subject: str) -> str:
 
 
 def style_scores(features: Tensor, held_out_features: Tensor) -> Scores:
-    """Return each sample's mean likeness (cosine) to the held-out paintings."""
+    """Return each sample's mean similarity (cosine) to the held-out paintings."""
     return _rounded(metrics.style_scores(features, held_out_features))
 
 
 def nearest_scores(features: Tensor, train_features: Tensor) -> Scores:
-    """Return each picture's likeness (cosine) to the training painting that is nearest to it."""
+    """Return each picture's similarity (cosine) to the training painting that is nearest to it."""
     return _rounded((features @ train_features.T).amax(1))
 
 

@@ -30,8 +30,8 @@ STRENGTHS = (0.5, 0.75, 1.0, 1.25)  # times the base's own
 
 @dataclass(frozen=True)
 class Candidate:
-    """A checkpoint at a strength, and one score a sample: likeness to held-out pictures, and the rank of what
-    the prompt names. That is empty where no prompt names what is known: then it is not measured.
+    """A checkpoint at a strength, and one score a sample: similarity to held-out pictures, and the rank of
+    what the prompt names. That is empty where no prompt names what is known: then it is not measured.
     `validation`: the held-out loss at that step, where it was measured.
     """
 

@@ -75,7 +75,7 @@ def _compare_all(stats: Sequence[ImageStats]) -> Iterator[tuple[_Bools, _Bools]]
     """Yield for each picture which of all are copies of it, mirrored ones included,
     and which are very like it.
 
-    Copies are found by difference hash, likeness by features; a picture counts as its own copy.
+    Copies are found by difference hash, similarity by features; a picture counts as its own copy.
     Memory grows with the number of pictures and not with its square.
     """
     if not stats:

@@ -1,9 +1,9 @@
 """What measures the pictures of a base: their features, the concepts that a prompt may name, labels.
 
 A judge gives every picture one vector, and every concept one of the same width: the cosine of two pictures
-is their likeness, that of a picture and a concept says whether it is shown. pocket's pictures are measured by
-EfficientNet-lite0 beside the clip art that pocket was trained on, with nothing to fetch; those of other bases
-by CLIP and DINOv2.
+is their similarity, that of a picture and a concept says whether it is shown. pocket's pictures are measured
+by EfficientNet-lite0 beside the clip art that pocket was trained on, with nothing to fetch; those of other
+bases by CLIP and DINOv2.
 """
 
 from __future__ import annotations
