@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Cell = dict[str, Any]
 _TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
 _SLIDERS_OF = re.compile(r"^% sliders of (\S+)$", re.MULTILINE)
-_GAP = 8  # px around each tile of a grid, as in display/notebook.py
+_GAP, _FOOT = 8, 44  # px around each tile of a grid, and of the labels below, as in display/notebook.py
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -43,7 +43,7 @@ def _on_source(app: Sphinx, name: str, source: list[str]) -> None:
 def _sliders_in(book: dict[str, Any]) -> list[str]:
     """Return the first two sliders of a notebook."""
     outputs = [(cell, output) for cell in book["cells"] if (output := picture_output(cell))]
-    return [html for cell, output in outputs for html in sliders(picture(output), alt_text(cell, output))][:2]
+    return [html for cell, output in outputs for html in sliders(cell, output)][:2]
 
 
 def lesson_page(text: str) -> str:
@@ -54,9 +54,8 @@ def lesson_page(text: str) -> str:
         cells.append(cell)
         output = picture_output(cell)
         if output:
-            alt = alt_text(cell, output)
-            cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
-            cells += [_html_cell(html, len(cells)) for html in sliders(picture(output), alt)]
+            cell["metadata"]["mystnb"] = {"image": {"alt": alt_text(cell, output)}}
+            cells += [_html_cell(html, len(cells)) for html in sliders(cell, output)]
     return json.dumps(book | {"cells": cells})
 
 
@@ -77,14 +76,15 @@ def alt_text(cell: Cell, output: dict[str, Any]) -> str:
     return own or f"Output of {calls[-1] if calls else 'the cell above'}"
 
 
-def sliders(grid: Image.Image, alt: str) -> list[str]:
-    """Return the sliders that a grid stands for: before and after as two rows, strengths as a single row."""
-    number, _, labels = alt.partition(" pictures: ")
+def sliders(cell: Cell, output: dict[str, Any]) -> list[str]:
+    """Return the sliders that a grid stands for: before and after in two rows, or rising strengths."""
+    grid, (number, _, labels) = picture(output), alt_text(cell, output).partition(" pictures: ")
     if labels == "before, after":
         before, after = rows(grid, 2, int(number) // 2)
         return [before_after(before, after, "the same prompts and seeds")]
     values = labels.split(", ")
-    if len(values) > 3 and values[0] == "0" and all(value.replace(".", "").isdigit() for value in values):
+    is_rising = values[0] == "0" and all(value.replace(".", "").isdigit() for value in values)
+    if len(values) > 3 and is_rising and "strength" in "".join(cell["source"]).lower():
         return [strength(tiles(grid, len(values)), values)]
     return []
 
@@ -96,11 +96,17 @@ def rows(grid: Image.Image, count: int, columns: int) -> list[Image.Image]:
     return [grid.crop((left, _GAP + i * height, grid.width - _GAP, (i + 1) * height)) for i in range(count)]
 
 
-def tiles(row: Image.Image, count: int) -> list[Image.Image]:
-    """Return the tiles of a grid that is one row with its labels below."""
-    side = (row.width - _GAP) // count - _GAP
-    lefts = [_GAP + i * (side + _GAP) for i in range(count)]
-    return [row.crop((left, _GAP, left + side, _GAP + side)) for left in lefts]
+def tiles(grid: Image.Image, count: int) -> list[Image.Image]:
+    """Return the tiles of a grid: a row with labels below, or rows with labels at their left."""
+    pitch, columns, left = (grid.width - _GAP) // count, count, _GAP
+    if grid.height != pitch + _FOOT + _GAP:
+        for lines in range(1, count + 1):
+            pitch, columns = (grid.height - _GAP) // lines, -(-count // lines)
+            left = grid.width - columns * pitch
+            if left >= _GAP:
+                break
+    places = [(left + i % columns * pitch, _GAP + i // columns * pitch) for i in range(count)]
+    return [grid.crop((x, y, x + pitch - _GAP, y + pitch - _GAP)) for x, y in places]
 
 
 def before_after(before: Image.Image, after: Image.Image, text: str) -> str:

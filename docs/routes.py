@@ -148,7 +148,7 @@ def _table(route: dict[str, Any], rows: dict[str, Any]) -> str:
         end = start + step["minutes"]
         costs = _seconds(step, rows, last)
         total += costs or 0.0
-        lines.append(f"| {start} - {end} | {_lesson(step)} | {step['do']} | {_shown(costs)} |")
+        lines.append(f"| {start}\u00a0-\u00a0{end} | {_lesson(step)} | {step['do']} | {_shown(costs)} |")
         start = end
     return "\n".join(
         [*lines, "", f"In all {start} minutes, of which the measured steps compute {total / 60:.1f}.", ""]

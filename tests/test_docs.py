@@ -24,12 +24,12 @@ INSTRUCTOR = (ROOT / "notebooks" / "INSTRUCTOR.md").read_text(encoding="utf-8")
 every_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 
 
-def grid_cell(rows, labels):
+def grid_cell(rows, labels, source="notebook.image_grid(rows)"):
     """Return a cell as a notebook keeps it that shows a grid."""
     shown = notebook.image_grid(rows, labels, side=64)
     data = {"image/jpeg": base64.b64encode(shown.data).decode()}
     output = {"data": data, "metadata": {"image/jpeg": shown.metadata}}
-    return {"cell_type": "code", "metadata": {}, "source": "notebook.image_grid(rows)", "outputs": [output]}
+    return {"cell_type": "code", "metadata": {}, "source": source, "outputs": [output]}
 
 
 def plain(*colours):
@@ -51,16 +51,21 @@ def test_a_grid_of_before_and_after_gets_an_edge_between_its_rows():
     assert page["cells"][1]["source"].count("<img") == 2 and "before-after" in page["cells"][1]["source"]
 
 
-def test_a_row_of_strengths_becomes_a_dial():
-    cell = grid_cell(plain("red", "green", "blue", "white"), ["0", "0.5", "1", "1.5"])
-    grid = lesson_pages.picture(cell["outputs"][0])
-    (html,) = lesson_pages.sliders(grid, "4 pictures: 0, 0.5, 1, 1.5")
+@pytest.mark.parametrize("labels", [["0", "0.5", "1", "1.5"], ["0, 0.5", "1, 1.5"]])
+def test_pictures_of_rising_strength_become_a_dial(labels):
+    pictures = plain("red", "green", "blue", "white")
+    rows = pictures if len(labels) == 4 else [pictures[:2], pictures[2:]]
+    cell = grid_cell(rows, labels, "strength_images()")
+    (html,) = lesson_pages.sliders(cell, cell["outputs"][0])
     assert html.count("<img") == 4 and 'max="3"' in html
-    assert lesson_pages.tiles(grid, 4)[2].getpixel((32, 32))[2] > 200
+    third = lesson_pages.tiles(lesson_pages.picture(cell["outputs"][0]), 4)[2]
+    assert third.size == (64, 64) and third.getpixel((4, 32))[2] > 200 > third.getpixel((4, 32))[0]
 
 
 def test_other_pictures_get_no_slider():
-    assert lesson_pages.sliders(plain("red")[0], "the loss over 500 steps") == []
+    for labels in (["0", "0.3", "0.6", "1"], ["a", "b", "c", "d"]):
+        cell = grid_cell(plain("red", "green", "blue", "white"), labels)
+        assert lesson_pages.sliders(cell, cell["outputs"][0]) == []
 
 
 @every_lesson
