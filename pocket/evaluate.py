@@ -22,7 +22,7 @@ from transformers import CLIPModel, CLIPTokenizer
 
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models.pixels import to_square
-from pocket import clip, corpus, scenes, vae
+from pocket import clip, corpus, scenes, things, vae
 from pocket.judges import JUDGES, judge_pairs, judge_single
 from pocket.tokenizer import LONGEST
 from pocket.weights import CLIP, MODEL, SCHNELL
@@ -46,10 +46,10 @@ class Guidance:
 
 
 def single_prompts(count: int, seed: int) -> list[scenes.Scene]:
-    """Return so many single-concept scenes, no concept twice."""
+    """Return so many single-concept scenes of things.txt, no concept twice."""
     rng = np.random.default_rng(seed)
     prompts = []
-    for name in rng.choice(scenes.vocabulary(), count, replace=False):
+    for name in rng.choice([thing.names[0] for thing in things.things()], count, replace=False):
         scene = scenes.random_scene(rng, plain=True)
         while name not in scenes.vocabulary(scene.style):  # not everything has a silhouette
             scene = scenes.random_scene(rng, plain=True)
@@ -264,6 +264,17 @@ def evaluate(
     return {title: one_thing, "Two things": two_things}, facts
 
 
+def compare(folders: list[Path], count: int, seed: int, guidance: Guidance) -> Tables:
+    """Return what several folders of weights draw of the same prompts, a column each."""
+    prompts = single_prompts(count, seed)
+    columns = {}
+    for folder in folders:
+        pipe = FluxPipeline.from_pretrained(folder, torch_dtype=torch.float32)
+        images = draw_scenes(pipe, prompts, guidance)
+        columns |= {f"{folder}, {network}": judge_single(images, prompts, network) for network in JUDGES}
+    return {f"One thing, {count} prompts": columns}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=200)
@@ -272,8 +283,12 @@ def main() -> None:
     parser.add_argument("--guidance", type=float, default=3.5)
     parser.add_argument("--true-cfg", type=float, default=1.0)
     parser.add_argument("--paintings", type=Path, help="a folder of pictures to encode and decode")
+    parser.add_argument("--compare", type=Path, nargs="+", help="only compare these folders of weights")
     o = parser.parse_args()
     torch.set_num_threads(2)
+    if o.compare:
+        print(json.dumps(compare(o.compare, o.count, o.seed, Guidance(o.guidance, o.true_cfg)), indent=1))
+        return
     tables, facts = evaluate(o.count, o.pairs, o.seed, Guidance(o.guidance, o.true_cfg), o.paintings)
     print(json.dumps(tables | facts, indent=1))
     (corpus.HERE / "EVALUATION.md").write_text(page(tables, facts))
