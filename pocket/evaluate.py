@@ -185,7 +185,7 @@ def vae_facts(pipe: FluxPipeline, paintings: Path | None) -> dict[str, float]:
 
 
 def save_sheet(images: list[Image.Image], name: str, columns: int = 20) -> None:
-    contact_sheet(images, columns).save(corpus.HERE / name, quality=85)
+    contact_sheet(images, columns).save(corpus.HERE / name, quality=72, method=6)
 
 
 ABOUT = (
@@ -212,11 +212,11 @@ def page(tables: Tables, facts: dict[str, object]) -> str:
     versions = f"torch {torch.__version__}, diffusers {diffusers.__version__}, {date.today().isoformat()}"
     facts_rows = [f"| {name} | {value} |" for name, value in facts.items()]
     pictures = [
-        "![every picture of one thing of this evaluation, in order, none left out](evaluation.jpg)",
-        "![every pair, in order](evaluation_pairs.jpg)",
+        "![every picture of one thing of this evaluation, in order, none left out](evaluation.webp)",
+        "![every pair, in order](evaluation_pairs.webp)",
     ]
     if SCHNELL.exists():
-        pictures.append("![the things again, by pocket-schnell in four steps](evaluation_schnell.jpg)")
+        pictures.append("![the things again, by pocket-schnell in four steps](evaluation_schnell.webp)")
     people = f"A row each for {', '.join(PEOPLE)}, with seeds 0 to 9 and nothing else in the prompt."
     parts = [
         "# What pocket-flux can draw",
@@ -227,7 +227,7 @@ def page(tables: Tables, facts: dict[str, object]) -> str:
         ABOUT,
         *pictures,
         f"## People\n\n{people}",
-        "![four rows of ten pictures](evaluation_people.jpg)",
+        "![four rows of ten pictures](evaluation_people.webp)",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -249,17 +249,17 @@ def evaluate(
         unguided = Guidance(guidance.scale)
         facts["one picture with pocket-schnell, 4 steps, s"] = seconds(schnell, 1, unguided, steps=4)
         four_step_images = draw_scenes(schnell, single, unguided, steps=4)
-        save_sheet(four_step_images, "evaluation_schnell.jpg")
+        save_sheet(four_step_images, "evaluation_schnell.webp")
         for network in JUDGES:
             one_thing[f"in four steps, by {network}"] = judge_single(four_step_images, single, network)
     if CLIP.exists():
         facts |= clip_facts(single, single_images)
     facts |= {"guidance scale": guidance.scale, "true CFG scale": guidance.true_cfg}
     facts |= vae_facts(pipe, paintings)
-    save_sheet(single_images, "evaluation.jpg")
-    save_sheet(pair_images, "evaluation_pairs.jpg")
+    save_sheet(single_images, "evaluation.webp")
+    save_sheet(pair_images, "evaluation_pairs.webp")
     people = [image for prompt in PEOPLE for image in draw(pipe, [prompt] * 10, 0, guidance)]
-    save_sheet(people, "evaluation_people.jpg", columns=10)
+    save_sheet(people, "evaluation_people.webp", columns=10)
     title = f"One thing, {count} prompts, {len(scenes.vocabulary())} concepts"
     return {title: one_thing, "Two things": two_things}, facts
 
