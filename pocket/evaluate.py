@@ -153,7 +153,7 @@ def compare_with_painted(
 ) -> dict[str, dict[str, int]]:
     """Return a column for the drawn pictures and one for the corpus's own, by each network."""
     painted = paint_through_vae(pipe, prompts)
-    columns = {}
+    columns: dict[str, dict[str, int]] = {}
     for network in JUDGES:
         columns[f"drawn, by {network}"] = judge(images, prompts, network)
         columns[f"painted, by {network}"] = judge(painted, prompts, network)
@@ -267,7 +267,7 @@ def evaluate(
 def compare(folders: list[Path], count: int, seed: int, guidance: Guidance) -> Tables:
     """Return what several folders of weights draw of the same prompts, a column each."""
     prompts = single_prompts(count, seed)
-    columns = {}
+    columns: dict[str, dict[str, int]] = {}
     for folder in folders:
         pipe = FluxPipeline.from_pretrained(folder, torch_dtype=torch.float32)
         images = draw_scenes(pipe, prompts, guidance)
