@@ -29,8 +29,7 @@ def measure(judge: Judge, exhibit: Exhibit, usual: Images) -> dict[str, float]:
     `base_alike`: without adapter. `base_shift`: how far the pictures without adapter are from the usual ones.
     `style`: similarity to held-out pictures; `caption_style`: of drawn training captions. `caption_prompt`:
     the rank of what these captions name, 1 = first. `copy`: similarity of their layouts to their own
-    pictures.
-    `contrast`, `sharpness`: after, as a share of before.
+    pictures. `contrast`, `sharpness`: after, as a share of before.
     """
     s, losses = exhibit.samples, [loss for loss in exhibit.losses if np.isfinite(loss)] or [np.nan]
     levels = [level for level in exhibit.validation.values() if np.isfinite(level)]
