@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from lessons_lib.adapters import lora
 from lessons_lib.models import text
 from lessons_lib.paths import POCKET_TEXT
 from lessons_lib.training import text as text_training
@@ -67,7 +66,6 @@ def test_training_changes_the_adapter_and_leaves_the_base_alone(pocket_text):
     assert losses[-1] < losses[0] / 4 and pocket_text.answers([QUESTION]) == ["Wednesday"]
     after = {name.replace(".base_layer", ""): p for name, p in pocket_text.model.named_parameters()}
     assert all(torch.equal(after[name], p) for name, p in before.items())
-    assert lora.count_parameters(pocket_text.model)[0] > 0
 
 
 def test_without_pairs_nothing_is_trained(pocket_text):
