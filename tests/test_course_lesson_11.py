@@ -142,10 +142,15 @@ def test_the_report_says_goal_result_and_what_went_wrong(inspection):
     assert lesson_11.GOAL.change in text and "**To publish:** ready" in text and text.endswith("Blobs.\n")
 
 
+def test_what_is_recorded_of_another_machine_names_it():
+    assert lesson_11.recorded_line("sdxl").startswith("recorded on NVIDIA H100 80GB HBM3: 6 min for 1000")
+    assert lesson_11.recorded_line("z-image") == "recorded elsewhere: nothing"
+
+
 def test_what_a_larger_base_needs_names_no_time_that_nobody_recorded():
     lines = lesson_11.need_lines("sd15", lesson_11.T4)
     assert "on a T4 with 15 GB" in lines[0] and "sd15 at 512 px needs" in lines[1]
-    assert lines[2].strip() == "time: no run is recorded"
+    assert lines[2].strip() == "time there: no run is recorded"
 
 
 @pytest.mark.parametrize(
@@ -154,4 +159,4 @@ def test_what_a_larger_base_needs_names_no_time_that_nobody_recorded():
 def test_of_a_proof_without_a_time_no_time_is_said(training, tmp_path, monkeypatch):
     monkeypatch.setattr(lesson_11, "PROOFS", tmp_path)
     (tmp_path / "sd15-t4.json").write_text(json.dumps({"stages": {"train": training}}))
-    assert lesson_11.need_lines("sd15", lesson_11.T4)[2].strip() == "time: no run is recorded"
+    assert lesson_11.need_lines("sd15", lesson_11.T4)[2].strip() == "time there: no run is recorded"

@@ -16,7 +16,7 @@ from PIL import Image
 from lessons_lib.adapters.hub import Publication
 from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
-from lessons_lib.course import long_run
+from lessons_lib.course import long_run, recorded
 from lessons_lib.dataset import captions
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.dataset.messages import count_of
@@ -250,21 +250,43 @@ def first_seed_rows(comparison: Comparison) -> list[list[Image.Image]]:
     return [[row[0] for row in rows] for rows in (comparison.base_images, comparison.tuned_images)]
 
 
+def without_trigger(run: Run, goal: Goal, seed: int = 1) -> list[Image.Image]:
+    """Return a picture of every prompt of a goal with the adapter and without its trigger."""
+    sampler = Sampler(bases.find(run.settings.base))
+    sampler.load(run.folder)
+    return [row[0] for row in sampler.sample(goal.prompts, [seed])]
+
+
+def recorded_line(name: str) -> str:
+    """Return what a training of a base's own number of steps took where it was recorded, with random weights
+    of its real size.
+    """
+    record, base = recorded.load("real_size"), bases.find(name)
+    rows = [
+        r for r in record["result"]["rows"] if (r["base"], r["program"]) == (name, "ours") and "step" in r
+    ]
+    if not rows:
+        return "recorded elsewhere: nothing"
+    minutes, gigabytes = rows[0]["step"] * base.steps / 60, rows[0]["memory"]
+    return f"recorded on {record['device']}: {minutes:.0f} min for {base.steps} steps, {gigabytes:.1f} GB"
+
+
 def need_lines(name: str, machine: Session) -> list[str]:
     """Return what a training of a base takes on a machine that need not be this one: download, licence,
-    memory, and the time where somebody has recorded it.
+    memory, the time where somebody has recorded it there, and what is recorded of another machine.
     """
     base = bases.find(name)
     fit = capacity.closest(Settings(base=name, trigger=TRIGGER), base, machine)
     proof, seconds = PROOFS / f"{name}-{machine.tier}.json", None
     if proof.is_file():
         seconds = json.loads(proof.read_text(encoding="utf-8"))["stages"]["train"].get("seconds_a_step")
-    time = f"time: {seconds:.1f} s a step, recorded" if seconds else "time: no run is recorded"
+    time = f"time there: {seconds:.1f} s a step, recorded" if seconds else "time there: no run is recorded"
     gate = ", asks for a login" if base.gated else ""
     return [
         f"{name} on {machine.gpu}: {base.size_gb:g} GB to download, licence {base.licence}{gate}",
         f"  memory: {fit}",
         f"  {time}",
+        f"  {recorded_line(name)}",
     ]
 
 
