@@ -94,6 +94,13 @@ def test_a_remedy_differs_from_the_plain_training_in_what_it_names(owl, monkeypa
     assert [s.unmasked_weight for _, s in trained.values()].count(1.0) == len(REMEDIES) - 1
 
 
+def test_each_remedy_stands_beside_the_plain_training_in_one_row():
+    first, *rows = lesson_08_results.beside_plain(result(class_pictures=-0.1))
+    assert first.split()[-1] == "likeness" and len(rows) == len(REMEDIES) - 1
+    row = next(row for row in rows if row.startswith("class pictures"))
+    assert row.split()[2:] == ["lower", "lower", "="]
+
+
 def test_a_remedy_that_halves_the_share_is_named_with_what_became_of_the_owl():
     lines = lesson_08_results.halved(result(class_pictures=-0.1))
     assert len(lines) == 2 and all(
@@ -160,7 +167,7 @@ def test_what_was_not_run_is_said():
     part = result() | {"rows": [row(PLAIN, 0, 0.1), row("rank 4", 0, -0.1)], "characters": []}
     del part["words"]
     assert "not run yet: class noun, class pictures" in "\n".join(lesson_08_results.table(part))
-    assert len(lesson_08_results.verdicts(part)) == 4 and "rank 4" in lesson_08_results.halved(part)[0]
+    assert len(lesson_08_results.beside_plain(part)) == 2 and "rank 4" in lesson_08_results.halved(part)[0]
     assert lesson_08_results.character_lines(part) == ["two characters: not run yet"]
     assert lesson_08_results.at_equal_likeness(part)[0].endswith("drawn weaker: not run yet")
     assert lesson_08_results.word_lines(part) == ["words alone: not run yet"]

@@ -17,6 +17,7 @@ from lessons_lib.display.theme import ACCENT, INK, MUTED
 from lessons_lib.evaluation import metrics
 
 Result = Mapping[str, Any]
+_DIRECTIONS = {-1: "lower", 0: "=", 1: "higher"}
 _DRAWS_TWO = 0.5  # share of the figures of pairs that the base must draw for pairs to be a test
 
 
@@ -85,21 +86,17 @@ def _share(values: Scores) -> str:
     return f"{np.mean(values):.2f} ({low:.2f} to {high:.2f})"
 
 
-def verdicts(result: Result) -> list[str]:
-    """Return each remedy beside the plain training, in sentences: the share that turned and the pull, by each
-    network, then the subject match.
+def beside_plain(result: Result) -> list[str]:
+    """Return a row for each remedy: whether the share that turned, by each network, and the likeness are
+    lower or higher than the plain training's, or show no difference.
     """
-    lines = []
+    names = _network_names(result)
+    lines = [f"{'':24}" + "".join(f"{'turned, by ' + name:24}" for name in names) + "likeness"]
     for remedy in [name for name in remedies(result) if name != PLAIN]:
-        for name in _network_names(result):
-            both = [shares(result, one, name) for one in (remedy, PLAIN)]
-            lines.append(trials.verdict(f"share that turned, by {name}", remedy, PLAIN, *both))
-        pulls = [
-            trials.column(result["rows"], _network_names(result)[0], remedy=one) for one in (remedy, PLAIN)
-        ]
-        lines.append(trials.verdict("pull towards the owl", remedy, PLAIN, *pulls))
-        matches = [trials.column(result["rows"], "subject", remedy=one) for one in (remedy, PLAIN)]
-        lines.append(trials.verdict("subject match", remedy, PLAIN, *matches))
+        pairs = [[shares(result, one, name) for one in (remedy, PLAIN)] for name in names]
+        pairs.append([trials.column(result["rows"], "subject", remedy=one) for one in (remedy, PLAIN)])
+        cells = [_DIRECTIONS[trials.direction(own, plain)] for own, plain in pairs]
+        lines.append(f"{remedy:24}" + "".join(f"{cell:24}" for cell in cells).rstrip())
     return lines
 
 
