@@ -50,7 +50,9 @@ def test_the_largest_difference_of_two_pictures_is_of_one_colour(disc):
 def test_a_chart_of_overlaps_has_a_stroke_for_each_layer_in_each_row(short_run, figures):
     adapter = files.read(short_run.folder)
     overlaps = combine.interference(adapter, adapter)
-    lesson_09.overlap_chart(overlaps)
+    by_chance = lesson_09.chance(adapter)
+    assert all(0 < share < 1 for share in by_chance)
+    lesson_09.overlap_chart(overlaps, by_chance)
     cosines = [x for x, row in marked(figures[0].axes[0], "|") if row == 0]
     assert cosines == [overlap.cosine for overlap in overlaps]
     assert len(marked(figures[0].axes[0], "|")) == 3 * len(overlaps)

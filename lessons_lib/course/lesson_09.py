@@ -95,9 +95,18 @@ def largest_pixel_difference(images: Sequence[Image.Image], others: Sequence[Ima
     return max(int(np.abs(np.asarray(a, int) - np.asarray(b, int)).max()) for a, b in pairs)
 
 
-def overlap_chart(overlaps: Sequence[Overlap]) -> NotebookImage:
+def chance(adapter: Adapter) -> tuple[float, float]:
+    """Return which share of any directions an adapter's would hold by chance, in what its layers read and in
+    what they write: the rank by the width, the mean of all layers.
+    """
+    pairs = [(len(f.down) / f.down.shape[1], len(f.down) / f.up.shape[0]) for f in adapter.layers.values()]
+    inputs, outputs = np.minimum(1, pairs).mean(0)
+    return float(inputs), float(outputs)
+
+
+def overlap_chart(overlaps: Sequence[Overlap], by_chance: tuple[float, float]) -> NotebookImage:
     """Return a JPEG with a stroke for each layer: the cosine of two changes, and the shares of the directions
-    that they read and write in common.
+    that they read and write in common, with a grey bar at what chance gives.
     """
     figure, axes = charts.new_chart(7.2, 2.4, 92)
     rows = {
@@ -108,7 +117,8 @@ def overlap_chart(overlaps: Sequence[Overlap]) -> NotebookImage:
     for place, values in enumerate(rows.values()):
         axes.plot(values, [place] * len(values), "|", color=ACCENT, markersize=15, markeredgewidth=1.4)
         axes.plot(np.mean(values), place, "o", color=INK, markersize=5)
-    axes.axvline(0, color=MUTED, linewidth=1, linestyle="--")
+    for place, share in enumerate((0.0, *by_chance)):
+        axes.plot([share, share], [place - 0.4, place + 0.4], color=MUTED, linewidth=3, alpha=0.6)
     axes.set_yticks(range(len(rows)), list(rows))
     axes.set(xlim=(-0.4, 1.02), ylim=(len(rows) - 0.5, -0.5))
     means = ", ".join(f"{name} {np.mean(values):.2f}" for name, values in rows.items())
