@@ -21,7 +21,7 @@ from pathlib import Path
 import nbformat
 
 ROOT = Path(__file__).resolve().parents[1]
-LESSONS = sorted(path.name[:2] for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+LESSONS = sorted(path.name.split("_")[0] for path in (ROOT / "notebooks").glob("[0-9a]*_*.ipynb"))
 WORK = ROOT / "runs" / "bases"
 SKIPS = Path(__file__).with_name("cells_not_run.toml")
 NAMES = ("sd15", "sdxl", "flux2-klein", "flux1-dev", "z-image")

@@ -154,9 +154,10 @@ def test_the_site_extra_is_pinned():
 
 def test_the_usual_mistakes_get_the_hints_that_the_answers_quote():
     text = (ROOT / "notebooks" / "ANSWERS.md").read_text(encoding="utf-8")
-    for section in re.split(r"^## Lesson (?=\d\d)", text, flags=re.MULTILINE)[1:]:
+    for section in re.split(r"^## (?:Lesson|The) (?=\d\d|appendix)", text, flags=re.MULTILINE)[1:]:
+        name = re.split(r"\W", section, maxsplit=1)[0]
         for number, row in re.findall(r"^\| (\d),[^|]*\|[^|]*\|(.*)\|$", section, re.MULTILINE):
-            hints = [hint for _, hint in MISTAKES.get((section[:2], int(number)), [])]
+            hints = [hint for _, hint in MISTAKES.get((name, int(number)), [])]
             quotes = re.findall(r"`([^`]+)`", row) if hints else []
             assert [quote for quote in quotes if not any(quote in hint for hint in hints)] == []
             assert quotes or not hints

@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw
 
 from lessons_lib.adapters import lora
 from lessons_lib.course import (
+    appendix_knobs_exercises,
     lesson_02_exercises,
     lesson_03_captions,
     lesson_04,
@@ -60,7 +61,7 @@ RIGHT = {
     ("06", 2): "of the gap, and nothing was learned: deceived", ("06", 3): "right", ("06", 4): "right",
     ("09", 1): "right", ("09", 2): "right", ("09", 3): "right",
     ("10", 1): "right", ("10", 2): "right", ("10", 3): "right",
-    ("11", 1): "right", ("11", 2): "right",
+    ("11", 1): "right", ("11", 2): "right", ("appendix", 1): "right", ("appendix", 2): "right",
     ("08", 1): "right", ("08", 2): "right", ("08", 3): "right",
     ("07", 1): "right",
     ("07", 2): "right",
@@ -250,6 +251,18 @@ MISTAKES = {
         (replace(lesson_11.GOAL, style=30), "style is 30; expected more than 0"),
         ("crayon", "write lesson_11.Goal("),
     ],
+    ("appendix", 1): [
+        (lambda r, a, rate, new_r, new_rate: rate * a / new_rate, "the rank divides alpha"),
+        (lambda r, a, rate, new_r, new_rate: a / r * new_r, "the rate is a third"),
+        (lambda r, a, rate, new_r, new_rate: a / r * new_r * new_rate / rate, "a smaller rate needs"),
+        (lambda r, a, rate, new_r, new_rate: a * r / new_r * rate / new_rate, "a smaller rank needs"),
+        (lambda r, a, rate, new_r, new_rate: a, "32 for rank 32"),
+        (lambda r, a, rate, new_r, new_rate: "a", "expected a number"),
+    ],
+    ("appendix", 2): [
+        ("abe", "who chose"), ("e", "one size"), ("bce", "their seed alone"), ("bde", "Which of them"),
+        ("befz", "what did it cost"), ("", "one size"), ("bez", "no such post"),
+    ],
     ("11", 2): [("abce", "how many"), ("acde", "none was found"), ("ac", "helps"), ("acez", "no such")],
 }  # fmt: skip
 
@@ -309,6 +322,7 @@ def names(paintings):
             "record": recorded.load(lesson_07_record.NAME),
         },
         "08": {"lesson_08_exercises": lesson_08_exercises},
+        "appendix": {"appendix_knobs_exercises": appendix_knobs_exercises},
         "09": {
             "lesson_09_exercises": lesson_09_exercises,
             "losses": {32: 0.03, 16: 0.08, 8: 0.16, 4: 0.3, 1: 0.6},
@@ -317,7 +331,7 @@ def names(paintings):
 
 
 def test_every_exercise_with_a_checker_is_tried():
-    lessons = sorted(path.name[:2] for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    lessons = sorted(path.name.split("_")[0] for path in NOTEBOOKS.glob("[0-9a]*_*.ipynb"))
     exercises = {(lesson, i) for lesson in lessons for i in range(1, len(exercise_cells(lesson)) + 1)}
     assert set(RIGHT) == set(MISTAKES) == exercises - WITHOUT_CHECKER
     assert all(len(mistakes) >= 2 for mistakes in MISTAKES.values())

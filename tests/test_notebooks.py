@@ -12,13 +12,14 @@ from nbval.plugin import get_sanitize_patterns
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "notebooks"
 LESSONS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
+APPENDIX = FOLDER / "appendix_knobs.ipynb"
 REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
 BANNED = ("simply", "just", "obviously", "magic", "powerful", "awesome")
 BREAKS_NBVAL = ("clear_output", "interact(", "%timeit", "display_id", "tqdm")
 CLOSING = ("## What you can now say", "## Where this is in the libraries", "## Next")
 EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf]")
 
-every_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+every_lesson = pytest.mark.parametrize("path", [*LESSONS, APPENDIX], ids=lambda path: path.stem)
 
 
 def cells(path, kind):
@@ -47,12 +48,12 @@ def printed(cell):
 
 
 def navigation(path):
-    """Return the first lines of a lesson, derived from the list of files."""
-    place = LESSONS.index(path)
+    """Return the first lines of a lesson, derived from the list of files; the appendix stands apart."""
+    place = LESSONS.index(path) if path in LESSONS else 0
     links = ["[contents](../README.md#the-lessons)"]
     if place:
         links.insert(0, f"[previous]({LESSONS[place - 1].name})")
-    if place + 1 < len(LESSONS):
+    if path in LESSONS and place + 1 < len(LESSONS):
         links.append(f"[next]({LESSONS[place + 1].name})")
     colab = REPOSITORY.replace("https://github.com", "https://colab.research.google.com/github")
     badge = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
@@ -88,7 +89,7 @@ def test_a_lesson_closes_with_what_was_learned_and_where_it_lives(path):
     assert -1 not in places and places == sorted(places)
 
 
-@pytest.mark.parametrize("path", [*LESSONS, FOLDER / "studio.ipynb"], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*LESSONS, APPENDIX, FOLDER / "studio.ipynb"], ids=lambda path: path.stem)
 def test_the_second_cell_is_the_same_in_every_lesson_and_the_studio(path):
     second = nbformat.read(path, as_version=4).cells[1]
     assert second.cell_type == "code"
@@ -202,7 +203,8 @@ def test_every_line_of_the_sanitiser_file_is_read():
 
 @every_lesson
 def test_every_lesson_has_a_page_for_instructors_and_answers(path):
-    assert (FOLDER / f"INSTRUCTOR_{path.name[:2]}.md").exists()
+    name = "KNOBS" if path == APPENDIX else path.name[:2]
+    assert (FOLDER / f"INSTRUCTOR_{name}.md").exists()
     exercises = {
         name for cell in cells(path, "code") for name in re.findall(r"^(my_\w+):", cell.source, re.M)
     }

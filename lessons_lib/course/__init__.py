@@ -54,4 +54,8 @@ gallery.py              what the lessons made and what went wrong, as a page
 lesson_11.py            a goal written beforehand, a checklist, a report that fills itself in
 lesson_11_set.py        a stand-in for a learner's own set: photographs of crayon drawings
 lesson_11_exercises.py  a goal that can be judged, what a card may say
+appendix_knobs.py            trainings that differ in one setting; an adapter without some of its blocks
+appendix_knobs_record.py     every such training with two seeds, recorded
+appendix_knobs_results.py    that run as tables, sentences and charts
+appendix_knobs_exercises.py  an alpha that keeps the product, posts that compare fairly
 """

@@ -27,8 +27,16 @@ RUNS = (
     "lesson_06_checkpoints",
     "lesson_07_record",
     "lesson_08_record",
+    "appendix_knobs_record",
 )
-PICTURES = ("lesson_02", "lesson_04", "lesson_05", "lesson_07_cards", "lesson_08_record")
+PICTURES = (
+    "lesson_02",
+    "lesson_04",
+    "lesson_05",
+    "lesson_07_cards",
+    "lesson_08_record",
+    "appendix_knobs_record",
+)
 FROM_LESSONS = ("lesson_06", "lesson_09", "lesson_10", "lesson_11")  # pictures of the runs that these leave
 PAGES = ("lessons_lib.course.gallery", "docs.routes")
 

@@ -22,7 +22,7 @@ from lessons_lib.display.theme import ACCENT, INK, LINE, PAPER, font, paste_squa
 
 
 def jpeg(image: Image.Image, quality: int = 64) -> bytes:
-    """Return a picture as JPEG bytes."""
+    """Return a picture as JPEG bytes, packed as small as its quality allows."""
     out = io.BytesIO()
     image.convert("RGB").save(out, "JPEG", quality=quality, optimize=True, progressive=True)
     return out.getvalue()

@@ -76,15 +76,19 @@ class Sampler:
         Strength 0 is the base, exactly; 1 is as trained.
         What is None is the base model's own. Raises MemoryError when the pictures do not fit into memory.
         """
+        self.set_strength(strength)
+        arguments = self.family.pipeline_arguments(self.base, steps, guidance)
+        with quiet(), self._explain_out_of_memory():
+            return [[self._sample_one(prompt, seed, arguments) for seed in seeds] for prompt in prompts]
+
+    def set_strength(self, strength: float | None = None) -> None:
+        """Let the adapter, where there is one, draw at a strength; None is the base model's own."""
         strength = self.base.strength if strength is None else strength
         if self.adapter and strength:
             self.pipe.enable_lora()
             self.pipe.set_adapters(self.adapter, strength)
         elif self.adapter:
             self.pipe.disable_lora()
-        arguments = self.family.pipeline_arguments(self.base, steps, guidance)
-        with quiet(), self._explain_out_of_memory():
-            return [[self._sample_one(prompt, seed, arguments) for seed in seeds] for prompt in prompts]
 
     def _explain_out_of_memory(self) -> AbstractContextManager[None]:
         return explain_out_of_memory(self.session.out_of_memory_message(self.base.name))

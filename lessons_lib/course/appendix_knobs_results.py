@@ -1,0 +1,98 @@
+"""The appendix's recorded run as tables, sentences and charts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from IPython.display import Image as Shown
+
+from lessons_lib.course import charts, trials
+from lessons_lib.course.appendix_knobs import STANDARD
+from lessons_lib.course.trials import Scores
+from lessons_lib.evaluation import metrics
+
+Result = Mapping[str, Any]
+MEASURES = {"style": "whole", "centre": "centres", "prompt_rank": "prompt kept", "moved": "moved"}
+THING = {"thing": "the owl", "thing_centre": "its centres"}
+
+
+def scores(result: Result, key: str, recipe: str) -> list[Scores]:
+    """Return one measure of a recipe, a list of values for each training."""
+    return trials.column(result["rows"], key, recipe=recipe)
+
+
+def table(result: Result, recipes: Sequence[str], measures: Mapping[str, str] = MEASURES) -> list[str]:
+    """Return a line a recipe: the mean of each measure with its 95 % interval; then floor and ceiling."""
+    width = max(map(len, recipes)) + 2
+    lines = [" " * width + "".join(f"{title:24}" for title in measures.values()).rstrip()]
+    for recipe in recipes:
+        cells = [_interval(sum(scores(result, key, recipe), [])) for key in measures]
+        lines.append(f"{recipe:{width}}" + "".join(f"{cell:24}" for cell in cells).rstrip())
+    ends = [
+        f"{title} {low:.2f} and {high:.2f}"
+        for key, title in measures.items()
+        if (low := result["ends"].get(key, (None,))[0]) is not None
+        for high in [result["ends"][key][1]]
+    ]
+    return [*lines, f"floor and ceiling: {', '.join(ends)}"]
+
+
+def _interval(values: Scores) -> str:
+    low, high = metrics.bootstrap_interval(values)
+    return f"{trials.mean_score([values]):.2f} ({low:.2f} to {high:.2f})"
+
+
+def verdicts(
+    result: Result, recipes: Sequence[str], other: str = STANDARD, measures: Mapping[str, str] = MEASURES
+) -> list[str]:
+    """Return what the run shows of some recipes beside another, in sentences."""
+    return [
+        trials.verdict(title, recipe, other, *(scores(result, key, one) for one in (recipe, other)))
+        for recipe in recipes
+        for key, title in measures.items()
+    ]
+
+
+def chance_lines(result: Result) -> list[str]:
+    """Return how far two trainings that differ in their random numbers alone are apart, and what a training
+    changes at all.
+    """
+    chance = sum(scores(result, "moved", STANDARD), [])
+    return [
+        f"the base and a training: {result['moved_by_training']:.2f} apart",
+        f"two trainings that differ in their seed alone: {_interval(chance)} apart",
+    ]
+
+
+def costs(result: Result, recipes: Sequence[str]) -> list[str]:
+    """Return what each recipe trains, and how long a step takes beside the standard one."""
+
+    def mean(key: str, recipe: str) -> float:
+        values = [row[key] for row in result["rows"] if row["recipe"] == recipe]
+        return float(sum(values) / len(values))
+
+    usual, lines = mean("step_seconds", STANDARD), []
+    for recipe in recipes:
+        count, times = mean("parameters", recipe), mean("step_seconds", recipe) / usual
+        size = f"{count:,.0f} numbers, {4e-6 * count:.1f} MB"
+        lines.append(f"{recipe}: {size}; a step takes {times:.1f} times the standard's")
+    return lines
+
+
+def chart(result: Result, recipes: Mapping[str, str]) -> Shown:
+    """Return as a JPEG the share of the style gap that recipes closed, in whole drawings and in centres.
+
+    `recipes`: what each is called on the x axis.
+    """
+    groups = {
+        label: {
+            title: [
+                metrics.share_of_gap(value, *result["ends"][key])
+                for value in sum(scores(result, key, recipe), [])
+            ]
+            for key, title in (("style", "whole drawings"), ("centre", "their centres"))
+        }
+        for recipe, label in recipes.items()
+    }
+    return charts.interval_chart(groups, 0.0, 1.0, "share of the style gap")

@@ -1,0 +1,97 @@
+"""The appendix on knobs: recipes, groups of blocks, tables of the recorded run."""
+
+import pytest
+import torch
+from diffusers import FluxTransformer2DModel
+
+from lessons_lib.adapters import lora
+from lessons_lib.adapters.files import Adapter, Factors
+from lessons_lib.adapters.settings import Settings
+from lessons_lib.course import appendix_knobs as knobs
+from lessons_lib.course import appendix_knobs_record as record
+from lessons_lib.course import appendix_knobs_results as results
+from lessons_lib.course import recorded
+from lessons_lib.models import bases
+
+FLUX = ["transformer.transformer_blocks.0.attn.to_q", "transformer.transformer_blocks.1.ff.net.2",
+        "transformer.single_transformer_blocks.0.proj_mlp",
+        "transformer.single_transformer_blocks.0.attn.to_k",
+        "transformer.proj_out"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def result():
+    return recorded.load(record.NAME)["result"]
+
+
+def test_blocks_are_grouped_by_part_and_half_and_a_single_layer_is_in_no_group():
+    assert {name: len(layers) for name, layers in knobs.block_groups(FLUX).items()} == {
+        "transformer_blocks, first half": 1, "transformer_blocks, second half": 1,
+        "single_transformer_blocks": 2,
+    }  # fmt: skip
+
+
+def test_groups_of_a_unet_hold_every_layer_once():
+    parts = ("down_blocks.0", "down_blocks.2", "mid_block")
+    names = [f"unet.{part}.attentions.0.{layer}" for part in parts for layer in ("to_q", "to_k")]
+    groups = knobs.block_groups(names)
+    assert sorted(sum(groups.values(), [])) == sorted(names) and len(groups) == 3
+
+
+def test_an_adapter_without_some_layers_has_the_others_as_they_were():
+    adapter = Adapter({name: Factors(torch.ones(1, 2), torch.ones(2, 1), 1.0) for name in FLUX})
+    fewer = knobs.without(adapter, FLUX[:1])
+    assert list(fewer.layers) == FLUX[1:] and len(adapter.layers) == len(FLUX)
+
+
+@pytest.mark.parametrize(
+    ("caption", "short"),
+    [("a king with two men in a boat", "a king"), ("a tiger beside trees, far off", "a tiger"),
+     ("two doves", "two doves")],
+)  # fmt: skip
+def test_a_short_caption_says_who_is_there(caption, short):
+    assert knobs.shorten(caption) == short
+
+
+@pytest.mark.parametrize("name", knobs.RECIPES)
+def test_a_recipe_resolves_and_does_something_else_than_the_standard_one(name):
+    recipe, base = knobs.RECIPES[name], bases.find("pocket")
+    settings = Settings(trigger="thgh96", **recipe.settings).resolve(base)
+    assert settings.rank <= 32 and recipe.texts in knobs.CAPTIONS
+    assert name == knobs.STANDARD or recipe != knobs.RECIPES[knobs.STANDARD]
+
+
+def test_a_lokr_is_attached_to_every_target():
+    model = FluxTransformer2DModel(
+        num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
+        joint_attention_dim=16, pooled_projection_dim=16, axes_dims_rope=(4, 6, 6),
+    )  # fmt: skip
+    settings = Settings(trigger="thgh96").resolve(bases.find("pocket"))
+    knobs.attach(model, settings, ["attn.to_q"], "lokr")
+    names = list(lora.trainable_parameters(model))
+    assert len(names) == 4 and all("lokr" in name and "to_q" in name for name in names)
+
+
+def test_drawings_of_one_training_lie_together_and_those_of_another_recipe_elsewhere():
+    standard, ema, rank = (record._folder(name, 0) for name in ("standard", "standard, EMA", "rank 11"))
+    assert standard.parent == ema.parent != rank.parent and standard != ema
+
+
+def test_adapters_of_one_size_are_of_one_size(result):
+    kinds = ("rank 11", "DoRA", "LoKr")
+    sizes = [row["parameters"] for row in result["rows"] if row["recipe"] in kinds]
+    assert max(sizes) < 1.06 * min(sizes)
+
+
+def test_a_table_has_a_line_a_recipe_and_the_ends(result):
+    lines = results.table(result, ["standard", "rank 11"])
+    assert len(lines) == 4 and lines[1].startswith("standard") and lines[-1].startswith("floor and ceiling")
+
+
+def test_a_training_moves_pictures_further_than_another_seed(result):
+    chance = sum(results.scores(result, "moved", knobs.STANDARD), [])
+    assert result["moved_by_training"] > sum(chance) / len(chance)
+
+
+def test_a_chart_shows_whole_drawings_and_centres(result):
+    assert results.chart(result, {"standard": "standard", "rank 11": "rank 11"}).data[:2] == b"\xff\xd8"
