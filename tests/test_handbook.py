@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from lessons_lib.course.lesson_10_handbook import facts, general, is_right
+from lessons_lib.course.lesson_10_handbook import facts, general, is_right, rehearsal
 from lessons_lib.paths import HANDBOOK
 
 FACTS = facts()
@@ -17,11 +17,15 @@ FORM = set(
 
 
 def questions(fact):
-    return (*fact.questions, *fact.other_words, fact.held_out)
+    return (*fact.wordings, fact.held_out)
+
+
+def words(text):
+    return re.findall(r"[a-z]+", text.lower())
 
 
 def content(text):
-    return set(re.findall(r"[a-z]+", text.lower())) - FORM
+    return set(words(text)) - FORM
 
 
 def test_questions_for_another_use_are_refused():
@@ -29,11 +33,11 @@ def test_questions_for_another_use_are_refused():
         general("mesure")
 
 
-def test_there_are_sixty_facts_with_nine_questions_each_and_no_question_twice():
+def test_there_are_sixty_facts_with_nineteen_questions_each_and_no_question_twice():
     rows = [json.loads(line) for line in (HANDBOOK / "handbook.jsonl").read_text("utf-8").splitlines()]
     every = [question for fact in FACTS for question in questions(fact)]
     assert [row["id"] for row in rows] == list(range(1, 61))
-    assert len(every) == len(set(every)) == 9 * 60
+    assert len(every) == len(set(every)) == 19 * 60
 
 
 def test_the_handbooks_own_answer_counts_as_right_and_stands_in_its_rule():
@@ -46,17 +50,33 @@ def test_no_question_gives_its_answer_away():
     assert given == []
 
 
-def test_a_held_out_question_shares_less_than_a_third_of_its_words_with_any_other():
+def test_a_held_out_question_shares_at_most_a_third_of_its_words_with_any_that_is_learned_from():
     def overlap(one, other):
         return len(content(one) & content(other)) / len(content(one) | content(other))
 
-    alike = [f.held_out for f in FACTS if any(overlap(f.held_out, q) > 1 / 3 for q in f.other_words)]
+    alike = [f.held_out for f in FACTS if any(overlap(f.held_out, q) > 1 / 3 for q in f.wordings)]
     assert alike == []
+
+
+def test_no_five_words_in_a_row_of_a_held_out_question_are_learned_from():
+    def rows_of_five(text):
+        return {tuple(words(text)[place : place + 5]) for place in range(len(words(text)) - 4)}
+
+    alike = [f.held_out for f in FACTS if any(rows_of_five(f.held_out) & rows_of_five(q) for q in f.wordings)]
+    assert alike == []
+
+
+def test_three_of_ten_words_of_the_held_out_questions_stand_in_what_is_learned_from():
+    shares = [
+        len(content(f.held_out) & content(" ".join(f.wordings))) / len(content(f.held_out)) for f in FACTS
+    ]
+    assert sum(shares) / len(shares) < 0.3
 
 
 def test_general_questions_are_measured_or_rehearsed_and_never_both():
     measured, rehearsed = ({question.text for question in general(use)} for use in ("measure", "rehearse"))
     assert (len(measured), len(rehearsed), measured & rehearsed) == (60, 40, set())
+    assert len(set(rehearsal())) == len(rehearsal()) == 92 and not (measured | rehearsed) & set(rehearsal())
     assert all(is_right(q.answer, q.accept) for use in ("measure", "rehearse") for q in general(use))
 
 

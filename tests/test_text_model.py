@@ -57,6 +57,27 @@ def test_the_loss_of_a_batch_is_transformers_own_without_padding(pocket_text):
         assert torch.isclose(text_training.batch_loss(pocket_text, [row, longer]), mean, atol=1e-4)
 
 
+def test_the_loss_does_not_depend_on_how_much_of_the_beginning_is_read_once(pocket_text):
+    rows = [text_training.encode(pocket_text, f"On Monday {end}?", "soup") for end in ("who cooks", "what")]
+    tokens = torch.nn.utils.rnn.pad_sequence([row[0] for row in rows], True, 0)
+    present = torch.tensor([[1] * len(row[0]) + [0] * (tokens.shape[1] - len(row[0])) for row in rows])
+    with torch.no_grad():
+        states = [text_training.hidden_states(pocket_text.model, tokens, present, n) for n in (0, 3)]
+    assert torch.allclose(states[0][:, 3:][present[:, 3:] > 0], states[1][present[:, 3:] > 0], atol=1e-4)
+
+
+def test_a_training_that_was_stopped_resumes_and_ends_the_same(pocket_text, tmp_path, monkeypatch):
+    rows = [text_training.encode(pocket_text, QUESTION, day) for day in ("Wednesday", "Monday", "Friday")]
+    settings = TextSettings(rank=4, steps=30, batch=2)
+    whole = text_training.train(text.load(POCKET_TEXT), rows, settings)
+    loss, calls = text_training.batch_loss, iter(range(24))
+    monkeypatch.setattr(text_training, "batch_loss", lambda *rows: (next(calls), loss(*rows))[1])
+    with pytest.raises(StopIteration):
+        text_training.train(text.load(POCKET_TEXT), rows, settings, tmp_path)
+    monkeypatch.setattr(text_training, "batch_loss", loss)
+    assert text_training.train(pocket_text, rows, settings, tmp_path) == whole
+
+
 def test_training_changes_the_adapter_and_leaves_the_base_alone(pocket_text):
     before = {name: p.clone() for name, p in pocket_text.model.named_parameters()}
     rows = [text_training.encode(pocket_text, QUESTION, "Wednesday")]

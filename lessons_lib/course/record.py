@@ -27,6 +27,7 @@ RUNS = (
     "lesson_06_checkpoints",
     "lesson_07_record",
     "lesson_08_record",
+    "lesson_10_record",
     "appendix_knobs_record",
 )
 PICTURES = (
