@@ -14,6 +14,7 @@ from IPython.display import Image as NotebookImage
 from PIL import Image, ImageDraw
 
 from lessons_lib.course import long_run
+from lessons_lib.course.lesson_07 import CAPTIONS, SUBJECTS
 from lessons_lib.course.lesson_07_measures import HEALTHY
 from lessons_lib.course.lesson_07_record import SEEDS, TILE, letters_of, rows_of, strip_path
 from lessons_lib.course.long_run import Row
@@ -23,7 +24,8 @@ from lessons_lib.paths import NOTEBOOK_PICTURES
 
 _HEADINGS = ("before", "after", "after, in another program", "after, no trigger", "captions of the set")
 _CURVE = (270, 3 * TILE)  # px
-_TOP, _GAP = 50, 12  # px above the pictures of a card, and between cards
+_TOP, _FOOT, _GAP = 50, 32, 12  # px above and below the pictures of a card, and between cards
+_ROWS = (f"from above: {', '.join(SUBJECTS)};", f"last column: {', '.join(CAPTIONS)}")
 OPENING_PICTURE = NOTEBOOK_PICTURES / "07_museum.jpg"
 _WIDTH = 640  # px of what is shown: a lesson has room for fourteen cards
 _HIGHEST = 3.0  # of the losses that a chart shows
@@ -55,7 +57,7 @@ def live_card(title: str, row: Row, healthy: Row, strip: Image.Image) -> Noteboo
 
 def card(title: str, row: Row, healthy: Row, strip: Image.Image) -> Image.Image:
     """Return the card of a training: its losses beside those of the healthy one, and its pictures."""
-    page = Image.new("RGB", (_CURVE[0] + 10 + strip.width, _TOP + strip.height), PAPER)
+    page = Image.new("RGB", (_CURVE[0] + 10 + strip.width, _TOP + strip.height + _FOOT), PAPER)
     pen = ImageDraw.Draw(page)
     pen.text((4, 2), title, fill=ACCENT, font=font(22, "Bold"))
     for index, heading in enumerate(_HEADINGS):
@@ -64,6 +66,10 @@ def card(title: str, row: Row, healthy: Row, strip: Image.Image) -> Image.Image:
         pen.multiline_text(place, text, fill=INK, font=font(11), spacing=2)
     page.paste(_curve(row, healthy), (0, _TOP))
     page.paste(strip, (_CURVE[0] + 10, _TOP))
+    place = (page.width - 6, _TOP + strip.height + 2)
+    pen.multiline_text(
+        place, "\n".join(_ROWS), fill=MUTED, font=font(11), spacing=2, anchor="ra", align="right"
+    )
     return page
 
 
@@ -83,10 +89,9 @@ def _curve(row: Row, healthy: Row) -> Image.Image:
     figure, axes = charts.new_chart(_CURVE[0] / 90, _CURVE[1] / 90, 90)
     losses = np.clip(np.asarray(row["losses"], dtype=float), 0, _HIGHEST)
     axes.plot(range(1, len(losses) + 1), losses, color=LINE, linewidth=0.8)
-    if len(losses):
-        window = max(1, len(losses) // 8)
-        mean = charts.running_mean(losses, window)
-        axes.plot(range(window, len(losses) + 1), mean, color=INK, linewidth=1.5, label="training")
+    for values, colour, name in ((healthy, MUTED, "healthy, training"), (row, INK, "training")):
+        if mean := _running_mean(values["losses"]):
+            axes.plot(list(mean), list(mean.values()), color=colour, linewidth=1.5, label=name)
     for values, style, name in ((healthy, "--", "healthy, held out"), (row, "-", "held out")):
         steps = [int(step) for step in values["validation"]]
         levels = np.clip(list(values["validation"].values()), 0, _HIGHEST)
@@ -98,8 +103,16 @@ def _curve(row: Row, healthy: Row) -> Image.Image:
     axes.set(ylim=(0, _HIGHEST))
     axes.tick_params(labelsize=7)
     axes.set_xlabel("step", fontsize=7)
+    axes.set_ylabel("loss", fontsize=7)
     axes.legend(frameon=False, fontsize=7, loc="upper right")
     return charts.to_image(figure).convert("RGB").resize(_CURVE)
+
+
+def _running_mean(losses: Sequence[float]) -> dict[int, float]:
+    """Return the mean of the last eighth of the losses by step, at most what a chart shows."""
+    values = np.clip(np.asarray(losses, dtype=float), 0, _HIGHEST)
+    window = max(1, len(values) // 8)
+    return dict(enumerate(charts.running_mean(values, window).tolist(), window)) if len(values) else {}
 
 
 def save_opening_picture() -> None:
