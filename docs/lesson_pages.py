@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader
 from PIL import Image
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 Cell = dict[str, Any]
 _TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
 _SLIDERS_OF = re.compile(r"^% sliders of (\S+)$", re.MULTILINE)
-_GAP, _FOOT = 8, 44  # px around each tile of a grid, and of the labels below, as in display/notebook.py
+# As in display/notebook.py, in px: around a tile; a line of headings or labels; where tiles begin at most.
+_GAP, _TEXT, _MOST_LEFT = 8, 44, 158
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -79,34 +81,55 @@ def alt_text(cell: Cell, output: dict[str, Any]) -> str:
 def sliders(cell: Cell, output: dict[str, Any]) -> list[str]:
     """Return the sliders that a grid stands for: before and after in two rows, or rising strengths."""
     grid, (number, _, labels) = picture(output), alt_text(cell, output).partition(" pictures: ")
-    if labels == "before, after":
-        before, after = rows(grid, 2, int(number) // 2)
+    if labels.endswith("before, after"):
+        before, after = rows(grid, int(number))
         return [before_after(before, after, "the same prompts and seeds")]
-    values = labels.split(", ")
+    values = [label.removeprefix("strength ") for label in labels.split(", ")]
     is_rising = values[0] == "0" and all(value.replace(".", "").isdigit() for value in values)
     if len(values) > 3 and is_rising and "strength" in "".join(cell["source"]).lower():
         return [strength(tiles(grid, len(values)), values)]
     return []
 
 
-def rows(grid: Image.Image, count: int, columns: int) -> list[Image.Image]:
-    """Return the rows of a grid of square tiles, without the labels at their left."""
-    height = (grid.height - _GAP) // count
-    left = grid.width - columns * height
-    return [grid.crop((left, _GAP + i * height, grid.width - _GAP, (i + 1) * height)) for i in range(count)]
+class _Layout(NamedTuple):
+    """Where the tiles of a grid lie, in px: the first one, the way to the next tile and to the next line."""
+
+    left: int
+    top: int
+    pitch: int
+    line: int
+    columns: int
+
+
+def _layout(grid: Image.Image, count: int, lines: int) -> _Layout | None:
+    """Return where the tiles lie if the grid has so many lines, however its labels lie; else None."""
+    columns = -(-count // lines)
+    for head, foot in itertools.product((0, _TEXT), (_TEXT, 0)):
+        line, rest = divmod(grid.height - _GAP - head, lines)
+        left = grid.width - columns * (line - foot)
+        if not rest and _GAP <= left <= (_GAP if foot else _MOST_LEFT):
+            return _Layout(left, head + _GAP, line - foot, line, columns)
+    return None
+
+
+def rows(grid: Image.Image, count: int) -> list[Image.Image]:
+    """Return both rows of a grid of tiles, without labels. ValueError for a grid that has not two rows."""
+    place = _layout(grid, count, 2)
+    if not place:
+        raise ValueError(f"expected two rows of {count // 2} square tiles in a grid of {grid.size}")
+    tops = (place.top, place.top + place.line)
+    return [grid.crop((place.left, top, grid.width - _GAP, top + place.pitch - _GAP)) for top in tops]
 
 
 def tiles(grid: Image.Image, count: int) -> list[Image.Image]:
-    """Return the tiles of a grid: a row with labels below, or rows with labels at their left."""
-    pitch, columns, left = (grid.width - _GAP) // count, count, _GAP
-    if grid.height != pitch + _FOOT + _GAP:
-        for lines in range(1, count + 1):
-            pitch, columns = (grid.height - _GAP) // lines, -(-count // lines)
-            left = grid.width - columns * pitch
-            if left >= _GAP:
-                break
-    places = [(left + i % columns * pitch, _GAP + i // columns * pitch) for i in range(count)]
-    return [grid.crop((x, y, x + pitch - _GAP, y + pitch - _GAP)) for x, y in places]
+    """Return the tiles of a grid in their order. ValueError where they cannot be found."""
+    place = next(filter(None, (_layout(grid, count, lines) for lines in range(1, count + 1))), None)
+    if not place:
+        raise ValueError(f"expected {count} square tiles in a grid of {grid.size}")
+    side = place.pitch - _GAP
+    lefts = [place.left + i % place.columns * place.pitch for i in range(count)]
+    tops = [place.top + i // place.columns * place.line for i in range(count)]
+    return [grid.crop((x, y, x + side, y + side)) for x, y in zip(lefts, tops, strict=True)]
 
 
 def before_after(before: Image.Image, after: Image.Image, text: str) -> str:

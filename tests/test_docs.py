@@ -45,13 +45,15 @@ def test_every_picture_of_a_lesson_has_a_text_on_the_site(path):
 
 def test_a_grid_of_before_and_after_gets_an_edge_between_its_rows():
     cell = grid_cell([plain("red", "red"), plain("blue", "blue")], ["before", "after"])
-    before, after = lesson_pages.rows(lesson_pages.picture(cell["outputs"][0]), 2, 2)
+    before, after = lesson_pages.rows(lesson_pages.picture(cell["outputs"][0]), 4)
     assert before.getpixel((30, 30))[0] > 200 and after.getpixel((30, 30))[2] > 200
     page = json.loads(lesson_pages.lesson_page(json.dumps({"cells": [cell]})))
     assert page["cells"][1]["source"].count("<img") == 2 and "before-after" in page["cells"][1]["source"]
 
 
-@pytest.mark.parametrize("labels", [["0", "0.5", "1", "1.5"], ["0, 0.5", "1, 1.5"]])
+@pytest.mark.parametrize(
+    "labels", [["0", "0.5", "1", "1.5"], ["0, 0.5", "1, 1.5"], [["strength 0", "0.5"], ["1", "1.5"]]]
+)
 def test_pictures_of_rising_strength_become_a_dial(labels):
     pictures = plain("red", "green", "blue", "white")
     rows = pictures if len(labels) == 4 else [pictures[:2], pictures[2:]]
@@ -60,6 +62,11 @@ def test_pictures_of_rising_strength_become_a_dial(labels):
     assert html.count("<img") == 4 and 'max="3"' in html
     third = lesson_pages.tiles(lesson_pages.picture(cell["outputs"][0]), 4)[2]
     assert third.size == (64, 64) and third.getpixel((4, 32))[2] > 200 > third.getpixel((4, 32))[0]
+
+
+def test_the_first_page_has_an_edge_and_a_dial():
+    edge, dial = lesson_pages._sliders_in(json.loads(FIRST.read_text(encoding="utf-8")))
+    assert "before-after" in edge and 'aria-label="strength"' in dial
 
 
 def test_other_pictures_get_no_slider():
