@@ -87,7 +87,7 @@ browser: .venv/.test .venv/.lab .venv/.browser .venv/axe-core/package/axe.min.js
 
 # Nothing is fetched or run: the lessons are shown with the outputs that they have. The last line follows every link.
 site: .venv/.site
-	rm -rf build/site
+	rm -rf build/site docs/reference
 	$(BIN)/python -m sphinx -q -b html -c docs . build/site
 	$(BIN)/python -m docs.check
 
