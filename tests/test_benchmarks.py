@@ -90,6 +90,7 @@ def test_a_packed_training_is_measured_and_recorded_and_may_be_too_large(tmp_pat
         assert packed.main() == code
     (row,) = recorded.load("packed", tmp_path)["result"]["rows"]
     monkeypatch.setattr(memory_records, "RECORDED", tmp_path)
+    monkeypatch.setattr(memory_records, "PROOFS", tmp_path / "proofs")
     (record,) = memory_records.records.__wrapped__()
     assert (record.quantize, record.gigabytes, record.resolution) == ("nf4", 9.5, row["side"])
 

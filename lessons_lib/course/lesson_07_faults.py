@@ -171,7 +171,7 @@ FAULTS = {
     "repeat": Fault(
         name="one picture ten times in the set",
         word="mode collapse, duplicates",
-        signs="the loss falls far below the healthy one; only the repeated picture is learned",
+        signs="the loss falls far below the healthy one; every prompt takes the repeated picture's colours",
         why="more than half of the steps have that picture, and the others are hardly seen",
         remedy="`lessons check` names duplicates: keep one of each, or give it a smaller weight",
         report="https://arxiv.org/abs/2305.20086",
@@ -180,7 +180,7 @@ FAULTS = {
     "style": Fault(
         name="style words inside the captions",
         word="the style sits in other words than the trigger",
-        signs="captions of the set draw one muddy look; new prompts with the trigger change little",
+        signs="captions of the set draw one muddy look, whatever they say; new prompts change less",
         why="what a caption names is tied to those words; the trigger is left with what no word explains",
         remedy="one habit: no style words in captions, or the same ones in all captions and in your prompts",
         report="https://github.com/atomantic/PortOS/issues/1320",
@@ -189,7 +189,7 @@ FAULTS = {
     "shuffle": Fault(
         name="captions of other pictures",
         word="misaligned captions",
-        signs="the loss looks healthy; castle, tree and house come apart more than on the healthy card",
+        signs="the loss looks healthy, no other sign is there; castle, tree and house come apart more",
         why="each word is pulled towards another thing, where so short a training does not arrive",
         remedy="print captions beside pictures before training (`lessons check --captions`); look at five",
         report="https://github.com/huggingface/diffusers/issues/14430",
@@ -198,7 +198,7 @@ FAULTS = {
     "word": Fault(
         name="the trigger is a word that the base knows",
         word="leakage, a collision of words",
-        signs="before the training already, prompts with the trigger show that word's old meaning",
+        signs="before the training already, prompts show that word's old meaning; without the trigger not",
         why="the old meaning is in the base and comes along with every prompt",
         remedy="a made-up word, tried on the base first: `lessons check --trigger WORD`",
         report="https://github.com/XavierXiao/Dreambooth-Stable-Diffusion/issues/71",
@@ -207,7 +207,7 @@ FAULTS = {
     "distilled": Fault(
         name="a distilled base trained as if it were none",
         word="the distillation breaks down",
-        signs="the curve looks healthy; before is drawn by another model: its tree is green, not black",
+        signs="the curve looks healthy; before is not what this base draws: the tree is green here",
         why="it was made to draw one sharp picture in four steps; the usual loss asks for a mean of many",
         remedy="train on the model that it was distilled from and draw with the distilled one",
         report="https://github.com/huggingface/diffusers/issues/12120",
@@ -243,7 +243,7 @@ FAULTS = {
     "guidance": Fault(
         name="guidance left on while training",
         word="washed-out pictures",
-        signs="both losses begin above the healthy ones; pictures are pale, prompts hardly obeyed",
+        signs="both losses begin above the healthy ones; pictures are hazy and alike, prompts hardly obeyed",
         why="it learns to give the unguided answer where guidance is asked for: guidance loses its effect",
         remedy="train FLUX.1-dev and its kin with guidance 1, and draw with 3.5",
         report="https://github.com/black-forest-labs/flux/issues/79",
