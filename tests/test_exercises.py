@@ -26,7 +26,9 @@ from lessons_lib.course import (
     lesson_07_exercises,
     lesson_07_record,
     lesson_08_exercises,
+    lesson_09,
     lesson_09_exercises,
+    lesson_10,
     lesson_10_exercises,
     lesson_11,
     lesson_11_exercises,
@@ -37,6 +39,7 @@ from lessons_lib.dataset import captions, dataset
 from lessons_lib.evaluation import metrics
 from lessons_lib.models import families, features, pixels
 from lessons_lib.paths import SAMPLE
+from lessons_lib.training import text as text_training
 
 WITHOUT_CHECKER = {("00", 3), ("01", 1)}  # they only draw what the learner asks for
 
@@ -387,3 +390,15 @@ def test_an_error_of_any_kind_in_an_answer_is_one_line():
 
 def test_a_painting_itself_deceives_the_measure_of_centres(names):
     assert run_exercise("06", 2, names["06"], lambda sample, painting: painting).endswith("deceived")
+
+
+@pytest.mark.parametrize(
+    ("check", "fallback"),
+    [
+        (lesson_09_exercises.check_merge, lesson_09.merge_factors),
+        (lesson_10_exercises.check_example, text_training.labelled),
+        (lesson_10_exercises.check_share, lesson_10.palette_share),
+    ],
+)
+def test_what_a_lesson_goes_on_with_where_a_blank_is_empty_passes_its_checker(check, fallback):
+    assert check(fallback) == "right"

@@ -82,9 +82,9 @@ def _distance(colours: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.linalg.norm(colours[..., None, :] - others, axis=-1).min(-1)
 
 
-def palette_share(colours: np.ndarray, palette: np.ndarray) -> float:
-    """Return the share of some colours, (n, 3) in Lab, that are near to one of a palette's."""
-    return float((_distance(colours, palette) < NEAR).mean()) if len(colours) else 0.0
+def palette_share(colours: np.ndarray, palette: np.ndarray, near: float = NEAR) -> float:
+    """Return the share of some colours, (n, 3) in Lab, that are nearer than `near` to one of a palette's."""
+    return float((_distance(colours, palette) < near).mean()) if len(colours) else 0.0
 
 
 def palette_shares(images: Sequence[Image.Image]) -> list[float]:
