@@ -184,10 +184,10 @@ def block_groups(layers: Collection[str]) -> dict[str, list[str]]:
     output, is in no group.
     """
     places: dict[str, dict[str, int]] = {}
-    component = len({name.split(".")[0] for name in layers}) == 1  # "transformer.double_blocks.3.attn"
-    component = component and not any(name.split(".")[1].isdigit() for name in layers)
+    starts = {name.partition(".")[0] for name in layers}
+    has_component = len(starts) == 1 and not any(name.partition(".")[2][:1].isdigit() for name in layers)
     for name in layers:
-        part, *rest = name.split(".")[component:]
+        part, *rest = name.split(".")[has_component:]  # without "transformer" of transformer.blocks.3.attn
         number = next((int(piece) for piece in rest if piece.isdigit()), 0)
         places.setdefault(part, {})[name] = number
     groups: dict[str, list[str]] = {}

@@ -25,7 +25,7 @@ from lessons_lib.adapters import files, lora
 from lessons_lib.adapters.weights import save_weights
 from lessons_lib.course import appendix_knobs, lesson_08, long_run, recorded, trials
 from lessons_lib.course.appendix_knobs import RECIPES, STANDARD, STEPS, Bench
-from lessons_lib.course.trials import SEEDS, SUBJECTS, TRIGGER, Scores
+from lessons_lib.course.trials import SEEDS, SUBJECTS, Scores
 from lessons_lib.dataset import dataset
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.display import notebook
@@ -37,7 +37,7 @@ from lessons_lib.training.state import State
 
 NAME = "knobs"
 OWL, BASE, COSTS = "owl", "the base", "costs.json"
-OWLS = [f"{TRIGGER} owl {place}" for place in lesson_08.PLACES]
+OWLS = lesson_08.REMEDIES["class noun"].prompts
 TRAINING_SEEDS, OWL_SEEDS = (0, 1), (1,)
 OPENING = ("the base", STANDARD, "rate / 4", "alpha 8, rate x 4", "rank 11", "DoRA", "much noise", "CLIP too")
 Drawings = dict[str, list[Image.Image]]
@@ -63,7 +63,7 @@ class Recorder:
         side = self.sampler.base.side
         self.paintings = dataset.read(in_course(SAMPLE), side=side)
         self.owl = dataset.read(in_course(lesson_08.OWL), side=side)
-        owls = lesson_08.renamed(self.owl, "owl", f"{TRIGGER} owl").train
+        owls = lesson_08.renamed(self.owl, "owl", lesson_08.OWL_SUBJECT).train
         self.benches = {STANDARD: Bench(self.sampler, self.paintings.train), OWL: Bench(self.sampler, owls)}
 
     def trial(self, name: str, seed: int) -> None:

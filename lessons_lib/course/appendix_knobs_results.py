@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from IPython.display import Image as Shown
+import numpy as np
+from IPython.display import Image as NotebookImage
 
 from lessons_lib.course import charts, trials
 from lessons_lib.course.appendix_knobs import STANDARD
@@ -22,20 +23,22 @@ def scores(result: Result, key: str, recipe: str) -> list[Scores]:
     return trials.column(result["rows"], key, recipe=recipe)
 
 
+def values(result: Result, key: str, recipe: str) -> Scores:
+    """Return the same in one list."""
+    return trials.values(result["rows"], key, recipe=recipe)
+
+
 def table(result: Result, recipes: Sequence[str], measures: Mapping[str, str] = MEASURES) -> list[str]:
     """Return a line a recipe: the mean of each measure with its 95 % interval; then floor and ceiling."""
     width = max(map(len, recipes)) + 2
     lines = [" " * width + "".join(f"{title:24}" for title in measures.values()).rstrip()]
     for recipe in recipes:
-        cells = [_interval(sum(scores(result, key, recipe), [])) for key in measures]
+        cells = [_interval(values(result, key, recipe)) for key in measures]
         lines.append(f"{recipe:{width}}" + "".join(f"{cell:24}" for cell in cells).rstrip())
-    ends = [
-        f"{title} {low:.2f} and {high:.2f}"
-        for key, title in measures.items()
-        if (low := result["ends"].get(key, (None,))[0]) is not None
-        for high in [result["ends"][key][1]]
-    ]
-    return [*lines, f"floor and ceiling: {', '.join(ends)}"]
+    ends = result["ends"]
+    pairs = {title: ends[key] for key, title in measures.items() if key in ends}
+    texts = (f"{title} {low:.2f} and {high:.2f}" for title, (low, high) in pairs.items())
+    return [*lines, f"floor and ceiling: {', '.join(texts)}"]
 
 
 def _interval(values: Scores) -> str:
@@ -58,7 +61,7 @@ def chance_lines(result: Result) -> list[str]:
     """Return how far two trainings that differ in their random numbers alone are apart, and what a training
     changes at all.
     """
-    chance = sum(scores(result, "moved", STANDARD), [])
+    chance = values(result, "moved", STANDARD)
     return [
         f"the base and a training: {result['moved_by_training']:.2f} apart",
         f"two trainings that differ in their seed alone: {_interval(chance)} apart",
@@ -69,8 +72,7 @@ def costs(result: Result, recipes: Sequence[str]) -> list[str]:
     """Return what each recipe trains, and how long a step takes beside the standard one."""
 
     def mean(key: str, recipe: str) -> float:
-        values = [row[key] for row in result["rows"] if row["recipe"] == recipe]
-        return float(sum(values) / len(values))
+        return float(np.mean([row[key] for row in result["rows"] if row["recipe"] == recipe]))
 
     usual, lines = mean("step_seconds", STANDARD), []
     for recipe in recipes:
@@ -80,7 +82,7 @@ def costs(result: Result, recipes: Sequence[str]) -> list[str]:
     return lines
 
 
-def chart(result: Result, recipes: Mapping[str, str]) -> Shown:
+def chart(result: Result, recipes: Mapping[str, str]) -> NotebookImage:
     """Return as a JPEG the share of the style gap that recipes closed, in whole drawings and in centres.
 
     `recipes`: what each is called on the x axis.
@@ -88,8 +90,7 @@ def chart(result: Result, recipes: Mapping[str, str]) -> Shown:
     groups = {
         label: {
             title: [
-                metrics.share_of_gap(value, *result["ends"][key])
-                for value in sum(scores(result, key, recipe), [])
+                metrics.share_of_gap(value, *result["ends"][key]) for value in values(result, key, recipe)
             ]
             for key, title in (("style", "whole drawings"), ("centre", "their centres"))
         }

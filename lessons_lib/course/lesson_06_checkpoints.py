@@ -74,9 +74,7 @@ class Case:
 
 CASES = {
     "pages": Case(SAMPLE, tuple(trials.trigger_prompts(trials.SUBJECTS)), (1, 2)),
-    "character": Case(
-        lesson_08.OWL, tuple(f"{TRIGGER} owl {place}" for place in lesson_08.PLACES), (1, 2, 3), "owl"
-    ),
+    "character": Case(lesson_08.OWL, tuple(lesson_08.REMEDIES["class noun"].prompts), (1, 2, 3), "owl"),
     "brand": Case(BRAND, tuple(with_trigger(thing, TRIGGER) for thing in THINGS), (1,)),
 }
 

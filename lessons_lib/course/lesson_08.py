@@ -22,6 +22,7 @@ from lessons_lib.training import train
 
 OWL, FOX = ROOT / "data" / "sample_character", ROOT / "data" / "sample_second_character"
 FOX_TRIGGER, BOTH_TRIGGER = "zq7bp", "q4toys"  # words that mean nothing to the base
+OWL_SUBJECT, FOX_SUBJECT = f"{TRIGGER} owl", f"{FOX_TRIGGER} fox"  # with a class noun
 BYSTANDERS = ("a fox", "a cat", "a penguin", "a boy", "a parrot", "a robot")
 CLASS_SUBJECTS = (
     "a rabbit",
@@ -64,9 +65,9 @@ class Remedy:
 PLAIN = "no remedy"
 REMEDIES = {
     PLAIN: Remedy(TRIGGER),
-    "class noun": Remedy(f"{TRIGGER} owl"),
+    "class noun": Remedy(OWL_SUBJECT),
     "class pictures": Remedy(TRIGGER, prior=True),
-    "noun and class pictures": Remedy(f"{TRIGGER} owl", prior=True),
+    "noun and class pictures": Remedy(OWL_SUBJECT, prior=True),
     "separating words": Remedy(f"{TRIGGER}, the one with the striped scarf,"),
     "the name Tom": Remedy("tom"),
     "fewer steps": Remedy(TRIGGER, steps=0.4),
@@ -125,7 +126,7 @@ def train_remedy(
 def train_fox(base: Base, fox: Dataset, seed: int, run_dir: Path) -> Run:
     """Return a run on the fox alone, as the owl's with a class noun."""
     settings = _two_settings(base, FOX_TRIGGER, seed, run_dir, 1)
-    return train.train(renamed(fox, "fox", f"{FOX_TRIGGER} fox"), settings, run_dir, replace=True)
+    return train.train(renamed(fox, "fox", FOX_SUBJECT), settings, run_dir, replace=True)
 
 
 def train_both(base: Base, owl: Dataset, fox: Dataset, seed: int, run_dir: Path) -> Run:
@@ -134,8 +135,8 @@ def train_both(base: Base, owl: Dataset, fox: Dataset, seed: int, run_dir: Path)
     The setting `trigger` is a third word, before every caption.
     """
     one, other = (
-        renamed(owl, "owl", f"{TRIGGER} owl").train,
-        renamed(fox, "fox", f"{FOX_TRIGGER} fox").train,
+        renamed(owl, "owl", OWL_SUBJECT).train,
+        renamed(fox, "fox", FOX_SUBJECT).train,
     )
     settings = _two_settings(base, BOTH_TRIGGER, seed, run_dir, 2)
     return train.train(Dataset([*one, *other]), settings, run_dir, replace=True)

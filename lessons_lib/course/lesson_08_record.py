@@ -20,7 +20,6 @@ from lessons_lib.course import lesson_08, long_run, recorded
 from lessons_lib.course import lesson_08_measures as measures
 from lessons_lib.course.lesson_08 import (
     BYSTANDERS,
-    FOX_TRIGGER,
     PAIRS,
     PLACES,
     PLAIN,
@@ -29,7 +28,7 @@ from lessons_lib.course.lesson_08 import (
     WEAKER,
 )  # fmt: skip
 from lessons_lib.course.lesson_08_measures import References
-from lessons_lib.course.trials import TRIGGER, Scores, flatten, nearest_scores, style_scores
+from lessons_lib.course.trials import Scores, flatten, nearest_scores, style_scores
 from lessons_lib.dataset import dataset
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.dataset.pictures import Picture
@@ -175,7 +174,7 @@ def confusion(bench: Bench, adapter: Path | Adapter) -> dict[str, list[list[int]
     asked for.
     """
     tables: dict[str, list[list[int]]] = {name: [] for name in bench.alone}
-    for subject in (f"{TRIGGER} owl", f"{FOX_TRIGGER} fox"):
+    for subject in (lesson_08.OWL_SUBJECT, lesson_08.FOX_SUBJECT):
         images = lesson_08.draw(bench.sampler, adapter, [f"{subject} {place}" for place in PLACES])
         for name, table in tables.items():
             shown = bench.alone[name].shown(images)
