@@ -129,8 +129,14 @@ def main() -> None:
     """Write both files and print where they are."""
     OUT.mkdir(parents=True, exist_ok=True)
     html, pdf = OUT / "slides.html", OUT / "slides.pdf"
-    html.write_text(page(sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))), encoding="utf-8")
+    paths = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+    html.write_text(page(paths), encoding="utf-8")
     print(f"slides   {html.relative_to(ROOT)}, {html.stat().st_size / 1e6:.1f} MB")
+    first = 1
+    for path in paths:
+        count = len(lesson_slides(path))
+        print(f"         lesson {path.stem[:2]}: {first} to {first + count - 1}")
+        first += count
     try:
         write_pdf(html, pdf)
     except OSError as problem:
