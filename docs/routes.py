@@ -1,7 +1,7 @@
 """What a workshop takes, from docs/routes.toml and the recorded seconds of the lessons: python -m docs.routes
 
-Writes the tables of the instructors' pages, and the times of the README. The seconds are measured by
-`python -m lessons_lib.course.run_lessons`, `lessons bundle --try` and `lessons prove pocket`.
+Writes the tables of the instructors' pages, and the times of the README and the lessons. The seconds are
+measured by `python -m lessons_lib.course.run_lessons`, `lessons bundle --try` and `lessons prove pocket`.
 """
 
 from __future__ import annotations
@@ -32,12 +32,6 @@ def routes() -> list[dict[str, Any]]:
         return list(tomllib.load(file)["routes"])
 
 
-def tables() -> str:
-    """Return all routes as Markdown, a heading and a table each."""
-    rows = run_lessons.load()
-    return "\n".join(_table(route, rows) for route in routes())
-
-
 def lessons_table() -> str:
     """Return a table of what each lesson computes as a whole, and of the section that computes longest."""
     rows = run_lessons.load()
@@ -60,10 +54,19 @@ def whole_seconds(path: Path, rows: dict[str, Any]) -> float | None:
     return None if set(run_lessons.headings(path)) - set(seconds) else sum(seconds.values())
 
 
-def readme_time(path: Path, rows: dict[str, Any]) -> str:
-    """Return what the README says of a lesson's time: "1.5 min", or nothing where it was not timed."""
+def minutes(path: Path, rows: dict[str, Any]) -> str:
+    """Return what a whole lesson computes, to the half minute: "1½"; empty where it was not timed."""
     seconds = whole_seconds(path, rows)
-    return "" if seconds is None else f"{max(seconds / 60, 0.1):.1f} min"
+    if seconds is None:
+        return ""
+    halves = max(1, round(seconds / 30))
+    return f"{halves // 2 or ''}{'½' if halves % 2 else ''}"
+
+
+def readme_time(path: Path, rows: dict[str, Any]) -> str:
+    """Return what the README says of a lesson's time: "1½ min", or nothing where it was not timed."""
+    number = minutes(path, rows)
+    return number and f"{number} min"
 
 
 def measured() -> str:
@@ -76,11 +79,11 @@ def set_up_line() -> str:
     try:
         record = recorded.load(SET_UP)
     except ValueError:
-        return "No set-up has been recorded yet."
+        return "What it takes is not recorded yet: `lessons bundle --try` prints it for your machine."
     result = record["result"]
     steps = ", ".join(f"{step} {seconds} s" for step, seconds in result["seconds"].items())
     return (
-        f"So it was for {result['kind']}, {recorded.provenance(record)}: {steps}; an archive of "
+        f"For {result['kind']}, {recorded.provenance(record)}: {steps}; an archive of "
         f"{result['archive_mb']} MB, and {result['disk_mb']} MB on the disk once it is set up."
     )
 
@@ -94,13 +97,16 @@ def lesson_pages() -> str:
 def instructors_page(text: str) -> str:
     """Return the instructors' page with its links and tables as they are now."""
     text = re.sub(
-        r"(?<=measured by running the lessons, ).*?(?=\. To compare)", measured(), text, flags=re.DOTALL
+        r"(?<=measured by running the lessons, ).*?(?=\. \*not timed)", measured(), text, flags=re.DOTALL
     )
-    text = re.sub(r"\[00\]\(INSTRUCTOR_00.*?(?=\. The usual)", lesson_pages(), text, flags=re.DOTALL)
+    text = re.sub(r"(?<=answers and questions: ).*?(?=\. The usual)", lesson_pages(), text, flags=re.DOTALL)
     text = re.sub(r"\| lesson \| computing \| of it.*?\n(?=\n)", lessons_table(), text, flags=re.DOTALL)
-    text = re.sub(r"(?<=says and writes what each step took\. ).*?(?=\n)", lambda _: set_up_line(), text)
-    start, end = text.index("### 60 minutes"), text.index("### What each lesson computes")
-    return text[:start] + tables() + "\n" + text[end:]
+    text = re.sub(r"(?<=\*\*Size and time\*\*: ).*?(?=\n)", lambda _: set_up_line(), text)
+    rows = run_lessons.load()
+    for route in routes():
+        table = _table(route, rows).replace("\\", "\\\\")
+        text = re.sub(rf"### {re.escape(route['name'])}\n.*?(?=\n#)", table, text, flags=re.DOTALL)
+    return text
 
 
 def studio_page(text: str) -> str:
@@ -112,7 +118,7 @@ def studio_page(text: str) -> str:
         steps = BASES["pocket"].share_of_steps(share)
         lines.append(f"| {name} | {steps} | {steps * step:.0f} s | {share:g} |")
     text = re.sub(r"\| length \| steps \|.*?\n(?=\n)", "\n".join(lines) + "\n", text, flags=re.DOTALL)
-    text = re.sub(r"(?<=Calculated from )\S+(?= s a step)", f"{step:g}", text)
+    text = re.sub(r"(?<=calculated from )\S+(?= s a step)", f"{step:g}", text)
     return re.sub(r"(?<=the same record has )\S+(?= s a picture)", f"{picture:g}", text)
 
 
@@ -125,10 +131,21 @@ def readme(text: str) -> str:
     return text
 
 
+def lesson(text: str, path: Path) -> str:
+    """Return a lesson's file with the time in its first cell as it is recorded, if it was timed."""
+    number = minutes(path, run_lessons.load())
+    if not number:
+        return text
+    noun = "minute" if number in ("½", "1") else "minutes"
+    return re.sub(r"(?<=\*\*Time\*\*: about ).*?(?= of computing)", f"{number} {noun}", text, count=1)
+
+
 def write() -> None:
-    """Write the three pages."""
+    """Write the three pages, and the time in each lesson."""
     for path, page in ((PAGE, instructors_page), (STUDIO, studio_page), (README, readme)):
         path.write_text(page(path.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in run_lessons.lessons():
+        path.write_text(lesson(path.read_text(encoding="utf-8"), path), encoding="utf-8")
 
 
 def _short(path: Path) -> str:
@@ -136,17 +153,19 @@ def _short(path: Path) -> str:
 
 
 def _table(route: dict[str, Any], rows: dict[str, Any]) -> str:
-    """Return one route; the computing of a step is that of all sections since the lesson's last step."""
+    """Return one route: a heading, a table, and what it computes in all."""
     lines = [
         f"### {route['name']}",
         "",
         "| minutes | lesson | what happens | computing |",
         "|---|---|---|---|",
     ]
-    start, total, last = 0, 0.0, dict[str, str]()
+    start, total, begun = 0, 0.0, set[str]()
     for step in route["steps"]:
         end = start + step["minutes"]
-        costs = _seconds(step, rows, last)
+        costs = _seconds(step, rows, is_first=step["lesson"] not in begun)
+        if step["sections"]:
+            begun.add(step["lesson"])
         total += costs or 0.0
         lines.append(f"| {start}\u00a0-\u00a0{end} | {_lesson(step)} | {step['do']} | {_shown(costs)} |")
         start = end
@@ -156,7 +175,9 @@ def _table(route: dict[str, Any], rows: dict[str, Any]) -> str:
 
 
 def _shown(costs: float | None) -> str:
-    return NOT_TIMED if costs is None else f"{costs:.0f} s" if costs else ""
+    if costs is None:
+        return NOT_TIMED
+    return "" if not costs else f"{costs:.0f} s" if costs >= 1 else "under 1 s"
 
 
 def _lesson(step: dict[str, Any]) -> str:
@@ -167,20 +188,17 @@ def _lesson(step: dict[str, Any]) -> str:
     return f"[{step['lesson']}]({path.name})" + (f" {titles}" if titles else "")
 
 
-def _seconds(step: dict[str, Any], rows: dict[str, Any], last: dict[str, str]) -> float | None:
-    """Return what is computed from where the lesson stood to the step's last section; note where it stands.
+def _seconds(step: dict[str, Any], rows: dict[str, Any], is_first: bool) -> float | None:
+    """Return what the step's sections compute, with the lesson's beginning where it `is_first`.
 
-    None where one of these sections was not measured, or has another name since.
+    None where one of them was not measured, or has another name since.
     """
     if not step["sections"]:
         return 0.0
     (path,) = run_lessons.lessons(step["lesson"])
-    titles = run_lessons.headings(path)
-    first = titles.index(last[step["lesson"]]) + 1 if step["lesson"] in last else 0
-    last[step["lesson"]] = step["sections"][-1]
     seconds = rows.get(path.stem, {}).get("seconds", {})
-    here = titles[first : titles.index(step["sections"][-1]) + 1]
-    return None if set(here) - set(seconds) else sum(seconds[title] for title in here)
+    titles = ([""] if is_first else []) + step["sections"]
+    return None if set(titles) - set(seconds) else sum(seconds[title] for title in titles)
 
 
 if __name__ == "__main__":

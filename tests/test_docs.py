@@ -120,6 +120,22 @@ def test_the_pages_hold_the_times_that_are_recorded():
     studio = routes.STUDIO.read_text(encoding="utf-8")
     assert routes.studio_page(studio) == studio
     assert all(f"({path.name})" in routes.lessons_table() for path in run_lessons.lessons())
+    assert all(f"### {route['name']}\n" in INSTRUCTOR for route in routes.routes())
+
+
+@pytest.mark.parametrize(
+    "path", [*LESSONS, LESSONS[0].with_name("appendix_knobs.ipynb")], ids=lambda p: p.stem
+)
+def test_a_lesson_says_the_time_that_the_readme_says(path):
+    text = path.read_text(encoding="utf-8")
+    assert "**Time**: about " in text and " of computing on one core" in text
+    assert routes.lesson(text, path) == text
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(3, "½"), (50, "1"), (80, "1½"), (300, "5")])
+def test_a_time_is_said_to_the_half_minute(seconds, said):
+    rows = {FIRST.stem: {"seconds": dict.fromkeys(run_lessons.headings(FIRST), 0) | {"": seconds}}}
+    assert routes.minutes(FIRST, rows) == said
 
 
 def test_a_section_with_another_name_than_the_measured_one_is_not_timed():
@@ -127,7 +143,8 @@ def test_a_section_with_another_name_than_the_measured_one_is_not_timed():
     (first, *_), path = rows["00_start_here"]["seconds"], run_lessons.lessons("00")[0]
     renamed = {"00_start_here": {"seconds": {f"no {first}": 1.0}}}
     step = {"lesson": "00", "sections": ["The paintings"]}
-    assert routes._seconds(step, rows, {}) > 0 and routes._seconds(step, renamed, {}) is None
+    assert routes._seconds(step, rows, True) > routes._seconds(step, rows, False) > 0
+    assert routes._seconds(step, renamed, False) is None
     assert routes.whole_seconds(path, renamed) is None
 
 

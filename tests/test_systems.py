@@ -70,7 +70,7 @@ def test_a_run_records_its_pictures_in_a_form_that_every_system_reads(tmp_path):
 def test_the_lines_without_make_do_what_make_does():
     lines = re.search(r"```bat\n(.*?)```", README, re.DOTALL)[1].splitlines()
     venv, install, demo = (line.replace(".venv\\Scripts\\", "$(BIN)/") for line in lines)
-    assert venv.replace("py ", "$(PYTHON) ") in MAKEFILE and demo in MAKEFILE
+    assert venv.replace("py -3.12 ", "$(PYTHON) ") in MAKEFILE and demo in MAKEFILE
     pip = re.search(r"^PIP := (.*)$", MAKEFILE, re.MULTILINE)[1].replace("--disable-pip-version-check ", "")
     assert install == f"{pip} -e ." and "\t$(PIP) -e .\n" in MAKEFILE
 
