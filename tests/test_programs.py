@@ -168,19 +168,20 @@ def test_forget_removes_what_came_from_a_folder_and_no_more(
     assert re.search(r"removed 9 cached files of .*/set \(\d", capsys.readouterr().out)
     assert cli.main(["forget", str(folder)]) == 0 and "removed 0 cached" in capsys.readouterr().out
     assert cli.main(["forget"]) == 1
-    assert cli.main(["forget", "--all"]) == 0 and not storage.cache_dir().exists()
+    assert cli.main(["forget", "--all"]) == 0 and not list(storage.cache_dir().iterdir())
     assert cli.main(["forget", "--all"]) == 0
 
 
-def test_forget_all_says_what_it_could_not_remove(monkeypatch, tmp_path, capsys):
-    def refuse(folder):
-        raise PermissionError(f"cannot remove {folder}")
+def test_forget_all_says_what_it_could_not_remove(folder, lessons, monkeypatch, tmp_path, capsys):
+    def refuse(path):
+        raise PermissionError(f"cannot remove {path}")
 
-    monkeypatch.setenv("LESSONS_CACHE", str(tmp_path))
-    monkeypatch.setattr(shutil, "rmtree", refuse)
+    monkeypatch.setenv("LESSONS_CACHE", str(tmp_path / "cache"))
+    lessons("check", folder)
+    monkeypatch.setattr(Path, "unlink", refuse)
     assert cli.main(["forget", "--all"]) == 1
-    said = capsys.readouterr()
-    assert "removed" not in said.out and "cannot remove" in said.err
+    printed = capsys.readouterr()
+    assert "removed" not in printed.out and "cannot remove" in printed.err
 
 
 def test_a_list_for_forget_that_cannot_be_written_is_said(folder, lessons, monkeypatch, tmp_path):
