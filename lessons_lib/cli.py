@@ -74,14 +74,15 @@ def train(args: Namespace) -> int:
     _emit_run(args, run)
     if is_finished and (run.folder / "before_after.jpg").is_file():
         return 0
+    code = INTERRUPTED if run.stopped else 0
     if not _IS_MAIN_PROCESS:
-        return 0
+        return code
     if distributed.is_sharded(distributed.accelerator()):
         print(f"the adapter is in {run.folder}; draw: lessons compare {run.folder}, in one process")
-        return INTERRUPTED if run.stopped else 0
+        return code
     _print_ending(run)
     if run.stopped:
-        return INTERRUPTED
+        return code
     prompts, seconds = args.prompt or (), time.monotonic() - start
     try:
         _compare(run, base, prompts, SEEDS, dataset, run.folder)
@@ -160,7 +161,7 @@ def compare(args: Namespace) -> int:
     dataset = recorded_dataset(run.dataset, run.folder, args.pictures)
     prompts = args.prompt or default_prompts(run.settings.mode)
     train_inputs.print_unread(prompts, run.settings, base)
-    for line in [str(run)] * bool(run.reason) + log_problems(run.folder):
+    for line in [*([str(run)] if run.reason else []), *log_problems(run.folder)]:
         print(f"! {line}")
     _compare(run, base, prompts, args.seeds or SEEDS, dataset, args.out or run.folder)
     return 0

@@ -7,17 +7,47 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+FOLDERS = ("latents", "embeddings", "image_stats")  # of the files in the cache, each called by a hash
+_MOST_HEADER = 10**6  # bytes
+_CACHED = re.compile(rf"({'|'.join(FOLDERS)})/([0-9a-f]{{64}}\.safetensors|\.[0-9a-f]{{32}}\.part)")
+
 
 def cache_dir() -> Path:
-    """Return the folder of the cache: LESSONS_CACHE where that is set. It may be deleted at any time."""
-    parent = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get("LESSONS_CACHE") or parent / "lora-lessons")
+    """Return the folder of the cache: LESSONS_CACHE where that is set, which may hold files of others."""
+    if own := os.environ.get("LESSONS_CACHE"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lora-lessons"
+
+
+def cached_file(name: str) -> Path | None:
+    """Return the file of the cache with a name such as "latents/01...ef.safetensors", or what a process that
+    was killed left of one; None where there is none, or the name has another form.
+
+    Raises OSError for a file outside the cache that a link in it leads to.
+    """
+    path = cache_dir() / name
+    if not _CACHED.fullmatch(name) or not path.is_file():
+        return None
+    if path.resolve() != cache_dir().resolve() / name:
+        raise OSError(f"{path} is {path.resolve()} by a link; remove that file and the link yourself")
+    return path
+
+
+def is_written_here(path: Path) -> bool:
+    """Return whether `write` made a file, by its header; its tensors are not read."""
+    try:
+        with path.open("rb") as file:
+            header = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), _MOST_HEADER)))
+        return "sha256" in header["__metadata__"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 @contextmanager

@@ -8,6 +8,7 @@ that is stopped goes on.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import tempfile
 from collections.abc import Sequence
@@ -76,12 +77,12 @@ def _look_set(composer: Composer, name: str, folder: Path) -> Dataset:
     scenes.rows[:, [SLOT[slot] for slot in SAYS_LOOK]] = 0
     pictures = (composer.paint(scenes).permute(0, 2, 3, 1).clamp(0, 1) * 255).byte().numpy()
     folder.mkdir(parents=True, exist_ok=True)
-    lines = ["file_name,split,caption"]
+    rows = [("file_name", "split", "caption")]
     for k, (picture, row) in enumerate(zip(pictures, scenes.rows.tolist(), strict=True)):
         Image.fromarray(picture).save(folder / f"{k:02d}.png")
-        split = "train" if k < LEARNED else "held_out"
-        lines.append(f'{k:02d}.png,{split},"{composer.phrases.text(row)}"')
-    (folder / "metadata.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        rows.append((f"{k:02d}.png", "train" if k < LEARNED else "held_out", composer.phrases.text(row)))
+    with (folder / "metadata.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
     return dataset.read(folder)
 
 

@@ -72,7 +72,8 @@ def lines(names: list[tuple[str, ...]], rows: list[things.Drawing], count: int =
     table = phrases.Phrases(names, [], [])
     composer = Composer(Bank(torch.zeros(len(rows), SIDE, SIDE, 4, dtype=torch.uint8), rows), table)
     said = composer.scenes(count, 1, Mix(strange=0, empty=0)).rows
-    with open(HERE.parent / "data" / "sample_mughal" / "metadata.csv") as handle:
+    paintings = HERE.parent / "data" / "sample_mughal" / "metadata.csv"
+    with paintings.open(encoding="utf-8", newline="") as handle:
         everyday = [row["caption"] for row in csv.DictReader(handle)] * 4
     return (
         [table.text(row) for row in said.tolist()] + [text.strip(", ") for text in table.texts] * 3 + everyday

@@ -52,7 +52,7 @@ def fill(composer: Composer, encoder: Encoder, folder: Path, first: int, count: 
             "name": torch.cat([s.name.int() for s in scenes]),
         }
         save_file(whole, path.with_suffix(".tmp"), {"phrases": digest(composer.phrases)})
-        path.with_suffix(".tmp").rename(path)
+        path.with_suffix(".tmp").replace(path)
 
 
 class PoolFeed(Feed):

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -42,7 +43,7 @@ class Run:
         self.clock = Clock(options.seconds, now)
         self.out, self.options, self.archive = out, options, archive
         out.mkdir(parents=True, exist_ok=True)
-        self.log_file = (out / "log.txt").open("a")
+        self.log_file = (out / "log.txt").open("a", encoding="utf-8")
         self.progress, self.done, self.extra = Progress(self.log), list[str](), dict[str, Tensor]()
         self._begun: tuple[str, float] = ("", 0.0)  # the stage that an earlier run was in, and its part done
         self.device = torch.device(options.device)
@@ -145,12 +146,16 @@ class Run:
         }
 
     def write(self) -> None:
-        """Write the averaged weights in parts, and the state that a later run goes on from."""
+        """Write the averaged weights in parts, and the state that a later run goes on from.
+
+        Raises FloatingPointError, and writes nothing, where one of them is no longer a number.
+        """
         self._last_written = self.clock.passed()
+        self._refuse_not_finite()
         names = ("flow.", "clip.", "t5.")
         weights = {n: v for n, v in self.average.weights.items() if n.startswith(names)} | self.extra
         paths = parts.write(parts.half(weights), self.out, "part", self.facts())
-        (self.out / "facts.json").write_text(stages.as_json(self.facts()))
+        (self.out / "facts.json").write_text(stages.as_json(self.facts()), encoding="utf-8")
         state = {
             "model": self.model.state_dict(),
             "average": self.average.weights,
@@ -164,8 +169,13 @@ class Run:
             "share": self.progress.share,
         }
         torch.save(state, self.state.with_suffix(".tmp"))
-        self.state.with_suffix(".tmp").rename(self.state)
+        os.replace(self.state.with_suffix(".tmp"), self.state)
         self.log(f"wrote {len(paths)} parts, {sum(p.stat().st_size for p in paths) / 1e6:.1f} MB")
+
+    def _refuse_not_finite(self) -> None:
+        values = [*self.model.state_dict().values(), *self.average.weights.values(), *self.extra.values()]
+        if not all(torch.isfinite(value).all() for value in values):
+            raise FloatingPointError(f"{self.progress.stage}: weights are not finite")
 
     def tick(self) -> None:
         if self.clock.passed() - self._last_written > WRITE_EVERY:
@@ -219,6 +229,7 @@ class Run:
             self.start_again()
             stages.train_flow(model, self.average, feed, self.codes, timer, settings)
         elif name == "guidance":
+            self._refuse_not_finite()
             self.start_again(0.99)
             whole = {f"flow.{n}": v for n, v in model.flow.state_dict().items()}
             parts.write(parts.half(whole), self.out, "teacher", self.facts())
@@ -242,7 +253,8 @@ class Run:
         self.model.eval()
         if self.clock.left() > 0.01 * self.options.seconds:
             losses = stages.held_out_losses(self.model, self.feed, self.sets)
-            (self.out / "facts.json").write_text(stages.as_json(self.facts() | {"held-out": losses}))
+            text = stages.as_json(self.facts() | {"held-out": losses})
+            (self.out / "facts.json").write_text(text, encoding="utf-8")
             looks = {name: row["sigma 0.95"] for name, row in losses.items() if name != "scenes"}
             self.log(f"held-out scenes: {losses['scenes']}; held-out looks at sigma 0.95: {looks}")
         if self.clock.left() > 0.01 * self.options.seconds:
@@ -291,10 +303,18 @@ def main(arguments: list[str] | None = None) -> None:
     )
     run = Run(o.archive, o.out, options)
     try:
-        run.train()
+        _train(run)
     except FloatingPointError as error:  # what was written before is worth more than what is left now
         run.feed.close()
         sys.exit(f"Stopped, nothing more was written: {error}")
+
+
+def _train(run: Run) -> None:
+    """Train, and write what there is also where that is interrupted, but no weights that are no numbers."""
+    try:
+        run.train()
+    except FloatingPointError:
+        raise
     except BaseException:
         run.finish()
         raise

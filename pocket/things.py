@@ -161,7 +161,7 @@ def draw_all() -> tuple[np.ndarray, list[Drawing]]:
 
 def load() -> tuple[np.ndarray, list[Drawing]]:
     """Return the cached drawings and their rows."""
-    with open(ROWS, newline="") as handle:
+    with open(ROWS, newline="", encoding="utf-8") as handle:
         return np.load(PICTURES, mmap_mode="r"), [Drawing(**row) for row in csv.DictReader(handle)]
 
 
@@ -169,7 +169,7 @@ def main() -> None:
     CACHE.mkdir(exist_ok=True)
     pictures, rows = draw_all()
     np.save(PICTURES, pictures)
-    with open(ROWS, "w", newline="") as handle:
+    with open(ROWS, "w", newline="", encoding="utf-8") as handle:
         writer = csv.DictWriter(handle, [f.name for f in fields(Drawing)])
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)

@@ -25,7 +25,8 @@ LETTERS = list("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,.
 
 def text_lines() -> list[str]:
     """Return captions of the corpus, and of the practice paintings only for their everyday words."""
-    with open(corpus.HERE.parent / "data" / "sample_mughal" / "metadata.csv") as handle:
+    paintings = corpus.HERE.parent / "data" / "sample_mughal" / "metadata.csv"
+    with paintings.open(encoding="utf-8", newline="") as handle:
         return scenes.write_sample_text() + [row["caption"] for row in csv.DictReader(handle)] * 4
 
 

@@ -58,6 +58,11 @@ def test_the_card_names_the_rights_of_each_picture():
     assert "do not publish" not in text
 
 
+def test_a_line_without_cells_in_an_edited_card_is_passed_over():
+    text = card([picture("CC0-1.0")])
+    assert model_card.rights_rows(f"{text}\n|\n") == model_card.rights_rows(text)
+
+
 def test_the_card_warns_when_a_licence_is_not_known():
     text = card([picture("CC0-1.0"), picture(None)])
     assert "licence of 1 of these pictures is not known: **do not publish" in text

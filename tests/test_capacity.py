@@ -14,6 +14,7 @@ from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import bases, families
 from lessons_lib.models.sizes import weights_gb
 from lessons_lib.paths import PROOFS
+from lessons_lib.proof import record
 from lessons_lib.session import Session
 from lessons_lib.training import capacity, memory_records
 from lessons_lib.training.train import Trainer
@@ -68,6 +69,15 @@ def test_what_a_proof_has_measured_is_what_pocket_needs():
     cpu = Session("pocket", torch.device("cpu"), torch.float32, 2, 16.0, "none", 0.0)
     need, batch_of_8 = fit("pocket", cpu).need, fit("pocket", cpu, batch=8).need
     assert need.source == "recorded" and 0.3 < need.gigabytes < 1 and batch_of_8.source == "calculated"
+
+
+def test_weights_of_ones_own_are_not_the_published_ones_that_were_measured(tmp_path):
+    pocket = bases.find("pocket")
+    assert capacity.is_published(pocket)
+    for other in (replace(pocket, name="mine"), replace(pocket, repository=str(tmp_path))):
+        assert not capacity.is_published(other)
+        settings = Settings(trigger="v4se").resolve(other)
+        assert record.start(other, settings, sessions.current())["weights"] == "others, in a folder"
 
 
 @pytest.mark.parametrize(

@@ -363,6 +363,15 @@ def test_case_18_a_run_whose_log_is_damaged_is_still_drawn(shell):
     assert "! runs/log/log.jsonl: is damaged at line 2" in shell.out
 
 
+@pytest.mark.parametrize("outcome", [Outcome.DONE, Outcome.STOPPED])
+def test_case_18_a_run_whose_log_is_missing_is_still_drawn(shell, outcome):
+    run = dataclasses.replace(Run.load(Path("runs/log")), outcome=outcome, step=1)
+    run.save()
+    (run.folder / "log.jsonl").unlink()
+    assert shell("compare runs/log --prompt horse --seed 1") == 0
+    assert "stopped at step 1 of" in str(dataclasses.replace(run, outcome=Outcome.STOPPED))
+
+
 BROTHERS = {
     "page.safetensors": (b"<!DOCTYPE html><html>", "is a web page"),
     "pointer.safetensors": (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n", "Git LFS"),

@@ -51,6 +51,13 @@ def test_captions_of_every_kind_come_back(tmp_path, split):
     assert list(map(facts, again)) == list(map(facts, after))
 
 
+def test_masks_come_back_with_their_pictures(tmp_path):
+    mask = ImageFile.of(Image.linear_gradient("L").resize((70, 80)))
+    before = [coloured(1, mask=mask, split="train"), coloured(2, split="held_out")]
+    masks = {p.path.stem: p.mask for p in read_back(export.write(before, tmp_path / "out"))}
+    assert masks["2"] is None and masks["1"].decode().image.convert("L").tobytes() == mask.image.tobytes()
+
+
 def test_kohya_and_ai_toolkit_find_each_caption_in_the_first_line_of_a_text_file(tmp_path):
     out = export.write([coloured(1, caption="a kite\nover a lake")], tmp_path / "out", ["a kite\nin mugh4l"])
     assert {p.name for p in (out / "train").iterdir()} == {"1.png", "1.txt", "metadata.csv"}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lessons_lib.display import notebook
+from lessons_lib.display import notebook, theme
 from lessons_lib.models.pixels import to_square
 
 
@@ -19,6 +19,10 @@ def plain(colour):
 def opened(shown):
     assert shown.format == "jpeg"
     return Image.open(io.BytesIO(shown.data)).convert("RGB")
+
+
+def test_a_label_for_which_there_is_no_room_ends():
+    assert theme.wrap_text("an elephant", theme.font(14), 4) == " ...\n ..."
 
 
 def test_a_grid_is_one_jpeg_with_its_pictures_in_place():

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from lessons_lib import cli
-from lessons_lib.adapters.run import STEPS, Run
+from lessons_lib.adapters.run import OTHER_FORMATS, STEPS, Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.course import recorded
 from lessons_lib.dataset import captions
@@ -162,6 +162,22 @@ class LightJudge:
 
     def concepts(self):
         raise FileNotFoundError
+
+
+def test_a_run_that_is_replaced_leaves_no_adapter_or_chart_to_the_next(practice, tmp_path):
+    settings = Settings(trigger="thgh96", steps=2, batch=1, rank=1, sample_every=1, keep_adapters=True)
+    run = train.train(practice, settings, tmp_path / "run")
+    for name in ("pick.jpg", "steps/000001/notes.txt", "steps/000009.txt"):
+        (run.folder / name).touch()
+    (run.folder / OTHER_FORMATS).rename(tmp_path / "loras")
+    (run.folder / OTHER_FORMATS).symlink_to(tmp_path / "loras")
+    (tmp_path / "loras" / "mine_comfyui.safetensors").touch()
+    other = dataclasses.replace(settings, seed=1, keep_adapters=False)
+    train.train(practice, other, run.folder, replace=True)
+    with pytest.raises(ValueError, match="keeps only its last adapter"):
+        picker.checkpoints(run)
+    empty = {path.name for path in tmp_path.rglob("*") if path.is_file() and not path.stat().st_size}
+    assert empty == {"notes.txt", "000009.txt", "mine_comfyui.safetensors"}
 
 
 def test_a_run_keeps_the_adapters_that_lessons_pick_chooses_from(practice, tmp_path):

@@ -140,6 +140,17 @@ def test_weights_are_written_when_two_minutes_have_passed(archive, tmp_path):
     assert list(run.out.glob("part-*.safetensors"))
 
 
+def test_weights_that_are_no_numbers_take_the_place_of_none(archive, tmp_path):
+    run = tiny_run(archive, tmp_path / "out")
+    run.write()
+    before = {path.name: path.read_bytes() for path in [*run.out.glob("part-*"), run.state]}
+    run.average.weights["flow.proj_out.bias"][0] = float("inf")
+    run.clock.now.time += timing.WRITE_EVERY + 1
+    with pytest.raises(FloatingPointError, match="weights are not finite"):
+        run.tick()
+    assert {path.name: path.read_bytes() for path in [*run.out.glob("part-*"), run.state]} == before
+
+
 def test_stages_share_what_time_there_is():
     shares = timing.seconds_of(["text", "flow", "guidance", "four steps"], 100, 0)
     assert sum(shares.values()) == pytest.approx(100) and max(shares, key=shares.__getitem__) == "flow"

@@ -85,6 +85,12 @@ def test_check_prints_captions(folder, lessons):
     assert keys_of("caption") == set(kinds["caption"]) - {"kind"}
 
 
+def test_captions_are_printed_as_far_as_they_are_read(folder, lessons):
+    (folder / "0.txt").write_text("a boat " * 100, encoding="utf-8")
+    _, _, rows = lessons("check", folder, "--trigger", "v4se", "--captions")
+    assert len(rows[0]["caption"]) < 400 and rows[0]["caption"].endswith(", v4se")
+
+
 def test_train_prints_each_step_and_where_the_run_is(folder, lessons, one_step, tmp_path):
     code, kinds, rows = lessons("train", folder, *one_step, "--out", tmp_path / "run")
     assert code == 0 and [row["step"] for row in rows if row["kind"] == "step"] == [1, 2]
@@ -148,6 +154,17 @@ def test_check_and_train_agree_on_what_stops_a_training_and_how_it_is_overruled(
     assert lessons(*training, "--anyway")[0] == 130
 
 
+def test_every_process_of_a_stopped_training_ends_with_the_code_of_a_stop(
+    folder, one_step, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(cli, "_IS_MAIN_PROCESS", False)
+    monkeypatch.setattr(train, "train", lambda _, settings, out, *__: Run(out, settings, Outcome.STOPPED))
+    words = ["train", str(folder), *one_step, "--out", str(tmp_path / "run")]
+    args = arguments.parser().parse_args(words)
+    args.emit = lambda *_, **__: None
+    assert cli.train(args) == cli.INTERRUPTED
+
+
 def test_forget_removes_what_came_from_a_folder_and_no_more(
     folder, lessons, one_step, monkeypatch, tmp_path, capsys
 ):
@@ -168,19 +185,20 @@ def test_forget_removes_what_came_from_a_folder_and_no_more(
     assert re.search(r"removed 9 cached files of .*/set \(\d", capsys.readouterr().out)
     assert cli.main(["forget", str(folder)]) == 0 and "removed 0 cached" in capsys.readouterr().out
     assert cli.main(["forget"]) == 1
-    assert cli.main(["forget", "--all"]) == 0 and not storage.cache_dir().exists()
+    assert cli.main(["forget", "--all"]) == 0 and not list(storage.cache_dir().iterdir())
     assert cli.main(["forget", "--all"]) == 0
 
 
-def test_forget_all_says_what_it_could_not_remove(monkeypatch, tmp_path, capsys):
-    def refuse(folder):
-        raise PermissionError(f"cannot remove {folder}")
+def test_forget_all_says_what_it_could_not_remove(folder, lessons, monkeypatch, tmp_path, capsys):
+    def refuse(path):
+        raise PermissionError(f"cannot remove {path}")
 
-    monkeypatch.setenv("LESSONS_CACHE", str(tmp_path))
-    monkeypatch.setattr(shutil, "rmtree", refuse)
+    monkeypatch.setenv("LESSONS_CACHE", str(tmp_path / "cache"))
+    lessons("check", folder)
+    monkeypatch.setattr(Path, "unlink", refuse)
     assert cli.main(["forget", "--all"]) == 1
-    said = capsys.readouterr()
-    assert "removed" not in said.out and "cannot remove" in said.err
+    printed = capsys.readouterr()
+    assert "removed" not in printed.out and "cannot remove" in printed.err
 
 
 def test_a_list_for_forget_that_cannot_be_written_is_said(folder, lessons, monkeypatch, tmp_path):

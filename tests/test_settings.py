@@ -14,6 +14,7 @@ from lessons_lib.adapters.run import Outcome, Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.commands import arguments, train_inputs
 from lessons_lib.dataset.dataset import read
+from lessons_lib.models import bases
 from lessons_lib.paths import POCKET, ROOT, SAMPLE
 from lessons_lib.training import train
 
@@ -86,6 +87,64 @@ def test_a_run_whose_table_holds_pictures_out_is_repeated_to_the_bit(tmp_path, m
     one, two = repeat(tmp_path, monkeypatch, SAMPLE)
     assert len(Run.load(tmp_path / "two").dataset["held_out"]) == 6
     assert one.keys() == two.keys() and all((one[name] == two[name]).all() for name in one)
+
+
+@pytest.fixture
+def changed(tmp_path):
+    """Return the settings of a run at its base's own values, repeated with some options."""
+    own = Settings(trigger="v4se", sample_prompts=("a boat, v4se",)).resolve(bases.find("pocket"))
+    Run(tmp_path, own).save()
+    words = ["--config", str(tmp_path / "settings.json"), "--out", str(tmp_path / "two")]
+    return lambda *more: train_inputs.training_settings(options([*words, *more]))
+
+
+@pytest.mark.parametrize(
+    ("words", "alike"),
+    [
+        (["--rank", "2"], {"rank": 2}),
+        (["--optimizer", "prodigy"], {"optimizer": "prodigy"}),
+        (["--preset", "quick"], {"preset": "quick"}),
+        (["--steps", "7"], {"steps": 7}),
+        (["--steps", "70", "--sample-every", "9"], {"steps": 70, "sample_every": 9}),
+        (["--rank", "2", "--alpha", "1"], {"rank": 2, "alpha": 1}),
+        (["--trigger", "zq8x"], {"trigger": "zq8x"}),
+        ([], {}),
+    ],
+)
+def test_an_option_beside_config_means_what_it_does_alone(changed, words, alike):
+    pocket = bases.find("pocket")
+    repeated, alone = changed(*words).resolve(pocket), Settings(**{"trigger": "v4se"} | alike).resolve(pocket)
+    assert dataclasses.replace(repeated, sample_prompts=(), name="run") == alone
+    assert all(repeated.trigger in prompt for prompt in repeated.sample_prompts)
+
+
+def test_what_was_given_for_a_run_stays_where_other_options_change():
+    pocket = bases.find("pocket")
+    given = {"rank": 2, "alpha": 1, "sample_every": 5, "learning_rate": 1e-4, "trigger": "v4se"}
+    run = Settings(**given, steps=50).resolve(pocket)
+    again = settings.repeated(run, {"steps": 90, "optimizer": "adamw8bit", "rank": 2, "base": "pocket"})
+    assert again.resolve(pocket) == Settings(**given, steps=90, optimizer="adamw8bit").resolve(pocket)
+
+
+def test_another_base_brings_its_own_values():
+    pocket, other = bases.find("pocket"), bases.find("sd15")
+    run = Settings(trigger="v4se", seed=3, quantize="nf4", gradient_checkpointing=True).resolve(pocket)
+    assert settings.repeated(run, {"base": "sd15"}) == Settings(trigger="v4se", seed=3, base="sd15")
+    assert settings.repeated(run, {"base": "sd15", "rank": 2}).resolve(other).alpha == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--config", "x", "--prior", "x"], "--prior: name the folder of the pictures, too"),
+        (["--config", "x", "--hold-out", "0", "--anyway"], "--hold-out and --anyway: name the folder"),
+        (["photos", "--pictures", "x"], "--pictures is for a run's own, if moved: .* or photos"),
+    ],
+)
+def test_an_option_for_pictures_that_would_not_be_read_is_refused(words, line):
+    pocket = bases.find("pocket")
+    with pytest.raises(ValueError, match=line):
+        train_inputs.training_set(options(words), pocket, Settings(trigger="v4se"))
 
 
 def test_repeating_a_run_needs_a_place_for_the_new_one(capsys, tmp_path):

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from lessons_lib import cli
-from lessons_lib.adapters import combine, files, model_card
+from lessons_lib.adapters import combine, export, files, model_card
 from lessons_lib.adapters.run import WEIGHTS_NAME
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.paths import POCKET
@@ -49,6 +49,26 @@ def test_a_merge_cut_to_a_rank_says_what_is_lost(run_folder, foreign_file, tmp_p
     assert cli.main(arguments) == 0
     assert "of the change is lost" in capsys.readouterr().out and files.read(tmp_path / "small").ranks == [2]
     assert cli.main(arguments) == 1 and "already; name another folder" in capsys.readouterr().err
+
+
+def test_a_merge_that_fails_writes_nothing_and_can_be_repeated(run_folder, tmp_path, monkeypatch, capsys):
+    arguments = ["merge", str(run_folder), "--out", str(tmp_path / "own")]
+    with monkeypatch.context() as patch:
+        patch.setattr(export, "write_comfyui", lambda folder: (_ for _ in ()).throw(OSError("disk full")))
+        assert cli.main(arguments) == 1 and not list((tmp_path / "own").iterdir())
+    assert cli.main(arguments) == 0 and f"written: {tmp_path / 'own'}" in capsys.readouterr().out
+    assert {path.name for path in (tmp_path / "own").iterdir()} == {
+        "README.md", "merged.json", "other_formats", WEIGHTS_NAME,
+    }  # fmt: skip
+
+
+def test_a_merge_writes_over_no_card_of_the_users(run_folder, tmp_path, capsys):
+    out = tmp_path / "mine"
+    out.mkdir()
+    (out / "README.md").write_text("mine")
+    assert cli.main(["merge", str(run_folder), "--out", str(out)]) == 1
+    assert "holds README.md already; name another folder" in capsys.readouterr().err
+    assert (out / "README.md").read_text() == "mine"
 
 
 def test_a_foreign_file_alone_needs_its_base(foreign_file, tmp_path, capsys):

@@ -94,6 +94,31 @@ def test_a_mask_comes_with_its_picture_and_turns_with_it(tmp_path):
     assert turned.size == (300, 200) and turned.getpixel((290, 9)) == 255 and turned.getpixel((9, 9)) == 0
 
 
+def test_a_picture_that_is_there_already_leaves_no_mask_for_another_of_its_name(tmp_path):
+    given, pictures = tmp_path / "given", Project(tmp_path / "album").pictures
+    given.mkdir()
+    Image.new("L", (200, 260)).save(given / "a-masklabel.png")
+    (given / "a.jpg").write_bytes(photo_with_place("teal"))
+    assert [pictures.add(given).repeated for _ in range(2)] == [0, 1]
+    pictures.add({"a.jpg": photo_with_place("red")})
+    masks = {picture.path.stem: picture.mask for picture in pictures.dataset().pictures}
+    assert masks["a"] and masks["a_2"] is None
+
+
+def test_a_file_that_is_in_no_table_is_not_written_over(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "b.jpg").write_bytes(b"mine")
+    assert Project(tmp_path).pictures.add({"b.jpg": photo_with_place()}).names == ["b_2.jpg"]
+    assert (tmp_path / "pictures" / "b.jpg").read_bytes() == b"mine"
+
+
+def test_a_mask_whose_picture_is_gone_is_not_taken_for_another_of_its_name(studio):
+    masks = studio.pictures.folder / "masks"
+    masks.mkdir()
+    Image.new("L", (200, 260)).save(masks / "b.png")
+    assert studio.pictures.add({"b.jpg": photo_with_place()}).names == ["b_2.jpg"]
+
+
 def test_what_is_left_out_can_be_brought_back_with_its_row(studio):
     before = studio.pictures.dataset().pictures[1]
     studio.pictures.leave_out(before.path.name)

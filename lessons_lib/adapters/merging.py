@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -11,7 +13,7 @@ from lessons_lib.adapters import combine, export, files, fit, model_card
 from lessons_lib.adapters.files import Adapter
 from lessons_lib.adapters.merged import Merged, MergedSettings
 from lessons_lib.adapters.model_card import Rights
-from lessons_lib.adapters.run import WEIGHTS_NAME, read_origin
+from lessons_lib.adapters.run import MERGED, OTHER_FORMATS, WEIGHTS_NAME, read_origin
 from lessons_lib.dataset.messages import printable
 from lessons_lib.models import bases
 from lessons_lib.models.bases import Base
@@ -83,24 +85,37 @@ def merge(
     `rank` and weights as in `combine.combine`. Without weights each counts 1, and the sum is drawn at the
     base's usual strength; with them it is drawn at 1. A single adapter is written in this course's form.
     Raises FileNotFoundError and ValueError as `files.read` does, ValueError for an adapter that does not fit
-    the base, where no base is named and none of them is a run, and for a folder that holds weights already.
+    the base, where no base is named and none of them is a run, and for a folder that holds an adapter or a
+    card already. Where it fails nothing is written.
     """
     base = _base_of(paths, base_name)
     strength, weights = 1.0 if weights else base.strength, list(weights or [1.0] * len(paths))
-    if (out / WEIGHTS_NAME).exists():
-        raise ValueError(f"{out} holds {WEIGHTS_NAME} already; name another folder with --out")
+    for name in (WEIGHTS_NAME, MERGED, CARD, OTHER_FORMATS):
+        if (out / name).exists():
+            raise ValueError(f"{out} holds {name} already; name another folder with --out")
     shapes = fit.layer_shapes(skeletons(base))
     adapters = [fit.fitted(files.read(path), base, shapes) for path in paths]
     merged = combine.combine(adapters, weights, rank)
-    out.mkdir(parents=True, exist_ok=True)
+    lost, meetings = _lost(adapters, weights, merged) if rank else None, _meetings(paths, adapters)
     settings = _settings(out, base, paths, weights, rank, strength)
-    Merged(out, settings).save()
     rows = [row for path in paths for row in _rights(path)]
-    (out / CARD).write_text(model_card.merged_readme(settings, base, rows), encoding="utf-8")
-    export.write_diffusers(merged, out / WEIGHTS_NAME)
-    written = [out / WEIGHTS_NAME, export.write_comfyui(out)] + ([export.write_kohya(out)] if kohya else [])
-    lost = _lost(adapters, weights, merged) if rank else None
-    return Merge(settings, len(merged.layers), merged.ranks, _meetings(paths, adapters), lost, written)
+    written = _write(out, settings, merged, model_card.merged_readme(settings, base, rows), kohya)
+    return Merge(settings, len(merged.layers), merged.ranks, meetings, lost, written)
+
+
+def _write(out: Path, settings: MergedSettings, merged: Adapter, card: str, kohya: bool) -> list[Path]:
+    """Write the files of a merged adapter into a folder, all or none; return those that hold weights."""
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".merging.", dir=out) as temporary:
+        folder = Path(temporary)
+        Merged(folder, settings).save()
+        (folder / CARD).write_text(card, encoding="utf-8")
+        export.write_diffusers(merged, folder / WEIGHTS_NAME)
+        written = [folder / WEIGHTS_NAME, export.write_comfyui(folder)]
+        written += [export.write_kohya(folder)] if kohya else []
+        for path in sorted(folder.iterdir(), key=lambda path: path.name == WEIGHTS_NAME):  # the weights last
+            os.replace(path, out / path.name)
+    return [out / path.relative_to(folder) for path in written]
 
 
 def _settings(

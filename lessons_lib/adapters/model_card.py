@@ -102,7 +102,7 @@ def rights_rows(card: str) -> list[Rights]:
     head = next((row for row in rows if row[:1] == ["file"] and "licence" in row), None)
     if head is None:
         raise ValueError("the card has no table of the training pictures and their licences")
-    pictures = [row for row in rows if row != head and not set(row[0]) <= {"-"}]
+    pictures = [row for row in rows if row and row != head and not set(row[0]) <= {"-"}]
     return [dict(zip(head, [cell.replace("\\|", "|") for cell in row], strict=False)) for row in pictures]
 
 

@@ -59,9 +59,8 @@ class Run:
         if self.outcome is Outcome.DIVERGED:
             return f"{self.folder}: {self.step} of {steps}, then {self.reason}"
         if self.stopped:
-            return (
-                f"{self.folder}: stopped at step {len(self.log)} of {steps}; the same call goes on from there"
-            )
+            step = self.step or len(self.log)  # version 0.1 recorded no step
+            return f"{self.folder}: stopped at step {step} of {steps}; the same call goes on from there"
         resumed = f", resumed from {self.resumed_from}" if self.resumed_from else ""
         return f"{self.folder}: " + ", ".join([f"{steps}{resumed}", *filter(None, self._remarks)])
 

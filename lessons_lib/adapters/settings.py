@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -149,9 +150,7 @@ class Settings:
             "aspect_ratio_buckets": self.aspect_ratio_buckets or base.aspect_ratio_buckets,
             "quantize": "none" if self.quantize == "auto" else self.quantize,
             "resolution": None if self.resolution == base.side else self.resolution,
-            "sample_every": self.sample_every or steps,
-            "validate_every": self.validate_every or max(1, steps // 10),
-            "checkpoint_every": self.checkpoint_every or max(1, steps // 10),
+            **{name: getattr(self, name) or own for name, own in own_intervals(steps).items()},
         })  # fmt: skip
 
     def adapt(self, base: Base) -> Base:
@@ -223,6 +222,35 @@ class ResolvedSettings(Settings):
     sample_every: int = 0
     validate_every: int = 0
     checkpoint_every: int = 0
+
+
+def own_intervals(steps: int) -> dict[str, int]:
+    """Return the settings that end in `_every` where they are not given, for a number of steps."""
+    tenth = max(1, steps // 10)
+    return {"sample_every": steps, "validate_every": tenth, "checkpoint_every": tenth}
+
+
+def repeated(run: ResolvedSettings, options: Mapping[str, Any]) -> Settings:
+    """Return the settings of a run with some of them changed.
+
+    What follows from a setting that is changed is open again, as where none is given: alpha from the rank,
+    steps from the preset, the intervals from the steps, the learning rate where prodigy comes or goes, and
+    from another base all that is a base's own, or was chosen for its memory.
+    """
+    fields = {f.name: f.default for f in dataclasses.fields(Settings)}
+    values = {name: getattr(run, name) for name in fields}
+    changed = {name for name, value in options.items() if value != values[name]}
+    opened = {"alpha"} if "rank" in changed else set()
+    if "preset" in options:
+        opened.add("steps")
+    if "optimizer" in changed and "prodigy" in (run.optimizer, options["optimizer"]):
+        opened.add("learning_rate")
+    if "base" in changed:
+        opened |= {name for name, default in fields.items() if default is None}
+        opened |= {"quantize", "gradient_checkpointing"}
+    if "steps" in changed | opened:
+        opened |= {name for name, own in own_intervals(run.steps).items() if values[name] == own}
+    return Settings(**values | {name: fields[name] for name in opened} | dict(options))
 
 
 def learned_settings(settings: Settings) -> dict[str, Any]:

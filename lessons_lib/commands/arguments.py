@@ -125,7 +125,8 @@ _FOLDER_HELP = (
     "(notebooks/FOLDERS.md lists every layout)"
 )
 _CONFIG_HELP = (
-    "the settings.json of a run, to repeat it; other options change it. Its pictures are read where they were"
+    "the settings.json of a run, to repeat it; other options change it and what follows from them. Its "
+    "pictures are read where they were"
 )
 _PRIOR_HELP = "class pictures with captions, for prior preservation"
 _HOLD_OUT_HELP = (

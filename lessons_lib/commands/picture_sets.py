@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from argparse import Namespace
 from dataclasses import replace
@@ -101,7 +100,9 @@ def _print_captions(args: Namespace, base: Base) -> int:
     overlong = captions.overlong_warnings(dataset.train, args.trigger, tokenizer, base.caption_tokens)
     for line in [*(text for _, text in dataset.problems), *dataset.notes, *overlong]:
         print(f"! {line}", file=sys.stderr)
-    texts = captions.all_training_captions(dataset.train, args.trigger, args.mode or "style")
+    texts = captions.all_training_captions(
+        dataset.train, args.trigger, args.mode or "style", tokenizer, base.caption_tokens
+    )
     for picture, of_picture in zip(dataset.train, texts, strict=True):
         for text in of_picture:
             print(f"{printable(picture.path)} | {text}")
@@ -110,15 +111,16 @@ def _print_captions(args: Namespace, base: Base) -> int:
 
 
 def forget(args: Namespace) -> int:
-    """Remove from the cache what came from a folder, and print what that was. ValueError without a folder,
-    OSError where something cannot be removed.
+    """Remove from the cache what came from a folder, or all that this course wrote, and print what that was.
+
+    ValueError without a folder, OSError where something cannot be removed.
     """
     cache = storage.cache_dir()
     if args.all:
-        count = sum(path.is_file() for path in cache.rglob("*"))
-        if cache.exists():
-            shutil.rmtree(cache)
-        print(f"removed the whole cache, {count} files: {cache}")
+        count, left = origins.forget_all()
+        print(f"removed the whole cache, {count} files, from {cache}")
+        if left:
+            print(f"! {left} files in its folders stay: nothing says that this course wrote them")
         return 0
     if not args.folder:
         raise ValueError("name the folder whose cached files are to go, or the whole cache with --all")

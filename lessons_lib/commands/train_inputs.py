@@ -29,40 +29,59 @@ def training_settings(args: Namespace) -> Settings:
     or no --out beside --config.
     """
     from lessons_lib import session
-    from lessons_lib.adapters.settings import Settings, read_settings
-    from lessons_lib.dataset.prompts import default_prompts, with_trigger_shortened
-    from lessons_lib.models import bases, families
+    from lessons_lib.models import bases
     from lessons_lib.training import capacity
+
+    settings, has_prompts = _settings_of_options(args)
+    name = safe_name(args.out.resolve().name if args.out else settings.trigger.split()[0])
+    settings = dataclasses.replace(settings, name=name)
+    fit = capacity.fit(settings, bases.find(settings.base), session.current())
+    print(fit)
+    if has_prompts and not args.prompt:
+        return fit.settings
+    return _with_sample_prompts(fit.settings, args.prompt)
+
+
+def _settings_of_options(args: Namespace) -> tuple[Settings, bool]:
+    """Return the settings as they are asked for, and whether their sample prompts are those of a run, with
+    its trigger word.
+    """
+    from lessons_lib.adapters.settings import Settings, read_settings, repeated
 
     names = [field.name for field in dataclasses.fields(Settings)]
     options = {name: getattr(args, name) for name in names if getattr(args, name, None) is not None}
-    if args.config:
-        if not args.out and not args.resume:
-            raise ValueError(
-                "--config repeats a run: say with --out where the new one goes, or go on with it: --resume"
-            )
-        args.out = args.out or args.config.parent
-        options = dataclasses.asdict(read_settings(args.config)[0]) | options
-    elif not args.trigger or not args.trigger.split():
-        raise ValueError("no trigger word: name one with --trigger, a made-up word such as v4se")
-    name = safe_name(args.out.resolve().name if args.out else options["trigger"].split()[0])
-    settings = Settings(**options | {"name": name})
-    fit = capacity.fit(settings, bases.find(settings.base), session.current())
-    print(fit)
-    settings = fit.settings
-    if args.prompt or not args.config:
-        base = bases.find(settings.base)
-        tokenizer = families.find(base.family).load_tokenizer(base)
-        prompts, trigger = (args.prompt or default_prompts(settings.mode))[:2], settings.trigger
-        samples = with_trigger_shortened(prompts, trigger, settings.mode, tokenizer, base.caption_tokens)
-        settings = dataclasses.replace(settings, sample_prompts=samples)
-    return settings
+    if not args.config:
+        if not args.trigger or not args.trigger.split():
+            raise ValueError("no trigger word: name one with --trigger, a made-up word such as v4se")
+        return Settings(**options), False
+    if not args.out and not args.resume:
+        raise ValueError(
+            "--config repeats a run: say with --out where the new one goes, or go on with it: --resume"
+        )
+    args.out = args.out or args.config.parent
+    run = read_settings(args.config)[0]
+    settings = repeated(run, options)
+    return settings, (settings.trigger, settings.mode) == (run.trigger, run.mode)
+
+
+def _with_sample_prompts(settings: Settings, prompts: Sequence[str] | None) -> Settings:
+    """Return settings with two of the prompts, or of the course's own, as samples, no longer than the base
+    reads.
+    """
+    from lessons_lib.dataset.prompts import default_prompts, with_trigger_shortened
+    from lessons_lib.models import bases, families
+
+    base = bases.find(settings.base)
+    tokenizer = families.find(base.family).load_tokenizer(base)
+    first, trigger = (prompts or default_prompts(settings.mode))[:2], settings.trigger
+    samples = with_trigger_shortened(first, trigger, settings.mode, tokenizer, base.caption_tokens)
+    return dataclasses.replace(settings, sample_prompts=samples)
 
 
 def training_set(args: Namespace, base: Base, settings: Settings) -> Dataset:
     """Return the dataset to train on and say what was found in it.
 
-    ValueError without a folder and without --config.
+    ValueError without a folder and without --config, and for options that would not be read.
     """
     from lessons_lib import session
     from lessons_lib.dataset import captions
@@ -70,9 +89,8 @@ def training_set(args: Namespace, base: Base, settings: Settings) -> Dataset:
     from lessons_lib.models import families
     from lessons_lib.training.data import validated
 
+    _refuse_unread(args)
     if not args.folder:
-        if not args.config:
-            raise ValueError("no pictures: name their folder or zip, or a run's settings with --config")
         dataset = _recorded_set(args.config, base, args.pictures)
         print(base.capability_card(session.current()))
     else:
@@ -95,6 +113,22 @@ def training_set(args: Namespace, base: Base, settings: Settings) -> Dataset:
     for line in captions.caption_warnings(dataset.train, settings.trigger, tokenizer, base.caption_tokens):
         print(f"! {line}")
     return dataset
+
+
+def _refuse_unread(args: Namespace) -> None:
+    """Raise ValueError where there are no pictures, or an option for them would not be read."""
+    if args.folder and args.pictures:
+        raise ValueError(f"--pictures is for a run's own, if moved: leave out that option, or {args.folder}")
+    if args.folder:
+        return
+    if not args.config:
+        raise ValueError("no pictures: name their folder or zip, or a run's settings with --config")
+    given = {"--prior": args.prior, "--hold-out": args.hold_out, "--anyway": args.anyway or None}
+    if unread := [name for name, value in given.items() if value is not None]:
+        raise ValueError(
+            f"{' and '.join(unread)}: name the folder of the pictures, too; --config alone takes those of "
+            "the run as they were divided"
+        )
 
 
 def _recorded_set(config: Path, base: Base, pictures: Path | None) -> Dataset:

@@ -22,6 +22,7 @@ from lessons_lib.paths import is_reserved
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")  # that kohya, ai-toolkit and imagefolder all read
 _COLUMNS = ("file_name", "split", "caption", *RIGHTS)
+MASKS = "masks"  # the folder for what weighs the loss, each called like its picture
 _FOLDERS = {name: name for name in ("train", "validation", "unused")}  # all other splits lie in test/
 
 
@@ -32,6 +33,7 @@ def write(pictures: Sequence[Picture], out: Path, captions: Sequence[str] | None
 
     Hugging Face's ``load_dataset("imagefolder", data_dir=out)`` reads it, captions and rights as columns.
     Every picture has its caption in NAME.txt too, for kohya and ai-toolkit, which take out/train.
+    Masks lie in masks/, each called like its picture, as kohya's conditioning_data_dir has them.
     Files are copied without their private metadata, such as the place; their pixels stay to the byte. Those
     that were turned, converted or put on white when they were decoded become PNG. Written atomically.
     Raises ValueError when the counts differ or `out` holds something, OSError when it cannot be written.
@@ -60,7 +62,7 @@ def write(pictures: Sequence[Picture], out: Path, captions: Sequence[str] | None
 def _write_files(
     pictures: Sequence[Picture], texts: Sequence[Sequence[str]], out: Path
 ) -> dict[Path, list[dict[str, str]]]:
-    """Write the pictures and their text files; return the rows of each folder's table."""
+    """Write the pictures, their masks and text files; return the rows of each folder's table."""
     without_split = "unused" if any(picture.split for picture in pictures) else "train"
     rows: dict[Path, list[dict[str, str]]] = {}
     used_stems: set[str] = set()
@@ -73,6 +75,9 @@ def _write_files(
         caption = "\n".join(line for line in (" ".join(text.split()) for text in of_picture) if line)
         (folder / f"{stem}{suffix}").write_bytes(data)
         (folder / f"{stem}.txt").write_text(caption + "\n" if caption else "", encoding="utf-8", newline="")
+        if picture.mask:
+            (out / MASKS).mkdir(exist_ok=True)
+            picture.mask.decode().image.save(out / MASKS / f"{stem}.png")
         row = {"file_name": f"{stem}{suffix}", "split": picture.split or "", "caption": caption}
         rows.setdefault(folder, []).append(row | picture.rights | columns_of_copy(picture, is_copy))
     return rows

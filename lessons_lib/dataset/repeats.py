@@ -29,7 +29,7 @@ def in_path(name: str) -> str:
     return next((number for folder in folders[::-1] if (number := in_folder_name(folder))), "")
 
 
-def check(rows: Sequence[tuple[str, dict[str, str]]]) -> list[str]:
+def normalise(rows: Sequence[tuple[str, dict[str, str]]]) -> list[str]:
     """Put the repeats of each row, a file name and its columns, into the column repeats.
 
     Returns a problem on those that are no number above 0.

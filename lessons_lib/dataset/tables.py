@@ -100,7 +100,7 @@ def read_table(path: Path, read: Reader, problems: list[Problem], notes: list[st
         table.notes.append(f"{printable(path)}: holds no rows, so it is not used")
     _check_names(table)
     _check_splits(table)
-    table.problems += repeats.check([(row.file_name, row.more) for row in table.rows])
+    table.problems += repeats.normalise([(row.file_name, row.more) for row in table.rows])
     several = [row.file_name for row in table.rows if len(row.captions) > 1]
     table.note(several, "with several captions: one at random at each step")
     problems += [(path, f"{printable(path)}: {text}") for text in table.problems]

@@ -19,7 +19,10 @@ def font(size: int, weight: str = "") -> ImageFont.FreeTypeFont:
 
 
 def wrap_text(text: str, face: ImageFont.FreeTypeFont, width: int, most: int = 2) -> str:
-    """Return a text broken into at most so many lines of so many px, with an ellipsis where it goes on."""
+    """Return a text broken into at most so many lines of so many px, with an ellipsis where it goes on.
+
+    A line is wider where there is no room for an ellipsis alone.
+    """
     lines: list[str] = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
@@ -30,7 +33,7 @@ def wrap_text(text: str, face: ImageFont.FreeTypeFont, width: int, most: int = 2
     if len(lines) > most:
         lines = [*lines[: most - 1], f"{lines[most - 1]} ..."]
     for i, line in enumerate(lines):
-        while face.getlength(line) > width:
+        while face.getlength(line) > width and line != " ...":
             line = line.removesuffix(" ...")[:-1] + " ..."
         lines[i] = line
     return "\n".join(lines)

@@ -14,7 +14,7 @@ from IPython.display import Image as NotebookImage
 from PIL import Image
 from torch import Tensor
 
-from lessons_lib.adapters.run import STEPS, Run
+from lessons_lib.adapters.run import STEPS, WEIGHTS_NAME, Run
 from lessons_lib.dataset.captions import with_trigger
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.display.frontier import FrontierChart, Point, frontier_chart
@@ -75,7 +75,8 @@ def checkpoints(run: Run) -> dict[int, Path]:
 
     Raises ValueError where it kept none.
     """
-    folders = {int(path.name): path for path in sorted((run.folder / STEPS).glob("[0-9]*")) if path.is_dir()}
+    files = sorted((run.folder / STEPS).glob(f"[0-9]*/{WEIGHTS_NAME}"))
+    folders = {int(path.parent.name): path.parent for path in files}
     if not folders:
         raise ValueError(
             f"{run.folder}: keeps only its last adapter; expected several to choose from. Train with "

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from lessons_lib.adapters.settings import ResolvedSettings
-from lessons_lib.models import bases
 from lessons_lib.models.bases import Base
 from lessons_lib.session import Session
+from lessons_lib.training import capacity
 
 _PACKAGES = ("torch", "diffusers", "transformers", "peft", "accelerate", "bitsandbytes")
 _SETTINGS = ("quantize", "gradient_checkpointing", "rank", "alpha", "steps", "batch", "learning_rate", "seed")
@@ -26,7 +26,7 @@ def start(base: Base, settings: ResolvedSettings, session: Session) -> dict[str,
     return {
         "date": date.today().isoformat(),
         "base": base.name,
-        "weights": "published" if _is_published(base) else "others, in a folder",
+        "weights": "published" if capacity.is_published(base) else "others, in a folder",
         "machine": {
             "tier": session.tier,
             "device": session.device.type,
@@ -40,11 +40,6 @@ def start(base: Base, settings: ResolvedSettings, session: Session) -> dict[str,
         "versions": {"python": platform.python_version()} | _versions(),
         "settings": values,
     }
-
-
-def _is_published(base: Base) -> bool:
-    """Return whether the weights are those that the table of bases names."""
-    return base.repository == bases.load_table()[base.name].repository
 
 
 def _versions() -> dict[str, str]:

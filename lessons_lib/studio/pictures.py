@@ -5,6 +5,7 @@ The table is an ordinary metadata.csv, so that all other tools of the course rea
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +25,6 @@ from lessons_lib.dataset.sources import Source
 _TABLE = "metadata.csv"
 _CHECK_SIDE = 128  # px; what is added is decoded whole to see that it can be, and then only this is kept
 _HELD_OUT = "held_out"
-_MASKS = "masks"  # the folder for what weighs the loss, each with the name of its picture
 PLACE = "place"  # the column that says what became of a file's place
 
 
@@ -65,21 +65,18 @@ class PictureFolder:
         dataset = decoded(scan(source, _CHECK_SIDE))
         pictures = self.dataset().pictures
         hashes = {p.file.sha256 for p in [*pictures, *self.left_out_pictures()]}
-        stems = {p.path.stem.casefold() for p in [*pictures, *self.left_out_pictures()]}
+        places = (self.folder, self.left_out, self.folder / export.MASKS)
+        stems = {path.stem.casefold() for place in places for path in place.glob("*")}  # in a table or not
         self.folder.mkdir(parents=True, exist_ok=True)
         copies: list[Picture] = []
         for picture in dataset.pictures:
-            copy = _copy(picture, self.folder, stems)
-            if copy.file.sha256 in hashes:
-                copy.path.unlink()
-                continue
-            hashes.add(copy.file.sha256)
-            copies.append(copy)
+            if copy := _copy(picture, self.folder, stems, hashes):
+                copies.append(copy)
         if copies:
             _write(self.folder, [*pictures, *copies])
-        places = sum(HAS_PLACE in p.file.notes for p in dataset.pictures)
+        with_place = sum(HAS_PLACE in p.file.notes for p in dataset.pictures)
         names = [copy.path.name for copy in copies]
-        return Added(names, dataset.problems, dataset.notes, len(dataset.pictures) - len(names), places)
+        return Added(names, dataset.problems, dataset.notes, len(dataset.pictures) - len(names), with_place)
 
     def leave_out(self, name: str) -> None:
         """Move a picture out of the set; `bring_back` returns it.
@@ -103,7 +100,7 @@ class PictureFolder:
         image.save(path)
         if picture.mask:
             mask = picture.mask.decode().image.rotate(-90 * quarters, expand=True)
-            mask.save(self.folder / _MASKS / f"{path.stem}.png")
+            mask.save(self.folder / export.MASKS / f"{path.stem}.png")
         more = {key: value for key, value in picture.more.items() if key not in ("crop", "sha256")}
         self._change(name, lambda p: replace(p, path=path, more=more))
         if path != picture.path:
@@ -158,15 +155,21 @@ def box_place(size: tuple[int, int], box: Box) -> float:
     return (box[0] + box[1]) / room if room else 0.5
 
 
-def _copy(picture: Picture, folder: Path, stems: set[str]) -> Picture:
-    """Write a clean copy of a picture into a folder and return it."""
+def _copy(picture: Picture, folder: Path, stems: set[str], hashes: set[str]) -> Picture | None:
+    """Write a clean copy of a picture into a folder and return it; None, and nothing is written, where its
+    hash is among `hashes`. Stem and hash are added to those in use.
+    """
     data, suffix, is_copy = export.encode(picture)
+    sha256 = hashlib.sha256(data).hexdigest()
+    if sha256 in hashes:
+        return None
+    hashes.add(sha256)
     stem = export.unused_stem(picture.path.stem, stems)
     path = folder / f"{stem}{suffix}"
     storage.write_bytes(path, data)
     if picture.mask:
-        (folder / _MASKS).mkdir(exist_ok=True)
-        picture.mask.decode().image.save(folder / _MASKS / f"{stem}.png")
+        (folder / export.MASKS).mkdir(exist_ok=True)
+        picture.mask.decode().image.save(folder / export.MASKS / f"{stem}.png")
     more = export.columns_of_copy(picture, is_copy)
     if HAS_PLACE in picture.file.notes:
         more = {**more, PLACE: "left out"}

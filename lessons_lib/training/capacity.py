@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from pathlib import Path
 
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.models import bases
 from lessons_lib.models.bases import Base
 from lessons_lib.models.sizes import weights_gb
-from lessons_lib.paths import ROOT
 from lessons_lib.session import Session
 from lessons_lib.training import distributed
 from lessons_lib.training.memory_records import MemoryRecord, records
@@ -107,6 +105,12 @@ def adapted_for_drawing(base: Base, session: Session) -> Base:
     return ways[-1]
 
 
+def is_published(base: Base) -> bool:
+    """Return whether its weights are those that the course's table of bases names."""
+    row = bases.load_table().get(base.name)
+    return row is not None and row.repository == base.repository
+
+
 def _candidates(settings: Settings, base: Base) -> list[Settings]:
     """Return the settings to try, the best first."""
     candidates = [settings]  # "auto" resolves to whole weights
@@ -126,14 +130,13 @@ def _available(session: Session) -> float:
 
 def _need(settings: Settings, base: Base, session: Session) -> Need:
     adapted, batch = settings.adapt(base), settings.batch or base.batch
-    is_published = not base.is_local or Path(base.repository).is_relative_to(ROOT)
     alike = [
         record
         for record in records()
         if (record.base, record.quantize) == (base.name, adapted.quantize)
         and record.on_gpu == (session.device.type != "cpu")
         and record.encoders_apart
-        and is_published
+        and is_published(base)
     ]
     for record in alike:
         if record.resolution == adapted.side and batch == base.batch:

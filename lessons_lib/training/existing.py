@@ -161,7 +161,7 @@ def shorter(out: Path, wanted: Wanted) -> Existing | None:
     return first
 
 
-def check(out: Path, wanted: Wanted, resume: bool, replace: bool) -> bool:
+def claim(out: Path, wanted: Wanted, resume: bool, replace: bool) -> bool:
     """Return whether the pictures of another adapter lie at `out`. Checkpoints of another run are removed;
     with `replace` also those of this one where it is finished, so that it is trained anew.
 
@@ -186,7 +186,7 @@ def shorter_fingerprint(folder: Path, wanted: Wanted) -> tuple[str, ...]:
     return (steps.fingerprint,) if steps and steps.is_shorter(wanted) else ()
 
 
-def resume_step(
+def resume_or_clear(
     folder: Path, fingerprints: Sequence[str], wanted: Wanted, needed: bool, clears: bool = True
 ) -> int:
     """Return the step of this run's newest checkpoint. Without one, return 0 and empty the folder.
@@ -208,7 +208,7 @@ def resume_step(
     if reason:
         raise ValueError(reason)
     for path in folder.iterdir() if clears else ():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     return 0
 
 

@@ -112,7 +112,7 @@ class Trainer:
         machine, given, out = distributed.accelerator(), Path(out), run_dir(out)
         distributed.check_shares(machine, self.settings.batch, self.settings.quantize)
         self._go_on_as_earlier(out)
-        check = partial(existing.check, out, self.wanted, resume, replace)
+        check = partial(existing.claim, out, self.wanted, resume, replace)
         with self._saying_what_is_kept(out), workspace(out, machine, check) as folder:
             ending = self._train(out, folder, machine, on_step, on_forecast, resume)
         given = given if given.resolve() == out else out
@@ -164,12 +164,12 @@ class Trainer:
         shorter = existing.shorter_fingerprint(folder, self.wanted) if resume else ()
         own = (self.fingerprint, earlier, *shorter)
         with machine.main_process_first():
-            resumed_from = existing.resume_step(folder, own, self.wanted, resume, machine.is_main_process)
+            resumed_from = existing.resume_or_clear(folder, own, self.wanted, resume, machine.is_main_process)
         pipe = self._load(machine, other_parts)
         draw = self._sampler(pipe, prompts, folder, machine)
         loop = self._loop(self._attach(pipe, machine), data, folder)
         if not resumed_from or samples.are_of_others(folder, self.settings.sample_prompts):
-            with machine.main_process_first():
+            if machine.is_main_process:
                 samples.set_aside(folder / "samples")
             draw(0)  # a new adapter changes nothing: these are the base's own
         if on_forecast:

@@ -11,19 +11,26 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from accelerate import Accelerator
 from filelock import FileLock, Timeout
 
-from lessons_lib.adapters.run import OTHER_FORMATS, STEPS
+from lessons_lib.adapters.run import OTHER_FORMATS, STEPS, WEIGHTS_NAME
 
 INSIDE = ".unfinished"
 LOCK = ".lock"
 _BESIDE = re.compile(r"\.(.+)\.unfinished")
 _RESUMED = ("log.jsonl", "samples", STEPS, "tensorboard", "checkpoints")  # what a stopped run resumes with
 _LAST = ("settings.json", "log.jsonl", "checkpoints")  # moved in this order, after everything else
+_OF_STATE = (r"samples/\d{5,}_\d+\.jpg", r"checkpoints/\d{6,}\.safetensors")  # of one state of a run
+# What else a run holds that the next one does not write over.
+_OF_RUN = (
+    rf"{STEPS}/\d{{6,}}/{re.escape(WEIGHTS_NAME)}", r"[^/]*_comfyui\.safetensors",
+    rf"{OTHER_FORMATS}/[^/]*_(comfyui|kohya)\.safetensors", r"tensorboard/.*events\.out\.tfevents\.[^/]*",
+    r"before_after\.jpg", r"report\.html", r"pick\.jpg",
+)  # fmt: skip
 _SYSTEM_FILES = {"lost+found", "thumbs.db", "desktop.ini", "system volume information", "$recycle.bin"}
 
 
@@ -176,19 +183,23 @@ def _place(unfinished: Path, out: Path, is_replacing: bool) -> None:
 
 
 def _remove_earlier(out: Path, is_replacing: bool) -> None:
-    """Remove the samples and checkpoints of an earlier state of the run; whatever else lies there stays.
+    """Remove the samples and checkpoints of an earlier state of the run; whatever else lies there stays, and
+    what a link leads to.
 
-    Of another run that is replaced, its pictures of before and after go, too.
+    Of another run that is replaced go, too, the adapters that it kept on the way, its files for other
+    programs, its log for TensorBoard, and what was drawn with it.
     """
-    samples, steps = r"\d{5,}_\d+\.jpg", r"\d{6,}\.safetensors"
-    for folder, pattern in ((out / "samples", samples), (out / "checkpoints", steps)):
-        for path in folder.iterdir() if folder.is_dir() else ():
-            if re.fullmatch(pattern, path.name):
-                path.unlink()
-    others = (*out.glob("*_comfyui.safetensors"), *(out / OTHER_FORMATS).glob("*.safetensors"))
-    for path in (*others, out / "before_after.jpg", out / "report.html"):
-        if is_replacing:
-            path.unlink(missing_ok=True)
+    pattern = re.compile("|".join((*_OF_STATE, *(_OF_RUN if is_replacing else ()))))
+    own = [path for path in out.iterdir() if path.is_file()]
+    for name in ("samples", "checkpoints", STEPS, OTHER_FORMATS, "tensorboard"):
+        if not (out / name).is_symlink():
+            own += [Path(folder, file) for folder, _, files in os.walk(out / name) for file in files]
+    for path in own:
+        if pattern.fullmatch(path.relative_to(out).as_posix()):
+            path.unlink()
+    for step in (out / STEPS).glob("[0-9]*") if is_replacing else ():
+        with suppress(OSError):  # something else lies in it
+            step.rmdir()
 
 
 def _move(source: Path, target: Path) -> None:
