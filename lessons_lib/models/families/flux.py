@@ -23,7 +23,7 @@ from lessons_lib.models.families import shared
 from lessons_lib.session import Session, quiet
 
 DENOISER = "transformer"
-KOHYA_PREFIX = ""
+COMFYUI_PREFIX = ""
 # The layers of diffusers' script: attention, and the feed-forward layers of the double blocks. proj_mlp and
 # proj_out are added for the single blocks, as in kohya's trainer; the model's output layer is also called
 # proj_out. pocket/LOG.md has the measured gain.
