@@ -17,6 +17,7 @@ from huggingface_hub import CommitOperationAdd, HfApi, constants
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
+from lessons_lib import storage
 from lessons_lib.adapters import files, model_card
 from lessons_lib.adapters.merged import Merged
 from lessons_lib.adapters.run import MERGED, OTHER_FORMATS, WEIGHTS_NAME, Run
@@ -155,7 +156,7 @@ def _card(run: Run | Merged, repository: str, problems: list[str]) -> bytes:
 
 def _settings(run: Run | Merged) -> bytes:
     """Return the settings of a run without its pictures' paths and captions."""
-    return (json.dumps(dataclasses.asdict(run.settings), indent=1, ensure_ascii=False) + "\n").encode()
+    return storage.to_json(dataclasses.asdict(run.settings))
 
 
 def _name_problems(repository: str) -> list[str]:

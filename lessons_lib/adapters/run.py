@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from lessons_lib import storage
 from lessons_lib.adapters.settings import ResolvedSettings, read_settings
 from lessons_lib.dataset.messages import one_line
 from lessons_lib.dataset.records import Record, recorded_path
@@ -115,8 +116,7 @@ class Run:
         names = [f.name for f in dataclasses.fields(self) if f.name not in ("folder", "settings", "outcome")]
         rest = {"outcome": self.outcome.value} | {name: getattr(self, name) for name in names}
         values = dataclasses.asdict(self.settings) | rest
-        text = json.dumps(values, indent=1, ensure_ascii=False) + "\n"
-        (self.folder / "settings.json").write_text(text, encoding="utf-8")
+        storage.write_json(self.folder / "settings.json", values)
 
     @classmethod
     def load(cls, folder: str | Path) -> Run:
