@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -12,7 +12,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from lessons_lib.adapters import lora
-from lessons_lib.adapters.run import STEPS, sample_files
+from lessons_lib.adapters.run import STEPS, WEIGHTS_NAME, sample_files
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.dataset.prompts import fit
 from lessons_lib.models import families
@@ -71,9 +71,11 @@ def remove_after(run_dir: Path, step: int) -> None:
     for (drawn_at, _), path in sample_files(run_dir).items():
         if drawn_at > step:
             path.unlink()
-    for folder in (run_dir / STEPS).glob("*"):
-        if folder.name.isdigit() and int(folder.name) > step:
-            shutil.rmtree(folder)
+    for adapter in (run_dir / STEPS).glob(f"[0-9]*/{WEIGHTS_NAME}"):
+        if int(adapter.parent.name) > step:
+            adapter.unlink()
+            with suppress(OSError):  # something else lies beside it
+                adapter.parent.rmdir()
 
 
 def set_aside(folder: Path) -> None:
