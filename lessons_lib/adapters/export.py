@@ -121,7 +121,7 @@ def kohya_layers(adapter: Adapter, base: Base, shapes: fit.Shapes) -> dict[str, 
     for makers, names in family.original_names(own).items():
         parts = {prefix + name: rest.pop(prefix + name, None) for name in names}
         if any(parts.values()):
-            layers[kinds.KOHYA_PREFIX + makers.replace(".", "_")] = _side_by_side(parts, shapes)
+            layers[kinds.KOHYA_PREFIX + makers.replace(".", "_")] = _fused(parts, shapes)
     for part, text_prefix in _text_prefixes(base).items():
         for name in [name for name in rest if name.startswith(f"{part}.")]:
             layer = _in_text_model(name.removeprefix(f"{part}."))
@@ -132,7 +132,7 @@ def kohya_layers(adapter: Adapter, base: Base, shapes: fit.Shapes) -> dict[str, 
     return layers
 
 
-def _side_by_side(parts: Mapping[str, Factors | None], shapes: fit.Shapes) -> Factors:
+def _fused(parts: Mapping[str, Factors | None], shapes: fit.Shapes) -> Factors:
     """Return one change for a layer that is made of several: each part keeps its rows and its ranks."""
     present = {name: f for name, f in parts.items() if f is not None}
     if len(parts) == 1:
