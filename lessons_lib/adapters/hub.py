@@ -68,24 +68,18 @@ class Publication:
         ]
 
 
-def publish(
-    run_dir: Path,
-    repository: str,
-    dry_run: bool | None = None,
-    private: bool = True,
-    token: str | None = None,
-) -> Publication:
+def publish(run_dir: Path, repository: str, dry_run: bool | None = None, private: bool = True) -> Publication:
     """Send the adapter of a run, or a merged one, to "OWNER/NAME" on the Hub; return what went or would go.
 
     Only what a list allows is sent: the weights, the card, samples, other programs' files, and the settings
     without the pictures' paths; no training picture and no report. `dry_run` None: nothing is sent where
-    there is no token, `token` or the one that `hf auth login` has stored. A dry run needs no network and
+    there is no token, which `hf auth login` stores and HF_TOKEN names. A dry run needs no network and
     returns `problems` instead of raising. Otherwise raises ValueError for them, such as a picture whose
     licence the card does not name, and for a repository that holds other weights; OSError where the Hub
     cannot be reached or refuses. `private`: a new repository is seen by its owner alone.
     """
     publication = prepare(run_dir, repository)
-    token = token or huggingface_hub.get_token()
+    token = huggingface_hub.get_token()
     if dry_run or (dry_run is None and not token):
         return publication
     if publication.problems:
