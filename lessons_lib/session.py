@@ -4,12 +4,14 @@ and the seeds that make a run repeatable.
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import sys
+import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 
@@ -124,8 +126,11 @@ def explain_out_of_memory(advice: str) -> Iterator[None]:
         raise MemoryError(advice) from problem
 
 
-def empty_cache() -> None:
-    """Give the GPU's memory that is free but held for later back to the system; without a GPU do nothing."""
+def release_memory() -> None:
+    """Free what nothing refers to any more, modules that refer to one another too, and give the GPU's memory
+    that is held for later back to the system.
+    """
+    gc.collect()
     device = current().device
     if device.type != "cpu":
         torch.get_device_module(device).empty_cache()
@@ -138,9 +143,36 @@ def set_seed(value: int) -> None:
     torch.manual_seed(value)
 
 
+def quiet() -> AbstractContextManager[None]:
+    """Keep the loading bars and notices of diffusers and transformers off the screen while inside.
+
+    They are the whole process's: where several threads are inside, they come back when the last has left.
+    """
+    return _QUIET
+
+
+class _Shared(AbstractContextManager[None]):
+    """A context that several threads may be in: entered by the first, left by the last."""
+
+    def __init__(self, open_context: Callable[[], AbstractContextManager[None]]):
+        self._open, self._lock, self._inside = open_context, threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._context = self._open()
+                self._context.__enter__()
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._context.__exit__(None, None, None)
+
+
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Keep the loading bars and notices of diffusers and transformers off the screen while inside."""
+def _silenced() -> Iterator[None]:
     from diffusers.utils import logging as diffusers_log
     from transformers.utils import logging as transformers_log
 
@@ -158,3 +190,6 @@ def quiet() -> Iterator[None]:
             log.set_verbosity(verbosity)
             if has_bars:
                 log.enable_progress_bar()
+
+
+_QUIET = _Shared(_silenced)

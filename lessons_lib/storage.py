@@ -70,6 +70,16 @@ def write_bytes(path: Path, data: bytes) -> None:
         partial.write_bytes(data)
 
 
+def to_json(value: Any) -> bytes:
+    """Return a value as JSON to be read by people too: indented, in UTF-8, with a line break at the end."""
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as `to_json` has it, by `atomic`."""
+    write_bytes(path, to_json(value))
+
+
 def path_for(folder: Path, digest: str, settings: Mapping[str, Any]) -> Path:
     """Return the file for an input, by its hash, and the settings; a change of either gives another file."""
     key = json.dumps([digest, dict(settings)], sort_keys=True)

@@ -42,6 +42,14 @@ def test_cut_to_a_rank_it_is_the_closest_change_of_that_rank():
     assert combine.largest_difference(full, whole) < 1e-4
 
 
+def test_adapters_of_a_higher_rank_than_a_side_of_their_layer_are_combined_and_compared():
+    one, other = (Adapter({"t.a": Factors(torch.randn(8, 6), torch.randn(4, 8), 8.0)}) for _ in range(2))
+    merged, whole = (combine.combine([one, other], [1.0, 1.0], rank) for rank in (16, None))
+    assert merged.ranks == [4] and combine.largest_difference(merged, whole) < 1e-4
+    (overlap,) = combine.interference(one, other)
+    assert overlap.outputs == pytest.approx(1, abs=1e-4)  # each writes all four outputs
+
+
 def test_a_convolution_is_combined_too():
     conv = Adapter({"unet.conv": Factors(torch.randn(2, 4, 3, 3), torch.randn(6, 2, 1, 1), 2.0)})
     merged = combine.combine([conv, conv], [1.0, 1.0], 2).layers["unet.conv"]

@@ -126,6 +126,23 @@ def test_a_failure_inside_diffusers_is_one_line_too(sampler, file_for, monkeypat
     assert "does not fit pocket: 'adapter_name'" in refusal(sampler, file_for("pocket"))
 
 
+@pytest.mark.parametrize(
+    ("problem", "error"), [(KeyError("x"), ValueError), (torch.OutOfMemoryError("CUDA"), MemoryError)]
+)
+def test_where_an_adapter_cannot_be_attached_the_base_is_drawn(
+    sampler, file_for, monkeypatch, problem, error
+):
+    sampler.load(file_for("pocket"))
+
+    def fail(*_, **__):
+        raise problem
+
+    monkeypatch.setattr(type(sampler.pipe.transformer), "load_lora_adapter", fail)
+    with pytest.raises(error, match="pocket"):
+        sampler.load(file_for("pocket"))
+    assert sampler.adapter is None and sampler.sample(["a cat"], [1], steps=1)
+
+
 def test_a_layer_that_diffusers_leaves_out_is_counted(sampler, file_for, monkeypatch):
     whole = type(sampler.pipe.transformer).load_lora_adapter
 

@@ -81,7 +81,7 @@ def test_a_picture_without_a_licence_stops_it(run, no_token):
     (problem,) = hub.publish(run.folder, REPOSITORY).problems
     assert "licence of 3 training pictures is not known" in problem and str(card) in problem
     with pytest.raises(ValueError, match="is not published: the licence of 3"):
-        hub.publish(run.folder, REPOSITORY, dry_run=False, token="hf_x")
+        hub.publish(run.folder, REPOSITORY, dry_run=False)
 
 
 def test_a_card_without_a_table_of_rights_stops_it(run, no_token):
@@ -118,6 +118,7 @@ def test_addresses_for_other_programs_name_one_file_each(published_run, no_token
 
 @pytest.fixture
 def site(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: "hf_x")
     site = HubSite()
     monkeypatch.setattr(constants, "ENDPOINT", site.address)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
@@ -127,7 +128,7 @@ def site(monkeypatch):
 
 
 def test_with_a_token_the_files_are_in_the_repository(published_run, site):
-    publication = hub.publish(published_run.folder, REPOSITORY, token="hf_x")
+    publication = hub.publish(published_run.folder, REPOSITORY)
     assert publication.url == f"{site.address}/{REPOSITORY}"
     assert site.repositories == {REPOSITORY: publication.files} and site.private == {REPOSITORY: True}
     assert "5 files sent to ann/mughal" in publication.lines()[0]
@@ -136,7 +137,7 @@ def test_with_a_token_the_files_are_in_the_repository(published_run, site):
 def test_a_repository_with_other_weights_is_refused(published_run, site):
     site.repositories[REPOSITORY] = {"other.safetensors": b""}
     with pytest.raises(ValueError, match="holds other.safetensors already"):
-        hub.publish(published_run.folder, REPOSITORY, token="hf_x")
+        hub.publish(published_run.folder, REPOSITORY)
     assert site.repositories[REPOSITORY] == {"other.safetensors": b""}
 
 
@@ -146,5 +147,5 @@ def test_a_hub_that_refuses_or_is_away_is_one_line(published_run, site, is_down,
     if is_down:
         monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(OSError, match="cannot be published at http.*the same call tries again") as error:
-        hub.publish(published_run.folder, REPOSITORY, token="hf_x")
+        hub.publish(published_run.folder, REPOSITORY)
     assert "\n" not in str(error.value)

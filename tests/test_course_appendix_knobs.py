@@ -73,6 +73,16 @@ def test_a_lokr_is_attached_to_every_target():
     assert len(names) == 4 and all("lokr" in name and "to_q" in name for name in names)
 
 
+def test_texts_that_are_encoded_at_each_step_come_with_the_latents_of_the_models_device(device):
+    data = knobs._EncodedAnew(
+        torch.ones(2, 1), {"prompt_embeds": torch.zeros(3, 1)}, device, time_ids=torch.ones(2, 6),
+        texts=("a", "b", "c"), encode_texts=lambda texts: {"prompt_embeds": texts},
+    )  # fmt: skip
+    latents, embeddings = data.rows(torch.tensor([1]), torch.tensor([2]))
+    assert latents.device.type == device.type == embeddings["time_ids"].device.type
+    assert embeddings["prompt_embeds"] == ["c"]
+
+
 def test_drawings_of_one_training_lie_together_and_those_of_another_recipe_elsewhere():
     standard, ema, rank = (record._folder(name, 0) for name in ("standard", "standard, EMA", "rank 11"))
     assert standard.parent == ema.parent != rank.parent and standard != ema

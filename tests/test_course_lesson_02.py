@@ -144,7 +144,7 @@ def test_the_opening_picture_can_be_drawn_again(tmp_path):
 
 
 def test_the_lesson_shows_the_painting_that_the_checker_knows(sample):
-    assert sample.train[8].path.name == lesson_02_exercises.WINDOW
+    assert sample.train[8].path.name == "09_king_at_window.jpg"
 
 
 def test_the_ruler_keeps_the_size_of_the_file(sample):

@@ -2,12 +2,12 @@
 
 import json
 
+import lesson_06_choices as choices
 import pytest
 import torch
 from PIL import Image
 
 from lessons_lib.course import lesson_06_checkpoints as checkpoints
-from lessons_lib.course import lesson_06_choices as choices
 from lessons_lib.course import recorded, trials
 from lessons_lib.course.lesson_06_checkpoints import CASES, COUNTS, OTHER, OWN
 from lessons_lib.models import features

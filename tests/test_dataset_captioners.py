@@ -3,6 +3,7 @@ loaded by the real code.
 """
 
 import dataclasses
+import gc
 
 import pytest
 import torch
@@ -129,6 +130,8 @@ def test_a_model_of_the_real_class_describes_a_picture_and_is_named(tmp_path, mo
     monkeypatch.setitem(captioners.CAPTIONERS, name, row)
     (draft,) = captioners.describe([PICTURE], name)
     assert draft.by == str(tmp_path) and set(draft.text.split()) <= set(WORDS)
+    left = [o for o in gc.get_objects() if type(o).__name__.endswith("ForConditionalGeneration")]
+    assert not left  # a training that follows needs the memory
 
 
 def test_a_caption_is_made_on_a_second_device(device, tmp_path, monkeypatch):

@@ -147,7 +147,7 @@ def test_a_place_before_the_class_is_filled_with_both_words_once():
 
 def test_a_long_caption_is_cut_before_the_trigger_is(tokenizer):
     long = "a tiger walking between trees and rocks by a stream " * 4
-    (text,) = captions.training_captions([picture(long)], "mugh4l", "style", tokenizer, 32)
+    ((text,),) = captions.all_training_captions([picture(long)], "mugh4l", "style", tokenizer, 32)
     assert text.startswith("a tiger walking") and text.endswith(", mugh4l")
     assert len(tokenizer(text)["input_ids"]) <= 32 < len(tokenizer(long)["input_ids"])
 

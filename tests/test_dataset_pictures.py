@@ -2,6 +2,7 @@
 
 import io
 import struct
+import warnings
 import zlib
 
 import numpy as np
@@ -363,6 +364,15 @@ def test_work_on_threads_comes_back_in_order_and_is_not_all_begun_at_once():
     results = parallel_map(lambda n: begun.append(n) or n * n, range(1000))
     assert [next(results) for _ in range(3)] == [0, 1, 4] and len(begun) < 100
     results.close()
+
+
+def test_only_the_remarks_of_the_picture_reader_are_hidden_while_files_are_read():
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        next(parallel_map(str, [1, 2]))
+        warnings.warn_explicit("a damaged tag", UserWarning, "x", 1, "PIL.TiffImagePlugin")
+        warnings.warn_explicit("something else", UserWarning, "x", 2, "another")
+    assert [str(one.message) for one in shown] == ["something else"]
 
 
 def test_the_practice_paintings_are_whole_and_have_rights():

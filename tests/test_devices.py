@@ -69,13 +69,17 @@ def runs():
 
 @pytest.fixture
 def run(base, practice, folder, runs, monkeypatch):
-    """Train two of three steps, stop, and go on: with held-out and class pictures, samples, a forecast."""
+    """Train two of three steps, stop, and go on: with held-out and class pictures, samples, an average of the
+    adapter, a forecast.
+    """
     if base.name in runs:
         return runs[base.name]
     monkeypatch.setattr(forecast, "STEPS", 2)
     out = folder / "runs" / base.name
     dataset = Dataset(practice.train[:2], practice.train[2:3], practice.train[3:])
-    settings = Settings(base.name, "mugh4l", steps=3, batch=1, sample_prompts=(PROMPT,), validate_every=1)
+    settings = Settings(
+        base.name, "mugh4l", steps=3, batch=1, sample_prompts=(PROMPT,), validate_every=1, ema_decay=0.9
+    )
     trainer = train.Trainer(base, dataset, settings)
     assert trainer.train(out, stop_after_two).stopped
     costs = []

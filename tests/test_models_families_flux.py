@@ -46,6 +46,15 @@ def test_the_loss_is_that_of_the_diffusers_script(sampler):
     assert torch.allclose(ours, theirs, rtol=1e-5)
 
 
+def test_the_difference_is_taken_in_float32_also_where_the_base_is_in_half_precision(monkeypatch):
+    half = {"dtype": torch.bfloat16}
+    velocity = torch.full((1, 4, 64), 256.0, **half)
+    monkeypatch.setattr(flux, "predict_velocity", lambda *_: velocity)
+    latents, noise = torch.zeros(1, 16, 4, 4, **half), torch.full((1, 16, 4, 4), 0.5, **half)
+    loss = flux.loss(None, latents, {}, noise, torch.tensor([0.5]))
+    assert loss.dtype == torch.float32 and loss.item() == 255.5**2  # in bfloat16 the difference is 256
+
+
 def test_latents_are_shifted_and_scaled_as_the_vae_says(sampler):
     pixels = torch.rand(1, 3, 128, 128) * 2 - 1
     vae = sampler.pipe.vae

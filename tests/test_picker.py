@@ -11,7 +11,7 @@ from lessons_lib.adapters.run import OTHER_FORMATS, STEPS, Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.course import recorded
 from lessons_lib.dataset import captions
-from lessons_lib.evaluation import picker
+from lessons_lib.evaluation import picker, picker_chart
 from lessons_lib.evaluation.picker import Candidate
 from lessons_lib.models import bases, families
 from lessons_lib.training import train
@@ -114,7 +114,7 @@ def test_the_frontier_leaves_out_what_another_beats_in_both():
 
 def test_the_chart_is_one_jpeg_that_names_the_choice():
     choice = picker.choose(BASE, [candidate(100, 1.0, 0.4, 0.8), candidate(800, 0.5, 0.7, 0.3)])
-    shown = picker.chart(choice)
+    shown = picker_chart.chart(choice)
     assert shown.data[:2] == b"\xff\xd8" and "step 100 at strength 1" in shown.metadata["alt"]
 
 

@@ -163,9 +163,12 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_state(practice, tmp_path, 
         return real(*args) if len(calls) <= 7 else torch.full((2,), float("nan"), requires_grad=True)
 
     monkeypatch.setattr(flux, "loss", breaks)
+    settings = replace(SETTINGS, sample_every=7, keep_adapters=True)
     with pytest.raises(FloatingPointError, match=r"nan at step 8; lower the learning rate.* step 6 is in"):
-        train.train(practice, SETTINGS, tmp_path / "run")
+        train.train(practice, settings, tmp_path / "run")
     run = Run.load(tmp_path / "run")
+    assert files(run.folder / "samples") == ["00000_1.jpg", "00006_1.jpg"]  # not those of step 7
+    assert files(run.folder / "steps") == ["000006"]
     kept = checkpoints.latest(run.folder / "checkpoints", fingerprint_of(run))
     assert run.outcome is Outcome.DIVERGED and kept["step"] == 6
     name = next(iter(kept["adapter"]))

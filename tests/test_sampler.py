@@ -146,6 +146,15 @@ def test_a_picture_forms_from_its_noise_to_what_draw_gives(sampler):
     assert frames[-1].tobytes() == bits(sampler)
 
 
+def test_the_steps_to_a_picture_are_at_the_usual_strength_whatever_was_drawn_before(sampler, short_run):
+    sampler.load(short_run.folder)
+    usual = bits(sampler)
+    bits(sampler, strength=0)
+    last = sampler.sample_steps(PROMPT, 7, steps=3)[-1]
+    sampler.unload()
+    assert last.tobytes() == usual
+
+
 def test_a_guess_without_noise_is_the_picture_itself(sampler):
     z = torch.randn(
         sampler.family.latent_shape(sampler.pipe, sampler.base), generator=torch.Generator().manual_seed(0)

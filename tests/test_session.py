@@ -40,6 +40,19 @@ def test_loading_bars_come_back_after_quiet():
     assert logging.is_progress_bar_enabled()
 
 
+def test_loading_bars_come_back_when_the_last_of_several_threads_has_left_quiet():
+    from diffusers.utils import logging
+
+    logging.enable_progress_bar()
+    first, second = session.quiet(), session.quiet()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert not logging.is_progress_bar_enabled()
+    second.__exit__(None, None, None)
+    assert logging.is_progress_bar_enabled()
+
+
 def test_the_memory_is_that_of_the_machine_on_a_system_without_sysconf(monkeypatch):
     monkeypatch.delattr(os, "sysconf", raising=False)
     assert session.detect().memory_gb == pytest.approx(psutil.virtual_memory().total / 1e9)

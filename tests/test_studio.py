@@ -21,6 +21,7 @@ from lessons_lib.studio.project import Project
 from lessons_lib.studio.steps.captions import CaptionsStep
 from lessons_lib.studio.steps.rights import RightsStep
 from lessons_lib.studio.steps.sharing import SharingStep
+from lessons_lib.training.train import Trainer
 
 PAINTINGS = sorted((SAMPLE / "train").glob("*.jpg"))
 
@@ -195,6 +196,18 @@ def test_a_forecast_is_dropped_when_what_it_was_for_changes(studio):
     assert studio.choices.forecast == "9 s"
     studio.choose(steps=8)
     assert studio.choices.forecast == ""
+
+
+@pytest.mark.parametrize(("steps", "line"), [(4, "9 s"), (8, "")])
+def test_measuring_costs_keeps_the_run_and_no_line_for_choices_that_changed(studio, monkeypatch, steps, line):
+    def train(trainer, out, on_forecast):
+        studio.choose(steps=steps)
+        on_forecast("9 s")
+
+    monkeypatch.setattr(Trainer, "train", train)
+    studio.choose(run="earlier")
+    work.forecast(studio).wait(60)
+    assert (studio.choices.run, studio.choices.forecast) == ("earlier", line)
 
 
 def test_a_step_that_was_passed_keeps_its_mark_when_an_earlier_one_is_opened_again(studio):

@@ -1,4 +1,4 @@
-"""What a word means before training: to tokenizers, and to the base."""
+"""What a word means to a base before training."""
 
 from PIL import Image
 
@@ -20,13 +20,6 @@ class FakeSampler:
             )
 
         return [[one(p, s) for s in seeds] for p in prompts]
-
-
-def test_each_base_gives_its_tokens_or_why_it_cannot(monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    tokens = trigger_probe.tokenizations("mugh4l", ["pocket", "sd15"])
-    assert "".join(tokens["pocket"]).lstrip("▁") == "mugh4l"
-    assert isinstance(tokens["sd15"], str) and tokens["sd15"]
 
 
 def test_a_known_word_has_an_effect_and_a_made_up_one_has_none():

@@ -2,6 +2,7 @@
 and the files and pages made of them.
 
 lora.py        a LoRA layer by hand, adapters attached by PEFT: size, strength, merged, taken off
+low_rank.py    a change taken apart and its nearest of a smaller rank, from its factors alone
 spectrum.py    what an adapter learned: norms, singular values, a map of the model, a smaller rank
 settings.py    the settings of a training, as asked for and resolved for a base model
 run.py         the folder of a run

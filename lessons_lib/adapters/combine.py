@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from lessons_lib.adapters import low_rank
 from lessons_lib.adapters.files import Adapter, Factors
 
 
@@ -46,16 +47,15 @@ def scaled(adapter: Adapter, weight: float) -> Adapter:
 def cut(factors: Factors, rank: int) -> Factors:
     """Return the change of a layer at no more than a rank: its largest singular values.
 
-    Computed from the factors (QR of each, then an SVD of a small matrix), never from the whole weight.
+    See `low_rank.truncated_factors`. The factors are in float32 and alpha is their rank.
     """
     shape = factors.down.shape[1:]
-    q_up, r_up = torch.linalg.qr(factors.up.float().flatten(1))
-    q_down, r_down = torch.linalg.qr(factors.down.float().flatten(1).T)
-    left, values, right = torch.linalg.svd(r_up @ r_down.T * factors.scaling)
-    root = values[:rank].sqrt()
-    up, down = q_up @ left[:, :rank] * root, (root[:, None] * right[:rank]) @ q_down.T
+    scaled_up = factors.up.double().flatten(1) * factors.scaling
+    down, up = low_rank.truncated_factors(factors.down.flatten(1), scaled_up, rank)
     kernel = (1 for _ in shape[1:])
-    return Factors(down.reshape(-1, *shape), up.reshape(len(up), -1, *kernel), float(len(values[:rank])))
+    return Factors(
+        down.float().reshape(-1, *shape), up.float().reshape(len(up), -1, *kernel), float(len(down))
+    )
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,9 @@ from lessons_lib.adapters.run import OTHER_FORMATS, read_origin
 from lessons_lib.adapters.weights import sort_header
 from lessons_lib.models import bases, families
 from lessons_lib.models.bases import Base
-from lessons_lib.models.families import Family
 from lessons_lib.models.skeletons import skeletons
+
+_CLIP_LAYERS = "encoder.layers."  # how the layers of CLIP's blocks begin
 
 
 def write_comfyui(run_dir: Path, name: str | None = None) -> Path:
@@ -35,9 +36,8 @@ def write_comfyui(run_dir: Path, name: str | None = None) -> Path:
     and ValueError for a file that holds no LoRA.
     """
     adapter, base, settings = _of_run(run_dir)
-    family = families.find(base.family)
     tensors = files.named_tensors(files.with_scale_in_factors(adapter).layers)
-    renamed = {comfyui_key(key, family): tensor for key, tensor in tensors.items()}
+    renamed = {comfyui_key(key, base): tensor for key, tensor in tensors.items()}
     return _write(run_dir, renamed, settings, base, name, "comfyui")
 
 
@@ -51,7 +51,7 @@ def write_kohya(run_dir: Path) -> Path:
     """
     adapter, base, settings = _of_run(run_dir)
     shapes = fit.layer_shapes(skeletons(base))
-    layers = kohya_layers(fit.fitted(adapter, base, shapes), families.find(base.family), shapes)
+    layers = kohya_layers(fit.fitted(adapter, base, shapes), base, shapes)
     tensors = {}
     for layer, factors in layers.items():
         tensors[f"{layer}.lora_down.weight"] = factors.down
@@ -75,35 +75,64 @@ def write_diffusers(adapter: Adapter, path: Path) -> None:
     _save(files.named_tensors(adapter.layers), path, header)
 
 
-def comfyui_key(key: str, family: Family) -> str:
-    """Return a tensor's key as ComfyUI reads it: kohya's for an architecture that has a `KOHYA_PREFIX`,
-    else diffusers'.
+def comfyui_key(key: str, base: Base) -> str:
+    """Return a tensor's key, which is diffusers', as ComfyUI reads it: kohya's for an architecture that has a
+    `COMFYUI_PREFIX`, else diffusers'.
+
+    Raises ValueError for a layer of a part that has no name in kohya's files.
     """
-    if not family.KOHYA_PREFIX:
-        return key
-    layer, factor = key.removeprefix(f"{family.DENOISER}.").removesuffix(".weight").rsplit(".", 1)
+    family = families.find(base.family)
+    part, _, inner = key.removesuffix(".weight").partition(".")
+    layer, factor = inner.rsplit(".", 1)
+    if part in base.text_encoders:
+        layer = _in_text_model(layer)
+    if not family.COMFYUI_PREFIX:
+        return f"{part}.{layer}.{factor}.weight"
+    prefixes = {family.DENOISER: family.COMFYUI_PREFIX} | _text_prefixes(base)
+    if part not in prefixes:
+        raise ValueError(f"{key} has no name that ComfyUI reads; expected a layer of {', '.join(prefixes)}")
     side = {"lora_A": "lora_down", "lora_B": "lora_up"}[factor]
-    return f"{family.KOHYA_PREFIX}{layer.replace('.', '_')}.{side}.weight"
+    return f"{prefixes[part]}{layer.replace('.', '_')}.{side}.weight"
 
 
-def kohya_layers(adapter: Adapter, family: Family, shapes: fit.Shapes) -> dict[str, Factors]:
+def _text_prefixes(base: Base) -> dict[str, str]:
+    """Return the prefixes of a base's text encoders in kohya's files, by the part of the pipeline."""
+    if len(base.text_encoders) == 1:
+        return {base.text_encoders[0]: "lora_te_"}
+    return {name: f"lora_te{number}_" for number, name in enumerate(base.text_encoders, 1)}
+
+
+def _in_text_model(layer: str) -> str:
+    """Return the name of a text encoder's layer as files have it: transformers 5 has taken "text_model." out
+    of CLIP's names.
+    """
+    return f"text_model.{layer}" if layer.startswith(_CLIP_LAYERS) else layer
+
+
+def kohya_layers(adapter: Adapter, base: Base, shapes: fit.Shapes) -> dict[str, Factors]:
     """Return the layers of an adapter, which has diffusers' names, by kohya's names.
 
     Raises ValueError for one that the model's makers have in another order, or not at all.
     """
+    family = families.find(base.family)
     prefix = f"{family.DENOISER}."
     own = [name.removeprefix(prefix) for name in shapes if name.startswith(prefix)]
     rest, layers = dict(adapter.layers), {}
     for makers, names in family.original_names(own).items():
         parts = {prefix + name: rest.pop(prefix + name, None) for name in names}
         if any(parts.values()):
-            layers[kinds.KOHYA_PREFIX + makers.replace(".", "_")] = _side_by_side(parts, shapes)
+            layers[kinds.KOHYA_PREFIX + makers.replace(".", "_")] = _fused(parts, shapes)
+    for part, text_prefix in _text_prefixes(base).items():
+        for name in [name for name in rest if name.startswith(f"{part}.")]:
+            layer = _in_text_model(name.removeprefix(f"{part}."))
+            if layer.startswith(f"text_model.{_CLIP_LAYERS}"):
+                layers[text_prefix + layer.replace(".", "_")] = rest.pop(name)
     if rest:
         raise ValueError(f"{len(rest)} layers have no name in kohya's files, such as {next(iter(rest))}")
     return layers
 
 
-def _side_by_side(parts: Mapping[str, Factors | None], shapes: fit.Shapes) -> Factors:
+def _fused(parts: Mapping[str, Factors | None], shapes: fit.Shapes) -> Factors:
     """Return one change for a layer that is made of several: each part keeps its rows and its ranks."""
     present = {name: f for name, f in parts.items() if f is not None}
     if len(parts) == 1:

@@ -17,6 +17,7 @@ from huggingface_hub import CommitOperationAdd, HfApi, constants
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
+from lessons_lib import storage
 from lessons_lib.adapters import files, model_card
 from lessons_lib.adapters.merged import Merged
 from lessons_lib.adapters.run import MERGED, OTHER_FORMATS, WEIGHTS_NAME, Run
@@ -67,24 +68,18 @@ class Publication:
         ]
 
 
-def publish(
-    run_dir: Path,
-    repository: str,
-    dry_run: bool | None = None,
-    private: bool = True,
-    token: str | None = None,
-) -> Publication:
+def publish(run_dir: Path, repository: str, dry_run: bool | None = None, private: bool = True) -> Publication:
     """Send the adapter of a run, or a merged one, to "OWNER/NAME" on the Hub; return what went or would go.
 
     Only what a list allows is sent: the weights, the card, samples, other programs' files, and the settings
     without the pictures' paths; no training picture and no report. `dry_run` None: nothing is sent where
-    there is no token, `token` or the one that `hf auth login` has stored. A dry run needs no network and
+    there is no token, which `hf auth login` stores and HF_TOKEN names. A dry run needs no network and
     returns `problems` instead of raising. Otherwise raises ValueError for them, such as a picture whose
     licence the card does not name, and for a repository that holds other weights; OSError where the Hub
     cannot be reached or refuses. `private`: a new repository is seen by its owner alone.
     """
     publication = prepare(run_dir, repository)
-    token = token or huggingface_hub.get_token()
+    token = huggingface_hub.get_token()
     if dry_run or (dry_run is None and not token):
         return publication
     if publication.problems:
@@ -155,7 +150,7 @@ def _card(run: Run | Merged, repository: str, problems: list[str]) -> bytes:
 
 def _settings(run: Run | Merged) -> bytes:
     """Return the settings of a run without its pictures' paths and captions."""
-    return (json.dumps(dataclasses.asdict(run.settings), indent=1, ensure_ascii=False) + "\n").encode()
+    return storage.to_json(dataclasses.asdict(run.settings))
 
 
 def _name_problems(repository: str) -> list[str]:

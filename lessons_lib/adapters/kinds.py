@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lessons_lib.adapters.run import WEIGHTS_NAME
+from lessons_lib.dataset.decode import GIT_LFS
 from lessons_lib.dataset.messages import name_list, printable
 
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
@@ -150,7 +151,7 @@ def _no_safetensors(path: Path, start: bytes, length: int, size: int) -> str:
             "is a pickle, which can run code when it is opened, so it is refused; ask for the adapter as "
             "safetensors"
         )
-    if start.startswith(b"version https://git-lfs"):
+    if start.startswith(GIT_LFS):
         return "is a pointer of Git LFS, not the file itself; fetch it with `git lfs pull`"
     if start.lstrip().lower().startswith((b"<!doctype", b"<html")):
         return "is a web page, not safetensors; fetch the file itself"

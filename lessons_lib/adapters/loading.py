@@ -17,20 +17,22 @@ from lessons_lib.adapters import files, fit
 from lessons_lib.adapters.files import Adapter, Factors
 from lessons_lib.dataset.messages import one_line, printable
 from lessons_lib.models.bases import Base
-from lessons_lib.session import quiet
+from lessons_lib.session import current, explain_out_of_memory, quiet
 
 
 def load(pipe: DiffusionPipeline, base: Base, adapter: Adapter, name: str) -> int:
     """Put an adapter on a pipeline, in place of one of the same name; return the number of its layers.
 
     Strengths are set with ``pipe.set_adapters``. Raises ValueError that names the file where a layer of it is
-    not in the base, has another size or did not arrive; the pipeline is then as it was.
+    not in the base or has another size: the pipeline is then as it was. Raises ValueError where a layer did
+    not arrive, MemoryError where there is no room: then no adapter of that name is on the pipeline.
     """
     parts = _parts(pipe)
     fitted = fit.fitted(adapter, base, fit.layer_shapes(parts))
+    no_room = current().out_of_memory_message(f"{base.name} with {printable(adapter.path)}")
     unload(pipe, name)
     try:
-        with quiet(), warnings.catch_warnings():
+        with quiet(), warnings.catch_warnings(), explain_out_of_memory(no_room):
             warnings.simplefilter("ignore")
             for part, model in parts.items():
                 prefix = f"{part}."
@@ -41,6 +43,9 @@ def load(pipe: DiffusionPipeline, base: Base, adapter: Adapter, name: str) -> in
                 }
                 if layers:
                     _attach(pipe, part, model, layers, name)
+    except MemoryError:
+        unload(pipe, name)
+        raise
     except Exception as problem:  # diffusers and PEFT raise many kinds, and none may escape
         unload(pipe, name)
         raise ValueError(
@@ -58,11 +63,16 @@ def load(pipe: DiffusionPipeline, base: Base, adapter: Adapter, name: str) -> in
 
 def unload(pipe: DiffusionPipeline, name: str) -> None:
     """Take one adapter off a pipeline; nothing happens where it is not there."""
-    names = {name for model in _parts(pipe).values() for name in getattr(model, "peft_config", {})}
+    names = adapter_names(pipe)
     if names == {name}:
         pipe.unload_lora_weights()  # bit for bit the base
     elif name in names:
         pipe.delete_adapters(name)
+
+
+def adapter_names(pipe: DiffusionPipeline) -> set[str]:
+    """Return the names of the adapters that are on a pipeline."""
+    return {name for model in _parts(pipe).values() for name in getattr(model, "peft_config", {})}
 
 
 def peft_config(layers: Mapping[str, Factors]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from lessons_lib import storage
 from lessons_lib.adapters.run import MERGED, WEIGHTS_NAME
 from lessons_lib.dataset.messages import one_line
 from lessons_lib.dataset.records import Record
@@ -54,8 +55,7 @@ class Merged:
 
     def save(self) -> None:
         """Write merged.json."""
-        text = json.dumps(dataclasses.asdict(self.settings), indent=1, ensure_ascii=False) + "\n"
-        (self.folder / MERGED).write_text(text, encoding="utf-8")
+        storage.write_json(self.folder / MERGED, dataclasses.asdict(self.settings))
 
     @classmethod
     def load(cls, folder: Path) -> Merged:

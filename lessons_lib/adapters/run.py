@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from lessons_lib import storage
 from lessons_lib.adapters.settings import ResolvedSettings, read_settings
 from lessons_lib.dataset.messages import one_line
 from lessons_lib.dataset.records import Record, recorded_path
@@ -93,8 +94,7 @@ class Run:
     @property
     def samples(self) -> list[Path]:
         """The samples of the last step that has any, in the order of the prompts; not the base's own."""
-        matches = [re.fullmatch(r"(\d+)_(\d+)\.jpg", path.name) for path in self.folder.glob("samples/*")]
-        numbered = {(int(m[1]), int(m[2])): self.folder / "samples" / m[0] for m in matches if m}
+        numbered = sample_files(self.folder)
         last = max((step for step, _ in numbered), default=0)
         return [numbered[key] for key in sorted(numbered) if last and key[0] == last]
 
@@ -115,8 +115,7 @@ class Run:
         names = [f.name for f in dataclasses.fields(self) if f.name not in ("folder", "settings", "outcome")]
         rest = {"outcome": self.outcome.value} | {name: getattr(self, name) for name in names}
         values = dataclasses.asdict(self.settings) | rest
-        text = json.dumps(values, indent=1, ensure_ascii=False) + "\n"
-        (self.folder / "settings.json").write_text(text, encoding="utf-8")
+        storage.write_json(self.folder / "settings.json", values)
 
     @classmethod
     def load(cls, folder: str | Path) -> Run:
@@ -142,6 +141,12 @@ class Run:
             raise ValueError(
                 f"{path} is damaged ({one_line(problem)}); expected the settings of a run. Restore that file"
             ) from problem
+
+
+def sample_files(run_dir: Path) -> dict[tuple[int, int], Path]:
+    """Return the samples in a run's folder by step and the number of the prompt."""
+    matches = [re.fullmatch(r"(\d+)_(\d+)\.jpg", path.name) for path in run_dir.glob("samples/*")]
+    return {(int(m[1]), int(m[2])): run_dir / "samples" / m[0] for m in matches if m}
 
 
 def read_origin(path: Path) -> dict[str, Any]:

@@ -13,9 +13,11 @@ import torch
 from IPython.display import Image as NotebookImage
 from matplotlib.ticker import PercentFormatter
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
 from lessons_lib import compat
+from lessons_lib.adapters import low_rank
 from lessons_lib.display import charts
 from lessons_lib.display.notebook import figure_image
 from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED
@@ -77,7 +79,8 @@ def layer_changes(denoiser: nn.Module) -> list[LayerChange]:
     for name, layer, adapter in _adapted_layers(denoiser):
         down, up = _factors(layer, adapter)
         frozen_norm = float(compat.dequantized_weight(layer.get_base_layer()).float().norm())
-        values = abs(layer.scaling[adapter]) * singular_values(down, up)
+        values = low_rank.singular_value_decomposition(down, up)[1].float()
+        values = abs(layer.scaling[adapter]) * values
         changes.append(LayerChange(name, values, frozen_norm))
     return changes
 
@@ -98,50 +101,19 @@ def _factors(layer: nn.Module, adapter: str) -> tuple[Tensor, Tensor]:
     return layer.lora_A[adapter].weight.detach(), layer.lora_B[adapter].weight.detach()
 
 
-def singular_values(down: Tensor, up: Tensor) -> Tensor:
-    """Return the singular values of up @ down, largest first, (rank,), in float32 on the CPU.
-
-    The product itself is never formed.
-    Each factor is an orthogonal matrix times a small triangle (QR); the values are those of the triangles'
-    product, rank x rank.
-    """
-    up, down = _in_float64(up), _in_float64(down)
-    left, right = torch.linalg.qr(up)[1], torch.linalg.qr(down.T)[1]
-    return torch.linalg.svdvals(left @ right.T).float()
-
-
-def _in_float64(factor: Tensor) -> Tensor:
-    """Return a factor in float64 on the CPU: MPS has no such precision."""
-    return factor.cpu().double()
-
-
-def truncated_factors(down: Tensor, up: Tensor, rank: int) -> tuple[Tensor, Tensor]:
-    """Return factors of the same shapes whose product is the nearest of that rank.
-
-    The other rows and columns are zero.
-    No other change of that rank is nearer: Eckart and Young 1936. Raises ValueError for a rank below 1.
-    """
-    if rank < 1:
-        raise ValueError(f"the rank is {rank}; expected 1 or more")
-    (q_up, left), (q_down, right) = (torch.linalg.qr(f) for f in (_in_float64(up), _in_float64(down).T))
-    u, values, v = torch.linalg.svd(left @ right.T, full_matrices=False)
-    root = values[:rank].sqrt()
-    new_down, new_up = torch.zeros_like(down), torch.zeros_like(up)
-    new_up[:, : len(root)] = (q_up @ u[:, :rank] * root).to(up)
-    new_down[: len(root)] = (q_down @ v[:rank].T * root).T.to(down)
-    return new_down, new_up
-
-
 @torch.no_grad()
 def truncate(denoiser: nn.Module, rank: int) -> None:
-    """Reduce every layer's change to its `rank` largest singular values.
+    """Reduce every layer's change to its `rank` largest singular values; its factors keep their shapes and
+    have zeros for the others.
 
-    Load the run again to have the others back.
+    Load the run again to have the others back. Raises ValueError for a rank below 1.
     """
     for _, layer, adapter in _adapted_layers(denoiser):
         down, up = _factors(layer, adapter)
-        for factor, truncated in zip((down, up), truncated_factors(down, up, rank), strict=True):
-            factor.copy_(truncated)
+        small_down, small_up = low_rank.truncated_factors(down, up, rank)
+        zeros = len(down) - len(small_down)
+        down.copy_(functional.pad(small_down, (0, 0, 0, zeros)))
+        up.copy_(functional.pad(small_up, (0, zeros)))
 
 
 def split_name(name: str) -> tuple[str, str]:

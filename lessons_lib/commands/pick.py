@@ -45,7 +45,7 @@ def pick(args: Namespace) -> int:
     from lessons_lib.dataset.prompts import default_prompts, unread_lines
     from lessons_lib.dataset.records import recorded_dataset
     from lessons_lib.display.progress import counting_bar
-    from lessons_lib.evaluation import picker
+    from lessons_lib.evaluation import picker, picker_chart
     from lessons_lib.evaluation.sampler import Sampler
     from lessons_lib.models import bases, families
 
@@ -63,7 +63,7 @@ def pick(args: Namespace) -> int:
             sampler, run, dataset, prompts, args.seeds or _SEEDS, args.strengths or picker.STRENGTHS,
             on_candidate, picker.KEEP if args.keep is None else args.keep,
         )  # fmt: skip
-    (run.folder / "pick.jpg").write_bytes(picker.chart(choice).data)
+    (run.folder / "pick.jpg").write_bytes(picker_chart.chart(choice).data)
     print(f"keep {choice.candidate}: {choice.reason}")
     for one in picker.frontier(choice.candidates):
         print(f"  {one}: style {one.style:.2f}, prompt {one.prompt_text}")

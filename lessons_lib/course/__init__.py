@@ -30,7 +30,6 @@ lesson_05_memory.py     what a training holds in memory, part by part
 lesson_05_exercises.py  the loss, the steps of an epoch, where to stop
 lesson_06.py            selected samples, frauds, strengths, copies: how far a before and after can be trusted
 lesson_06_checkpoints.py  three trainings whose checkpoints two judges measure, and sheets for a reader
-lesson_06_choices.py    known cases in order; what the picker, another judge and a reader would keep
 lesson_06_exercises.py  a fraud, a coin, claims
 lesson_07.py            one small training, healthy or with one fault, its losses and pictures
 lesson_07_faults.py     what each fault changes, its signs, its remedy, who met it

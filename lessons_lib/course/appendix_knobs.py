@@ -113,8 +113,9 @@ class _EncodedAnew(TrainingData):
     encode_texts: Callable[[list[str]], dict[str, Tensor]] = field(kw_only=True)
 
     def rows(self, pictures: Tensor, captions: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return latents and embeddings by index, the latter with gradients."""
-        return self.latents[pictures], self.encode_texts([self.texts[i] for i in captions.tolist()])
+        """Return what `TrainingData.rows` does, the text embeddings with gradients."""
+        latents, embeddings = super().rows(pictures, captions)
+        return latents, embeddings | self.encode_texts([self.texts[i] for i in captions.tolist()])
 
 
 class Bench:
@@ -161,12 +162,9 @@ class Bench:
         if not recipe.trains_text:
             return data
         encode = sampler.family.encode_captions.__wrapped__  # type: ignore[attr-defined]  # with gradients
-        latents = data.latents[torch.arange(len(self.pictures))]
-        flat = tuple(text for one in every for text in one)
         return _EncodedAnew(
-            latents,
-            data.embeddings,
-            texts=flat,
+            **vars(data),
+            texts=tuple(text for one in every for text in one),
             encode_texts=lambda some: encode(sampler.pipe, some, sampler.base),
         )
 

@@ -15,7 +15,6 @@ from lessons_lib.evaluation import metrics
 
 Result = Mapping[str, Any]
 MEASURES = {"style": "whole", "centre": "centres", "prompt_rank": "prompt kept", "moved": "moved"}
-THING = {"thing": "the owl", "thing_centre": "its centres"}
 
 
 def scores(result: Result, key: str, recipe: str) -> list[Scores]:

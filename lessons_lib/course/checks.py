@@ -11,6 +11,8 @@ from typing import Any, ParamSpec
 import torch
 from torch import Tensor
 
+from lessons_lib.dataset.messages import one_line
+
 NOT_ATTEMPTED = "not attempted yet"
 RIGHT = "right"
 _P = ParamSpec("_P")
@@ -55,7 +57,7 @@ def checker(check: Callable[_P, str]) -> Callable[_P, str]:
         try:
             return check(*args, **kwargs)
         except Exception as problem:
-            return not_yet(f"it stops with {type(problem).__name__}: {' '.join(str(problem).split())}")
+            return not_yet(f"it stops with {type(problem).__name__}: {one_line(problem)}")
 
     return safe_check
 

@@ -12,13 +12,13 @@ from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, checker, first_hint,
 Step = Callable[[Tensor, Tensor, float, float], Tensor | None]
 
 
-def noise_levels(steps: int, shift: float = 1.6) -> list[float]:
+def noise_levels(steps: int) -> list[float]:
     """Return sigma before each of so many steps and after the last, from 1 to 0.
 
-    Shifted towards noise, where the prompt decides (Esser et al. 2024, arXiv 2403.03206). 1.6 is what the
-    scheduler of pocket uses: it depends on the number of tokens of a picture.
+    Shifted towards noise, where the prompt decides (Esser et al. 2024, arXiv 2403.03206), by 1.6: that is
+    what the scheduler of pocket uses. It depends on the number of tokens of a picture.
     """
-    level = torch.linspace(1, 0, steps + 1)
+    level, shift = torch.linspace(1, 0, steps + 1), 1.6
     return (shift * level / (1 + (shift - 1) * level)).tolist()
 
 

@@ -23,18 +23,18 @@ from lessons_lib.display.theme import INK, font
 from lessons_lib.evaluation import metrics
 
 # Exercise 1: the king at his window with all his men, who fill _SUBJECT_BOX to within TOLERANCE px.
-WINDOW = "09_king_at_window.jpg"
 _SUBJECT_BOX: Box = (68, 280, 527, 750)
 TOLERANCE, LONGEST_SIDE = 6, 550
+_PREVIEW_SIDE = 192
 
 
-def with_ruler(picture: Picture, step: int = 100) -> Image.Image:
-    """Return a picture with a numbered line every `step` px of its file, and its centre square in yellow."""
+def with_ruler(picture: Picture) -> Image.Image:
+    """Return a picture with a numbered line every 100 px of its file, and its centre square in yellow."""
     page = picture.image.convert("RGB").resize(picture.size)
     pen, (width, height) = ImageDraw.Draw(page), page.size
-    for x in range(step, width, step):
+    for x in range(100, width, 100):
         _ruler_line(pen, (x, 0, x, height), (x, 6), str(x), "ma")
-    for y in range(step, height, step):
+    for y in range(100, height, 100):
         _ruler_line(pen, (0, y, width, y), (6, y), str(y), "lm")
     side = min(width, height)
     x, y = (width - side) // 2, (height - side) // 2
@@ -76,15 +76,16 @@ def check_box(box: Box | None, picture: Picture) -> str:
     )
 
 
-def box_preview(box: Box | None, picture: Picture, side: int = 192) -> NotebookImage | None:
+def box_preview(box: Box | None, picture: Picture) -> NotebookImage | None:
     """Return the centre square beside the square round the box, or None where there is no box that fits."""
     try:
-        crop = crops.crop_to_box(picture, box, side) if box else None
+        crop = crops.crop_to_box(picture, box, _PREVIEW_SIDE) if box else None
     except (ValueError, TypeError):
         return None
     if crop is None:
         return None
-    return notebook.image_grid([crops.crop_square(picture, side), crop], ["centre", "by hand"], side=side)
+    centre = crops.crop_square(picture, _PREVIEW_SIDE)
+    return notebook.image_grid([centre, crop], ["centre", "by hand"], side=_PREVIEW_SIDE)
 
 
 # Exercise 2: eight pictures that differ.

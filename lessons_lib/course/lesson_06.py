@@ -53,12 +53,12 @@ def mean_per_subject(values: Sequence[float], seeds: int) -> list[float]:
 
 
 def sign_test_lines(
-    changes: Sequence[float], counts: Sequence[int], seed: int = 0, test: Chance = blind_test.sign_test
+    changes: Sequence[float], counts: Sequence[int], test: Chance = blind_test.sign_test
 ) -> list[str]:
     """Return a line for each count: how many of so many random changes went up,
     and how often a coin is as one-sided, by test(most of one side, count).
     """
-    order = np.random.default_rng(seed).permutation(len(changes))
+    order = np.random.default_rng(0).permutation(len(changes))
     lines = []
     for count in counts:
         ups = sum(changes[i] > 0 for i in order[:count])
@@ -75,12 +75,12 @@ def greyscale(image: Image.Image) -> Image.Image:
     return ImageOps.grayscale(image).convert("RGB")
 
 
-def shuffled_tiles(image: Image.Image, cells: int = 4, seed: int = 0) -> Image.Image:
+def shuffled_tiles(image: Image.Image, cells: int = 4) -> Image.Image:
     """Return a square picture cut into cells x cells squares that are put together in a random order."""
     side = image.width // cells
     corners = [(x * side, y * side) for y in range(cells) for x in range(cells)]
     shuffled = Image.new("RGB", (cells * side, cells * side))
-    for corner, index in zip(corners, np.random.default_rng(seed).permutation(len(corners)), strict=True):
+    for corner, index in zip(corners, np.random.default_rng(0).permutation(len(corners)), strict=True):
         x, y = corners[index]
         shuffled.paste(image.crop((x, y, x + side, y + side)), corner)
     return shuffled
@@ -114,11 +114,11 @@ def with_paintings(change: Change, samples: Images, paintings: Images) -> list[I
     return [change(sample, paintings[i % len(paintings)]) for i, sample in enumerate(samples)]
 
 
-def train_memorised(base: Base, dataset: Dataset, run_dir: Path, count: int = 2) -> tuple[Run, list[str]]:
-    """Return a run that has memorised the first `count` training pictures,
+def train_memorised(base: Base, dataset: Dataset, run_dir: Path) -> tuple[Run, list[str]]:
+    """Return a run that has memorised the first two training pictures,
     and their captions with the trigger.
     """
-    few = Dataset(dataset.train[:count])
+    few = Dataset(dataset.train[:2])
     steps = base.share_of_steps(0.4)
     settings = Settings(base=base.name, trigger=TRIGGER, steps=steps, name="memorised")
     return train.train(few, settings, run_dir, replace=True), captions.training_captions(

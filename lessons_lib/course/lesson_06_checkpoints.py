@@ -4,7 +4,7 @@
 and measures every checkpoint by the picker's judge and by pocket-clip, of which the picker knows nothing.
 It leaves a sheet of each for a reader who has not seen the measures, in runs/experiments/checkpoints/sheets:
 a row a checkpoint, under letters in random order. `read pages=C character=A brand=F --reader "who"` opens
-their keys and records what the reader would keep. What it all shows is said by lesson_06_choices.py.
+their keys and records what the reader would keep.
 """
 
 from __future__ import annotations

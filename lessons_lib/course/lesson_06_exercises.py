@@ -64,8 +64,9 @@ def chance_to_use(answer: Callable[[int, int], float | None]) -> Chance:
 
 
 @checker
-def check_needed(count: int | None, answers: int = 12) -> str:
+def check_needed(count: int | None) -> str:
     """Return whether a learner named the fewest answers for one side that a coin seldom gives."""
+    answers = 12
     if count is None:
         return NOT_ATTEMPTED
     if count > (blind_test.answers_needed(answers) or answers):

@@ -118,15 +118,3 @@ def confusion(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], int]:
             key = fault, diagnose(measures, table[HEALTHY, seed])
             counts[key] = counts.get(key, 0) + 1
     return counts
-
-
-def confusion_table(counts: Mapping[tuple[str, str], int]) -> str:
-    """Return how often an answer was given for a fault, by (the fault, the answer), as the Markdown table of
-    the instructor's page.
-    """
-    lines = ["| fault | trainings | named rightly | taken for |", "|---|---|---|---|"]
-    for fault in dict.fromkeys(fault for fault, _ in counts):
-        answers = {answer: count for (own, answer), count in counts.items() if own == fault}
-        wrong = ", ".join(f"{answer} ({count})" for answer, count in answers.items() if answer != fault)
-        lines.append(f"| {fault} | {sum(answers.values())} | {answers.get(fault, 0)} | {wrong or '-'} |")
-    return "\n".join(lines)

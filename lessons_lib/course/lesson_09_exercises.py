@@ -44,13 +44,13 @@ def check_merge(merge: Merge) -> str:
 
 
 @checker
-def check_rank(answer: int | None, losses: dict[int, float], most: float = 0.1) -> str:
-    """Return whether a learner named the smallest of some ranks that loses no more than a share."""
+def check_rank(answer: int | None, losses: dict[int, float]) -> str:
+    """Return whether a learner named the smallest of some ranks that loses no more than a tenth."""
     if answer is None:
         return NOT_ATTEMPTED
     if answer not in losses:
         return not_yet(f"choose one of {', '.join(map(str, losses))}")
-    right = min((rank for rank, loss in losses.items() if loss <= most), default=max(losses))
+    right = min((rank for rank, loss in losses.items() if loss <= 0.1), default=max(losses))
     if answer < right:
         return not_yet("that loses more")
     return RIGHT if answer == right else not_yet("a smaller one will do")

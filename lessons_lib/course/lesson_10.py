@@ -93,7 +93,7 @@ def palette_shares(images: Sequence[Image.Image]) -> list[float]:
     return [palette_share(lab(image)[thing_mask(image)], palette) for image in images]
 
 
-def mask_figure(images: Sequence[Image.Image], side: int = 128) -> NotebookImage:
+def mask_figure(images: Sequence[Image.Image]) -> NotebookImage:
     """Return a JPEG: pictures, and below each its thing in the nearest colours of the palette. Pink is
     outside the palette, white is no part of the thing.
     """
@@ -106,7 +106,7 @@ def mask_figure(images: Sequence[Image.Image], side: int = 128) -> NotebookImage
         view[distances.min(-1) >= NEAR] = (255, 0, 200)
         view[~thing_mask(image)] = 255
         views.append(Image.fromarray(view))
-    return notebook.image_grid([list(images), views], ["sample", "its thing"], side=side)
+    return notebook.image_grid([list(images), views], ["sample", "its thing"], side=128)
 
 
 @dataclass(frozen=True)

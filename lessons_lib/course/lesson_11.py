@@ -38,6 +38,7 @@ GPU_24GB = Session("24gb", torch.device("cuda"), torch.bfloat16, 8, 64.0, "a GPU
 FEWEST_PICTURES, FEWEST_PROMPTS = 10, 4
 CENTRES, PROMPT = "style match, centre crops", "prompt match"
 OPENING_PICTURE = NOTEBOOK_PICTURES / "11_card.jpg"
+_SEEDS = (1, 2)
 _COPIES = {What.COPY, What.COPY_ACROSS_SPLIT}
 
 
@@ -237,10 +238,10 @@ def _result_rows(results: Sequence[GoalResult]) -> str:
     return "\n".join(f"| {' | '.join((one.name, *one.figures, one.verdict))} |" for one in results)
 
 
-def compared(run: Run, dataset: Dataset, goal: Goal, seeds: Sequence[int] = (1, 2)) -> Comparison:
+def compared(run: Run, dataset: Dataset, goal: Goal) -> Comparison:
     """Return before and after for the prompts of a goal, saved into the run's folder."""
     sampler = Sampler(bases.find(run.settings.base))
-    comparison = compare.compare(sampler, run, dataset, goal.prompts, seeds)
+    comparison = compare.compare(sampler, run, dataset, goal.prompts, _SEEDS)
     compare.save(comparison, run.folder)
     return comparison
 
@@ -250,11 +251,11 @@ def first_seed_rows(comparison: Comparison) -> list[list[Image.Image]]:
     return [[row[0] for row in rows] for rows in (comparison.base_images, comparison.tuned_images)]
 
 
-def without_trigger(run: Run, goal: Goal, seed: int = 1) -> list[Image.Image]:
+def without_trigger(run: Run, goal: Goal) -> list[Image.Image]:
     """Return a picture of every prompt of a goal with the adapter and without its trigger."""
     sampler = Sampler(bases.find(run.settings.base))
     sampler.load(run.folder)
-    return [row[0] for row in sampler.sample(goal.prompts, [seed])]
+    return [row[0] for row in sampler.sample(goal.prompts, _SEEDS[:1])]
 
 
 def recorded_line(name: str) -> str:

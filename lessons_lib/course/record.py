@@ -42,9 +42,9 @@ FROM_LESSONS = ("lesson_06", "lesson_09", "lesson_10", "lesson_11")  # pictures 
 PAGES = ("lessons_lib.course.gallery", "docs.routes")
 
 
-def notebooks(folder: Path | None = None) -> list[Path]:
+def notebooks() -> list[Path]:
     """Return the notebooks whose sentences are held to the records."""
-    return sorted((folder or NOTEBOOKS).glob("*.ipynb"))
+    return sorted(NOTEBOOKS.glob("*.ipynb"))
 
 
 def _run(*command: str) -> None:

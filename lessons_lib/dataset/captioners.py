@@ -8,14 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import torch
 from PIL import Image
 
 from lessons_lib.models import features
-from lessons_lib.session import Session, current, quiet
+from lessons_lib.session import current, quiet, release_memory
 
 _PROMPT = (
     "Say in one short sentence who and what is in this picture, what they do and where. Say nothing of its "
@@ -70,9 +69,7 @@ CAPTIONERS = {
 OFFLINE = "tags"
 
 
-def describe(
-    images: Sequence[Image.Image], by: str = OFFLINE, session: Session | None = None
-) -> list[CaptionDraft]:
+def describe(images: Sequence[Image.Image], by: str = OFFLINE) -> list[CaptionDraft]:
     """Return a first caption for each picture, the style left out.
 
     Correct them: the model does not know your subject.
@@ -86,18 +83,13 @@ def describe(
         raise ValueError(
             f"there is no captioner called {by!r}; choose one of {OFFLINE}, {', '.join(CAPTIONERS)}"
         )
-    captioner = CAPTIONERS[by]
-    model, processor = _load_model(captioner.repository, session or current())
-    return [
-        CaptionDraft(
-            strip_style(_generate_caption(model, processor, image, captioner.prompt)), captioner.repository
-        )
-        for image in images
-    ]
+    texts = _generate_captions(CAPTIONERS[by], images)
+    release_memory()  # of the model: what is trained next needs it
+    return [CaptionDraft(strip_style(text), CAPTIONERS[by].repository) for text in texts]
 
 
-def _nearest_concepts(images: Sequence[Image.Image], count: int = 2) -> list[list[str]]:
-    """Return for each picture the `count` names whose drawings its features are nearest to, nearest first.
+def _nearest_concepts(images: Sequence[Image.Image]) -> list[list[str]]:
+    """Return for each picture the two names whose drawings its features are nearest to, nearest first.
 
     The mean is subtracted on both sides first: paintings are alike in a way that would give all of them the
     same tags.
@@ -106,12 +98,17 @@ def _nearest_concepts(images: Sequence[Image.Image], count: int = 2) -> list[lis
     image_features = features.image_features(images)  # (images, 1280)
     if len(images) > 2:
         image_features = image_features - image_features.mean(0)
-    nearest = (image_features @ (concepts - concepts.mean(0)).T).topk(count, dim=1).indices
+    nearest = (image_features @ (concepts - concepts.mean(0)).T).topk(2, dim=1).indices
     return [[names[i] for i in indices] for indices in nearest.tolist()]
 
 
-@lru_cache(1)
-def _load_model(repository: str, session: Session) -> tuple[Any, Any]:
+def _generate_captions(captioner: Captioner, images: Sequence[Image.Image]) -> list[str]:
+    """Return the model's text about each picture; the model is loaded for them."""
+    model, processor = _load_model(captioner.repository)
+    return [_generate_caption(model, processor, image, captioner.prompt) for image in images]
+
+
+def _load_model(repository: str) -> tuple[Any, Any]:
     """Return (model, processor) in the session's precision.
 
     Raises OSError where it is neither cached nor reachable.
@@ -121,9 +118,9 @@ def _load_model(repository: str, session: Session) -> tuple[Any, Any]:
     with quiet():
         processor = AutoProcessor.from_pretrained(repository)
         model = AutoModelForImageTextToText.from_pretrained(
-            repository, dtype=session.dtype, use_safetensors=True
+            repository, dtype=current().dtype, use_safetensors=True
         )
-    return model.to(session.device).eval(), processor
+    return model.to(current().device).eval(), processor
 
 
 @torch.no_grad()

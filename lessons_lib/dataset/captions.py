@@ -157,17 +157,13 @@ def training_captions(
     pictures: Sequence[Picture],
     trigger: str,
     mode: Mode,
-    tokenizer: PreTrainedTokenizerBase | None = None,
-    limit: int | None = None,
 ) -> list[str]:
     """Return one caption a picture, its first, with the trigger in it.
 
     A picture without a caption gets the trigger alone.
-    With a tokenizer and a limit in tokens, words are taken off the end of a caption that is too long,
-    so that the trigger behind it still reaches the model. `caption_warnings` says what was missing or cut.
     """
     first = [replace(picture, other_captions=()) for picture in pictures]
-    return [texts[0] for texts in all_training_captions(first, trigger, mode, tokenizer, limit)]
+    return [texts[0] for texts in all_training_captions(first, trigger, mode)]
 
 
 def all_training_captions(
@@ -177,7 +173,11 @@ def all_training_captions(
     tokenizer: PreTrainedTokenizerBase | None = None,
     limit: int | None = None,
 ) -> list[list[str]]:
-    """Return every caption of each picture as `training_captions` does the first."""
+    """Return every caption of each picture as `training_captions` does the first.
+
+    With a tokenizer and a limit in tokens, words are taken off the end of a caption that is too long,
+    so that the trigger behind it still reaches the model. `caption_warnings` says what was missing or cut.
+    """
 
     def fitted(text: str) -> str:
         if tokenizer and limit:

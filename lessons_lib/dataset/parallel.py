@@ -16,12 +16,13 @@ _Result = TypeVar("_Result")
 def parallel_map(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
     """Yield work(item) for each item, in order, on one thread a core (8 at most) and only a few items ahead.
 
-    Python's warnings are off meanwhile: Pillow's remarks on damaged tags would fill the screen.
+    Pillow's warnings are off from then on: remarks on damaged tags would fill the screen. They are not put
+    back, because filters are the whole process's, and another thread may have set its own meanwhile.
     """
+    warnings.filterwarnings("ignore", module=r"(PIL|pillow_heif)(\.|$)")
     threads = min(8, os.cpu_count() or 1)
     pending: deque[Future[_Result]] = deque()
-    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
-        warnings.simplefilter("ignore")
+    with ThreadPoolExecutor(threads) as pool:
         for item in items:
             pending.append(pool.submit(work, item))
             if len(pending) > 2 * threads:

@@ -35,7 +35,7 @@ def new_panels(
     return figure, panels
 
 
-def mark_level(axes: Any, name: str, value: float, size: float = 9, place: float = 0.995) -> None:
+def mark_level(axes: Any, name: str, value: float, place: float = 0.995) -> None:
     """Draw a dashed line at a value with its name above the right end."""
     axes.axhline(value, color=MUTED, linewidth=1, linestyle="--")
     axes.annotate(
@@ -45,7 +45,7 @@ def mark_level(axes: Any, name: str, value: float, size: float = 9, place: float
         ha="right",
         va="bottom",
         color=MUTED,
-        fontsize=size,
+        fontsize=9,
     )
 
 

@@ -10,6 +10,8 @@ from PIL import Image, ImageDraw, ImageOps
 
 from lessons_lib.display.theme import INK, MUTED, PAPER, font, paste_framed, wrap_text
 
+_COLUMNS = 8  # pictures of a group in a row
+
 
 def crop_sheet(
     crops: Sequence[Mapping[str, Image.Image]], names: Sequence[str], side: int = 160
@@ -37,9 +39,7 @@ def crop_sheet(
     return page
 
 
-def group_sheet(
-    groups: Mapping[str, Sequence[Image.Image]], height: int = 130, columns: int = 8
-) -> Image.Image:
+def group_sheet(groups: Mapping[str, Sequence[Image.Image]], height: int = 130) -> Image.Image:
     """Return a contact sheet with a heading for each group of pictures, which says how many they are.
 
     Pictures keep their shapes, at most `height` px high and twice as wide.
@@ -48,7 +48,7 @@ def group_sheet(
     rows: list[tuple[str, list[Image.Image]]] = []  # the heading of a group stands above its first row only
     for name, images in groups.items():
         small = [ImageOps.contain(image, (2 * height, height)) for image in images]
-        parts = [small[i : i + columns] for i in range(0, len(small), columns)]
+        parts = [small[i : i + _COLUMNS] for i in range(0, len(small), _COLUMNS)]
         rows += [(f"{name}: {len(images)}" if i == 0 else "", part) for i, part in enumerate(parts)]
     if not rows:
         raise ValueError("no pictures for a contact sheet; expected a group with at least one picture")

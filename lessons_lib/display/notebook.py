@@ -20,6 +20,10 @@ from lessons_lib.display import charts
 from lessons_lib.display.html import jpeg_uri, render_template
 from lessons_lib.display.theme import ACCENT, INK, LINE, PAPER, font, paste_square, wrap_text
 
+_LIVE_SIDE = 384  # px of the picture that the live sampler shows
+_THUMBNAIL_SIDE = 96
+_MEAN_STEPS = 25  # of the running mean over a loss
+
 
 def jpeg(image: Image.Image, quality: int = 64) -> bytes:
     """Return a picture as JPEG bytes, packed as small as its quality allows."""
@@ -150,7 +154,7 @@ def _img(picture: Image.Image, side: int, alt: str, slider: str) -> str:
 
 
 def live_sampler(
-    sample: Callable[[str, float], Image.Image], prompt: str, strength: float = 1.0, side: int = 384
+    sample: Callable[[str, float], Image.Image], prompt: str, strength: float = 1.0
 ) -> ipywidgets.VBox:
     """Return a box for a prompt and a slider for the strength.
 
@@ -162,12 +166,12 @@ def live_sampler(
         value=strength, min=0.0, max=1.5, step=0.05, description="strength", continuous_update=False
     )
     for control in (prompt_box, slider):
-        control.layout.width, control.layout.max_width = f"{side + 60}px", "100%"
+        control.layout.width, control.layout.max_width = f"{_LIVE_SIDE + 60}px", "100%"
     view = ipywidgets.HTML()
 
     def on_change(change: dict | None = None) -> None:
         alt = f"{prompt_box.value}, strength {slider.value:g}"
-        view.value = _img(sample(prompt_box.value, slider.value), side, alt, slider.description)
+        view.value = _img(sample(prompt_box.value, slider.value), _LIVE_SIDE, alt, slider.description)
 
     on_change()
     for control in (prompt_box, slider):
@@ -177,7 +181,7 @@ def live_sampler(
     return box
 
 
-def caption_table(images: Sequence[Image.Image], captions: list[str], side: int = 96) -> ipywidgets.VBox:
+def caption_table(images: Sequence[Image.Image], captions: list[str]) -> ipywidgets.VBox:
     """Return a table of thumbnails with a text box beside each.
 
     What is typed is written into `captions` itself.
@@ -188,18 +192,18 @@ def caption_table(images: Sequence[Image.Image], captions: list[str], side: int 
         raise ValueError(
             f"{len(images)} pictures and {len(captions)} captions; expected one caption a picture"
         )
-    return ipywidgets.VBox([_caption_row(picture, captions, i, side) for i, picture in enumerate(images)])
+    return ipywidgets.VBox([_caption_row(picture, captions, i) for i, picture in enumerate(images)])
 
 
-def _caption_row(picture: Image.Image, captions: list[str], index: int, side: int) -> ipywidgets.HBox:
+def _caption_row(picture: Image.Image, captions: list[str], index: int) -> ipywidgets.HBox:
     thumbnail = picture.convert("RGB")
-    thumbnail.thumbnail((side, side))
+    thumbnail.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
     img = {"uri": jpeg_uri(jpeg(thumbnail)), "alt": f"picture {index + 1}", "side": thumbnail.width,
            "slider": ""}  # fmt: skip
     box = ipywidgets.Textarea(
         value=captions[index],
         description=f"picture {index + 1}",
-        layout=ipywidgets.Layout(width="640px", max_width="100%", height=f"{side - 20}px"),
+        layout=ipywidgets.Layout(width="640px", max_width="100%", height=f"{_THUMBNAIL_SIDE - 20}px"),
     )
 
     def on_change(change: dict) -> None:
@@ -215,7 +219,7 @@ def source_code(*objects: Callable | type) -> Markdown:
     return Markdown(f"```python\n{code}\n```")
 
 
-def loss_curve(log: Sequence[Mapping[str, Any]], window: int = 25) -> NotebookImage:
+def loss_curve(log: Sequence[Mapping[str, Any]]) -> NotebookImage:
     """Return the loss in the rows of a run's log, each step faint and a running mean on top.
 
     ValueError for an empty log.
@@ -224,7 +228,7 @@ def loss_curve(log: Sequence[Mapping[str, Any]], window: int = 25) -> NotebookIm
     values = np.array([row["loss"] for row in log], dtype=float)
     if not len(values):
         raise ValueError("the log has no steps; expected a row for each step in log.jsonl. Train again")
-    window = min(window, len(values))
+    window = min(_MEAN_STEPS, len(values))
     mean = charts.running_mean(values, window)
     figure, axes = charts.new_chart(7.2, 3.2, 110)
     axes.plot(steps, values, color=LINE, linewidth=1, label="each step")

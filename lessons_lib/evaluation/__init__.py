@@ -9,6 +9,7 @@ verdict.py        a comparison in five lines
 html.py           a comparison as one HTML file
 blind_test.py     which of two images people prefer, and what their answers prove
 picker.py         the earliest good checkpoint of a run, and its strength
+picker_chart.py   what the picker chose from, as a chart
 drawings.py       pictures drawn on after a training, with their prompt in the file, found again
 trigger_probe.py  what a word means to a base before training
 """

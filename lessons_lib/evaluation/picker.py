@@ -10,14 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from IPython.display import Image as NotebookImage
 from PIL import Image
 from torch import Tensor
 
 from lessons_lib.adapters.run import STEPS, WEIGHTS_NAME, Run
 from lessons_lib.dataset.captions import with_trigger
 from lessons_lib.dataset.dataset import Dataset
-from lessons_lib.display.frontier import FrontierChart, Point, frontier_chart
 from lessons_lib.evaluation import compare, metrics
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import judges
@@ -132,17 +130,6 @@ def measure(
     rows = judge.image_features(images)
     styles, ranks = metrics.style_scores(rows, reference), metrics.named_ranks(rows, prompts, judge)
     return Candidate(step, strength, tuple(styles.tolist()), tuple(ranks))
-
-
-def chart(choice: Choice) -> NotebookImage:
-    """Return a JPEG of the candidates, the frontier and the choice; lesson 06 shows it."""
-    steps: dict[int, list[Point]] = {}
-    for one in choice.candidates:
-        steps.setdefault(one.step, []).append((one.style, one.prompt))
-    points = [(one.style, one.prompt) for one in (choice.base, choice.candidate)]
-    best = [(one.style, one.prompt) for one in frontier(choice.candidates)]
-    least = choice.keep * choice.base.prompt if choice.base.prompts else None
-    return frontier_chart(FrontierChart(steps, points[0], best, points[1], str(choice.candidate), least))
 
 
 def frontier(options: Sequence[Candidate]) -> list[Candidate]:

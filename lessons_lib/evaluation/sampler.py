@@ -50,9 +50,16 @@ class Sampler:
 
         Raises FileNotFoundError when the folder holds none, ValueError in one line when it is damaged, not
         whole, no LoRA or of another base, as a whole or in some of its layers; what was loaded then stays.
+        Where PEFT refuses it, a ValueError, or memory is full, a MemoryError, an adapter of the same name is
+        gone.
         """
         adapter = run if isinstance(run, Adapter) else read(Path(run))
-        loading.load(self.pipe, self.base, adapter, name)
+        try:
+            loading.load(self.pipe, self.base, adapter, name)
+        except (ValueError, MemoryError):
+            if self.adapter not in loading.adapter_names(self.pipe):
+                self.adapter = None
+            raise
         if self.adapter and self.adapter != name:
             loading.unload(self.pipe, self.adapter)
         self.adapter = name
@@ -102,9 +109,10 @@ class Sampler:
         return self.pipe(prompt=prompt, generator=noise, **arguments).images[0]
 
     def sample_steps(self, prompt: str, seed: int, steps: int | None = None) -> list[Image]:
-        """Return the noise that sampling starts from and the picture after each step.
+        """Return the noise that sampling starts from and the picture after each step, at the base model's own
+        strength.
 
-        The last is that of `sample`.
+        The last is that of `sample`. Raises MemoryError when the pictures do not fit into memory.
         """
         latents: list[Tensor] = []
 
@@ -116,7 +124,8 @@ class Sampler:
             "callback_on_step_end": record,
             "output_type": "latent",
         }
-        with quiet():
+        self.set_strength()
+        with quiet(), self._explain_out_of_memory():
             self.pipe(prompt=prompt, generator=torch.Generator().manual_seed(seed), **arguments)
         noise = torch.randn(
             self.family.latent_shape(self.pipe, self.base), generator=torch.Generator().manual_seed(seed)
@@ -138,8 +147,9 @@ class Sampler:
         """Return the base's prediction of the clean latents, (n, channels, rows, columns);
         diffusers' ``pred_original_sample``.
 
-        The model predicts a velocity, noise minus clean latents; the result is noisy latents minus sigma
-        times velocity. Noisy latents may be on any device and in any precision; the result is on the base's.
+        Most families predict a velocity, noise minus clean latents: the result is noisy latents minus sigma
+        times velocity. See `Family.predict_original`. The adapter is at the strength that was last set.
+        Noisy latents may be on any device and in any precision; the result is on the base's.
         """
         embeddings = self.family.encode_captions(self.pipe, [prompt] * len(noisy_latents), self.base)
         noisy_latents = noisy_latents.to(embeddings["prompt_embeds"])

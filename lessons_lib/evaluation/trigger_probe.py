@@ -1,27 +1,13 @@
-"""What a word means to a base model before training: its tokens, and what the base draws for it."""
+"""What a word means to a base model before training: what the base draws for it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from lessons_lib.evaluation.sampler import Sampler
-from lessons_lib.models import bases, families, judges
+from lessons_lib.models import judges
 
 MADE_UP_WORDS = ("qzv7x", "w0pj3k", "vrr9t")
-
-
-def tokenizations(word: str, names: Sequence[str] | None = None) -> dict[str, list[str] | str]:
-    """Return for each base model the tokens of a word, or a sentence on why its tokenizer cannot be
-    loaded.
-    """
-    tokens: dict[str, list[str] | str] = {}
-    for name in names or bases.BASES:
-        base = bases.find(name)
-        try:
-            tokens[name] = families.find(base.family).load_tokenizer(base).tokenize(word)
-        except (ValueError, OSError) as problem:
-            tokens[name] = str(problem).splitlines()[0]
-    return tokens
 
 
 def word_effect(sampler: Sampler, word: str, seeds: Sequence[int] = (1, 2, 3)) -> float:

@@ -16,6 +16,7 @@ from lessons_lib.session import quiet
 TARGET_MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 SYSTEM = "Answer in a few words."
 _BATCH = 64
+_LONGEST_ANSWER = 16  # tokens
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class TextModel:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     @torch.inference_mode()
-    def answers(self, questions: Sequence[str], max_new_tokens: int = 16) -> list[str]:
+    def answers(self, questions: Sequence[str]) -> list[str]:
         """Return an answer to each question: always the most probable token, until the model ends."""
         self.model.eval()
         texts: list[str] = []
@@ -45,7 +46,7 @@ class TextModel:
                 prompts, padding=True, padding_side="left", add_special_tokens=False, return_tensors="pt"
             ).to(self.model.device)
             tokens = self.model.generate(
-                **inputs, max_new_tokens=max_new_tokens, do_sample=False,
+                **inputs, max_new_tokens=_LONGEST_ANSWER, do_sample=False,
                 pad_token_id=self.tokenizer.pad_token_id,
             )  # fmt: skip
             texts += self.tokenizer.batch_decode(

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from safetensors import SafetensorError
 
+from lessons_lib.dataset.messages import one_line
+
 # What a person can mend: the message says how. Anything else is a fault of the course.
 EXPECTED = (ValueError, OSError, ArithmeticError, MemoryError, SafetensorError)
 _PAUSE = 0.4  # seconds between two reports to a page
@@ -86,8 +88,8 @@ class Activity:
 
 def unexpected(problem: Exception) -> str:
     """Return a line for an error that nobody foresaw."""
-    text = " ".join(str(problem).split())
-    return f"Something went wrong that the course did not foresee: {type(problem).__name__}: {text}"
+    what = f"{type(problem).__name__}: {one_line(problem)}"
+    return f"Something went wrong that the course did not foresee: {what}"
 
 
 _running: dict[Path, Activity] = {}

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -55,6 +56,12 @@ class Choices:
 _NOT_IN_FORECAST = {"prompts", "run", "forecast", "step", "furthest"}
 
 
+def _cost_the_same(one: Choices, other: Choices) -> bool:
+    """Return whether trainings with some choices and with others cost the same."""
+    names = {field.name for field in dataclasses.fields(Choices)} - _NOT_IN_FORECAST
+    return all(getattr(one, name) == getattr(other, name) for name in names)
+
+
 class Project:
     """A studio's folder, which is made by the first thing that is kept in it.
 
@@ -65,6 +72,7 @@ class Project:
         self.folder = Path(folder).resolve()
         self.pictures = PictureFolder(self.folder / "pictures", self.folder / "left_out")
         self.choices = self._read()
+        self._lock = threading.Lock()  # the page and the work in the background both choose
 
     @property
     def name(self) -> str:
@@ -86,13 +94,21 @@ class Project:
 
         TypeError for one that does not exist.
         """
-        before, self.choices = self.choices, dataclasses.replace(self.choices, **values)
-        changed = {name for name in values if getattr(before, name) != getattr(self.choices, name)}
-        if changed - _NOT_IN_FORECAST:
-            self.choices = dataclasses.replace(self.choices, forecast="")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(dataclasses.asdict(self.choices), indent=1, ensure_ascii=False) + "\n"
-        storage.write_bytes(self.folder / "studio.json", text.encode())
+        with self._lock:
+            choices = dataclasses.replace(self.choices, **values)
+            if not _cost_the_same(choices, self.choices):
+                choices = dataclasses.replace(choices, forecast="")
+            self._keep(choices)
+
+    def keep_forecast(self, line: str, choices: Choices) -> None:
+        """Keep what a training with some choices costs, as a line; dropped where they are others by now."""
+        with self._lock:
+            if _cost_the_same(choices, self.choices):
+                self._keep(dataclasses.replace(self.choices, forecast=line))
+
+    def _keep(self, choices: Choices) -> None:
+        storage.write_json(self.folder / "studio.json", dataclasses.asdict(choices))
+        self.choices = choices
 
     def report(self) -> Report:
         """Return the report on the pictures for the base. Statistics are cached by the content of a file."""
@@ -144,15 +160,14 @@ class Project:
         return with_trigger(caption, self.choices.trigger, self.choices.mode)
 
     def prepare(self) -> tuple[Trainer, Path]:
-        """Return the trainer and the folder of its run: the one that was stopped, or a new one where the
-        pictures, captions or settings are others now, so that no earlier run is lost.
+        """Return the trainer and the folder of its run: the one that was stopped or is finished, or a new one
+        where the pictures, captions or settings are others now, so that no earlier run is lost.
 
         ValueError for settings that cannot be used, PictureError without pictures.
         """
         settings = self.settings()
         trainer = Trainer(self.base, self.dataset(), settings)
         out = existing.next_free(self.folder / "runs" / safe_name(settings.trigger), trainer.wanted)
-        self.choose(run=out.name)
         return trainer, out
 
     @property

@@ -45,8 +45,7 @@ def save(comparison: Comparison, notes: Sequence[str] = ()) -> None:
         "strengths": list(comparison.strengths),
         "strength": bases.find(run.settings.base).strength,
     }
-    text = json.dumps(values, indent=1, ensure_ascii=False) + "\n"
-    storage.write_bytes(folder / _FILE, text.encode())
+    storage.write_json(folder / _FILE, values)
 
 
 def load(run: Run) -> Results | None:

@@ -17,7 +17,7 @@ from lessons_lib.studio import results
 from lessons_lib.studio.activity import Activity, Work
 from lessons_lib.studio.project import Project
 from lessons_lib.training import existing
-from lessons_lib.training.forecast import Costs
+from lessons_lib.training.forecast import Costs, duration
 from lessons_lib.training.loop import Step
 
 SEEDS = (1, 2)
@@ -42,14 +42,15 @@ def write_captions(project: Project, by: str = captioners.OFFLINE) -> Activity:
 def forecast(project: Project) -> Activity:
     """Start to measure what the training will cost, in ten steps that are then undone.
 
-    The forecast is kept in the choices as a line.
+    The forecast is kept in the choices as a line, unless these were changed meanwhile.
     """
 
     def work(activity: Activity) -> None:
+        choices = project.choices
         trainer, _ = project.prepare()
 
         def on_forecast(costs: Costs) -> None:
-            project.choose(forecast=str(costs))
+            project.keep_forecast(str(costs), choices)
             raise _Measured
 
         with tempfile.TemporaryDirectory() as folder:
@@ -69,11 +70,12 @@ def train(project: Project) -> Activity:
 
     def work(activity: Activity) -> Run:
         trainer, out = project.prepare()
+        project.choose(run=out.name)
         if run := existing.finished(out, trainer.fingerprint):
             return run
 
         def on_step(step: Step) -> None:
-            activity.progress(step.step, step.steps, f"{_minutes(step.left)} left")
+            activity.progress(step.step, step.steps, f"{duration(step.left)} left")
 
         return trainer.train(out, on_step)
 
@@ -106,7 +108,3 @@ def _dataset_of(run: Run, project: Project) -> tuple[Dataset, list[str]]:
         return recorded_dataset(run.dataset, run.folder), []
     except PictureError:
         return project.dataset(), ["pictures were changed after the training: compared with those of now"]
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.1f} min" if seconds >= 100 else f"{seconds:.0f} s"

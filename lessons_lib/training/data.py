@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -241,5 +240,4 @@ def release_text_encoders(pipe: DiffusionPipeline, base: Base) -> None:
     """Delete the text encoders to free their memory; captions are encoded by then."""
     for name in base.text_encoders:
         setattr(pipe, name, None)
-    gc.collect()  # modules refer to one another; the denoiser that is loaded next needs their memory
-    session.empty_cache()
+    session.release_memory()  # the denoiser that is loaded next needs it

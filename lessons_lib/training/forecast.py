@@ -24,8 +24,12 @@ class Costs:
     file_mb: float
 
     def __str__(self) -> str:
-        duration = f"{self.seconds / 60:.1f} min" if self.seconds >= 100 else f"{self.seconds:.0f} s"
-        return f"{duration}, {self.memory_gb:.1f} GB memory, a file of {self.file_mb:.1f} MB"
+        return f"{duration(self.seconds)}, {self.memory_gb:.1f} GB memory, a file of {self.file_mb:.1f} MB"
+
+
+def duration(seconds: float) -> str:
+    """Return a time as text: "45 s", or "2.5 min" from 100 seconds on."""
+    return f"{seconds / 60:.1f} min" if seconds >= 100 else f"{seconds:.0f} s"
 
 
 def forecast(loop: Loop) -> Costs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from lessons_lib.adapters import lora
+from lessons_lib.adapters.run import STEPS, WEIGHTS_NAME, sample_files
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.dataset.prompts import fit
 from lessons_lib.models import families
@@ -60,6 +62,20 @@ def save_samples(images: Sequence[Image], folder: Path, step: int) -> None:
     folder.mkdir(exist_ok=True)
     for number, image in enumerate(images, 1):
         image.save(folder / f"{step:05d}_{number}.jpg", quality=92)
+
+
+def remove_after(run_dir: Path, step: int) -> None:
+    """Remove the samples and the adapters kept on the way of steps after one: what a training that went back
+    to a checkpoint, or stopped before its next one, does not hold.
+    """
+    for (drawn_at, _), path in sample_files(run_dir).items():
+        if drawn_at > step:
+            path.unlink()
+    for adapter in (run_dir / STEPS).glob(f"[0-9]*/{WEIGHTS_NAME}"):
+        if int(adapter.parent.name) > step:
+            adapter.unlink()
+            with suppress(OSError):  # something else lies beside it
+                adapter.parent.rmdir()
 
 
 def set_aside(folder: Path) -> None:

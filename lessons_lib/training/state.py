@@ -146,6 +146,7 @@ class State:
         self.generator.set_state(values["generator"])
         if self.ema:
             self.ema.load_state_dict(values["ema"])
+            self.ema.to(next(iter(self.parameters.values())).device)  # a checkpoint is read on the CPU
         self.step, self.progress = values["step"], values["progress"]
         earlier_state = {"drawn": values.get("drawn")}  # of version 0.2; 0.1 did not record it
         self.order.load_state_dict(values.get("order") or earlier_state)

@@ -175,6 +175,8 @@ class Trainer:
         if on_forecast:
             on_forecast(forecast(loop))
         ending = loop.run(folder, own, on_step, draw)
+        if machine.is_main_process:
+            samples.remove_after(folder, ending.step)
         if ending.step % self.settings.sample_every:
             with suppress(KeyboardInterrupt):  # a second Ctrl-C leaves the last samples out
                 draw(ending.step)

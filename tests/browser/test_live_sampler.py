@@ -9,7 +9,7 @@ from .studio_page import KERNEL, SECOND
 CELL = """from PIL import Image
 from lessons_lib.display import notebook
 
-notebook.live_sampler(lambda prompt, strength: Image.new("RGB", (64, 64), "teal"), "a castle", side=200)"""
+notebook.live_sampler(lambda prompt, strength: Image.new("RGB", (64, 64), "teal"), "a castle")"""
 
 
 def test_the_slider_of_the_live_sampler_has_a_name(lab, course, open_page, violations):

@@ -37,8 +37,8 @@ class Family(Protocol):
     TARGET_MODULES: tuple[str, ...]
     """The layers that get a LoRA, by the end of their names, as in PEFT's LoraConfig."""
 
-    KOHYA_PREFIX: str
-    """Prefix of LoRA layer names in kohya's format, for bases where ComfyUI needs that format.
+    COMFYUI_PREFIX: str
+    """Prefix of the denoiser's LoRA layers in kohya's format, for bases where ComfyUI reads only that format.
 
     Empty where ComfyUI reads diffusers' names.
     """

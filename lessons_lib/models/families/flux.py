@@ -23,7 +23,7 @@ from lessons_lib.models.families import shared
 from lessons_lib.session import Session, quiet
 
 DENOISER = "transformer"
-KOHYA_PREFIX = ""
+COMFYUI_PREFIX = ""
 # The layers of diffusers' script: attention, and the feed-forward layers of the double blocks. proj_mlp and
 # proj_out are added for the single blocks, as in kohya's trainer; the model's output layer is also called
 # proj_out. pocket/LOG.md has the measured gain.
@@ -171,11 +171,10 @@ def loss(
 ) -> Tensor:
     """Return the mean squared error of the predicted velocity noise - latents, (n,)."""
     velocity = predict_velocity(denoiser, shared.add_noise(latents, noise, sigma), sigma, embeddings)
-    # Over packed tokens, in the order of the script; shared.flow_matching would differ in the last digits.
-    squares = (velocity - pack_latents(noise - latents)).float().square()
     if (weights := embeddings.get("loss_weights")) is not None:
-        squares = squares * pack_latents(weights.expand_as(latents))
-    return squares.mean((1, 2))
+        weights = pack_latents(weights.expand_as(latents))
+    # Over packed tokens: over latents, as `shared.flow_matching` has it, the last digits would be others.
+    return shared.mse_per_example(velocity, pack_latents(noise - latents), weights)
 
 
 @torch.no_grad()

@@ -21,7 +21,7 @@ from lessons_lib.models.families import flux, shared
 from lessons_lib.session import Session, quiet
 
 DENOISER = "transformer"
-KOHYA_PREFIX = ""
+COMFYUI_PREFIX = ""
 # The layers of diffusers' script. "attn.to_out" alone would also match the ModuleList in double blocks, so
 # the output layer of each single block is listed by its full name.
 TARGET_MODULES: tuple[str, ...] = (

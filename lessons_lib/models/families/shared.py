@@ -118,7 +118,7 @@ def add_noise(latents: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
 def mse_per_example(prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
     """Return the mean squared error of each example, (n,), in float32.
 
-    `weights`: of each place, (n, 1, rows, columns); None counts all alike.
+    `weights`: of each place, such as (n, 1, rows, columns); None counts all alike.
     """
     squares = (prediction.float() - target.float()).square()
     return (squares if weights is None else squares * weights).flatten(1).mean(1)

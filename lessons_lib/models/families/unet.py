@@ -25,7 +25,7 @@ from lessons_lib.models.families import shared
 from lessons_lib.session import Session, quiet
 
 DENOISER = "unet"
-KOHYA_PREFIX = "lora_unet_"
+COMFYUI_PREFIX = "lora_unet_"
 TARGET_MODULES: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")  # attention, the scripts' own
 SCHEDULE = {  # what both models were trained with
     "beta_start": 0.00085,

@@ -20,7 +20,7 @@ from lessons_lib.models.families import flux, shared
 from lessons_lib.session import Session, quiet
 
 DENOISER = "transformer"
-KOHYA_PREFIX = ""
+COMFYUI_PREFIX = ""
 TARGET_MODULES: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")  # attention, the script's own
 
 # Tongyi's names of the layers that diffusers has split or renamed, as ComfyUI uses them; see diffusers'

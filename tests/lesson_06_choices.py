@@ -36,14 +36,14 @@ def picked(case: Case) -> int:
     return picker.choose(*candidates(case)).candidate.step
 
 
-def preferred(case: Case, judge: str = OTHER) -> int:
-    """Return the count with the highest sum of two shares: of the style gap that is closed, and of the base's
-    prompt match that is left.
+def preferred(case: Case) -> int:
+    """Return the count to which the other judge gives the highest sum of two shares: of the style gap that is
+    closed, and of the base's prompt match that is left.
     """
-    base, options = candidates(case, judge)
+    base, options = candidates(case, OTHER)
 
     def score(one: Candidate) -> float:
-        closed = metrics.share_of_gap(one.style, base.style, case["ceilings"][judge])
+        closed = metrics.share_of_gap(one.style, base.style, case["ceilings"][OTHER])
         return closed + one.prompt / base.prompt
 
     return max(options, key=score).step
