@@ -35,16 +35,17 @@ def routes() -> list[dict[str, Any]]:
 def lessons_table() -> str:
     """Return a table of what each lesson computes as a whole, and of the section that computes longest."""
     rows = run_lessons.load()
-    lines = ["| lesson | computing | of it the longest section | measured |", "|---|---|---|---|"]
+    lines = ["| lesson | computing | clock | longest section | measured |", "|---|---|---|---|---|"]
     for path in run_lessons.lessons():
         seconds = whole_seconds(path, rows)
         if seconds is None:
-            lines.append(f"| [{_short(path)}]({path.name}) | {NOT_TIMED} | | |")
+            lines.append(f"| [{_short(path)}]({path.name}) | {NOT_TIMED} | | | |")
             continue
         row = rows[path.stem]
         title, longest = max(row["seconds"].items(), key=lambda item: item[1])
         section = f"*{title}* {longest:.0f} s" if title else f"loading {longest:.0f} s"
-        lines.append(f"| [{_short(path)}]({path.name}) | {seconds:.0f} s | {section} | {row['date']} |")
+        times = f"{seconds:.0f} s | {row['clock']} s"
+        lines.append(f"| [{_short(path)}]({path.name}) | {times} | {section} | {row['date']} |")
     return "\n".join(lines) + "\n"
 
 
@@ -100,7 +101,7 @@ def instructors_page(text: str) -> str:
         r"(?<=measured by running the lessons, ).*?(?=\. \*not timed)", measured(), text, flags=re.DOTALL
     )
     text = re.sub(r"(?<=answers and questions: ).*?(?=\. The usual)", lesson_pages(), text, flags=re.DOTALL)
-    text = re.sub(r"\| lesson \| computing \| of it.*?\n(?=\n)", lessons_table(), text, flags=re.DOTALL)
+    text = re.sub(r"\| lesson \| computing \| clock.*?\n(?=\n)", lessons_table(), text, flags=re.DOTALL)
     text = re.sub(r"(?<=\*\*Size and time\*\*: ).*?(?=\n)", lambda _: set_up_line(), text)
     rows = run_lessons.load()
     for route in routes():
