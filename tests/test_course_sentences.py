@@ -32,7 +32,7 @@ def values(**means):
         ("{counts[style][4 by 16]:.2f}", "0.20"), ("{counts[style][4 to 16]}", "-0.200 to -0.200"),
         ("{counts[style][4 gap]:.0%}", "21%"), ("{counts[style][highest]}", "16"),
         ("{counts[nearest vs far][4]}", "higher"), ("{counts[steps]}", "100"), ("{counts[drawings]}", "4"),
-        ("{counts[floor]:.1f}", "0.2"),
+        ("{counts[trainings]}", "2"), ("{counts[floor]:.1f}", "0.2"),
     ],
 )  # fmt: skip
 def test_a_field_gives_a_figure_or_a_word(field, text):

@@ -37,7 +37,7 @@ class Exhibit:
 EXHIBITS = (
     Exhibit("00", "The first before and after", '["before", "after"], side=200',
             "Four things before the training and after it, with the same seeds.",
-            "The manner came, and much of what makes a thing that thing went. Cover the upper row and "
+            "Border and paper came, and much of what makes a thing that thing went. Cover the upper row and "
             "name the lower one.",
             ("whole: base", "centre: base")),
     Exhibit("02", "Four pictures, or sixteen", "str(name) for name in samples",

@@ -74,8 +74,8 @@ class Measure(Mapping[str, Any]):
 class Figures(Mapping[str, Any]):
     """The figures of a recorded run, by measure: see `Measure`.
 
-    ``[a vs b]`` compares two measures, by variant; ``[drawings]`` is the number of one variant's;
-    ``[floor]``, ``[ceiling]``, ``[steps]`` and other numbers of the record come as they are.
+    ``[a vs b]`` compares two measures, by variant; ``[drawings]`` and ``[trainings]`` are the numbers of one
+    variant's; ``[floor]``, ``[ceiling]``, ``[steps]`` and other numbers of the record come as they are.
     """
 
     def __init__(self, result: Mapping[str, Any]):
@@ -88,6 +88,8 @@ class Figures(Mapping[str, Any]):
             return sum(
                 len(row["style" if "style" in row else "style_with"]) for row in self._of(self._variants[-1])
             )
+        if key == "trainings":
+            return len(self._of(self._variants[-1]))
         first, sign, second = key.partition(" vs ")
         if sign:
             pairs = {v: (self._runs(first, v), self._runs(second, v)) for v in self._variants}
