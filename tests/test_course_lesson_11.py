@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
+from lessons_lib.adapters import model_card
 from lessons_lib.adapters.hub import Publication
 from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
-from lessons_lib.course import lesson_11, lesson_11_set
+from lessons_lib.course import lesson_11, lesson_11_card, lesson_11_set
 from lessons_lib.dataset.dataset import Dataset, scan
 from lessons_lib.dataset.decode import HAS_PLACE
 from lessons_lib.dataset.pictures import ImageFile, Picture
@@ -121,6 +122,46 @@ def test_what_went_wrong_is_said_as_far_as_it_was_measured():
     assert lesson_11.went_wrong(lesson_11.GOAL, comparison(0.5, 0.8)) == [
         "Nothing that was measured. What do you see?"
     ]
+
+
+def test_copies_from_its_own_captions_are_said_too():
+    (line,) = lesson_11.went_wrong(lesson_11.GOAL, comparison(0.5, 0.8), own_layouts=[0.3, 0.9])
+    assert line == "1 of 2 captions at full strength repeat a picture's layout."
+    text = lesson_11.wrong_text(lesson_11.GOAL, comparison(0.5, 0.8), "Blobs\nand a ring.", [0.9])
+    assert text.endswith("a picture's layout. Blobs and a ring.")
+
+
+def test_what_went_wrong_stands_on_the_card_once_and_the_rest_stays(tmp_path):
+    run = Run(tmp_path, Settings(trigger="cray7n", name="x").resolve(POCKET))
+    card = model_card.readme(run.settings, [Picture(Path("a.jpg"), None, {"licence": "CC0-1.0"})], POCKET)
+    (tmp_path / "README.md").write_text(card, encoding="utf-8")
+    for text in ("Blobs.", "A ring."):
+        lesson_11_card.write_on_card(run, text)
+    written = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert written.replace("## What went wrong\n\nA ring.\n\n", "") == card and "A ring." in written
+
+
+def test_every_training_caption_is_drawn_at_full_strength_and_held_against_the_pictures(monkeypatch):
+    class Drawer:
+        def __init__(self, base):
+            self.loaded = None
+
+        def load(self, folder):
+            self.loaded = folder
+
+        def sample(self, prompts, seeds, strength):
+            assert prompts == ["a boat, cray7n", "a cat, cray7n"] and strength == 1.0 and self.loaded
+            return [[squares[1]], [squares[1]]]
+
+    squares = [Image.effect_noise((64, 64), 90).convert("RGB") for _ in range(2)]
+    pictures = [
+        Picture(Path(f"{i}.png"), ImageFile.of(one), {}, text)
+        for i, (one, text) in enumerate(zip(squares, ("a boat", "a cat"), strict=True))
+    ]
+    monkeypatch.setattr(lesson_11_card, "Sampler", Drawer)
+    run = Run(Path("runs/x"), Settings(trigger="cray7n", name="x").resolve(POCKET))
+    images, nearest = lesson_11_card.from_own_captions(run, Dataset(pictures))
+    assert len(images) == 2 and [place for place, _ in nearest] == [1, 1] and nearest[0][1] > 0.99
 
 
 def test_the_rubric_leaves_honesty_to_a_neighbour(inspection):

@@ -266,7 +266,7 @@ MISTAKES = {
         ("abe", "who chose"), ("e", "one size"), ("bce", "their seed alone"), ("bde", "Which of them"),
         ("befz", "what did it cost"), ("", "one size"), ("bez", "no such post"),
     ],
-    ("11", 2): [("abce", "how many"), ("acde", "none was found"), ("ac", "helps"), ("acez", "no such")],
+    ("11", 2): [("abce", "how many"), ("acde", "were looked at"), ("ac", "helps"), ("acez", "no such")],
 }  # fmt: skip
 
 

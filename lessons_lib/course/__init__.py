@@ -51,6 +51,7 @@ lesson_10_record.py     a real instruction model learns the handbook
 lesson_10_exercises.py  labels, a share of a palette, what to look up
 gallery.py              what the lessons made and what went wrong, as a page
 lesson_11.py            a goal written beforehand, a checklist, a report that fills itself in
+lesson_11_card.py       the test for copies before a file is published, what went wrong on its card
 lesson_11_set.py        a stand-in for a learner's own set: photographs of crayon drawings
 lesson_11_exercises.py  a goal that can be judged, what a card may say
 appendix_knobs.py            trainings that differ in one setting; an adapter without some of its blocks

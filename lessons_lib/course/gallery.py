@@ -74,7 +74,7 @@ EXHIBITS = (
     Exhibit("07", "One castle, twelve faults", "07_museum.jpg",
             "The same castle after twelve trainings, each with another fault.",
             "Each of them, on purpose. Noise and black are named by anybody. Where the captions are to blame "
-            "the castle looks as it should, and there the lesson's own list of questions errs.",
+            "the curve looks as it should, and there the lesson's own list of questions errs.",
             ("recorded trainings are named", "was taken for")),
     Exhibit("08", "Everybody is the owl", "08_everyone.jpg",
             "A fox, a cat, a penguin and a boy by the base, and by adapters that were trained on an owl.",
@@ -93,7 +93,7 @@ EXHIBITS = (
             ()),
     Exhibit("10", "A brand's assets", "10_brand.jpg",
             "Five things by the base and with the brand's adapter, and five of the brand's own cards.",
-            "The mark came before everything else, and then the pale disc. The things went: of twelve none "
+            "The ground came first, then a mark, and the pale disc last. The things went: of twelve none "
             "could be used, at any strength.",
             ("of the way;", "could be used", "things recognised")),
     Exhibit("11", "A set of one's own", '["before", "after"], side=150',

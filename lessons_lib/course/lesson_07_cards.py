@@ -28,7 +28,7 @@ _TOP, _FOOT, _GAP = 50, 32, 12  # px above and below the pictures of a card, and
 _ROWS = (f"from above: {', '.join(SUBJECTS)};", f"last column: {', '.join(CAPTIONS)}")
 OPENING_PICTURE = NOTEBOOK_PICTURES / "07_museum.jpg"
 _WIDTH = 640  # px of what is shown: a lesson has room for fourteen cards
-_HIGHEST = 3.0  # of the losses that a chart shows
+_EVEN, _HIGHEST = 2.0, 50.0  # a chart of losses has even steps up to the first and is squeezed above it
 
 
 def museum_room(record: Mapping[str, Any], seed: int, faults: Mapping[str, str]) -> NotebookImage:
@@ -87,20 +87,20 @@ def _stacked(cards: Sequence[Image.Image], alt: str) -> NotebookImage:
 def _curve(row: Row, healthy: Row) -> Image.Image:
     """Return the chart of a training's losses, with the healthy held-out loss dashed."""
     figure, axes = charts.new_chart(_CURVE[0] / 90, _CURVE[1] / 90, 90)
-    losses = np.clip(np.asarray(row["losses"], dtype=float), 0, _HIGHEST)
+    losses = np.asarray(row["losses"], dtype=float)
     axes.plot(range(1, len(losses) + 1), losses, color=LINE, linewidth=0.8)
     for values, colour, name in ((healthy, MUTED, "healthy, training"), (row, INK, "training")):
         if mean := _running_mean(values["losses"]):
             axes.plot(list(mean), list(mean.values()), color=colour, linewidth=1.5, label=name)
     for values, style, name in ((healthy, "--", "healthy, held out"), (row, "-", "held out")):
         steps = [int(step) for step in values["validation"]]
-        levels = np.clip(list(values["validation"].values()), 0, _HIGHEST)
         colour = MUTED if style == "--" else ACCENT
-        axes.plot(steps, levels, style, color=colour, linewidth=1.6, label=name)
+        axes.plot(steps, list(values["validation"].values()), style, color=colour, linewidth=1.6, label=name)
     if len(losses) < row["measures"]["steps"]:
         axes.plot(len(losses) + 1, 0.2, "x", color=ACCENT, markersize=9)
         axes.annotate("NaN", (len(losses) + 1, 0.2), xytext=(6, -3), textcoords="offset points", color=ACCENT)
-    axes.set(ylim=(0, _HIGHEST))
+    axes.set_yscale("symlog", linthresh=_EVEN, linscale=3)
+    axes.set(ylim=(0, _HIGHEST), yticks=(ticks := (0, 0.5, 1, 1.5, 2, 10, 50)), yticklabels=ticks)
     axes.tick_params(labelsize=7)
     axes.set_xlabel("step", fontsize=7)
     axes.set_ylabel("loss", fontsize=7)
@@ -109,8 +109,8 @@ def _curve(row: Row, healthy: Row) -> Image.Image:
 
 
 def _running_mean(losses: Sequence[float]) -> dict[int, float]:
-    """Return the mean of the last eighth of the losses by step, at most what a chart shows."""
-    values = np.clip(np.asarray(losses, dtype=float), 0, _HIGHEST)
+    """Return the mean of the last eighth of the losses by step."""
+    values = np.asarray(losses, dtype=float)
     window = max(1, len(values) // 8)
     return dict(enumerate(charts.running_mean(values, window).tolist(), window)) if len(values) else {}
 

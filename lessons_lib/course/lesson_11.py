@@ -174,16 +174,24 @@ def goal_results(goal: Goal, comparison: Comparison) -> list[GoalResult]:
     return [GoalResult("style", goal.style, gap), GoalResult("prompt kept", goal.prompt, left)]
 
 
-def went_wrong(goal: Goal, comparison: Comparison) -> list[str]:
-    """Return what a report must not leave out, as far as it can be measured."""
+def went_wrong(goal: Goal, comparison: Comparison, own_layouts: Sequence[float] = ()) -> list[str]:
+    """Return what can be measured and a report must not leave out; `own_layouts`: of its drawn captions."""
     lines = [f"The goal was missed. {one}." for one in goal_results(goal, comparison) if one.is_missed]
     layouts = [value for _, value in comparison.nearest]
     repeats = sum(value >= copies.COPY_THRESHOLD for value in layouts)
     if repeats:
         lines.append(f"{repeats} of {len(layouts)} pictures repeat the layout of a training picture.")
+    if repeats := sum(value >= copies.COPY_THRESHOLD for value in own_layouts):
+        lines.append(f"{repeats} of {len(own_layouts)} captions at full strength repeat a picture's layout.")
     if comparison.run.unseen_line:
         lines.append(f"{comparison.run.unseen_line}.")
     return lines or ["Nothing that was measured. What do you see?"]
+
+
+def wrong_text(goal: Goal, comparison: Comparison, own_words: str, own_layouts: Sequence[float] = ()) -> str:
+    """Return what went wrong in one paragraph, the learner's own words last."""
+    words = " ".join(own_words.split()) or "No words of mine yet."
+    return " ".join([*went_wrong(goal, comparison, own_layouts), words])
 
 
 def rubric(
@@ -196,8 +204,9 @@ def rubric(
     problems, missing = goal.problems(set_captions), [check for check in checks if not check.is_met]
     results, shown = goal_results(goal, comparison), len(comparison.prompts) * len(comparison.seeds)
     has_words = len(own_words.split()) >= 8
+    whole = "whole, but the course's and not yours" if goal == GOAL else "whole"
     return [
-        ("Goal", 2 if not problems else int(bool(goal.change.strip())), problems[0] if problems else "whole"),
+        ("Goal", 2 if not problems else int(bool(goal.change.strip())), problems[0] if problems else whole),
         ("Set", max(0, 2 - len(missing)), missing[0].expected if missing else "all of the checklist"),
         ("Rights", 0 if publication.problems else 2, "; ".join(publication.problems) or "every picture's"),
         ("Evidence", 1 + (len(comparison.seeds) > 1), f"{shown} pairs, all of them shown"),
@@ -207,8 +216,9 @@ def rubric(
 
 
 def report(
-    goal: Goal, checks: Sequence[CheckLine], comparison: Comparison, publication: Publication, own_words: str
-) -> str:
+    goal: Goal, checks: Sequence[CheckLine], comparison: Comparison, publication: Publication, own_words: str,
+    own_layouts: Sequence[float] = (),
+) -> str:  # fmt: skip
     """Return the learner's report as Markdown: what was wanted, with what, what came, what went wrong."""
     settings, dataset = comparison.run.settings, comparison.dataset
     recipe = (
@@ -230,7 +240,7 @@ def report(
 **Drawn:** {", ".join(goal.prompts)}; seeds {", ".join(map(str, comparison.seeds))}. All of it is in \
 `before_after.jpg`.
 
-**What went wrong.** {" ".join(went_wrong(goal, comparison))} {own_words.strip() or "No words of mine yet."}
+**What went wrong.** {wrong_text(goal, comparison, own_words, own_layouts)}
 """
 
 

@@ -11,7 +11,7 @@ from lessons_lib.course.lesson_11 import Goal
 SENTENCES = {
     "a": "Learned from 12 crayon drawings by Ada, used with her leave.",
     "b": "Works with every subject.",
-    "c": "Of six things that were fixed before the training, all twelve pairs are in the gallery.",
+    "c": "Of six things that were fixed before the training, all twelve pairs were judged; none was picked.",
     "d": "It copies nothing.",
     "e": "At full strength some things can no longer be recognised; draw it at a half.",
 }
@@ -19,8 +19,8 @@ _MAY_STAND = {"a", "c", "e"}
 _HINTS = {
     "a": "whose pictures they were is what a card is for",
     "b": "how many subjects did you draw?",
-    "c": "it says what was drawn, when it was chosen, and where all of it is",
-    "d": "none was found among some pictures; is that all it can draw?",
+    "c": "it says what was drawn, when that was chosen, and that none was picked",
+    "d": "some pictures were looked at, and one is near; is that all it can draw?",
     "e": "a fault that is named helps whoever uses the file",
 }
 
