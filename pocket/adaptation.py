@@ -55,7 +55,15 @@ def practice_sets(paintings: Path | None = None) -> dict[str, Dataset]:
     """Return the practice details and pages, and pictures from outside where a folder is given."""
     data = HERE.parent / "data"
     sets = {"details": dataset.read(data / "sample_details"), "pages": dataset.read(data / "sample_mughal")}
-    return sets | ({paintings.name: dataset.read(paintings)} if paintings else {})
+    return sets | ({paintings.name: _with_held_out(dataset.read(paintings))} if paintings else {})
+
+
+def _with_held_out(pictures: Dataset) -> Dataset:
+    """Return a set that holds out none with every fourth of its pictures held out."""
+    if pictures.held_out:
+        return pictures
+    train = [picture for k, picture in enumerate(pictures.train) if k % 4 != 3]
+    return replace(pictures, train=train, held_out=pictures.train[3::4])
 
 
 def look_sets(

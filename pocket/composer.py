@@ -20,7 +20,7 @@ from pocket.drawings import Bank
 from pocket.looks import Looks
 from pocket.painting import SPRITES, Scenes, paint
 from pocket.phrases import Phrases
-from pocket.placing import places
+from pocket.placing import FREE, Composition, places
 from pocket.wording import THINGS, Mix, leave_out, name_look, name_things
 
 
@@ -28,10 +28,15 @@ class Composer:
     """Scenes of a bank's drawings; some looks have names, which stay the same for good."""
 
     def __init__(
-        self, bank: Bank, phrases: Phrases, named: Looks | None = None, device: torch.device | str = "cpu"
+        self,
+        bank: Bank,
+        phrases: Phrases,
+        named: Looks | None = None,
+        device: torch.device | str = "cpu",
+        composition: Composition = FREE,
     ) -> None:
         self.bank, self.phrases, self.device = bank, phrases, torch.device(device)
-        self.named = named
+        self.named, self.composition = named, composition
         self.dress, self.finish = brushes.dressed, brushes.finished
         brushes.prepare(device)
 
@@ -46,7 +51,7 @@ class Composer:
     def scenes(self, count: int, seed: int, mix: Mix | None = None, only: Looks | None = None) -> Scenes:
         """Return so many scenes. `only`: looks to take in turn, in place of random ones."""
         mix, rng = mix or Mix(), BatchRng(seed)
-        look = looks.sample(count, rng, mix.plain)
+        look = looks.sample(count, rng, self.composition.plain_look)
         name = torch.full((count,), -1)
         if only is not None:
             look = only[torch.arange(count) % len(only)]
@@ -54,7 +59,7 @@ class Composer:
             name = torch.where(rng.coin(count, mix.named), rng.integers(count, 0, len(self.named)), -1)
             look = looks.put(look, name >= 0, self.named[name[name >= 0]])
         rows = torch.zeros(count, len(SLOT), dtype=torch.long)
-        kind = rng.choose(count, (56, 9, 23, 6, 6))
+        kind = rng.choose(count, self.composition.kinds)
         scene = self._things(rng, kind, rows)
         scene |= self._ground(rng, look, rows)
         look = self._on_dark(scene, look)
@@ -79,7 +84,7 @@ class Composer:
         self._alone(rng, kind, x, y, size, rows)
         drawing[:, first] = self._drawings(rng, kind, things, used)
         self._clutter(rng, kind, drawing, x, y, size, rows)
-        mirrored = rng.uniform(n, width=SPRITES) < 0.5
+        mirrored = rng.uniform(n, width=SPRITES) < self.composition.mirrored
         turn = rng.normal(n, 0, 0.06, SPRITES)
         tilted = (kind == 0) & rng.coin(n, 0.08)
         turn[:, SPRITES - THINGS] += tilted * rng.uniform(n, 0.35, 0.7) * (1 - 2 * rng.coin(n, 0.5).float())
@@ -98,8 +103,10 @@ class Composer:
 
     def _drawings(self, rng: BatchRng, kind: Tensor, things: Tensor, used: Tensor) -> Tensor:
         """Return a drawing of each thing, mostly by one maker, and mostly one drawing of several."""
-        n, makers = len(kind), len(self.bank.makers)
-        maker = torch.where(rng.coin(n, 0.75), rng.integers(n, 0, makers), -1)
+        n, makers, weights = len(kind), len(self.bank.makers), self.composition.makers
+        is_one = rng.coin(n, self.composition.one_maker)
+        of_makers = (weights + weights[-1:] * makers)[:makers]
+        maker = torch.where(is_one, rng.choose(n, of_makers) if weights else rng.integers(n, 0, makers), -1)
         drawing = torch.full((n, THINGS), -1)
         for k in range(THINGS):
             by = torch.where(maker >= 0, maker, rng.integers(n, 0, makers))
@@ -110,12 +117,14 @@ class Composer:
     def _alone(self, rng: BatchRng, kind: Tensor, x: Tensor, y: Tensor, size: Tensor, rows: Tensor) -> None:
         """Place a thing that is alone: its size and, where it is off the middle, its place are said."""
         n, at = len(kind), SPRITES - THINGS
-        word = rng.choose(n, (18, 14, 6, 5, 57))  # small, big, tiny, huge, none
-        low, high = torch.tensor((0.33, 0.88, 0.24, 1.0, 0.62)), torch.tensor((0.5, 1.0, 0.33, 1.2, 0.88))
+        word = rng.choose(n, self.composition.sizes)  # small, big, tiny, huge, none
+        usual = self.composition.usual
+        low = torch.tensor((0.33, 0.88, 0.24, 1.0, usual[0]))
+        high = torch.tensor((0.5, 1.0, 0.33, 1.2, usual[1]))
         side = low[word] + (high - low)[word] * rng.uniform(n)
         room = ((1 - side) / 2).clamp(min=0.02)
         off = rng.uniform(n, -1, 1, 2)
-        off = torch.where(rng.coin(n, 0.35)[:, None], off * 0.2, off)
+        off = torch.where(rng.coin(n, self.composition.near_middle)[:, None], off * 0.2, off)
         for axis, (values, spot) in enumerate(((x, off[:, 0]), (y, off[:, 1]))):
             values[:, at] = torch.where(kind == 0, 0.5 + room * spot + (0.03 * axis), values[:, at])
         size[:, at] = torch.where(kind == 0, side, size[:, at])
@@ -140,7 +149,7 @@ class Composer:
         """Put small things of one kind behind the others, near the sides."""
         n = len(kind)
         has, thing = (
-            rng.coin(n, 0.2) & (kind != 4),
+            rng.coin(n, self.composition.cluttered) & (kind != 4),
             self.bank.clutter[rng.integers(n, 0, len(self.bank.clutter))],
         )
         one = self.bank.pick(thing, rng.integers(n, 0, len(self.bank.makers)), rng)
@@ -154,7 +163,7 @@ class Composer:
 
     def _ground(self, rng: BatchRng, look: Looks, rows: Tensor) -> dict[str, Tensor]:
         n = len(look)
-        kind = rng.choose(n, grounds.WEIGHTS)
+        kind = rng.choose(n, (self.composition.plain_ground, *grounds.WEIGHTS[1:]))
         name = rng.choose(n, (3, 1.5, 0.7, 1, 1, 1, 1, 1, 1, 1, 1, 1))
         other = (name + rng.integers(n, 1, len(palettes.RGB))) % len(palettes.RGB)
         usual = torch.zeros(len(grounds.KINDS), 4, 3)

@@ -51,7 +51,7 @@ def distances(composer: Composer, trained: Looks, of_each: int = 8) -> dict[str,
     """Return each family's distance to the nearest trained look, beside how far trained looks are from each
     other.
     """
-    scenes = composer.scenes(2, 1 << 41, Mix(plain=1, named=0, empty=0))
+    scenes = composer.scenes(2, 1 << 41, Mix(named=0, empty=0))
     trained_styles = style_of(composer, scenes, trained)
     centre, spread = trained_styles.mean(0), trained_styles.std(0) + 1e-6
     trained_styles = (trained_styles - centre) / spread

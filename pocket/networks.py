@@ -196,7 +196,7 @@ class Joint(nn.Module):
             ]
         )
 
-    def optimizers(self, peak: float, text_share: float = 0.3) -> list[torch.optim.Optimizer]:
+    def optimizers(self, peak: float, text_share: float) -> list[torch.optim.Optimizer]:
         """Return Muon for matrices, AdamW for the rest. T5 does not scale its logits, so its queries and
         keys get a slow AdamW.
         """

@@ -22,7 +22,9 @@ class Settings:
     centre: float = 1.3
     end_share: float = 0.4  # the part of the flow stage before its rate falls
     short_from: float = 0.7  # the part of it after which captions become short
-    heads_weight: float = 0.2
+    heads_weight: float = 0.2  # of the encoders' prediction of the picture
+    text_share: float = 0.3  # the encoders' rate beside the transformer's
+    soft: float = 0.0  # share of a batch that is taken from the pool's scenes without harsh manners
     contrast: float = 0.0  # weight of contrastive flow matching (arXiv 2506.05350); not tried
     rank: int = 8
     lora_rate: float = 2e-3
@@ -30,6 +32,11 @@ class Settings:
     workers: int = 4
     compiled: bool = False
     report_every: float = 20.0
+
+
+# For a short training from weights that know the things, on scenes of placing.STEADY: a stage of text alone
+# would unlearn what the encoders say of their shapes.
+STEADY = {"peak": 0.01, "end_share": 0.1, "heads_weight": 0.0, "text_share": 0.15, "soft": 0.7}
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,7 @@ class Options:
     decoder_seconds: float = 0.0
     settings: Settings = Settings()
     pool: Path | None = None  # scenes that are encoded already
+    steady: bool = False  # scenes of placing.STEADY, and no stage of text alone
 
 
 def parsed(arguments: list[str], about: str | None) -> argparse.Namespace:
@@ -65,11 +73,15 @@ def parsed(arguments: list[str], about: str | None) -> argparse.Namespace:
     run.add_argument("--double", type=int, default=Depth().double)
     run.add_argument("--single", type=int, default=Depth().single)
     run.add_argument("--batch", type=int, default=Settings().batch)
-    run.add_argument("--peak", type=float, default=Settings().peak, help="Muon's learning rate")
+    rates = f"{Settings().peak}, with --steady {STEADY['peak']}"
+    run.add_argument("--peak", type=float, help=f"Muon's learning rate; without it {rates}")
     run.add_argument("--contrast", type=float, default=0.0, help="weight of contrastive flow matching")
     run.add_argument("--decoder-seconds", type=float, default=0.0)
     run.add_argument(
         "--pool", type=Path, help="learn from the scenes of this folder (pocket.pool), over and over"
+    )
+    run.add_argument(
+        "--steady", action="store_true", help="for a short training from weights that know the things"
     )
     run.add_argument("--seed", type=int, default=0)
     run.add_argument("--workers", type=int, default=4, help="threads that draw scenes ahead")

@@ -18,14 +18,16 @@ from safetensors.torch import load_file, save_file
 
 from pocket import pack
 from pocket.batch_rng import BatchRng
-from pocket.captions import Tokens, shortened, token_ids
+from pocket.captions import SLOT, Tokens, shortened, token_ids
 from pocket.composer import Composer
 from pocket.drawings import Bank
 from pocket.feed import Batch, Encoder, Feed
 from pocket.phrases import Phrases
+from pocket.placing import FREE, STEADY
 from pocket.weights import MODEL
 from pocket.wording import leave_out
 
+HARSH = ("mosaic", "woven", "glass", "pixel")  # words of manners that hide a thing
 AT_ONCE = 48  # scenes of a seed
 PART = 32  # seeds of a file
 
@@ -63,7 +65,14 @@ class PoolFeed(Feed):
     """
 
     def __init__(
-        self, composer: Composer, encoder: Encoder, tokens: Tokens, batch: int, seed: int, folder: Path
+        self,
+        composer: Composer,
+        encoder: Encoder,
+        tokens: Tokens,
+        batch: int,
+        seed: int,
+        folder: Path,
+        soft: float = 0.0,
     ) -> None:
         super().__init__(composer, encoder, tokens, batch, seed, 1)
         paths = sorted(folder.glob("scenes-*.safetensors"))
@@ -77,6 +86,9 @@ class PoolFeed(Feed):
         self.latents, self.everything, self.name = (
             torch.cat([part[key] for part in parts]) for key in ("latents", "everything", "name")
         )
+        texts, manners = composer.phrases.texts, self.everything[:, SLOT["manner"]].tolist()
+        self.share = soft
+        self.soft = torch.tensor([k for k, m in enumerate(manners) if not any(w in texts[m] for w in HARSH)])
 
     def example(self, number: int) -> Batch:
         return self._batch(-1 - number)
@@ -92,6 +104,9 @@ class PoolFeed(Feed):
         """
         rng = BatchRng(seed)
         which = rng.integers(self.batch, 0, len(self.latents))
+        if self.share:
+            soft = self.soft[rng.integers(self.batch, 0, len(self.soft))]
+            which = torch.where(rng.coin(self.batch, self.share), soft, which)
         rows = self.everything[which].long()
         leave_out(self.composer.phrases, rng, rows, self.name[which].long(), self.mix)
         return Batch(self.latents[which].float(), *token_ids(shortened(rows, self.tokens), self.tokens))
@@ -103,10 +118,14 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=120_000)
     parser.add_argument("--first", type=int, default=1, help="the first seed: one for every 48 scenes")
+    parser.add_argument(
+        "--steady", action="store_true", help="large things in the middle, as they were drawn"
+    )
     o = parser.parse_args()
     packed, device = pack.read(o.archive), torch.device("cpu")
     bank = Bank(packed.pictures, packed.rows, device)
-    composer = Composer(bank, pack.phrases_of(packed.names, 1.0), pack.named_looks(1.0), device)
+    phrases, composition = pack.phrases_of(packed.names, 1.0), STEADY if o.steady else FREE
+    composer = Composer(bank, phrases, pack.named_looks(1.0), device, composition)
     vae = AutoencoderKL.from_pretrained(MODEL, subfolder="vae", torch_dtype=torch.float32)
     fill(composer, Encoder(vae, device), o.folder, o.first, o.count)
 

@@ -17,14 +17,14 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor, nn
 
-from pocket import held_out, pack, parts, stages
+from pocket import held_out, pack, parts, placing, stages
 from pocket.captions import token_ids, tokenized
 from pocket.composer import Composer
 from pocket.drawings import Bank
 from pocket.feed import HELD_OUT_SEED, Codes, Encoder, Feed
 from pocket.joining import join
 from pocket.networks import Depth, Joint, load_earlier
-from pocket.options import Options, Settings, parsed
+from pocket.options import STEADY, Options, Settings, parsed
 from pocket.painting import Scenes
 from pocket.pool import PoolFeed
 from pocket.samples import PROMPTS, sheet
@@ -99,11 +99,12 @@ class Run:
             phrases,
             pack.named_looks(share),
             self.device,
+            placing.STEADY if self.options.steady else placing.FREE,
         )
         self.phrases, tokens = phrases, tokenized(phrases, self.pack.clip, self.pack.t5)
         own = (composer, self.encoder, tokens, self.settings.batch, 1 + self.options.seed * 10**9)
         pool, workers = self.options.pool, self.settings.workers
-        self.feed = PoolFeed(*own, pool) if pool else Feed(*own, workers)
+        self.feed = PoolFeed(*own, pool, self.settings.soft) if pool else Feed(*own, workers)
         if self.settings.compiled:
             torch._dynamo.config.suppress_errors = True  # what does not compile there runs as it is
             composer.finish = torch.compile(composer.finish, dynamic=False)
@@ -204,7 +205,8 @@ class Run:
     def train(self) -> None:
         before = stages.held_out_losses(self.model, self.feed, {"scenes": self.sets["scenes"]})
         self.log(f"held-out scenes before: {before['scenes']}")
-        wanted = [s for s in (*SHARES, "decoder") if s not in self.done]
+        without = {"text"} if self.options.steady else set()
+        wanted = [s for s in (*SHARES, "decoder") if s not in (*self.done, *without)]
         reserve = max(RESERVE * self.options.seconds, min(12.0, 0.1 * self.options.seconds))
         while wanted:  # what an earlier stage took too long is shared among the later ones
             left = max(0.0, self.clock.left() - reserve)
@@ -281,13 +283,14 @@ def main(arguments: list[str] | None = None) -> None:
         join(o.parts, o.archive, o.to, "teacher" if o.teacher else "part")
         return
     compiled = o.device.startswith("cuda") and not o.no_compile
+    own = STEADY if o.steady else {}
     settings = Settings(
         batch=o.batch,
-        peak=o.peak,
         contrast=o.contrast,
         workers=o.workers,
         compiled=compiled,
         curves=max(8, int(Settings().curves * o.scale)),
+        **(own if o.peak is None else own | {"peak": o.peak}),
     )
     options = Options(
         o.seconds,
@@ -300,6 +303,7 @@ def main(arguments: list[str] | None = None) -> None:
         o.decoder_seconds,
         settings,
         o.pool,
+        o.steady,
     )
     run = Run(o.archive, o.out, options)
     try:

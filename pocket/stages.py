@@ -62,7 +62,7 @@ def train_flow(
     """The transformer learns by flow matching, the encoders with it; the rate falls, and captions become
     short at the end.
     """
-    opts = model.optimizers(settings.peak)
+    opts = model.optimizers(settings.peak, settings.text_share)
     texts = [*model.clip.parameters(), *model.t5.parameters()]
     for batch in feed:
         share = timer.share()

@@ -19,11 +19,8 @@ THINGS = 4  # of a scene at the most
 
 @dataclass(frozen=True)
 class Mix:
-    """Shares of what a batch holds. `short` and `some` are of captions: a name and little more; with half
-    of it left out.
-    """
+    """Shares of what a batch's captions say. `short`: a name and little more; `some`: half of it left out."""
 
-    plain: float = 0.22
     named: float = 0.3
     strange: float = 0.12
     short: float = 0.1

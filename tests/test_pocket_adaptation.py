@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lessons_lib.paths import POCKET
 from pocket import adaptation, comparison
@@ -65,3 +66,11 @@ def test_a_base_meets_a_set_and_every_strength_has_its_scores(monkeypatch):
     scores = adaptation.adapt(POCKET, adaptation.practice_sets()["details"], steps=1)
     assert set(scores) == {"0", "1", "floor", "ceiling"}
     assert scores["0"]["style"] != scores["1"]["style"] and len(scores["1"]["prompt"]) == 2
+
+
+def test_of_pictures_from_outside_every_fourth_is_held_out(tmp_path):
+    for k in range(8):
+        Image.new("RGB", (130, 130), (30 * k, 90, 90)).save(tmp_path / f"{k}.png")
+    pictures = adaptation.practice_sets(tmp_path)[tmp_path.name]
+    assert [picture.path.name for picture in pictures.held_out] == ["3.png", "7.png"]
+    assert len(pictures.train) == 6

@@ -1,6 +1,7 @@
 """Scenes for the next weights of pocket-flux: equal from their seed, and true to their captions."""
 
 import json
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -13,6 +14,7 @@ from pocket.composer import Composer
 from pocket.drawings import CLUTTER
 from pocket.painting import SPRITES
 from pocket.phrases import Phrases, meaningless, names_of_looks, several_of
+from pocket.placing import FREE, STEADY
 from pocket.wording import THINGS, Mix
 
 FIRST = SPRITES - THINGS
@@ -128,7 +130,8 @@ def test_the_committed_list_names_the_held_out_families_with_their_seeds():
 
 
 def test_a_plain_look_leaves_a_drawing_as_it_is():
-    scenes = small().scenes(200, 8, Mix(plain=1, named=0, empty=0))
+    composer = Composer(bank(), phrases(), composition=replace(FREE, plain_look=1))
+    scenes = composer.scenes(200, 8, Mix(named=0, empty=0))
     k = next(
         i
         for i in range(200)
@@ -172,3 +175,11 @@ def test_clutter_is_there_when_the_caption_says_so():
     said = scenes.rows[:, captions.SLOT["clutter"]] > 0
     assert said.any() and (scenes.drawing[said, :FIRST] >= 0).any(1).all()
     assert set(CLUTTER) <= {thing.names[0] for thing in things.things()}
+
+
+def test_steady_scenes_show_things_large_and_the_way_they_were_drawn():
+    scenes = Composer(bank(), phrases(), composition=STEADY).scenes(400, 5)
+    alone = scenes.things[:, 1] < 0
+    assert not scenes.mirrored.any() and alone.float().mean() > 0.8
+    assert scenes.size[alone][:, FIRST].median() > 0.7
+    assert (scenes.x[alone][:, FIRST] - 0.5).abs().median() < 0.05

@@ -9,7 +9,7 @@ from pocket_miniature import bank, drawings
 
 from pocket import looks, pack, pool, tokenizer
 from pocket.batch_rng import BatchRng
-from pocket.captions import tokenized
+from pocket.captions import SLOT, tokenized
 from pocket.composer import Composer
 from pocket.feed import Encoder
 from pocket.phrases import Phrases, meaningless, names_of_looks
@@ -32,10 +32,10 @@ def encoder() -> Encoder:
     return Encoder(AutoencoderKL.from_pretrained(MODEL, subfolder="vae"), torch.device("cpu"))
 
 
-def feed(folder, made_by: Composer) -> pool.PoolFeed:
+def feed(folder, made_by: Composer, soft: float = 0.0) -> pool.PoolFeed:
     lines = [text.strip(", ") for text in made_by.phrases.texts]
     tokens = tokenized(made_by.phrases, tokenizer.clip_tokenizer(lines), tokenizer.t5_tokenizer(lines))
-    return pool.PoolFeed(made_by, encoder(), tokens, 6, 1, folder)
+    return pool.PoolFeed(made_by, encoder(), tokens, 6, 1, folder, soft)
 
 
 def test_a_pool_holds_the_latents_of_its_scenes(folder):
@@ -54,6 +54,17 @@ def test_batches_come_again_from_their_seed_and_captions_are_worded_anew(folder)
     few.latents, few.everything, few.name = few.latents[:1], few.everything[:1], few.name[:1]
     few.mix = replace(few.mix, short=0.5, some=0.5)
     assert len({tuple(row) for row in next(iter(few)).t5_ids.tolist()}) > 1
+
+
+def test_harsh_manners_are_left_out_of_a_share_of_a_batch(folder):
+    texts = composer().phrases.texts
+    only_soft, all_of_them = feed(folder, composer(), 1.0), feed(folder, composer())
+    manners = [texts[m] for m in all_of_them.everything[:, SLOT["manner"]].tolist()]
+    harsh = [k for k, manner in enumerate(manners) if any(word in manner for word in pool.HARSH)]
+    assert harsh and not set(harsh) & set(only_soft.soft.tolist())
+    shown = torch.cat([next(iter(only_soft)).packed for _ in range(20)])
+    hidden = all_of_them.latents[harsh].float()
+    assert not (shown[:, None] == hidden[None]).flatten(2).all(2).any()
 
 
 def test_scenes_of_another_archive_and_an_empty_folder_are_refused(folder, tmp_path):

@@ -131,6 +131,12 @@ def test_a_run_goes_on_from_its_state(archive, tmp_path):
     )
 
 
+def test_a_steady_run_leaves_the_encoders_stage_out(archive, tmp_path):
+    run = tiny_run(archive, tmp_path / "out", seconds=4.0, steady=True)
+    run.train()
+    assert run.done == ["flow", "guidance", "four steps"]
+
+
 def test_weights_are_written_when_two_minutes_have_passed(archive, tmp_path):
     run = tiny_run(archive, tmp_path / "out")
     run.tick()
