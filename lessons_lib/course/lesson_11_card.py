@@ -23,12 +23,12 @@ def from_own_captions(run: Run, dataset: Dataset) -> tuple[list[Image.Image], li
     """
     base, settings = bases.find(run.settings.base), run.settings
     tokenizer = families.find(base.family).load_tokenizer(base)
-    texts = captions.training_captions(
+    of_each = captions.all_training_captions(
         dataset.train, settings.trigger, settings.mode, tokenizer, base.caption_tokens
     )
     sampler = Sampler(base)
     sampler.load(run.folder)
-    images = [row[0] for row in sampler.sample(texts, [1], strength=1.0)]
+    images = [row[0] for row in sampler.sample([texts[0] for texts in of_each], [1], strength=1.0)]
     squares = [crops.crop_square(picture, images[0].width, "hand") for picture in dataset.train]
     return images, copies.nearest_layouts(images, squares)
 
