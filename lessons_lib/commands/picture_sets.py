@@ -84,7 +84,8 @@ def _trigger_warnings(trigger: str, report: Report, base: Base) -> list[str]:
 
 
 def _print_captions(args: Namespace, base: Base) -> int:
-    """Print what each picture is taught with, and to stderr what was decided and which words are not read.
+    """Print every picture's captions whole, and to stderr what was decided and which words the base does not
+    read.
 
     Code 1 when a caption or a table cannot be read. Raises ValueError without a trigger word.
     """
@@ -100,9 +101,7 @@ def _print_captions(args: Namespace, base: Base) -> int:
     overlong = captions.overlong_warnings(dataset.train, args.trigger, tokenizer, base.caption_tokens)
     for line in [*(text for _, text in dataset.problems), *dataset.notes, *overlong]:
         print(f"! {line}", file=sys.stderr)
-    texts = captions.all_training_captions(
-        dataset.train, args.trigger, args.mode or "style", tokenizer, base.caption_tokens
-    )
+    texts = captions.all_training_captions(dataset.train, args.trigger, args.mode or "style")
     for picture, of_picture in zip(dataset.train, texts, strict=True):
         for text in of_picture:
             print(f"{printable(picture.path)} | {text}")
