@@ -3,8 +3,9 @@ held_out_looks.json."""
 
 from __future__ import annotations
 
+import copy
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import torch
@@ -51,7 +52,9 @@ def distances(composer: Composer, trained: Looks, of_each: int = 8) -> dict[str,
     """Return each family's distance to the nearest trained look, beside how far trained looks are from each
     other.
     """
-    scenes = composer.scenes(2, 1 << 41, Mix(named=0, empty=0))
+    plain = copy.copy(composer)
+    plain.composition = replace(composer.composition, plain_look=1.0)
+    scenes = plain.scenes(2, 1 << 41, Mix(named=0, empty=0))
     trained_styles = style_of(composer, scenes, trained)
     centre, spread = trained_styles.mean(0), trained_styles.std(0) + 1e-6
     trained_styles = (trained_styles - centre) / spread

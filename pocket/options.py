@@ -36,7 +36,7 @@ class Settings:
 
 # For a short training from weights that know the things, on scenes of placing.STEADY: a stage of text alone
 # would unlearn what the encoders say of their shapes.
-STEADY = {"peak": 0.01, "end_share": 0.1, "heads_weight": 0.0, "text_share": 0.15, "soft": 0.7}
+STEADY_SETTINGS = {"peak": 0.01, "end_share": 0.1, "heads_weight": 0.0, "text_share": 0.15, "soft": 0.7}
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def parsed(arguments: list[str], about: str | None) -> argparse.Namespace:
     run.add_argument("--double", type=int, default=Depth().double)
     run.add_argument("--single", type=int, default=Depth().single)
     run.add_argument("--batch", type=int, default=Settings().batch)
-    rates = f"{Settings().peak}, with --steady {STEADY['peak']}"
+    rates = f"{Settings().peak}, with --steady {STEADY_SETTINGS['peak']}"
     run.add_argument("--peak", type=float, help=f"Muon's learning rate; without it {rates}")
     run.add_argument("--contrast", type=float, default=0.0, help="weight of contrastive flow matching")
     run.add_argument("--decoder-seconds", type=float, default=0.0)

@@ -37,7 +37,16 @@ FREE = Composition()
 # What a short training learns from: things stand large in the middle, as they were drawn, and the look alone
 # is random. With FREE a base of this size mixes things up after 300,000 scenes (LOG.md).
 STEADY = Composition(
-    (82, 4, 10, 2, 2), (5, 16, 1, 2, 76), (0.7, 0.92), 0.88, 0.0, 0.92, (40, 14, 16, 12, 4), 0.06, 44, 0.3
+    kinds=(82, 4, 10, 2, 2),
+    sizes=(5, 16, 1, 2, 76),
+    usual=(0.7, 0.92),
+    near_middle=0.88,
+    mirrored=0.0,
+    one_maker=0.92,
+    makers=(40, 14, 16, 12, 4),
+    cluttered=0.06,
+    plain_ground=44,
+    plain_look=0.3,
 )
 
 TABLE = {  # of two things by relation: x, y and size of the first and of the second

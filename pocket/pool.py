@@ -87,7 +87,7 @@ class PoolFeed(Feed):
             torch.cat([part[key] for part in parts]) for key in ("latents", "everything", "name")
         )
         texts, manners = composer.phrases.texts, self.everything[:, SLOT["manner"]].tolist()
-        self.share = soft
+        self.soft_share = soft
         self.soft = torch.tensor([k for k, m in enumerate(manners) if not any(w in texts[m] for w in HARSH)])
 
     def example(self, number: int) -> Batch:
@@ -104,9 +104,9 @@ class PoolFeed(Feed):
         """
         rng = BatchRng(seed)
         which = rng.integers(self.batch, 0, len(self.latents))
-        if self.share:
+        if self.soft_share:
             soft = self.soft[rng.integers(self.batch, 0, len(self.soft))]
-            which = torch.where(rng.coin(self.batch, self.share), soft, which)
+            which = torch.where(rng.coin(self.batch, self.soft_share), soft, which)
         rows = self.everything[which].long()
         leave_out(self.composer.phrases, rng, rows, self.name[which].long(), self.mix)
         return Batch(self.latents[which].float(), *token_ids(shortened(rows, self.tokens), self.tokens))

@@ -24,7 +24,7 @@ from pocket.drawings import Bank
 from pocket.feed import HELD_OUT_SEED, Codes, Encoder, Feed
 from pocket.joining import join
 from pocket.networks import Depth, Joint, load_earlier
-from pocket.options import STEADY, Options, Settings, parsed
+from pocket.options import STEADY_SETTINGS, Options, Settings, parsed
 from pocket.painting import Scenes
 from pocket.pool import PoolFeed
 from pocket.samples import PROMPTS, sheet
@@ -283,7 +283,7 @@ def main(arguments: list[str] | None = None) -> None:
         join(o.parts, o.archive, o.to, "teacher" if o.teacher else "part")
         return
     compiled = o.device.startswith("cuda") and not o.no_compile
-    own = STEADY if o.steady else {}
+    own = STEADY_SETTINGS if o.steady else {}
     settings = Settings(
         batch=o.batch,
         contrast=o.contrast,
