@@ -51,7 +51,7 @@ class Composer:
     def scenes(self, count: int, seed: int, mix: Mix | None = None, only: Looks | None = None) -> Scenes:
         """Return so many scenes. `only`: looks to take in turn, in place of random ones."""
         mix, rng = mix or Mix(), BatchRng(seed)
-        look = looks.sample(count, rng, self.composition.plain_look)
+        look = looks.sample(count, rng, self.composition.plain_look, self.composition.borders)
         name = torch.full((count,), -1)
         if only is not None:
             look = only[torch.arange(count) % len(only)]

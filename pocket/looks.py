@@ -10,6 +10,7 @@ and measure how well sixteen pictures teach a new one. Those families are in hel
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -36,6 +37,7 @@ MANNERS = (
     "glass",
 )
 BORDERS = ("none", "ruled", "plain", "patterned")
+OFTEN = (62.0, 12.0, 12.0, 14.0)  # how often each of the borders comes
 WARPS = ("none", "wobble", "cells", "squares", "dabs")
 NAMEABLE = ("natural", "jewel", "pastel")  # palettes under which a ground's colour keeps its name
 TRAINED_SEED = 20_000  # of the looks that have a name
@@ -198,7 +200,7 @@ def _borders(rng: BatchRng, border: Tensor, inks: Tensor) -> dict[str, Tensor]:
     }
 
 
-def sample(count: int, rng: BatchRng, plain: float = 0.0) -> Looks:
+def sample(count: int, rng: BatchRng, plain: float = 0.0, borders: Sequence[float] = OFTEN) -> Looks:
     """Return so many looks at random, none of a held-out family. `plain`: the share that leaves drawings as
     they are.
     """
@@ -206,7 +208,7 @@ def sample(count: int, rng: BatchRng, plain: float = 0.0) -> Looks:
     line = rng.choose(count, (40, 16, 18, 13, 13))
     shading = rng.choose(count, (55, 25, 12, 8))
     manner = rng.choose(count, (40, *(5.0,) * (len(MANNERS) - 1)))
-    border = rng.choose(count, (62, 12, 12, 14))
+    border = rng.choose(count, borders)
     bare = rng.coin(count, plain)
     palette, line, shading, manner, border = (
         x.masked_fill(bare, 0) for x in (palette, line, shading, manner, border)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -52,8 +53,14 @@ class Options:
     resume: bool = False
     decoder_seconds: float = 0.0
     settings: Settings = Settings()
-    pool: Path | None = None  # scenes that are encoded already
+    pools: Mapping[Path, float] = field(default_factory=dict)  # encoded scenes, with weights
     steady: bool = False  # scenes of placing.STEADY, and no stage of text alone
+    after: Path | None = None  # an earlier run to go on from, as it was before its guidance
+
+
+def _pool(text: str) -> tuple[Path, float]:
+    name, _, weight = text.partition("=")
+    return Path(name), float(weight or 1)
 
 
 def parsed(arguments: list[str], about: str | None) -> argparse.Namespace:
@@ -78,7 +85,15 @@ def parsed(arguments: list[str], about: str | None) -> argparse.Namespace:
     run.add_argument("--contrast", type=float, default=0.0, help="weight of contrastive flow matching")
     run.add_argument("--decoder-seconds", type=float, default=0.0)
     run.add_argument(
-        "--pool", type=Path, help="learn from the scenes of this folder (pocket.pool), over and over"
+        "--pool",
+        type=_pool,
+        action="append",
+        default=[],
+        metavar="FOLDER[=WEIGHT]",
+        help="learn from the scenes of this folder (pocket.pool), over and over; may be given several times",
+    )
+    run.add_argument(
+        "--after", type=Path, metavar="OUT", help="begin with the transformer of that run before its guidance"
     )
     run.add_argument(
         "--steady", action="store_true", help="for a short training from weights that know the things"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from pocket.batch_rng import BatchRng
+from pocket.looks import OFTEN
 from pocket.wording import THINGS
 
 
@@ -18,7 +19,8 @@ class Composition:
     `kinds`: one thing, several of it, two, three, four things. `sizes`: of a thing alone that is said to be
     small, big, tiny, huge, and of one of which nothing is said; `usual`: its size then. `makers`: weights of
     the drawings' makers in their order, the last for all that follow; none: all alike. `plain_ground`: the
-    weight of a plain ground. `plain_look`: drawings as they are.
+    weight of a plain ground. `plain_look`: drawings as they are. `borders`: weights of no border, a ruled, a
+    plain and a patterned one.
     """
 
     kinds: tuple[float, ...] = (56, 9, 23, 6, 6)
@@ -31,6 +33,7 @@ class Composition:
     cluttered: float = 0.2
     plain_ground: float = 26
     plain_look: float = 0.22
+    borders: tuple[float, ...] = OFTEN
 
 
 FREE = Composition()
@@ -48,6 +51,17 @@ STEADY = Composition(
     plain_ground=44,
     plain_look=0.3,
 )
+# The same with what the pages of an album have: borders, grounds, small things beside a smaller one.
+BORDERED = replace(
+    STEADY,
+    kinds=(70, 4, 20, 3, 3),
+    usual=(0.5, 0.85),
+    cluttered=0.25,
+    plain_ground=15,
+    plain_look=0.15,
+    borders=(25, 25, 20, 30),
+)
+COMPOSITIONS = {"free": FREE, "steady": STEADY, "bordered": BORDERED}
 
 TABLE = {  # of two things by relation: x, y and size of the first and of the second
     0: ((0.27, 0.52, 0.48), (0.73, 0.52, 0.48)),

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from pocket import pack
 from pocket.batch_rng import BatchRng
@@ -23,7 +24,7 @@ from pocket.composer import Composer
 from pocket.drawings import Bank
 from pocket.feed import Batch, Encoder, Feed
 from pocket.phrases import Phrases
-from pocket.placing import FREE, STEADY
+from pocket.placing import COMPOSITIONS
 from pocket.weights import MODEL
 from pocket.wording import leave_out
 
@@ -57,9 +58,21 @@ def fill(composer: Composer, encoder: Encoder, folder: Path, first: int, count: 
         path.with_suffix(".tmp").replace(path)
 
 
+def _scenes(folder: Path, wanted: str) -> list[dict[str, Tensor]]:
+    paths = sorted(folder.glob("scenes-*.safetensors"))
+    if not paths:
+        raise FileNotFoundError(f"{folder} holds no scenes: run `python -m pocket.pool` first.")
+    for path in paths:
+        with safe_open(path, "pt") as file:
+            if (file.metadata() or {}).get("phrases") != wanted:
+                raise ValueError(f"{path} was made for another archive: paint its scenes again.")
+    return [load_file(path) for path in paths]
+
+
 class PoolFeed(Feed):
-    """Batches without end from a folder of encoded scenes, in an order that depends on nothing but the seed
-    and the files.
+    """Batches without end from folders of encoded scenes, in an order that depends on nothing but the seed
+    and the files. `pools`: each folder's weight in a batch. `soft`: the share of a batch that is taken from
+    the scenes without harsh manners.
 
     Raises FileNotFoundError for an empty folder, ValueError for scenes that were worded with other phrases.
     """
@@ -71,24 +84,22 @@ class PoolFeed(Feed):
         tokens: Tokens,
         batch: int,
         seed: int,
-        folder: Path,
+        pools: Mapping[Path, float],
         soft: float = 0.0,
     ) -> None:
         super().__init__(composer, encoder, tokens, batch, seed, 1)
-        paths = sorted(folder.glob("scenes-*.safetensors"))
-        if not paths:
-            raise FileNotFoundError(f"{folder} holds no scenes: run `python -m pocket.pool` first.")
-        for path in paths:
-            with safe_open(path, "pt") as file:
-                if (file.metadata() or {}).get("phrases") != digest(composer.phrases):
-                    raise ValueError(f"{path} was made for another archive: paint its scenes again.")
-        parts = [load_file(path) for path in paths]
+        wanted = digest(composer.phrases)
+        of_pools = [_scenes(folder, wanted) for folder in pools]
+        parts = [part for of_pool in of_pools for part in of_pool]
         self.latents, self.everything, self.name = (
             torch.cat([part[key] for part in parts]) for key in ("latents", "everything", "name")
         )
+        self.soft_share, self.weights = soft, list(pools.values())
         texts, manners = composer.phrases.texts, self.everything[:, SLOT["manner"]].tolist()
-        self.soft_share = soft
-        self.soft = torch.tensor([k for k, m in enumerate(manners) if not any(w in texts[m] for w in HARSH)])
+        is_soft = torch.tensor([not any(word in texts[m] for word in HARSH) for m in manners])
+        counts = [sum(len(part["name"]) for part in of_pool) for of_pool in of_pools]
+        every = torch.arange(len(self.name)).split(counts)
+        self.every, self.soft = every, [rows[is_soft[rows]] if soft else rows for rows in every]
 
     def example(self, number: int) -> Batch:
         return self._batch(-1 - number)
@@ -103,10 +114,11 @@ class PoolFeed(Feed):
         time.
         """
         rng = BatchRng(seed)
-        which = rng.integers(self.batch, 0, len(self.latents))
-        if self.soft_share:
-            soft = self.soft[rng.integers(self.batch, 0, len(self.soft))]
-            which = torch.where(rng.coin(self.batch, self.soft_share), soft, which)
+        pool, is_soft = rng.choose(self.batch, self.weights), rng.coin(self.batch, self.soft_share)
+        which = torch.zeros(self.batch, dtype=torch.long)
+        for k, (every, soft) in enumerate(zip(self.every, self.soft, strict=True)):
+            of_all, of_soft = (rows[rng.integers(self.batch, 0, len(rows))] for rows in (every, soft))
+            which = torch.where(pool == k, torch.where(is_soft, of_soft, of_all), which)
         rows = self.everything[which].long()
         leave_out(self.composer.phrases, rng, rows, self.name[which].long(), self.mix)
         return Batch(self.latents[which].float(), *token_ids(shortened(rows, self.tokens), self.tokens))
@@ -118,14 +130,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=120_000)
     parser.add_argument("--first", type=int, default=1, help="the first seed: one for every 48 scenes")
-    parser.add_argument(
-        "--steady", action="store_true", help="large things in the middle, as they were drawn"
-    )
+    parser.add_argument("--composition", choices=COMPOSITIONS, default="free", help="see placing.py")
     o = parser.parse_args()
     packed, device = pack.read(o.archive), torch.device("cpu")
     bank = Bank(packed.pictures, packed.rows, device)
-    phrases, composition = pack.phrases_of(packed.names, 1.0), STEADY if o.steady else FREE
-    composer = Composer(bank, phrases, pack.named_looks(1.0), device, composition)
+    phrases = pack.phrases_of(packed.names, 1.0)
+    composer = Composer(bank, phrases, pack.named_looks(1.0), device, COMPOSITIONS[o.composition])
     vae = AutoencoderKL.from_pretrained(MODEL, subfolder="vae", torch_dtype=torch.float32)
     fill(composer, Encoder(vae, device), o.folder, o.first, o.count)
 

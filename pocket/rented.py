@@ -85,11 +85,19 @@ class Run:
             left = load_earlier(self.model, MODEL, clip, t5)
             rows = [name for name in left if "rows" in name]
             self.log(f"begins with {MODEL.name}; new: {rows} and {len(left) - len(rows)} tensors")
+        if self.options.after:
+            self._begin_after(self.options.after)
         self.model.to(self.device)
         self.encoder = Encoder(
             AutoencoderKL.from_pretrained(MODEL, subfolder="vae", torch_dtype=torch.float32), self.device
         )
         self.average = Average(self.model, 0.999 if self.options.scale == 1 else 0.99)
+
+    def _begin_after(self, out: Path) -> None:
+        """Begin with what an earlier run had learned before its guidance, encoders included."""
+        earlier = parts.join(out, "part")[0] | parts.join(out, "teacher")[0]
+        left, _ = self.model.load_state_dict({n: v.float() for n, v in earlier.items()}, strict=False)
+        self.log(f"goes on from {out.name}; as they were: {left}")
 
     def _feed(self) -> None:
         share = 1.0 if self.options.scale == 1 else max(self.options.scale, 0.01)
@@ -103,8 +111,8 @@ class Run:
         )
         self.phrases, tokens = phrases, tokenized(phrases, self.pack.clip, self.pack.t5)
         own = (composer, self.encoder, tokens, self.settings.batch, 1 + self.options.seed * 10**9)
-        pool, workers = self.options.pool, self.settings.workers
-        self.feed = PoolFeed(*own, pool, self.settings.soft) if pool else Feed(*own, workers)
+        pools, workers = self.options.pools, self.settings.workers
+        self.feed = PoolFeed(*own, pools, self.settings.soft) if pools else Feed(*own, workers)
         if self.settings.compiled:
             torch._dynamo.config.suppress_errors = True  # what does not compile there runs as it is
             composer.finish = torch.compile(composer.finish, dynamic=False)
@@ -302,8 +310,9 @@ def main(arguments: list[str] | None = None) -> None:
         o.resume,
         o.decoder_seconds,
         settings,
-        o.pool,
+        dict(o.pool),
         o.steady,
+        o.after,
     )
     run = Run(o.archive, o.out, options)
     try:

@@ -14,7 +14,7 @@ from pocket.composer import Composer
 from pocket.drawings import CLUTTER
 from pocket.painting import SPRITES
 from pocket.phrases import Phrases, meaningless, names_of_looks, several_of
-from pocket.placing import FREE, STEADY
+from pocket.placing import BORDERED, FREE, STEADY
 from pocket.wording import THINGS, Mix
 
 FIRST = SPRITES - THINGS
@@ -175,6 +175,14 @@ def test_clutter_is_there_when_the_caption_says_so():
     said = scenes.rows[:, captions.SLOT["clutter"]] > 0
     assert said.any() and (scenes.drawing[said, :FIRST] >= 0).any(1).all()
     assert set(CLUTTER) <= {thing.names[0] for thing in things.things()}
+
+
+def test_bordered_scenes_have_more_borders_and_fewer_plain_grounds():
+    steady, bordered = (Composer(bank(), phrases(), composition=c).scenes(600, 5) for c in (STEADY, BORDERED))
+    borders = [(scenes.rows[:, captions.SLOT["border"]] > 0).float().mean() for scenes in (steady, bordered)]
+    assert borders[1] > 1.5 * borders[0]
+    alone = [scenes.size[scenes.things[:, 1] < 0][:, FIRST].median() for scenes in (steady, bordered)]
+    assert alone[1] < alone[0]
 
 
 def test_steady_scenes_show_things_large_and_the_way_they_were_drawn():

@@ -32,10 +32,12 @@ def encoder() -> Encoder:
     return Encoder(AutoencoderKL.from_pretrained(MODEL, subfolder="vae"), torch.device("cpu"))
 
 
-def feed(folder, made_by: Composer, soft: float = 0.0) -> pool.PoolFeed:
+def feed(pools, made_by: Composer, soft: float = 0.0) -> pool.PoolFeed:
     lines = [text.strip(", ") for text in made_by.phrases.texts]
     tokens = tokenized(made_by.phrases, tokenizer.clip_tokenizer(lines), tokenizer.t5_tokenizer(lines))
-    return pool.PoolFeed(made_by, encoder(), tokens, 6, 1, folder, soft)
+    return pool.PoolFeed(
+        made_by, encoder(), tokens, 6, 1, pools if isinstance(pools, dict) else {pools: 1}, soft
+    )
 
 
 def test_a_pool_holds_the_latents_of_its_scenes(folder):
@@ -51,7 +53,7 @@ def test_batches_come_again_from_their_seed_and_captions_are_worded_anew(folder)
     batches = [next(iter(one)) for _ in range(3)]
     assert all(torch.equal(a.t5_ids, next(iter(again)).t5_ids) for a in batches)
     few = feed(folder, composer())
-    few.latents, few.everything, few.name = few.latents[:1], few.everything[:1], few.name[:1]
+    few.every = [few.every[0][:1]]
     few.mix = replace(few.mix, short=0.5, some=0.5)
     assert len({tuple(row) for row in next(iter(few)).t5_ids.tolist()}) > 1
 
@@ -61,10 +63,19 @@ def test_harsh_manners_are_left_out_of_a_share_of_a_batch(folder):
     only_soft, all_of_them = feed(folder, composer(), 1.0), feed(folder, composer())
     manners = [texts[m] for m in all_of_them.everything[:, SLOT["manner"]].tolist()]
     harsh = [k for k, manner in enumerate(manners) if any(word in manner for word in pool.HARSH)]
-    assert harsh and not set(harsh) & set(only_soft.soft.tolist())
+    assert harsh and not set(harsh) & set(only_soft.soft[0].tolist())
     shown = torch.cat([next(iter(only_soft)).packed for _ in range(20)])
     hidden = all_of_them.latents[harsh].float()
     assert not (shown[:, None] == hidden[None]).flatten(2).all(2).any()
+
+
+def test_a_pool_of_weight_nothing_is_not_seen_and_others_are_as_often_as_they_say(folder, tmp_path):
+    pool.fill(composer(), encoder(), tmp_path, 9, pool.AT_ONCE)
+    both = feed({folder: 3, tmp_path: 1}, composer())
+    seen = torch.cat([next(iter(both)).packed for _ in range(60)])
+    of_first = (seen[:, None] == both.latents[None, : pool.AT_ONCE].float()).flatten(2).all(2).any(1)
+    assert 0.65 < of_first.float().mean() < 0.85
+    assert not both.every[1].lt(pool.AT_ONCE).any()
 
 
 def test_scenes_of_another_archive_and_an_empty_folder_are_refused(folder, tmp_path):

@@ -137,6 +137,16 @@ def test_a_steady_run_leaves_the_encoders_stage_out(archive, tmp_path):
     assert run.done == ["flow", "guidance", "four steps"]
 
 
+def test_a_run_goes_on_from_what_another_knew_before_its_guidance(archive, finished, tmp_path):
+    run = tiny_run(archive, tmp_path / "out", after=finished.out)
+    teacher = parts.join(finished.out, "teacher")[0]
+    encoders = parts.join(finished.out, "part")[0]
+    own = run.model.state_dict()
+    assert teacher and all(torch.equal(own[n], v.float()) for n, v in teacher.items())
+    assert torch.equal(own["t5.shared.weight"], encoders["t5.shared.weight"].float())
+    assert torch.equal(own["t5.encoder.embed_tokens.weight"], own["t5.shared.weight"])
+
+
 def test_weights_are_written_when_two_minutes_have_passed(archive, tmp_path):
     run = tiny_run(archive, tmp_path / "out")
     run.tick()
