@@ -99,14 +99,17 @@ def current() -> Session:
 
 
 def detect() -> Session:
-    """Return what this machine has: an NVIDIA, AMD, Intel or Apple GPU, or the CPU.
+    """Return what this machine has: an NVIDIA, AMD, Intel or Apple GPU, or the CPU, which the environment
+    variable ACCELERATE_USE_CPU asks for even where there is a GPU.
 
     On a CPU training is in float32: few processors have fast half precision.
     Apple's GPU is of the tier t4 with any memory, which is the machine's own: it is about as fast as a T4.
     """
+    from accelerate.utils.environment import parse_flag_from_env  # loads for a second
+
     cores, memory = os.cpu_count() or 1, psutil.virtual_memory().total / 1e9
     kind = torch.accelerator.current_accelerator().type if torch.accelerator.is_available() else "cpu"
-    if kind not in _GPUS:
+    if kind not in _GPUS or parse_flag_from_env("ACCELERATE_USE_CPU"):
         return Session("pocket", torch.device("cpu"), torch.float32, cores, memory, "none", 0.0)
     name, gigabytes, dtype = _GPUS[kind]()
     tier = "t4" if kind == "mps" else tier_of(gigabytes)

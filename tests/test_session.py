@@ -90,6 +90,14 @@ def test_an_nvidia_gpu_is_used_without_cudnns_attention(monkeypatch):
     assert (here.device.type, here.dtype, here.tier, is_enabled) == ("cuda", torch.bfloat16, "24gb", [False])
 
 
+@pytest.mark.parametrize("said", ["1", "true", "yes"])
+def test_the_processor_is_taken_where_accelerates_variable_asks_for_it(monkeypatch, said):
+    machine_with(monkeypatch, "mps")
+    monkeypatch.setenv("ACCELERATE_USE_CPU", said)
+    here = session.detect()
+    assert (here.device.type, here.dtype, here.tier, here.gpu_gb) == ("cpu", torch.float32, "pocket", 0)
+
+
 def test_an_accelerator_that_the_course_does_not_know_is_left_alone(monkeypatch):
     machine_with(monkeypatch, "hpu")
     assert session.detect().device.type == "cpu"

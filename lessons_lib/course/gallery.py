@@ -58,8 +58,8 @@ EXHIBITS = (
     Exhibit("06", "Three to please, three to shock", "best, worst = lesson_06",
             "Six pictures of one and the same run: the three whose thing a judge names best, the three it "
             "names worst.",
-            "Both halves are true and both mislead. That is why every other row of this page shows all of"
-            " its seeds or the first.",
+            "Both halves are true and both mislead. That is why no other row of this page was chosen by"
+            " how well its things can be named.",
             ("chosen to", "all: prompt kept")),
     Exhibit("06", "Memorised, on purpose", '["painting", "drawn"]',
             "A run that was shown two paintings two hundred times, beside those paintings.",
