@@ -33,7 +33,7 @@ _EXAMPLES = """examples:
   lessons train cat --trigger "th0r cat" --mode concept one cat, whatever it does
   lessons train --config runs/v4se/settings.json --out runs/again   the same run once more
   lessons compare runs/v4se --prompt "a boat" --seed 7  the same run on other prompts
-  lessons pick runs/v4se                                which checkpoint to keep, at which strength
+  lessons pick runs/v4se                                which kept adapter to take, at which strength
   lessons merge runs/v4se other.safetensors --out runs/both   two adapters in one file
   lessons publish runs/v4se YOU/v4se                    what would go to the Hub; with a token it goes
   lessons fetch museum --recommended                    a dozen real paintings, with their rights

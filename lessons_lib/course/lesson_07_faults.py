@@ -181,7 +181,7 @@ FAULTS = {
         name="style words inside the captions",
         word="the style sits in other words than the trigger",
         signs="captions of the set draw one muddy look, whatever they say; new prompts change less",
-        why="what a caption names is tied to those words; the trigger is left with what no word explains",
+        why="not known: place, words and pictures differ from lesson 03, where style words did no harm",
         remedy="style words out of captions and prompts; a true one may stand behind a caption (lesson 03)",
         report="https://github.com/atomantic/PortOS/issues/1320",
         change=_style_in_captions,
@@ -243,7 +243,7 @@ FAULTS = {
     "guidance": Fault(
         name="guidance left on while training",
         word="washed-out pictures",
-        signs="both losses begin above the healthy ones; pictures are hazy and alike, prompts hardly obeyed",
+        signs="both losses begin above the healthy ones; pictures are hazy and pale, things are still there",
         why="it learns to give the unguided answer where guidance is asked for: guidance loses its effect",
         remedy="train FLUX.1-dev and its kin with guidance 1, and draw with 3.5",
         report="https://github.com/black-forest-labs/flux/issues/79",

@@ -215,6 +215,11 @@ def rubric(
     ]
 
 
+def _to_publish(publication: Publication, own_words: str) -> str:
+    missing = [*publication.problems, *([] if own_words.strip() else ["your own words are missing"])]
+    return "; ".join(missing) or "ready"
+
+
 def report(
     goal: Goal, checks: Sequence[CheckLine], comparison: Comparison, publication: Publication, own_words: str,
     own_layouts: Sequence[float] = (),
@@ -226,7 +231,7 @@ def report(
     )
     return f"""# `{settings.trigger}`
 
-**Should change:** {goal.change}. **Must not:** {goal.keep}.
+**Should change:** {goal.change}. **Must stay true:** {goal.keep}.
 
 **Learned from** {count_of(dataset.train, "picture")}, judged by {len(dataset.held_out)} held out; {recipe}.
 
@@ -235,7 +240,7 @@ def report(
 {_result_rows(goal_results(goal, comparison))}
 
 **The set:** {sum(check.is_met for check in checks)} of {len(checks)} points of the checklist. \
-**To publish:** {"ready" if not publication.problems else "; ".join(publication.problems)}.
+**To publish:** {_to_publish(publication, own_words)}.
 
 **Drawn:** {", ".join(goal.prompts)}; seeds {", ".join(map(str, comparison.seeds))}. All of it is in \
 `before_after.jpg`.

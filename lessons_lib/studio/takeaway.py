@@ -46,7 +46,10 @@ def files(run: Run) -> list[File]:
         File(run.folder / WEIGHTS_NAME, "the adapter for diffusers and for services that load by address"),
         *(File(path, "the adapter for ComfyUI: put it into models/loras") for path in comfyui),
         File(run.folder / "README.md", "the card: how to draw with it, and whose pictures it learned from"),
-        File(run.folder / "before_after.jpg", "before and after, as one picture"),
+        File(
+            run.folder / "before_after.jpg",
+            "before and after, as one picture; it shows the training pictures",
+        ),
         File(run.folder / "report.html", "the report for a browser; it shows the training pictures"),
     ]
     return [file for file in every if file.path.is_file()]
