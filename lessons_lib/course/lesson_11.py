@@ -215,17 +215,13 @@ def rubric(
     ]
 
 
-def _to_publish(publication: Publication, own_words: str) -> str:
-    missing = [*publication.problems, *([] if own_words.strip() else ["your own words are missing"])]
-    return "; ".join(missing) or "ready"
-
-
 def report(
     goal: Goal, checks: Sequence[CheckLine], comparison: Comparison, publication: Publication, own_words: str,
     own_layouts: Sequence[float] = (),
 ) -> str:  # fmt: skip
     """Return the learner's report as Markdown: what was wanted, with what, what came, what went wrong."""
     settings, dataset = comparison.run.settings, comparison.dataset
+    missing = publication.problems if own_words.strip() else [*publication.problems, "your own words"]
     recipe = (
         f"{settings.steps} steps of {settings.batch} pictures, rank {settings.rank}, base `{settings.base}`"
     )
@@ -240,7 +236,7 @@ def report(
 {_result_rows(goal_results(goal, comparison))}
 
 **The set:** {sum(check.is_met for check in checks)} of {len(checks)} points of the checklist. \
-**To publish:** {_to_publish(publication, own_words)}.
+**To publish:** {"; ".join(missing) or "ready"}.
 
 **Drawn:** {", ".join(goal.prompts)}; seeds {", ".join(map(str, comparison.seeds))}. All of it is in \
 `before_after.jpg`.
