@@ -221,7 +221,7 @@ def report(
 ) -> str:  # fmt: skip
     """Return the learner's report as Markdown: what was wanted, with what, what came, what went wrong."""
     settings, dataset = comparison.run.settings, comparison.dataset
-    missing = publication.problems if own_words.strip() else [*publication.problems, "your own words"]
+    unsaid = [] if own_words.strip() else ["your own words are missing"]
     recipe = (
         f"{settings.steps} steps of {settings.batch} pictures, rank {settings.rank}, base `{settings.base}`"
     )
@@ -236,7 +236,7 @@ def report(
 {_result_rows(goal_results(goal, comparison))}
 
 **The set:** {sum(check.is_met for check in checks)} of {len(checks)} points of the checklist. \
-**To publish:** {"; ".join(missing) or "ready"}.
+**To publish:** {"; ".join([*publication.problems, *unsaid]) or "ready"}.
 
 **Drawn:** {", ".join(goal.prompts)}; seeds {", ".join(map(str, comparison.seeds))}. All of it is in \
 `before_after.jpg`.
