@@ -8,6 +8,7 @@ on any device.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -25,7 +26,9 @@ from pocket.wording import THINGS, Mix, leave_out, name_look, name_things
 
 
 class Composer:
-    """Scenes of a bank's drawings; some looks have names, which stay the same for good."""
+    """Scenes of a bank's drawings; some looks have names, which stay the same for good. Seeds take the
+    compositions in turn.
+    """
 
     def __init__(
         self,
@@ -33,10 +36,10 @@ class Composer:
         phrases: Phrases,
         named: Looks | None = None,
         device: torch.device | str = "cpu",
-        composition: Composition = FREE,
+        compositions: Sequence[Composition] = (FREE,),
     ) -> None:
         self.bank, self.phrases, self.device = bank, phrases, torch.device(device)
-        self.named, self.composition = named, composition
+        self.named, self.compositions, self.composition = named, tuple(compositions), compositions[0]
         self.dress, self.finish = brushes.dressed, brushes.finished
         brushes.prepare(device)
 
@@ -50,7 +53,12 @@ class Composer:
 
     def scenes(self, count: int, seed: int, mix: Mix | None = None, only: Looks | None = None) -> Scenes:
         """Return so many scenes. `only`: looks to take in turn, in place of random ones."""
-        mix, rng = mix or Mix(), BatchRng(seed)
+        own = copy.copy(self)
+        own.composition = self.compositions[seed % len(self.compositions)]
+        return own._composed(count, seed, mix or Mix(), only)
+
+    def _composed(self, count: int, seed: int, mix: Mix, only: Looks | None) -> Scenes:
+        rng = BatchRng(seed)
         look = looks.sample(count, rng, self.composition.plain_look, self.composition.borders)
         name = torch.full((count,), -1)
         if only is not None:

@@ -53,7 +53,7 @@ def distances(composer: Composer, trained: Looks, of_each: int = 8) -> dict[str,
     other.
     """
     plain = copy.copy(composer)
-    plain.composition = replace(composer.composition, plain_look=1.0)
+    plain.compositions = (replace(composer.composition, plain_look=1.0),)
     scenes = plain.scenes(2, 1 << 41, Mix(named=0, empty=0))
     trained_styles = style_of(composer, scenes, trained)
     centre, spread = trained_styles.mean(0), trained_styles.std(0) + 1e-6

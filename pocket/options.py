@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
 from pocket.networks import Depth
+from pocket.placing import COMPOSITIONS
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,9 @@ class Options:
     decoder_seconds: float = 0.0
     settings: Settings = Settings()
     pools: Mapping[Path, float] = field(default_factory=dict)  # encoded scenes, with weights
-    steady: bool = False  # scenes of placing.STEADY, and no stage of text alone
+    steady: bool = False  # no stage of text alone
     after: Path | None = None  # an earlier run to go on from, as it was before its guidance
+    compositions: Sequence[str] = ("free",)  # of the scenes, taken in turn
 
 
 def _pool(text: str) -> tuple[Path, float]:
@@ -97,6 +99,12 @@ def parsed(arguments: list[str], about: str | None) -> argparse.Namespace:
     )
     run.add_argument(
         "--steady", action="store_true", help="for a short training from weights that know the things"
+    )
+    run.add_argument(
+        "--composition",
+        choices=COMPOSITIONS,
+        action="append",
+        help="of scenes that are painted as they are needed, batch by batch in turn; see placing.py",
     )
     run.add_argument("--seed", type=int, default=0)
     run.add_argument("--workers", type=int, default=4, help="threads that draw scenes ahead")

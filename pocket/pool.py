@@ -135,7 +135,7 @@ def main() -> None:
     packed, device = pack.read(o.archive), torch.device("cpu")
     bank = Bank(packed.pictures, packed.rows, device)
     phrases = pack.phrases_of(packed.names, 1.0)
-    composer = Composer(bank, phrases, pack.named_looks(1.0), device, COMPOSITIONS[o.composition])
+    composer = Composer(bank, phrases, pack.named_looks(1.0), device, [COMPOSITIONS[o.composition]])
     vae = AutoencoderKL.from_pretrained(MODEL, subfolder="vae", torch_dtype=torch.float32)
     fill(composer, Encoder(vae, device), o.folder, o.first, o.count)
 

@@ -107,7 +107,7 @@ class Run:
             phrases,
             pack.named_looks(share),
             self.device,
-            placing.STEADY if self.options.steady else placing.FREE,
+            [placing.COMPOSITIONS[name] for name in self.options.compositions],
         )
         self.phrases, tokens = phrases, tokenized(phrases, self.pack.clip, self.pack.t5)
         own = (composer, self.encoder, tokens, self.settings.batch, 1 + self.options.seed * 10**9)
@@ -313,6 +313,7 @@ def main(arguments: list[str] | None = None) -> None:
         dict(o.pool),
         o.steady,
         o.after,
+        o.composition or ("steady" if o.steady else "free",),
     )
     run = Run(o.archive, o.out, options)
     try:

@@ -130,7 +130,7 @@ def test_the_committed_list_names_the_held_out_families_with_their_seeds():
 
 
 def test_a_plain_look_leaves_a_drawing_as_it_is():
-    composer = Composer(bank(), phrases(), composition=replace(FREE, plain_look=1))
+    composer = Composer(bank(), phrases(), compositions=[replace(FREE, plain_look=1)])
     scenes = composer.scenes(200, 8, Mix(named=0, empty=0))
     k = next(
         i
@@ -177,8 +177,16 @@ def test_clutter_is_there_when_the_caption_says_so():
     assert set(CLUTTER) <= {thing.names[0] for thing in things.things()}
 
 
+def test_seeds_take_compositions_in_turn():
+    alone, both = (Composer(bank(), phrases(), compositions=c) for c in ([STEADY], [FREE, STEADY]))
+    assert torch.equal(alone.scenes(40, 5).rows, both.scenes(40, 5).rows)
+    assert not torch.equal(alone.scenes(40, 6).rows, both.scenes(40, 6).rows)
+
+
 def test_bordered_scenes_have_more_borders_and_fewer_plain_grounds():
-    steady, bordered = (Composer(bank(), phrases(), composition=c).scenes(600, 5) for c in (STEADY, BORDERED))
+    steady, bordered = (
+        Composer(bank(), phrases(), compositions=[c]).scenes(600, 5) for c in (STEADY, BORDERED)
+    )
     borders = [(scenes.rows[:, captions.SLOT["border"]] > 0).float().mean() for scenes in (steady, bordered)]
     assert borders[1] > 1.5 * borders[0]
     alone = [scenes.size[scenes.things[:, 1] < 0][:, FIRST].median() for scenes in (steady, bordered)]
@@ -186,7 +194,7 @@ def test_bordered_scenes_have_more_borders_and_fewer_plain_grounds():
 
 
 def test_steady_scenes_show_things_large_and_the_way_they_were_drawn():
-    scenes = Composer(bank(), phrases(), composition=STEADY).scenes(400, 5)
+    scenes = Composer(bank(), phrases(), compositions=[STEADY]).scenes(400, 5)
     alone = scenes.things[:, 1] < 0
     assert not scenes.mirrored.any() and alone.float().mean() > 0.8
     assert scenes.size[alone][:, FIRST].median() > 0.7
