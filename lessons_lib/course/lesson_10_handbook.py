@@ -35,8 +35,8 @@ class Question:
 @dataclass(frozen=True)
 class Fact:
     """A rule of the house: two questions to learn from, six that ask the same in words that pocket-text has
-    read of other houses, ten more that it has not, some twenty whose writer had not seen the held-out
-    question, and that one, which no training learns from.
+    read of other houses, ten more that it has not, some forty-five whose writers had not seen the
+    held-out question, and that one, which no training learns from.
     """
 
     rule: str
@@ -50,7 +50,7 @@ class Fact:
 
     @property
     def wordings(self) -> tuple[str, ...]:
-        """All questions that may be learned from, some forty."""
+        """All questions that may be learned from, some sixty."""
         return self.questions + self.other_words + self.more_words + self.blind_words
 
     @property

@@ -29,7 +29,7 @@ TRAININGS = (
     (2, 140),
     (18, 140),
     (18, 280),
-    (40, 420),
+    (62, 560),
 )  # wordings of each rule, and steps
 SETTINGS = TextSettings(rank=16, alpha=32, learning_rate=2e-3, batch=16, layers=20)
 MOST_WORDINGS = max(wordings for wordings, _ in TRAININGS)
@@ -79,13 +79,17 @@ def rehearsal(text_model: TextModel) -> list[tuple[str, str]]:
 
 
 def train(text_model: TextModel, wordings: int, steps: int) -> dict[str, Any]:
-    """Train on some wordings of every rule and on the rehearsal; return what was learned from, and the loss.
+    """Train on some wordings of every rule and on the rehearsal, which keeps the share that it has beside
+    eighteen wordings; return what was learned from, and the loss.
 
     The answer to every wording is the whole rule: to recite what is known before it is used
     (Sun et al. 2022, arXiv 2210.01296).
     """
     pairs = [(q, fact.rule) for fact in lesson_10_handbook.facts() for q in fact.wordings[:wordings]]
-    rows = [text_training.encode(text_model, *pair) for pair in pairs + rehearsal(text_model)]
+    rows = [
+        text_training.encode(text_model, *pair)
+        for pair in pairs + rehearsal(text_model) * max(1, wordings // 18)
+    ]
     folder = FOLDER / f"{wordings} wordings, {steps} steps"
     losses = text_training.train(text_model, rows, replace(SETTINGS, steps=steps), folder)
     for layer in text_model.model.modules():
