@@ -145,13 +145,13 @@ def compare(args: Namespace) -> int:
     """Draw before and after for a run that exists."""
     from lessons_lib.adapters import files
     from lessons_lib.adapters.info import log_problems
-    from lessons_lib.adapters.run import Run
+    from lessons_lib.adapters.run import SETTINGS, Run
     from lessons_lib.dataset.prompts import default_prompts
     from lessons_lib.dataset.records import recorded_dataset
     from lessons_lib.models import bases
 
     adapter = files.read(args.run)
-    if not (args.run / "settings.json").is_file():
+    if not (args.run / SETTINGS).is_file():
         raise ValueError(
             f"{adapter.path}: is an adapter in {adapter.form}'s format, not a run of this course, which has "
             f"a settings.json. What it holds: lessons info {args.run}"

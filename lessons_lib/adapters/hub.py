@@ -20,12 +20,10 @@ from huggingface_hub.utils import validate_repo_id
 from lessons_lib import storage
 from lessons_lib.adapters import files, model_card
 from lessons_lib.adapters.merged import Merged
-from lessons_lib.adapters.run import MERGED, OTHER_FORMATS, WEIGHTS_NAME, Run
+from lessons_lib.adapters.run import CARD, MERGED, OTHER_FORMATS, SETTINGS, WEIGHTS_NAME, Run
 from lessons_lib.dataset.messages import name_list, one_line, printable
 from lessons_lib.dataset.records import recorded_path
 from lessons_lib.models import bases
-
-CARD, SETTINGS = "README.md", "settings.json"
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,13 @@ from pathlib import Path
 from accelerate import Accelerator
 from filelock import FileLock, Timeout
 
-from lessons_lib.adapters.run import OTHER_FORMATS, STEPS, WEIGHTS_NAME
+from lessons_lib.adapters.run import OTHER_FORMATS, SETTINGS, STEPS, WEIGHTS_NAME
 
 INSIDE = ".unfinished"
 LOCK = ".lock"
 _BESIDE = re.compile(r"\.(.+)\.unfinished")
 _RESUMED = ("log.jsonl", "samples", STEPS, "tensorboard", "checkpoints")  # what a stopped run resumes with
-_LAST = ("settings.json", "log.jsonl", "checkpoints")  # moved in this order, after everything else
+_LAST = (SETTINGS, "log.jsonl", "checkpoints")  # moved in this order, after everything else
 _OF_STATE = (r"samples/\d{5,}_\d+\.jpg", r"checkpoints/\d{6,}\.safetensors")  # of one state of a run
 # What else a run holds that the next one does not write over.
 _OF_RUN = (
@@ -134,7 +134,7 @@ def _writing_to(folder: Path) -> Iterator[None]:
 
 def refuse_other_content(out: Path) -> None:
     """Raise ValueError when `out` holds something that is neither a run nor a part of one."""
-    if not out.exists() or (out.is_dir() and (out / "settings.json").exists()) or has_checkpoints(out):
+    if not out.exists() or (out.is_dir() and (out / SETTINGS).exists()) or has_checkpoints(out):
         return
     own = {INSIDE, LOCK}
     if not out.is_dir() or any(
