@@ -17,6 +17,7 @@ from tqdm import tqdm
 from lessons_lib.commands import pick, picture_sets, prove, sharing, train_inputs, workshop
 from lessons_lib.commands.arguments import parser
 from lessons_lib.commands.json_output import json_output
+from lessons_lib.dataset.messages import one_line
 from lessons_lib.display.progress import counting_bar, training_bar
 
 # The library is imported inside the commands: torch takes seconds to load,
@@ -53,8 +54,9 @@ def _run_command(args: Namespace) -> int:
         args.emit("error", code=INTERRUPTED, message=line)
         return INTERRUPTED
     except (ValueError, OSError, ArithmeticError, MemoryError, SafetensorError) as problem:
-        print(f"lessons: {' '.join(str(problem).split())}", file=sys.stderr)
-        args.emit("error", code=1, message=" ".join(str(problem).split()))
+        line = one_line(problem, most=None)
+        print(f"lessons: {line}", file=sys.stderr)
+        args.emit("error", code=1, message=line)
         return 1
 
 

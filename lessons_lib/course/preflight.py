@@ -21,6 +21,7 @@ from lessons_lib.adapters.settings import Settings
 from lessons_lib.course import bootstrap
 from lessons_lib.dataset import dataset as datasets
 from lessons_lib.dataset.dataset import Dataset
+from lessons_lib.dataset.messages import one_line
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import pixels
 from lessons_lib.models.bases import Base
@@ -75,7 +76,7 @@ def checks(base: Base, steps: int = STEPS) -> Iterator[Check]:
         try:
             yield attempt()
         except (ValueError, OSError, ArithmeticError, MemoryError, RuntimeError) as problem:
-            yield Check(name, Level.MUST_FIX, " ".join(str(problem).split()))
+            yield Check(name, Level.MUST_FIX, one_line(problem, most=None))
     yield _notebooks()
     yield _browser()
 
