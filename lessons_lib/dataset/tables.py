@@ -98,8 +98,8 @@ def read_table(path: Path, read: Reader, problems: list[Problem], notes: list[st
         return Table(path)
     if not table.rows and not table.problems:
         table.notes.append(f"{printable(path)}: holds no rows, so it is not used")
-    _check_names(table)
-    _check_splits(table)
+    _drop_unnamed_rows(table)
+    _normalise_splits(table)
     table.problems += repeats.normalise([(row.file_name, row.more) for row in table.rows])
     several = [row.file_name for row in table.rows if len(row.captions) > 1]
     table.note(several, "with several captions: one at random at each step")
@@ -286,7 +286,7 @@ def _row(values: dict[str, object]) -> Row:
     return Row(names[0].strip("\r\n") if names else "", captions, more)
 
 
-def _check_names(table: Table) -> None:
+def _drop_unnamed_rows(table: Table) -> None:
     """Keep the rows that name a file; a line says how many do not, and which columns there are."""
     unnamed = sum(not row.file_name for row in table.rows)
     if unnamed:
@@ -307,7 +307,7 @@ def _check_names(table: Table) -> None:
             )
 
 
-def _check_splits(table: Table) -> None:
+def _normalise_splits(table: Table) -> None:
     """Map split names to those of `SPLITS`; add a note on others, which are held out."""
     unknown: dict[str, list[str]] = {}
     for row in table.rows:

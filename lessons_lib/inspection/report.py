@@ -110,7 +110,7 @@ def inspect(
             on_picture(index + 1, len(pictures))
     for one in inspected:
         one.findings += rules.check_picture(one, base.side)
-    rules.check_pairs(inspected)
+    rules.add_pair_findings(inspected)
     usable = dataset.without(failures)
     findings = rules.check_set(inspected, usable.problems, base)
     findings += [Finding("worth a look", note) for note in [*dataset.notes, *notes]]

@@ -112,8 +112,8 @@ class Trainer:
         machine, given, out = distributed.accelerator(), Path(out), run_dir(out)
         distributed.check_shares(machine, self.settings.batch, self.settings.quantize)
         self._go_on_as_earlier(out)
-        check = partial(existing.claim, out, self.wanted, resume, replace)
-        with self._saying_what_is_kept(out), workspace(out, machine, check) as folder:
+        claim = partial(existing.claim, out, self.wanted, resume, replace)
+        with self._saying_what_is_kept(out), workspace(out, machine, claim) as folder:
             ending = self._train(out, folder, machine, on_step, on_forecast, resume)
         given = given if given.resolve() == out else out
         if ending.outcome is Outcome.DIVERGED:

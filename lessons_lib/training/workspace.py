@@ -63,20 +63,20 @@ def has_checkpoints(folder: Path) -> bool:
 
 @contextmanager
 def workspace(
-    out: Path, accelerator: Accelerator | None = None, check: Callable[[], bool] = lambda: False
+    out: Path, accelerator: Accelerator | None = None, claim: Callable[[], bool] = lambda: False
 ) -> Iterator[Path]:
     """Yield a temporary folder whose content is moved to `out` when no error was raised.
 
     When it went wrong, or the process was killed, a folder that holds checkpoints stays for the next try;
     any other is removed. A run that was stopped with Ctrl-C resumes from a copy. Of several processes the
-    first makes the folder and moves it to its place; the others wait for that. `check` is called before
+    first makes the folder and moves it to its place; the others wait for that. `claim` is called before
     anything is written, and returns whether another run is replaced. Raises OSError before any work when
     the place cannot be written, ValueError when `out` holds something else or another program is training
     into it.
     """
     if accelerator is None or accelerator.is_main_process:
         with exclusive(out):
-            is_replacing, unfinished = check(), unfinished_dir(out)
+            is_replacing, unfinished = claim(), unfinished_dir(out)
             _prepare(out, unfinished)
             try:
                 if accelerator:
