@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -37,11 +37,6 @@ def combine(adapters: Sequence[Adapter], weights: Sequence[float], rank: int | N
         layer = side_by_side(parts)
         layers[name] = layer if rank is None else cut(layer, rank)
     return Adapter(layers)
-
-
-def scaled(adapter: Adapter, weight: float) -> Adapter:
-    """Return an adapter whose change is `weight` times as large."""
-    return replace(adapter, layers={n: replace(f, alpha=f.alpha * weight) for n, f in adapter.layers.items()})
 
 
 def cut(factors: Factors, rank: int) -> Factors:
