@@ -17,6 +17,7 @@ from tqdm import tqdm
 from lessons_lib.commands import pick, picture_sets, prove, sharing, train_inputs, workshop
 from lessons_lib.commands.arguments import parser
 from lessons_lib.commands.json_output import json_output
+from lessons_lib.dataset.messages import one_line
 from lessons_lib.display.progress import counting_bar, training_bar
 
 # The library is imported inside the commands: torch takes seconds to load,
@@ -53,8 +54,9 @@ def _run_command(args: Namespace) -> int:
         args.emit("error", code=INTERRUPTED, message=line)
         return INTERRUPTED
     except (ValueError, OSError, ArithmeticError, MemoryError, SafetensorError) as problem:
-        print(f"lessons: {' '.join(str(problem).split())}", file=sys.stderr)
-        args.emit("error", code=1, message=" ".join(str(problem).split()))
+        line = one_line(problem, most=None)
+        print(f"lessons: {line}", file=sys.stderr)
+        args.emit("error", code=1, message=line)
         return 1
 
 
@@ -145,13 +147,13 @@ def compare(args: Namespace) -> int:
     """Draw before and after for a run that exists."""
     from lessons_lib.adapters import files
     from lessons_lib.adapters.info import log_problems
-    from lessons_lib.adapters.run import Run
+    from lessons_lib.adapters.run import SETTINGS, Run
     from lessons_lib.dataset.prompts import default_prompts
     from lessons_lib.dataset.records import recorded_dataset
     from lessons_lib.models import bases
 
     adapter = files.read(args.run)
-    if not (args.run / "settings.json").is_file():
+    if not (args.run / SETTINGS).is_file():
         raise ValueError(
             f"{adapter.path}: is an adapter in {adapter.form}'s format, not a run of this course, which has "
             f"a settings.json. What it holds: lessons info {args.run}"

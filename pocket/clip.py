@@ -27,7 +27,8 @@ from transformers import (
 
 from pocket import corpus, scenes
 from pocket.muon import optimizers, set_rates
-from pocket.training import Clock, apply_gradients, autocast
+from pocket.timing import Clock
+from pocket.training import apply_gradients, autocast
 from pocket.vae import to_pixels
 from pocket.weights import CLIP, MODEL, write_checksums
 
@@ -156,7 +157,7 @@ def train(minutes: float, count: int, batch: int, peak: float, seed: int = 0) ->
     model = load_or_new()
     trainable = [p for p in model.parameters() if p.requires_grad]
     opts = optimizers(model, MATRICES, peak, 2e-3)
-    clock, step = Clock(minutes), 0
+    clock, step = Clock(60 * minutes), 0
     while (share := clock.share()) < 1:
         set_rates(opts, min(1, (step + 1) / 100, 1.01 - share))
         picks = rng.choice(len(all_scenes), batch, replace=False)

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from pocket.captions import Tokens, shortened, token_ids
 from pocket.composer import Composer
-from pocket.muon import FAST
 from pocket.networks import CODE
 from pocket.painting import Scenes
+from pocket.training import autocast
 from pocket.wording import Mix
 
 HELD_OUT_SEED = 1 << 40  # scenes from here on are measured by and never trained on
@@ -57,12 +57,6 @@ class Encoder:
             self.vae.decode(z / self.vae.config.scaling_factor + self.vae.config.shift_factor).sample / 2
             + 0.5
         ).clamp(0, 1)
-
-
-def autocast(device: torch.device) -> torch.autocast:
-    """Return a context of bfloat16 products where the device has units for them."""
-    kind = torch.device(device).type
-    return torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda" or FAST == torch.bfloat16)
 
 
 class Feed:

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from pocket import corpus, latents, scenes, text
 from pocket.muon import optimizers, set_rates
 from pocket.networks import FLOW_MATRICES, Depth, image_ids, new_transformer
-from pocket.training import Average, Clock, apply_gradients, autocast
+from pocket.timing import Clock
+from pocket.training import Average, apply_gradients, autocast
 from pocket.weights import MODEL
 
 STATE = corpus.CACHE / "flow.pt"
@@ -178,7 +179,7 @@ def train(
     average = Average(model)
     opts = optimizers(model.flow, FLOW_MATRICES, peak, 2e-3)
     opts += text.text_optimizers(model.texts, heads, 0.3 * peak)
-    clock, step, smooth_loss = Clock(minutes), 0, 1.0
+    clock, step, smooth_loss = Clock(60 * minutes), 0, 1.0
     while (share := clock.share()) < 1:
         set_rates(opts, min(1, (step + 1) / 100, (1 - share) / (1 - end_share) if end_share < 1 else 1))
         length, invented, candidates = text.step_settings(step, *rows)

@@ -19,8 +19,9 @@ from torch import Tensor
 from pocket import corpus, flow, latents, networks, scenes
 from pocket.muon import optimizers, set_rates
 from pocket.text import SHORT
+from pocket.timing import Clock
 from pocket.tokenizer import LONGEST
-from pocket.training import Average, Clock, apply_gradients, autocast
+from pocket.training import Average, apply_gradients, autocast
 
 STATE = corpus.CACHE / "guided.pt"
 SCALES = (1.0, 6.0)  # guidance_scale is drawn from this range
@@ -66,7 +67,7 @@ def train(minutes: float, batch: int, peak: float, seed: int, centre: float) -> 
     student = distillation.student
     opts = optimizers(student, networks.FLOW_MATRICES, peak, 0.05 * peak)
     average = Average(student, decay=0.99)
-    clock, step, smooth_loss = Clock(minutes, report_every=30), 0, 0.1
+    clock, step, smooth_loss = Clock(60 * minutes, report_every=30), 0, 0.1
     while (share := clock.share()) < 1:
         set_rates(opts, min(1, (step + 1) / 30, 1.02 - share))
         length, candidates = (SHORT, single) if step % 3 else (LONGEST, every)

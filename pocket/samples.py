@@ -10,10 +10,11 @@ from transformers import CLIPTokenizer, PreTrainedTokenizerFast
 
 from pocket import stages
 from pocket.captions import CLIP_LENGTH
-from pocket.feed import Feed, autocast
+from pocket.feed import Feed
 from pocket.networks import Joint
 from pocket.painting import Scenes
 from pocket.tokenizer import LONGEST
+from pocket.training import autocast
 
 PROMPTS = (
     "an elephant",

@@ -21,8 +21,9 @@ from torch import Tensor, nn
 from lessons_lib.models.families.flux import TARGET_MODULES
 from pocket import corpus, networks, scenes
 from pocket.muon import set_rates
+from pocket.timing import Clock
 from pocket.tokenizer import LONGEST
-from pocket.training import Clock, apply_gradients, autocast
+from pocket.training import apply_gradients, autocast
 from pocket.weights import MODEL, SCHNELL, write_checksums
 
 STEPS, FINE = 4, 5  # the student's steps, and the teacher's in each of them
@@ -126,7 +127,7 @@ def train(minutes: float, count: int, rank: int, batch: int, rate: float, seed: 
     print(f"{count} curves in {time.time() - start:.0f} s, noise levels {levels}", flush=True)
     trainable = add_student(denoiser.transformer, rank)
     opt = torch.optim.AdamW(trainable, rate, weight_decay=0.0)
-    clock, step, smooth_loss = Clock(minutes, report_every=30), 0, 0.0
+    clock, step, smooth_loss = Clock(60 * minutes, report_every=30), 0, 0.0
     while (share := clock.share()) < 1:
         set_rates([opt], min(1, (step + 1) / 50, 1.01 - share))
         picks, parts = rng.integers(0, count, batch), torch.from_numpy(rng.integers(0, STEPS, batch))

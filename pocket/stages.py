@@ -18,13 +18,13 @@ from peft.utils import get_peft_model_state_dict
 from torch import Tensor, nn
 
 from pocket.captions import token_ids
-from pocket.feed import HELD_OUT_SEED, Codes, Encoder, Feed, autocast, noisy
+from pocket.feed import HELD_OUT_SEED, Codes, Encoder, Feed, noisy
 from pocket.muon import optimizers, set_rates
 from pocket.networks import FLOW_MATRICES, Joint
 from pocket.options import Settings
 from pocket.painting import Scenes
 from pocket.timing import Timer
-from pocket.training import Average, apply_gradients
+from pocket.training import Average, apply_gradients, autocast
 from pocket.wording import Mix
 
 GUIDANCE = 3.5

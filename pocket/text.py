@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from pocket import corpus, latents, networks, scenes
 from pocket.muon import optimizers, set_rates
 from pocket.networks import CODE, TEXT_MATRICES, WIDTH, squares
+from pocket.timing import Clock
 from pocket.tokenizer import LONGEST, REGISTERS, cached_tokenizers
-from pocket.training import Average, Clock, apply_gradients, autocast
+from pocket.training import Average, apply_gradients, autocast
 
 STATE = corpus.CACHE / "text.pt"
 HEADS = corpus.CACHE / "text_heads.pt"
@@ -157,7 +158,7 @@ def train(minutes: float, peak: float, seed: int = 0, batch: int = 192) -> None:
         with torch.no_grad(), torch.compiler.set_stance("force_eager"):
             return caption_loss(model, heads, captions, LONGEST, packed[picks], codes[picks]).tolist()
 
-    clock, step = Clock(minutes), 0
+    clock, step = Clock(60 * minutes), 0
     while (share := clock.share()) < 1:
         set_rates(opts, min(1, (step + 1) / 50, 1.5 * (1.01 - share)))
         length, invented, candidates = step_settings(step, *rows)

@@ -1,4 +1,4 @@
-"""The clock of a rented run, and how its stages share it."""
+"""The clock of a training, and how the stages of a rented run share it."""
 
 from __future__ import annotations
 
@@ -20,17 +20,38 @@ RESERVE = 0.05  # of the seconds, for the last writing, sheets and losses; twelv
 
 
 class Clock:
-    """Seconds since a run began; `now` can be another clock, for tests."""
+    """Seconds since a training began, of those that it may take, and when it has to report; `now` can be
+    another clock, for tests.
+    """
 
-    def __init__(self, seconds: float, now: Callable[[], float] = time.monotonic) -> None:
-        self.now, self.seconds = now, seconds
-        self.start = now()
+    def __init__(
+        self, seconds: float, now: Callable[[], float] = time.monotonic, report_every: float = 60.0
+    ) -> None:
+        self.now, self.seconds, self.report_every = now, seconds, report_every
+        self.start = self.last_report = now()
 
     def passed(self) -> float:
         return self.now() - self.start
 
     def left(self) -> float:
         return self.seconds - self.passed()
+
+    def share(self) -> float:
+        """Return the part of the time that has passed; 1 is the end."""
+        return self.passed() / self.seconds
+
+    def is_report_due(self) -> bool:
+        """Return whether `report_every` seconds have passed since the last report, and count from now on if
+        so.
+        """
+        if self.now() - self.last_report <= self.report_every:
+            return False
+        self.last_report = self.now()
+        return True
+
+    def rate(self, count: int) -> float:
+        """Return how many of `count` things a second were done until the last report."""
+        return count / (self.last_report - self.start)
 
 
 def seconds_of(stages_left: list[str], left: float, decoder: float, begun: float = 0.0) -> dict[str, float]:

@@ -1,38 +1,11 @@
-"""What the training loops share: a clock, mixed precision, an optimizer step, an average of the weights."""
+"""What the training loops share: mixed precision, an optimizer step, an average of the weights."""
 
 from __future__ import annotations
-
-import time
 
 import torch
 from torch import Tensor, nn
 
 from pocket.muon import FAST
-
-
-class Clock:
-    """The time that a training may take, and when it has to report."""
-
-    def __init__(self, minutes: float, report_every: float = 60) -> None:
-        self.minutes, self.report_every = minutes, report_every
-        self.start = self.last_report = time.time()
-
-    def share(self) -> float:
-        """Return the part of the time that has passed; 1 is the end."""
-        return (time.time() - self.start) / (60 * self.minutes)
-
-    def is_report_due(self) -> bool:
-        """Return whether `report_every` seconds have passed since the last report, and count from now on if
-        so.
-        """
-        if time.time() - self.last_report <= self.report_every:
-            return False
-        self.last_report = time.time()
-        return True
-
-    def rate(self, count: int) -> float:
-        """Return how many of `count` things a second were done until the last report."""
-        return count / (self.last_report - self.start)
 
 
 class Average:
@@ -50,11 +23,12 @@ class Average:
         torch._foreach_lerp_([self.weights[name] for name in names], list(values), weight)
 
 
-def autocast() -> torch.autocast:
-    """Return a context in which products run in bfloat16 where the processor has units for it, else in
+def autocast(device: torch.device | str = "cpu") -> torch.autocast:
+    """Return a context in which products run in bfloat16 where the device has units for it, else in
     float32.
     """
-    return torch.autocast("cpu", FAST, enabled=FAST != torch.float32)
+    kind = torch.device(device).type
+    return torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda" or FAST == torch.bfloat16)
 
 
 def apply_gradients(optimizers: list[torch.optim.Optimizer]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,7 +21,8 @@ from torch import Tensor, nn
 
 from pocket import bank, corpus
 from pocket.muon import optimizers, set_rates
-from pocket.training import Average, Clock, apply_gradients, autocast
+from pocket.timing import Clock
+from pocket.training import Average, apply_gradients, autocast
 from pocket.weights import MODEL
 
 STATE = corpus.CACHE / "vae.pt"
@@ -142,8 +144,8 @@ def train(
         "other crops": next(batches(10_000, 64)),
         "drawings never shown": to_pixels(bank.unseen_pictures(64)),
     }
-    clock = Clock(minutes)
-    for step, real in enumerate(batches(seed + int(clock.start), batch, photos)):
+    clock = Clock(60 * minutes)
+    for step, real in enumerate(batches(seed + int(time.time()), batch, photos)):
         share = clock.share()
         if share >= 1:
             break

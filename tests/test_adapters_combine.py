@@ -59,10 +59,10 @@ def test_a_convolution_is_combined_too():
 
 def test_an_adapter_meets_itself_wholly_and_its_negative_likewise():
     one = adapter(1)
-    for overlap in combine.interference(one, combine.scaled(one, -2.0)):
+    for overlap in combine.interference(one, combine.combine([one], [-2.0])):
         assert overlap.cosine == pytest.approx(-1, abs=1e-5)
         assert overlap.inputs == pytest.approx(1, abs=1e-4) == overlap.outputs
-    assert combine.total_cosine(one, combine.scaled(one, 3.0)) == pytest.approx(1, abs=1e-5)
+    assert combine.total_cosine(one, combine.combine([one], [3.0])) == pytest.approx(1, abs=1e-5)
 
 
 def test_changes_that_read_and_write_elsewhere_do_not_meet():

@@ -15,7 +15,7 @@ from PIL import Image
 
 from lessons_lib import cli
 from lessons_lib.adapters.settings import Settings
-from lessons_lib.dataset.prompts import fit
+from lessons_lib.dataset.prompts import shorten_overlong
 from lessons_lib.models import bases, families
 from lessons_lib.models.families import shared
 from lessons_lib.training import samples
@@ -133,7 +133,7 @@ def test_a_sample_prompt_of_python_is_shortened_and_keeps_the_trigger(mode, text
 
 
 def test_a_prompt_without_the_trigger_is_left_as_it_is():
-    assert fit([LONG], "zq7x", "style", TOKENIZER, 20) == (LONG,)
+    assert shorten_overlong([LONG], "zq7x", "style", TOKENIZER, 20) == (LONG,)
 
 
 @pytest.mark.parametrize("text", [f"{LONG}, zq7x", f"zq7x, {LONG}", "a boat, zq7x", "zq7x", "kettle" * 99])

@@ -62,11 +62,6 @@ def test_a_set_with_nothing_to_train_on_is_refused(folder):
     assert len(dataset.read(folder, strict=False).held_out) == 1
 
 
-def test_class_pictures_are_read_beside_the_others(folder):
-    data = dataset.read(SAMPLE, side=128, prior=folder)
-    assert len(data.prior) == 4 and len(data.pictures) == 22
-
-
 def test_a_scan_reads_captions_and_decodes_nothing(folder):
     (folder / "0.txt").write_text("a boat")
     (folder / "1.png").write_bytes(b"no picture")

@@ -16,11 +16,10 @@ QUOTED = 'file_name,caption\na.jpg,"a kettle, steam"\nb.jpg,a goat\n'
 
 def read(text, name="metadata.csv"):
     """Return the first caption of each row, the problems and the notes."""
-    problems, notes = [], []
     data = text if isinstance(text, bytes) else text.encode()
-    table = read_table(Path(name), lambda: data, problems, notes)
+    table = read_table(Path(name), lambda: data)
     rows = {row.file_name: row.captions[0] if row.captions else "" for row in table.rows}
-    return rows, [message for _, message in problems], notes
+    return rows, [message for _, message in table.problems], table.notes
 
 
 @pytest.mark.parametrize(
@@ -117,11 +116,10 @@ def test_columns_are_named_where_none_holds_captions():
 
 
 def test_splits_in_other_spellings_are_the_usual_ones_and_others_are_named():
-    problems, notes = [], []
     text = b"file_name,split\na.jpg,Train\nb.jpg,TRAINING\nc.jpg,Val\nd.jpg,spare\n"
-    rows = read_table(Path("metadata.csv"), lambda: text, problems, notes).rows
-    assert [row.more["split"] for row in rows] == ["train", "train", "validation", "spare"]
-    assert "d.jpg" in notes[0] and "'spare'" in notes[0]
+    table = read_table(Path("metadata.csv"), lambda: text)
+    assert [row.more["split"] for row in table.rows] == ["train", "train", "validation", "spare"]
+    assert "d.jpg" in table.notes[0] and "'spare'" in table.notes[0]
 
 
 def test_which_files_are_tables():

@@ -165,7 +165,7 @@ def test_what_a_training_holds_in_memory_is_counted(base, sampler, paintings):
     assert {value.device.type for value in (latents, *embeddings.values())} == {current().device.type}
     assert min(lesson_05_memory.memory_by_part(sampler, encoded).values()) > 0
     assert lesson_05_memory.relative_step_cost(sampler.denoiser, base) > 0
-    assert len(latent_cache.fingerprint(sampler.denoiser)) == 64
+    assert len(latent_cache.weights_hash(sampler.denoiser)) == 64
 
 
 @two_bases

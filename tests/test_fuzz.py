@@ -86,10 +86,9 @@ def test_a_csv_table_is_read_as_it_was_meant(texts, delimiter, encoding, quotes_
     writer.writerows(
         [["file_name", "caption"][::step], *([name, text][::step] for name, text in rows.items())]
     )
-    problems, notes = [], []
     data = out.getvalue().encode(encoding)
-    table = read_table(Path("metadata.csv"), lambda: data, problems, notes)
-    check_rows("csv", rows, table, problems or notes)
+    table = read_table(Path("metadata.csv"), lambda: data)
+    check_rows("csv", rows, table, table.problems or table.notes)
 
 
 @fuzz
@@ -100,9 +99,8 @@ def test_a_json_table_is_read_as_it_was_meant(texts, encoding, kind, is_ascii):
     values = [{"file_name": name, "text": text} for name, text in rows.items()]
     lines = [json.dumps(value, ensure_ascii=is_ascii) for value in values]
     text = "\n".join(lines) if kind == "jsonl" else f"[{','.join(lines)}]"
-    problems, notes = [], []
-    table = read_table(Path(f"metadata.{kind}"), lambda: text.encode(encoding), problems, notes)
-    check_rows("json", rows, table, problems or notes)
+    table = read_table(Path(f"metadata.{kind}"), lambda: text.encode(encoding))
+    check_rows("json", rows, table, table.problems or table.notes)
 
 
 @fuzz

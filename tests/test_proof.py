@@ -17,7 +17,7 @@ import torch
 
 from lessons_lib import cli
 from lessons_lib.adapters import model_card
-from lessons_lib.adapters.settings import Settings
+from lessons_lib.adapters.settings import EXAMPLE_TRIGGER, Settings
 from lessons_lib.models import bases, quantization
 from lessons_lib.paths import ROOT
 from lessons_lib.proof import elsewhere, record, stages, table
@@ -64,7 +64,7 @@ def test_a_miniature_is_proved_and_counts_as_other_weights(name, tmp_path, monke
     base = miniatures.write(name, tmp_path / name)
     monkeypatch.setitem(bases.BASES, name, base)
     kind = "nf4" if quantization.is_available() else "none"
-    settings = Settings(base=name, trigger=stages.TRIGGER, steps=2, quantize=kind)
+    settings = Settings(base=name, trigger=EXAMPLE_TRIGGER, steps=2, quantize=kind)
     proof = stages.prove(base, tmp_path / "out", settings, lambda stage: None)
     assert proof["ok"] and proof["weights"] != "published" and proof["settings"]["quantize"] == kind
     assert no_place_and_no_person(json.dumps(proof))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -34,14 +34,9 @@ def combine(adapters: Sequence[Adapter], weights: Sequence[float], rank: int | N
             for adapter, weight in zip(adapters, weights, strict=True)
             if name in adapter.layers
         ]
-        layer = _side_by_side(parts)
+        layer = side_by_side(parts)
         layers[name] = layer if rank is None else cut(layer, rank)
     return Adapter(layers)
-
-
-def scaled(adapter: Adapter, weight: float) -> Adapter:
-    """Return an adapter whose change is `weight` times as large."""
-    return replace(adapter, layers={n: replace(f, alpha=f.alpha * weight) for n, f in adapter.layers.items()})
 
 
 def cut(factors: Factors, rank: int) -> Factors:
@@ -105,7 +100,7 @@ def largest_difference(first: Adapter, second: Adapter) -> float:
     return max(differences)
 
 
-def _side_by_side(parts: Sequence[tuple[Factors, float]]) -> Factors:
+def side_by_side(parts: Sequence[tuple[Factors, float]]) -> Factors:
     """Return the weighted sum of changes of one layer, the factors one beside the other."""
     down = torch.cat([factors.down.float() for factors, _ in parts])
     up = torch.cat([factors.up.float() * (factors.scaling * weight) for factors, weight in parts], dim=1)

@@ -7,7 +7,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,10 @@ from huggingface_hub.utils import validate_repo_id
 from lessons_lib import storage
 from lessons_lib.adapters import files, model_card
 from lessons_lib.adapters.merged import Merged
-from lessons_lib.adapters.run import MERGED, OTHER_FORMATS, WEIGHTS_NAME, Run
+from lessons_lib.adapters.run import CARD, MERGED, OTHER_FORMATS, SETTINGS, WEIGHTS_NAME, Run
 from lessons_lib.dataset.messages import name_list, one_line, printable
 from lessons_lib.dataset.records import recorded_path
 from lessons_lib.models import bases
-
-CARD, SETTINGS = "README.md", "settings.json"
 
 
 @dataclass(frozen=True)
@@ -106,9 +103,10 @@ def prepare(run_dir: Path, repository: str) -> Publication:
     """
     run = Merged.load(run_dir) if (run_dir / MERGED).is_file() else Run.load(run_dir)
     files.read(run.folder)
-    problems: list[str] = []
-    contents = {name: read() for name, read in _allowed(run, repository, problems).items()}
-    problems += _name_problems(repository) + _leaks(run, contents)
+    path = run.folder / CARD
+    card = path.read_text(encoding="utf-8") if path.is_file() else ""
+    contents = _allowed(run, model_card.for_repository(card, repository))
+    problems = _rights_problems(path, card) + _name_problems(repository) + _leaks(run, contents)
     left_out = sorted(
         f"{path.name}/" if path.is_dir() else path.name
         for path in run.folder.iterdir()
@@ -120,37 +118,30 @@ def prepare(run_dir: Path, repository: str) -> Publication:
     return Publication(repository, contents, left_out, problems, strength)
 
 
-def _allowed(run: Run | Merged, repository: str, problems: list[str]) -> dict[str, Callable[[], bytes]]:
-    """Return a function that reads each file that may go, by its name in the repository."""
+def _allowed(run: Run | Merged, card: str) -> dict[str, bytes]:
+    """Return the content of each file that may go, by its name in the repository."""
     others = sorted((run.folder / OTHER_FORMATS).glob("*.safetensors"))
     paths = [run.adapter, *others, *run.samples]
-    readers: dict[str, Callable[[], bytes]] = {
-        CARD: lambda: _card(run, repository, problems),
-        MERGED if isinstance(run, Merged) else SETTINGS: lambda: _settings(run),
+    contents = {
+        CARD: card.encode(),
+        # without the pictures' paths and captions
+        MERGED if isinstance(run, Merged) else SETTINGS: storage.to_json(dataclasses.asdict(run.settings)),
     }
-    return readers | {path.relative_to(run.folder).as_posix(): path.read_bytes for path in paths}
+    return contents | {path.relative_to(run.folder).as_posix(): path.read_bytes() for path in paths}
 
 
-def _card(run: Run | Merged, repository: str, problems: list[str]) -> bytes:
-    """Return the run's card as it goes to the Hub; what its table of rights lacks becomes a problem."""
-    path = run.folder / CARD
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+def _rights_problems(path: Path, card: str) -> list[str]:
+    """Return what the table of rights in a card lacks."""
     try:
-        unknown = model_card.unknown_rights(text)
+        unknown = model_card.unknown_rights(card)
     except ValueError as problem:
-        problems.append(f"{path}: {problem}")
-    else:
-        if unknown:
-            problems.append(
-                f"the licence of {len(unknown)} training pictures is not known: {name_list(unknown)}. Write "
-                f"it into the table in {path}, or train without them"
-            )
-    return model_card.for_repository(text, repository).encode()
-
-
-def _settings(run: Run | Merged) -> bytes:
-    """Return the settings of a run without its pictures' paths and captions."""
-    return storage.to_json(dataclasses.asdict(run.settings))
+        return [f"{path}: {problem}"]
+    if not unknown:
+        return []
+    return [
+        f"the licence of {len(unknown)} training pictures is not known: {name_list(unknown)}. Write "
+        f"it into the table in {path}, or train without them"
+    ]
 
 
 def _name_problems(repository: str) -> list[str]:

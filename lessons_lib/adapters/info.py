@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lessons_lib.adapters import files, fit, kinds
 from lessons_lib.adapters.files import Adapter
-from lessons_lib.adapters.run import WEIGHTS_NAME, read_origin
+from lessons_lib.adapters.run import SETTINGS, WEIGHTS_NAME, read_origin
 from lessons_lib.dataset.messages import one_line, printable
 from lessons_lib.models import bases
 from lessons_lib.models.bases import Base
@@ -19,7 +19,7 @@ _METADATA = {  # of sd-scripts, modelspec 1.0.1 and ai-toolkit
     "ss_base_model_version": "base model", "modelspec.trigger_phrase": "trigger",
     "modelspec.implementation": "implementation", "modelspec.license": "licence", "software": "software",
 }  # fmt: skip
-SETTINGS = ("base", "trigger", "mode", "steps", "learning_rate", "batch", "seed")
+_SHOWN = ("base", "trigger", "mode", "steps", "learning_rate", "batch", "seed")
 
 
 def facts(path: Path, base: Base | None = None) -> tuple[list[str], list[str]]:
@@ -33,7 +33,7 @@ def facts(path: Path, base: Base | None = None) -> tuple[list[str], list[str]]:
     parts = [lambda: _adapter_lines(Path(path), base or _base_of(Path(path), problems), problems)]
     if is_run:
         parts += [
-            lambda: _settings_lines(folder / "settings.json"),
+            lambda: _settings_lines(folder / SETTINGS),
             lambda: _loss_lines(folder / "log.jsonl", problems),
         ]
     for part in parts:
@@ -115,7 +115,7 @@ def _settings_lines(path: Path) -> list[str]:
         raise ValueError(
             f"{path}: is damaged ({one_line(problem)}); restore that file from a copy"
         ) from problem
-    values = {key.replace("_", " "): settings[key] for key in SETTINGS if settings.get(key) is not None}
+    values = {key.replace("_", " "): settings[key] for key in _SHOWN if settings.get(key) is not None}
     lines = [f"{name}: {value}" for name, value in values.items()]
     if settings.get("reason"):
         lines.append(f"diverged: {settings['reason']}. The adapter is that of step {settings.get('step')}")

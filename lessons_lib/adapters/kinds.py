@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lessons_lib.adapters.run import WEIGHTS_NAME
-from lessons_lib.dataset.decode import GIT_LFS
+from lessons_lib.dataset.decode import GIT_LFS, LFS_POINTER
 from lessons_lib.dataset.messages import name_list, printable
 
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
@@ -152,7 +152,7 @@ def _no_safetensors(path: Path, start: bytes, length: int, size: int) -> str:
             "safetensors"
         )
     if start.startswith(GIT_LFS):
-        return "is a pointer of Git LFS, not the file itself; fetch it with `git lfs pull`"
+        return LFS_POINTER
     if start.lstrip().lower().startswith((b"<!doctype", b"<html")):
         return "is a web page, not safetensors; fetch the file itself"
     if not 2 <= length <= min(_LARGEST_HEADER, size - 8) or start[8:9] != b"{":

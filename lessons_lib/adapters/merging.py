@@ -13,13 +13,11 @@ from lessons_lib.adapters import combine, export, files, fit, model_card
 from lessons_lib.adapters.files import Adapter
 from lessons_lib.adapters.merged import Merged, MergedSettings
 from lessons_lib.adapters.model_card import Rights
-from lessons_lib.adapters.run import MERGED, OTHER_FORMATS, WEIGHTS_NAME, read_origin
+from lessons_lib.adapters.run import CARD, MERGED, OTHER_FORMATS, WEIGHTS_NAME, read_origin
 from lessons_lib.dataset.messages import printable
 from lessons_lib.models import bases
 from lessons_lib.models.bases import Base
 from lessons_lib.models.skeletons import skeletons
-
-CARD = "README.md"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from lessons_lib.dataset.messages import one_line
 from lessons_lib.dataset.records import Record, recorded_path
 
 WEIGHTS_NAME = "pytorch_lora_weights.safetensors"  # diffusers' own name for the file in a folder
+SETTINGS, CARD = "settings.json", "README.md"  # beside the weights
 MERGED = "merged.json"  # beside the weights of an adapter that was merged from others
 STEPS = "steps"  # the folder of the adapters that were kept on the way, one folder a step
 OTHER_FORMATS = "other_formats"  # the folder of other programs' files: services refuse two files side by side
@@ -115,7 +116,7 @@ class Run:
         names = [f.name for f in dataclasses.fields(self) if f.name not in ("folder", "settings", "outcome")]
         rest = {"outcome": self.outcome.value} | {name: getattr(self, name) for name in names}
         values = dataclasses.asdict(self.settings) | rest
-        storage.write_json(self.folder / "settings.json", values)
+        storage.write_json(self.folder / SETTINGS, values)
 
     @classmethod
     def load(cls, folder: str | Path) -> Run:
@@ -123,7 +124,7 @@ class Run:
 
         FileNotFoundError when it holds none, ValueError when its settings are damaged.
         """
-        path = Path(folder) / "settings.json"
+        path = Path(folder) / SETTINGS
         if not path.is_file():
             raise FileNotFoundError(
                 f"{folder} holds no run: expected settings.json; name a folder that `lessons train` wrote"
@@ -154,7 +155,7 @@ def read_origin(path: Path) -> dict[str, Any]:
     there is no such file. Raises ValueError when it is damaged.
     """
     folder = path if path.is_dir() else path.parent
-    for name in ("settings.json", MERGED):
+    for name in (SETTINGS, MERGED):
         file = folder / name
         try:
             return dict(json.loads(file.read_text(encoding="utf-8")))

@@ -19,6 +19,7 @@ from lessons_lib.models.bases import Base
 from lessons_lib.paths import safe_name
 
 PRESETS = {"quick": 0.4, "standard": 1.0, "thorough": 2.5}  # times the base model's own number of steps
+EXAMPLE_TRIGGER = "mugh4l"  # no real word; the one of the practice paintings
 
 
 # What is drawn and written on the way, and how much memory that takes, changes nothing of what is learned.

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from lessons_lib.adapters import settings
-from lessons_lib.adapters.settings import CHOICES, Settings
+from lessons_lib.adapters.settings import CHOICES, EXAMPLE_TRIGGER, Settings
 from lessons_lib.commands import pick, prove, sharing, workshop
 from lessons_lib.paths import SAMPLE
 
-_DEMO_TRIGGER = "mugh4l"
 DEMO_OUT = Path("runs/demo")
 FROM_ARGUMENTS = ("sample_prompts", "name")  # fields that the command fills from --prompt and --out
 _DEMO_SETTINGS = ("steps", "sample_every", "seed")
@@ -55,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="command")
 
     demo = commands.add_parser("demo", help="teach the practice paintings and show before and after")
-    demo.set_defaults(folder=SAMPLE, trigger=_DEMO_TRIGGER, mode="style", base="pocket", hold_out=None,
+    demo.set_defaults(folder=SAMPLE, trigger=EXAMPLE_TRIGGER, mode="style", base="pocket", hold_out=None,
                       anyway=False, prior=None, config=None, pictures=None)  # fmt: skip
     _add_settings(demo, _DEMO_SETTINGS)
     _add_run(demo, out=DEMO_OUT)

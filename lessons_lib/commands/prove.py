@@ -35,13 +35,13 @@ def _print_start(stage: str) -> None:
 
 def prove(args: Namespace) -> int:
     """Prove a base. Code 1 when a stage failed; the file is written all the same."""
-    from lessons_lib.adapters.settings import Settings
+    from lessons_lib.adapters.settings import EXAMPLE_TRIGGER, Settings
     from lessons_lib.models import bases
     from lessons_lib.proof import record, stages
 
     base = bases.find(args.base)
     settings = Settings(
-        base=base.name, trigger=stages.TRIGGER, steps=args.steps, quantize=args.quantize,
+        base=base.name, trigger=EXAMPLE_TRIGGER, steps=args.steps, quantize=args.quantize,
         resolution=args.resolution, sample_prompts=(stages.PROMPT,),
     )  # fmt: skip
     result = stages.prove(base, args.out / base.name, settings, _print_start)

@@ -10,10 +10,8 @@ from __future__ import annotations
 import argparse
 import json
 import random
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from lessons_lib.course import lesson_07_cards, recorded
 from lessons_lib.course.lesson_07_faults import FAULTS
@@ -48,13 +46,6 @@ def save_answers(folder: Path, answers: Sequence[str], reader: str) -> Path:
         )
     cards = [[*case, answer] for case, answer in zip(cases, answers, strict=True)]
     return recorded.save(NAME, {"reader": reader, "cards": cards})
-
-
-def counts(record: dict[str, Any]) -> dict[tuple[str, str], int]:
-    """Return how often a fault got an answer, by (the fault, the answer), in the lesson's order."""
-    pairs = Counter((fault, answer) for fault, _, answer in record["result"]["cards"])
-    faults = list(FAULTS)
-    return dict(sorted(pairs.items(), key=lambda item: (faults.index(item[0][0]), item[0][1])))
 
 
 def main() -> None:

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from IPython.display import Image as NotebookImage
 from PIL import Image, ImageFilter, ImageOps
 from torch import Tensor
 
 from lessons_lib.adapters import combine, export, files, fit, loading
-from lessons_lib.adapters.combine import Overlap
+from lessons_lib.adapters.combine import Overlap, side_by_side
 from lessons_lib.adapters.files import Adapter, Factors
 from lessons_lib.adapters.run import OTHER_FORMATS, WEIGHTS_NAME
 from lessons_lib.course import long_run
@@ -82,11 +81,8 @@ def merge_factors(
     first: Factors, second: Factors, first_weight: float, second_weight: float
 ) -> tuple[Tensor, Tensor]:
     """Return `down` and `up` of the weighted sum of two changes: the factors side by side."""
-    down = torch.cat([first.down, second.down])
-    up = torch.cat(
-        [first.up * first.scaling * first_weight, second.up * second.scaling * second_weight], dim=1
-    )
-    return down, up
+    factors = side_by_side([(first, first_weight), (second, second_weight)])
+    return factors.down, factors.up
 
 
 def largest_pixel_difference(images: Sequence[Image.Image], others: Sequence[Image.Image]) -> int:

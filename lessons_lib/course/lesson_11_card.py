@@ -6,8 +6,7 @@ import re
 
 from PIL import Image
 
-from lessons_lib.adapters.hub import CARD
-from lessons_lib.adapters.run import Run
+from lessons_lib.adapters.run import CARD, Run
 from lessons_lib.dataset import captions, crops
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.evaluation import copies

@@ -65,7 +65,7 @@ class LongRun:
     @property
     def _key(self) -> str:
         """The steps and a hash of all else that the trials of different questions have in common."""
-        weights = latent_cache.fingerprint(self.sampler.pipe.transformer)
+        weights = latent_cache.weights_hash(self.sampler.pipe.transformer)
         identity = f"{weights} {self.sampler.base} {self.sampler.family.TARGET_MODULES}"
         return f"{STEPS} steps, {sha256(identity.encode()).hexdigest()[:12]}"
 

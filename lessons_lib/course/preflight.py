@@ -17,20 +17,18 @@ from pathlib import Path
 import psutil
 
 from lessons_lib import session, storage
-from lessons_lib.adapters.settings import Settings
+from lessons_lib.adapters.settings import EXAMPLE_TRIGGER, Settings
 from lessons_lib.course import bootstrap
-from lessons_lib.dataset import dataset as datasets
-from lessons_lib.dataset.dataset import Dataset
+from lessons_lib.dataset.messages import one_line
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import pixels
 from lessons_lib.models.bases import Base
-from lessons_lib.paths import ROOT, SAMPLE, in_course
+from lessons_lib.paths import ROOT
+from lessons_lib.proof.stages import few_paintings
 from lessons_lib.training import capacity, forecast
 from lessons_lib.training.train import Trainer
 
 STEPS = 8
-_PICTURES = 4
-_TRIGGER = "mugh4l"
 _FREE_DISK_GB = 2.0  # runs, and the cache of what can be computed again
 _LONG_TRAINING = 180.0  # seconds; above it a room waits for lesson 00
 
@@ -75,7 +73,7 @@ def checks(base: Base, steps: int = STEPS) -> Iterator[Check]:
         try:
             yield attempt()
         except (ValueError, OSError, ArithmeticError, MemoryError, RuntimeError) as problem:
-            yield Check(name, Level.MUST_FIX, " ".join(str(problem).split()))
+            yield Check(name, Level.MUST_FIX, one_line(problem, most=None))
     yield _notebooks()
     yield _browser()
 
@@ -110,7 +108,7 @@ def _memory(base: Base) -> Check:
     what = f"{free:.1f} GB free of {here.memory_gb:.1f} GB, {here.cores} cores"
     if here.gpu_gb:
         what += f"; {here.gpu} with {here.gpu_gb:.1f} GB"
-    fit = capacity.closest(Settings(base=base.name, trigger=_TRIGGER), base, here)
+    fit = capacity.closest(Settings(base=base.name, trigger=EXAMPLE_TRIGGER), base, here)
     if not fit.is_enough:
         return Check("memory", Level.MUST_FIX, what, f"{fit}: take a smaller base with --base")
     if here.gpu_gb:
@@ -139,10 +137,9 @@ def _disk() -> Check:
 
 def _training(base: Base, steps: int) -> Check:
     """Train for a few steps and return what the base's usual number of steps would take here."""
-    pictures = datasets.read(in_course(SAMPLE), side=base.side).train[:_PICTURES]
-    settings = Settings(base=base.name, trigger=_TRIGGER, steps=steps)
+    settings = Settings(base=base.name, trigger=EXAMPLE_TRIGGER, steps=steps)
     with tempfile.TemporaryDirectory() as folder:
-        run = Trainer(base, Dataset(pictures), settings).train(Path(folder) / "preflight")
+        run = Trainer(base, few_paintings(base.side), settings).train(Path(folder) / "preflight")
         second = run.seconds_a_step or 0.0
     whole = second * base.steps
     what = (
@@ -158,7 +155,7 @@ def _picture(base: Base) -> Check:
     """Draw one picture and return how long that took."""
     sampler = Sampler(base)
     start = time.monotonic()
-    image = sampler.sample([f"an elephant, {_TRIGGER}"], [1])[0][0]
+    image = sampler.sample([f"an elephant, {EXAMPLE_TRIGGER}"], [1])[0][0]
     what = f"{time.monotonic() - start:.1f} s for one of {image.width} px"
     if pixels.is_one_colour(image):
         return Check("picture", Level.MUST_FIX, f"{what}, and it is one colour", "Try another base")

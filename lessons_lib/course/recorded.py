@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from lessons_lib import session
+from lessons_lib import session, storage
 from lessons_lib.paths import POCKET, RECORDED
 
 PACKAGES = ("torch", "diffusers", "peft", "transformers")
@@ -31,9 +31,8 @@ def save(name: str, result: dict[str, Any], folder: Path = RECORDED, is_of_pocke
         "digest": digest(result),
         "result": result,
     }
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
-    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    storage.write_json(path, record)
     return path
 
 

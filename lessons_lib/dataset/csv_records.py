@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from lessons_lib.dataset.messages import printable
 
@@ -35,7 +35,7 @@ def sniff_delimiter(header: str) -> str:
 
 
 def read_records(
-    lines: list[str], delimiter: str, skips_spaces: bool, problems: list[str]
+    lines: list[str], delimiter: str, skips_spaces: bool, on_problem: Callable[[str], None]
 ) -> Iterator[tuple[list[str], str]]:
     """Yield the cells of each record and its text.
 
@@ -57,7 +57,7 @@ def read_records(
             cells = next(csv.reader([raw], delimiter=delimiter, doublequote=False, escapechar="\\"))
         if failed or _is_open(raw, delimiter, skips_spaces) or _holds_rows(lines[start + 1 : end], delimiter):
             first = lines[start].split(delimiter)[0].strip(' "\r\n')
-            problems.append(
+            on_problem(
                 f"row {start} ({printable(first)[:60]}): a quotation mark is not closed; expected one at "
                 "the end of the cell. "
                 "Add it, or take out the one that begins the cell"

@@ -124,7 +124,6 @@ def scan(
 def read(
     source: Source,
     side: int | None = None,
-    prior: Source | None = None,
     min_side: int = SMALLEST,
     strict: bool = True,
 ) -> Dataset:
@@ -138,13 +137,7 @@ def read(
     dataset = decoded(scan(source, side, min_side))
     if strict:
         dataset.check()
-    if prior is None:
-        return dataset
-    class_pictures = decoded(scan(prior, side, min_side))
-    if strict:
-        _raise_first(class_pictures.problems)
-    problems = [*dataset.problems, *class_pictures.problems]
-    return replace(dataset, prior=class_pictures.pictures, problems=problems)
+    return dataset
 
 
 def decoded(dataset: Dataset) -> Dataset:

@@ -16,9 +16,9 @@ def printable(path: str | os.PathLike[str]) -> str:
     return "".join(c if c.isprintable() or c in joiners else ascii(c)[1:-1] for c in os.fspath(path))
 
 
-def one_line(problem: BaseException) -> str:
-    """Return another library's error message in one short line."""
-    return printable(" ".join(str(problem).split()))[:160] or type(problem).__name__
+def one_line(problem: BaseException, most: int | None = 160) -> str:
+    """Return an error's message in one line of at most so many characters; other libraries' are long."""
+    return printable(" ".join(str(problem).split()))[:most] or type(problem).__name__
 
 
 def name_list(names: Iterable[str], most: int = 4) -> str:

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from lessons_lib.dataset.archives import Problem, Reader
+from lessons_lib.dataset.archives import Reader
 from lessons_lib.dataset.messages import PictureError, name_list, printable
 from lessons_lib.dataset.tables import Row, Table, decode_text, read_table, split_captions, table_kind
 
@@ -49,35 +49,34 @@ class FileNames:
 
 
 def read_tables(
-    files: Mapping[str, Reader], names: FileNames, root: Path, problems: list[Problem], notes: list[str]
-) -> tuple[dict[str, Row], set[PurePosixPath]]:
-    """Return the rows of all tables by the file they are about, and the folders whose pictures a table lists.
+    files: Mapping[str, Reader], names: FileNames, root: Path
+) -> tuple[dict[str, Row], set[PurePosixPath], list[Table]]:
+    """Return the rows of all tables by the file they are about, the folders whose pictures a table lists, and
+    the tables with their problems and notes.
 
     Rows without their file become a problem of their table. If two rows name one file the first is used;
     tables that list pictures are read before tables that only hold captions.
     """
     rows: dict[str, Row] = {}
     listing_folders: set[PurePosixPath] = set()
-    tables = sorted((name for name in files if table_kind(name)), key=lambda n: (table_kind(n) != "list", n))
-    for name in tables:
-        table = read_table(root / name, files[name], problems, notes)
+    tables = list[Table]()
+    for name in sorted(filter(table_kind, files), key=lambda n: (table_kind(n) != "list", n)):
+        table = read_table(root / name, files[name])
+        tables.append(table)
         folder, is_list = PurePosixPath(name).parent, table_kind(name) == "list"
         if table.rows and is_list:
             listing_folders.add(folder)
-        for file, row in _match_rows(table, folder, names, is_list, problems, notes).items():
+        for file, row in _match_rows(table, folder, names, is_list).items():
             if file in rows and not rows[file].captions:
                 rows[file].captions = row.captions
             rows.setdefault(file, row)
-    return rows, listing_folders
+    return rows, listing_folders, tables
 
 
-def _match_rows(
-    table: Table, folder: PurePosixPath, names: FileNames, is_list: bool, problems: list[Problem], notes:
-    list[str]
-) -> dict[str, Row]:  # fmt: skip
+def _match_rows(table: Table, folder: PurePosixPath, names: FileNames, is_list: bool) -> dict[str, Row]:
     """Return a table's rows by the file they are about.
 
-    Other rows are problems, or a note where it only captions.
+    Other rows are problems of the table, or a note where it only captions.
     """
     rows: dict[str, Row] = {}
     outside, missing, twice = list[str](), list[str](), list[str]()
@@ -103,13 +102,9 @@ def _match_rows(
     if missing:
         rest = "which is not there" if len(missing) == 1 else f"{len(missing)} files that are not there"
         texts.append(f"names {name_list(missing)}, {rest}. Add the file or take out its row")
-    table.notes.clear()
     table.note(twice, "on a picture that has another row: of its captions one at random at each step")
-    notes += table.notes
-    if is_list:
-        problems += [(table.path, f"{printable(table.path)}: {text}") for text in texts]
-    else:
-        notes += [f"{printable(table.path)}: {text}" for text in texts]
+    for text in texts:
+        table.problem(text) if is_list else table.notes.append(f"{printable(table.path)}: {text}")
     return rows
 
 

@@ -33,8 +33,9 @@ def with_trigger_shortened(
     return tuple(with_trigger(shorten(t, trigger, mode, tokenizer, limit), trigger, mode) for t in texts)
 
 
-def fit(texts: Sequence[str], trigger: str, mode: Mode, tokenizer: PreTrainedTokenizerBase, limit: int
-) -> tuple[str, ...]:  # fmt: skip
+def shorten_overlong(
+    texts: Sequence[str], trigger: str, mode: Mode, tokenizer: PreTrainedTokenizerBase, limit: int
+) -> tuple[str, ...]:
     """Return prompts as they are; one that is too long and has the trigger word is shortened and keeps it."""
     overlong = {index for index, _, _ in find_overlong(texts, tokenizer, limit)}
     return tuple(

@@ -178,7 +178,8 @@ def _add_listed(files: list[Path], listing: Listing) -> None:
     rows: dict[Path, Row] = {}
     for folder in dict.fromkeys(parent for path in files for parent in path.resolve().parents[:2]):
         for table in (folder / name for name in _siblings(folder) if table_kind(name)):
-            read = read_table(table, partial(read_bytes, table), listing.problems)
+            read = read_table(table, partial(read_bytes, table))
+            listing.problems += read.problems
             rows |= {Path(os.path.normpath(folder / row.file_name)): row for row in read.rows}
     beside = {folder: _siblings(folder) for folder in dict.fromkeys(path.parent for path in files)}
     names = {folder: FileNames(readers) for folder, readers in beside.items()}
@@ -211,7 +212,9 @@ def _add_pictures(files: Mapping[str, Reader], root: Path, listing: Listing) -> 
     from_course = layouts.course_files(files) | set(layouts.trainer_output(files))
     files = {name: read for name, read in files.items() if not _is_hidden(name) and name not in from_course}
     names = FileNames(files)
-    rows, folders_with_table = read_tables(files, names, root, listing.problems, listing.notes)
+    rows, folders_with_table, tables = read_tables(files, names, root)
+    listing.problems += [problem for table in tables for problem in table.problems]
+    listing.notes += [note for table in tables for note in table.notes]
     is_picture = {name for name in files if file_suffix(name) in SUFFIXES or _is_heif(name)}
     candidates = sorted(is_picture | rows.keys(), key=PurePosixPath)
     prior = layouts.regularisation(candidates)

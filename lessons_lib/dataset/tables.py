@@ -47,15 +47,17 @@ class Row:
 
 @dataclass
 class Table:
-    """The rows of a table, with what is wrong in it (`problems`, by row) and what its reader should know
-    (`notes`).
-    """
+    """The rows of a table, with what is wrong in it and what its reader should know (`notes`)."""
 
     path: Path
     rows: list[Row] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def problem(self, text: str) -> None:
+        """Add one problem of the table."""
+        self.problems.append((self.path, f"{printable(self.path)}: {text}"))
 
     def note(self, names: list[str], text: str) -> None:
         """Add one note on several rows, with their count and the names of a few."""
@@ -80,32 +82,29 @@ def table_kind(name: str) -> str:
     return "captions" if is_kohya or path.stem in ("captions", "caption", "prompts") else ""
 
 
-def read_table(path: Path, read: Reader, problems: list[Problem], notes: list[str] | None = None) -> Table:
+def read_table(path: Path, read: Reader) -> Table:
     """Return the rows of a table that name a file; what is wrong with it becomes a problem, a line each."""
     table = Table(path)
     try:
         text = decode_text(read(), path)
         _read_json(table, text) if path.suffix.lower() in (".jsonl", ".json") else _read_csv(table, text)
     except PictureError as problem:
-        problems.append((path, str(problem)))
-        return table
+        return Table(path, problems=[(path, str(problem))])
     except (ValueError, csv.Error, AttributeError, TypeError, RecursionError) as problem:
         kind = {".jsonl": "a JSON object a line", ".json": "a JSON file"}.get(
             path.suffix.lower(), "a CSV file"
         )
-        message = f"cannot be read ({one_line(problem)}); expected {kind} in UTF-8. Save it again"
-        problems.append((path, f"{printable(path)}: {message}"))
-        return Table(path)
+        table = Table(path)
+        table.problem(f"cannot be read ({one_line(problem)}); expected {kind} in UTF-8. Save it again")
+        return table
     if not table.rows and not table.problems:
         table.notes.append(f"{printable(path)}: holds no rows, so it is not used")
-    _check_names(table)
-    _check_splits(table)
-    table.problems += repeats.normalise([(row.file_name, row.more) for row in table.rows])
+    _drop_unnamed_rows(table)
+    _normalise_splits(table)
+    for text in repeats.normalise([(row.file_name, row.more) for row in table.rows]):
+        table.problem(text)
     several = [row.file_name for row in table.rows if len(row.captions) > 1]
     table.note(several, "with several captions: one at random at each step")
-    problems += [(path, f"{printable(path)}: {text}") for text in table.problems]
-    if notes is not None:
-        notes += table.notes
     return table
 
 
@@ -198,7 +197,7 @@ def _read_csv(table: Table, text: str) -> None:
         delimiter = sniff_delimiter(lines[0] if lines else "")
     has_spaces = bool(lines) and f"{delimiter} " in lines[0]
     has_spaces = has_spaces or any(re.search(re.escape(delimiter) + r" +\"", line) for line in lines)
-    records = read_records(lines, delimiter, has_spaces, table.problems)
+    records = read_records(lines, delimiter, has_spaces, table.problem)
     header, _ = next(records, ([], ""))
     table.columns = [column_name(cell) for cell in header]
     joined, wide, spaced, short = list[str](), list[str](), list[str](), list[str]()
@@ -219,7 +218,7 @@ def _read_csv(table: Table, text: str) -> None:
     if 0 < len(spaced) < len(table.rows):
         wide += spaced
     if wide:
-        table.problems.append(
+        table.problem(
             f"{count_of(wide, 'row')} ({name_list(wide)}) with more cells than the {len(header)} columns; "
             f"expected a caption that holds {delimiter!r} in quotation marks. Put them around it"
         )
@@ -286,12 +285,12 @@ def _row(values: dict[str, object]) -> Row:
     return Row(names[0].strip("\r\n") if names else "", captions, more)
 
 
-def _check_names(table: Table) -> None:
+def _drop_unnamed_rows(table: Table) -> None:
     """Keep the rows that name a file; a line says how many do not, and which columns there are."""
     unnamed = sum(not row.file_name for row in table.rows)
     if unnamed:
         columns = "" if set(FILE_COLUMNS) & set(table.columns) else f" (it has {name_list(table.columns)})"
-        table.problems.append(
+        table.problem(
             f"{unnamed} of {len(table.rows)} rows without file_name; expected that column{columns}, "
             "filled in for every picture"
         )
@@ -307,7 +306,7 @@ def _check_names(table: Table) -> None:
             )
 
 
-def _check_splits(table: Table) -> None:
+def _normalise_splits(table: Table) -> None:
     """Map split names to those of `SPLITS`; add a note on others, which are held out."""
     unknown: dict[str, list[str]] = {}
     for row in table.rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -94,23 +94,20 @@ def inspect(
     The report itself takes some 10 kB a picture. Class pictures are left out.
     `on_picture` is called with (done, total).
     """
-    pictures, notes = dataset.pictures, list[str]()
+    pictures = dataset.pictures
     parts: dict[int, Part] = {id(p): "held_out" for p in dataset.held_out}
     parts |= {id(p): "unused" for p in dataset.unused}
-    names = _unique_names(pictures)
     inspected: list[InspectedPicture] = []
     failures: dict[Path, str] = {}
-    measured = _measure_all(pictures, base.side, cache, notes)
-    for index, (picture, stats) in enumerate(zip(pictures, measured, strict=True)):
+    measured, notes = _measure_all(pictures, base.side, cache, on_picture)
+    for name, picture, stats in zip(_unique_names(pictures), pictures, measured, strict=True):
         if isinstance(stats, PictureError):
             failures[picture.path] = str(stats)
         else:
-            inspected.append(InspectedPicture(names[index], picture, stats, parts.get(id(picture), "train")))
-        if on_picture:
-            on_picture(index + 1, len(pictures))
+            inspected.append(InspectedPicture(name, picture, stats, parts.get(id(picture), "train")))
     for one in inspected:
         one.findings += rules.check_picture(one, base.side)
-    rules.check_pairs(inspected)
+    rules.add_pair_findings(inspected)
     usable = dataset.without(failures)
     findings = rules.check_set(inspected, usable.problems, base)
     findings += [Finding("worth a look", note) for note in [*dataset.notes, *notes]]
@@ -125,13 +122,13 @@ def _unique_names(pictures: list[Picture]) -> list[str]:
 
 
 def _measure_all(
-    pictures: list[Picture], side: int, cache: Path | None, notes: list[str]
-) -> Iterator[ImageStats | PictureError]:
-    """Yield the statistics of each picture, or why there are none.
+    pictures: list[Picture], side: int, cache: Path | None, on_picture: Callable[[int, int], None] | None
+) -> tuple[list[ImageStats | PictureError], list[str]]:
+    """Return the statistics of each picture, or why there are none, and notes.
 
     A full disk is noted once and stops nothing.
     """
-    cached = list[tuple[Path, Path]]()
+    measured, notes, cached = list[ImageStats | PictureError](), list[str](), list[tuple[Path, Path]]()
     with image_stats.feature_network() as load_network:
         results = parallel_map(partial(_measure, side=side, cache=cache, load_network=load_network), pictures)
         for picture, (stats, is_cached) in zip(pictures, results, strict=True):
@@ -143,8 +140,10 @@ def _measure_all(
                     cache = None
             if cache and isinstance(stats, ImageStats):
                 cached.append((picture.path, image_stats.cache_path(cache, stats.sha256, side)))
-            yield stats
-    notes += origins.record(cached)
+            measured.append(stats)
+            if on_picture:
+                on_picture(len(measured), len(pictures))
+    return measured, notes + origins.record(cached)
 
 
 def _measure(

@@ -49,7 +49,7 @@ def check_picture(one: InspectedPicture, side: int) -> list[Finding]:
     return findings
 
 
-def check_pairs(pictures: Sequence[InspectedPicture]) -> None:
+def add_pair_findings(pictures: Sequence[InspectedPicture]) -> None:
     """Add the findings on pictures in relation to others: copies, near-duplicates, copies across the split,
     no split.
     """

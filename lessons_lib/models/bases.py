@@ -174,7 +174,7 @@ def find(name: str) -> Base:
     return BASES[name]
 
 
-def fingerprint(base: Base) -> str:
+def weights_id(base: Base) -> str:
     """Return what tells a base's weights from others: its name on the Hub, or its own checksums in a
     folder.
     """

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lessons_lib.adapters.run import WEIGHTS_NAME, Run
+from lessons_lib.adapters.run import CARD, WEIGHTS_NAME, Run
 from lessons_lib.models import families, quantization
 from lessons_lib.models.bases import Base
 from lessons_lib.session import Session
@@ -44,7 +44,7 @@ def run_card(run: Run, base: Base, picture: Path) -> None:
 
     Only the name of a base in a folder is replaced by that folder's path. Raises as `draw_with_diffusers`.
     """
-    card = (run.folder / "README.md").read_text(encoding="utf-8")
+    card = (run.folder / CARD).read_text(encoding="utf-8")
     code = card.split("```python")[1].split("```")[0]
     if base.is_local:
         start = "DiffusionPipeline.from_pretrained("

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import re
 from datetime import date
@@ -10,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from lessons_lib import storage
 from lessons_lib.adapters.settings import ResolvedSettings
 from lessons_lib.models.bases import Base
 from lessons_lib.session import Session
@@ -59,7 +59,6 @@ def without_paths(text: str) -> str:
 
 def write(record: dict[str, Any], folder: Path) -> Path:
     """Write a record as BASE-TIER.json into a folder, which is made; return the file."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{record['base']}-{record['machine']['tier']}.json"
-    path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    storage.write_json(path, record)
     return path

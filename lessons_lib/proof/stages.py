@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 
 from lessons_lib import session as sessions
 from lessons_lib.adapters.run import Run
-from lessons_lib.adapters.settings import Settings
+from lessons_lib.adapters.settings import EXAMPLE_TRIGGER, Settings
 from lessons_lib.dataset import dataset as datasets
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.evaluation.sampler import Sampler
@@ -29,9 +29,7 @@ from lessons_lib.proof import elsewhere, record
 from lessons_lib.training import capacity, forecast
 from lessons_lib.training.train import Trainer
 
-TRIGGER = "mugh4l"
-PROMPT = f"an elephant in the style of {TRIGGER}"
-_PICTURES = 4
+PROMPT = f"an elephant in the style of {EXAMPLE_TRIGGER}"
 _ERRORS = (
     ValueError, OSError, RuntimeError, MemoryError, ArithmeticError, SafetensorError,
     subprocess.TimeoutExpired,
@@ -59,8 +57,7 @@ class _Proof:
 
     def train(self) -> dict[str, Any]:
         """Train an adapter on a few practice paintings."""
-        pictures = datasets.read(in_course(SAMPLE), side=self.base.side).train[:_PICTURES]
-        trainer = Trainer(self.base, Dataset(pictures), self.settings)
+        trainer = Trainer(self.base, few_paintings(self.base.side), self.settings)
         self.run = trainer.train(self.folder / "run", replace=True)
         self.base = trainer.base
         losses, second = [row["loss"] for row in self.run.log], self.run.seconds_a_step
@@ -109,6 +106,11 @@ class _Proof:
         if self.run is None:
             raise ValueError("skipped: there is no adapter")
         return self.run
+
+
+def few_paintings(side: int) -> Dataset:
+    """Return four of the practice paintings: enough to see whether a training works here."""
+    return Dataset(datasets.read(in_course(SAMPLE), side=side).train[:4])
 
 
 def prove(base: Base, out: Path, settings: Settings, on_stage: Callable[[str], None]) -> dict[str, Any]:

@@ -80,7 +80,7 @@ class Activity:
         except KeyboardInterrupt as stop:
             self.state, self.message = "done", str(stop)
         except EXPECTED as problem:
-            self.state, self.message = "failed", " ".join(str(problem).split())
+            self.state, self.message = "failed", one_line(problem, most=None)
         except Exception as problem:
             self.state, self.message = "failed", unexpected(problem)
         self.on_change(self)

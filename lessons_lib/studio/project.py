@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lessons_lib import storage
-from lessons_lib.adapters.run import Run
+from lessons_lib.adapters.run import SETTINGS, Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.dataset.captions import Mode, with_trigger
 from lessons_lib.dataset.dataset import Dataset
@@ -178,7 +178,7 @@ class Project:
     def run(self) -> Run | None:
         """Return the newest run, finished or stopped; None before the first step was kept."""
         folder = self.run_dir
-        return Run.load(folder) if folder and (folder / "settings.json").is_file() else None
+        return Run.load(folder) if folder and (folder / SETTINGS).is_file() else None
 
     def working_dir(self) -> Path | None:
         """Return where the newest run's log and samples are now: in its folder, or where it is made."""

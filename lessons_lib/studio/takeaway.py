@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from lessons_lib import storage
 from lessons_lib.adapters import model_card
-from lessons_lib.adapters.run import WEIGHTS_NAME, Run
+from lessons_lib.adapters.run import CARD, WEIGHTS_NAME, Run
 from lessons_lib.dataset.messages import PictureError
 from lessons_lib.dataset.records import recorded_dataset
 from lessons_lib.models import bases
@@ -45,7 +45,7 @@ def files(run: Run) -> list[File]:
     every = [
         File(run.folder / WEIGHTS_NAME, "the adapter for diffusers and for services that load by address"),
         *(File(path, "the adapter for ComfyUI: put it into models/loras") for path in comfyui),
-        File(run.folder / "README.md", "the card: how to draw with it, and whose pictures it learned from"),
+        File(run.folder / CARD, "the card: how to draw with it, and whose pictures it learned from"),
         File(
             run.folder / "before_after.jpg",
             "before and after, as one picture; it shows the training pictures",
@@ -66,7 +66,7 @@ def renew_card(run: Run) -> str:
     except PictureError as problem:
         return f"The card has the rights as they were at the training: pictures were changed since. {problem}"
     card = model_card.readme(run.settings, pictures, bases.find(run.settings.base), run.samples)
-    storage.write_bytes(run.folder / "README.md", card.encode())
+    storage.write_bytes(run.folder / CARD, card.encode())
     return ""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import ipywidgets
 from ipywidgets import Widget
 
+from lessons_lib.dataset.messages import one_line
 from lessons_lib.display.html import render_template
 from lessons_lib.studio.activity import EXPECTED, Activity, unexpected
 
@@ -82,7 +83,7 @@ class Note(ipywidgets.HTML):
         try:
             action()
         except EXPECTED as problem:
-            self.say(" ".join(str(problem).split()), "bad")
+            self.say(one_line(problem, most=None), "bad")
         except Exception as problem:
             self.say(unexpected(problem), "bad")
         else:

@@ -159,7 +159,7 @@ def _encode_captions(
     """Return the embeddings of captions by name."""
     key = {
         "base": base.name,
-        "encoders": [latent_cache.fingerprint(getattr(pipe, name)) for name in base.text_encoders],
+        "encoders": [latent_cache.weights_hash(getattr(pipe, name)) for name in base.text_encoders],
         "tokens": base.caption_tokens,
         "version": families.EMBEDDINGS_VERSION,
     }
@@ -186,7 +186,7 @@ def _encode_images(
         mode = family.encode_images(pipe, pixels)[0]
         return family.encode_images(pipe, pixels, 1.0)[0] - mode if of_deviations else mode
 
-    key = {"base": base.name, "vae": latent_cache.fingerprint(pipe.vae)}
+    key = {"base": base.name, "vae": latent_cache.weights_hash(pipe.vae)}
     key |= {"of": "deviations"} if of_deviations else {}
     images = (crops.crop_for_training(picture, base.side, in_buckets) for picture in pictures)
     return latent_cache.encode_images(storage.cache_dir() / "latents", images, key, encode_image)

@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from lessons_lib.adapters.run import Outcome, Run
+from lessons_lib.adapters.run import SETTINGS, Outcome, Run
 from lessons_lib.adapters.settings import ResolvedSettings, Settings, earlier_values, learned_settings
 from lessons_lib.dataset.messages import name_list
 from lessons_lib.training import checkpoints, optimizers, workspace
@@ -104,7 +104,7 @@ def find(out: Path) -> list[Existing]:
     out = workspace.run_dir(out)
     unfinished = workspace.unfinished_dir(out)
     result = [_steps_in(unfinished)]
-    if not (out / "settings.json").is_file():
+    if not (out / SETTINGS).is_file():
         return [one for one in (*result, _steps_in(out)) if one]
     run, checkpoint = Run.load(out), _steps_in(out)
     steps = checkpoint.steps if checkpoint else run.settings.steps
@@ -121,7 +121,7 @@ def conflict(out: Path, wanted: Wanted) -> str:
 
 def finished(out: Path, fingerprint: str) -> Run | None:
     """Return the run in a folder when it is the training with this fingerprint and whole, else None."""
-    if not (out / "settings.json").is_file():
+    if not (out / SETTINGS).is_file():
         return None
     run = Run.load(out)
     is_whole = run.outcome is Outcome.DONE and run.adapter.is_file()

@@ -27,7 +27,7 @@ def fingerprint(
     parts = ("train", "prior")
     pictures = [_describe(getattr(dataset, name), settings) for name in parts]
     texts = [_texts(captions[name]) for name in parts]
-    return _hash([bases.fingerprint(base), learned_settings(settings), target_modules, texts, pictures])
+    return _hash([bases.weights_id(base), learned_settings(settings), target_modules, texts, pictures])
 
 
 def earlier_fingerprint(

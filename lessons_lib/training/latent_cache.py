@@ -99,7 +99,7 @@ def _encode_missing(
     return tuple(files), encoded
 
 
-def fingerprint(model: nn.Module) -> str:
+def weights_hash(model: nn.Module) -> str:
     """Return a hash of a model's weights, so that latents of another VAE are not reused."""
     digest = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):

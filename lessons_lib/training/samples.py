@@ -14,7 +14,7 @@ from torch import Tensor
 from lessons_lib.adapters import lora
 from lessons_lib.adapters.run import STEPS, WEIGHTS_NAME, sample_files
 from lessons_lib.adapters.settings import Settings
-from lessons_lib.dataset.prompts import fit
+from lessons_lib.dataset.prompts import shorten_overlong
 from lessons_lib.models import families
 from lessons_lib.models.bases import Base
 from lessons_lib.models.families import Family
@@ -24,7 +24,7 @@ from lessons_lib.training import checkpoints
 def fit_prompts(family: Family, base: Base, settings: Settings) -> tuple[str, ...]:
     """Return the sample prompts; one that the base does not read whole is shortened and keeps the trigger."""
     tokenizer, prompts = family.load_tokenizer(base), settings.sample_prompts
-    return fit(prompts, settings.trigger, settings.mode, tokenizer, base.caption_tokens)
+    return shorten_overlong(prompts, settings.trigger, settings.mode, tokenizer, base.caption_tokens)
 
 
 def encode_prompts(

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from lessons_lib import session
 from lessons_lib.adapters import export, lora, model_card
-from lessons_lib.adapters.run import STEPS, Outcome, Run
+from lessons_lib.adapters.run import CARD, STEPS, Outcome, Run
 from lessons_lib.adapters.settings import Settings, earlier_values
 from lessons_lib.adapters.weights import save_weights
 from lessons_lib.dataset.dataset import Dataset
@@ -112,8 +112,8 @@ class Trainer:
         machine, given, out = distributed.accelerator(), Path(out), run_dir(out)
         distributed.check_shares(machine, self.settings.batch, self.settings.quantize)
         self._go_on_as_earlier(out)
-        check = partial(existing.claim, out, self.wanted, resume, replace)
-        with self._saying_what_is_kept(out), workspace(out, machine, check) as folder:
+        claim = partial(existing.claim, out, self.wanted, resume, replace)
+        with self._saying_what_is_kept(out), workspace(out, machine, claim) as folder:
             ending = self._train(out, folder, machine, on_step, on_forecast, resume)
         given = given if given.resolve() == out else out
         if ending.outcome is Outcome.DIVERGED:
@@ -304,7 +304,7 @@ class Trainer:
             run.save()
             export.write_comfyui(folder, self.settings.name)
             card = model_card.readme(self.settings, self.dataset.train, self.base, run.samples)
-            (folder / "README.md").write_text(card, encoding="utf-8")
+            (folder / CARD).write_text(card, encoding="utf-8")
         except (OSError, SafetensorError) as problem:
             reason = getattr(problem, "strerror", None) or problem
             raise OSError(

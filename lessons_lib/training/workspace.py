@@ -17,13 +17,13 @@ from pathlib import Path
 from accelerate import Accelerator
 from filelock import FileLock, Timeout
 
-from lessons_lib.adapters.run import OTHER_FORMATS, STEPS, WEIGHTS_NAME
+from lessons_lib.adapters.run import OTHER_FORMATS, SETTINGS, STEPS, WEIGHTS_NAME
 
 INSIDE = ".unfinished"
 LOCK = ".lock"
 _BESIDE = re.compile(r"\.(.+)\.unfinished")
 _RESUMED = ("log.jsonl", "samples", STEPS, "tensorboard", "checkpoints")  # what a stopped run resumes with
-_LAST = ("settings.json", "log.jsonl", "checkpoints")  # moved in this order, after everything else
+_LAST = (SETTINGS, "log.jsonl", "checkpoints")  # moved in this order, after everything else
 _OF_STATE = (r"samples/\d{5,}_\d+\.jpg", r"checkpoints/\d{6,}\.safetensors")  # of one state of a run
 # What else a run holds that the next one does not write over.
 _OF_RUN = (
@@ -63,20 +63,20 @@ def has_checkpoints(folder: Path) -> bool:
 
 @contextmanager
 def workspace(
-    out: Path, accelerator: Accelerator | None = None, check: Callable[[], bool] = lambda: False
+    out: Path, accelerator: Accelerator | None = None, claim: Callable[[], bool] = lambda: False
 ) -> Iterator[Path]:
     """Yield a temporary folder whose content is moved to `out` when no error was raised.
 
     When it went wrong, or the process was killed, a folder that holds checkpoints stays for the next try;
     any other is removed. A run that was stopped with Ctrl-C resumes from a copy. Of several processes the
-    first makes the folder and moves it to its place; the others wait for that. `check` is called before
+    first makes the folder and moves it to its place; the others wait for that. `claim` is called before
     anything is written, and returns whether another run is replaced. Raises OSError before any work when
     the place cannot be written, ValueError when `out` holds something else or another program is training
     into it.
     """
     if accelerator is None or accelerator.is_main_process:
         with exclusive(out):
-            is_replacing, unfinished = check(), unfinished_dir(out)
+            is_replacing, unfinished = claim(), unfinished_dir(out)
             _prepare(out, unfinished)
             try:
                 if accelerator:
@@ -134,7 +134,7 @@ def _writing_to(folder: Path) -> Iterator[None]:
 
 def refuse_other_content(out: Path) -> None:
     """Raise ValueError when `out` holds something that is neither a run nor a part of one."""
-    if not out.exists() or (out.is_dir() and (out / "settings.json").exists()) or has_checkpoints(out):
+    if not out.exists() or (out.is_dir() and (out / SETTINGS).exists()) or has_checkpoints(out):
         return
     own = {INSIDE, LOCK}
     if not out.is_dir() or any(

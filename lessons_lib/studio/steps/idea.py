@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipywidgets
 
+from lessons_lib.adapters.settings import EXAMPLE_TRIGGER
 from lessons_lib.dataset import captions
 from lessons_lib.models import families
 from lessons_lib.studio.steps.step import Step
@@ -40,7 +41,7 @@ class IdeaStep(Step):
 
     def code(self) -> str:
         choices = self.project.choices
-        return f'studio.choose(mode="{choices.mode}", trigger="{choices.trigger or "mugh4l"}")'
+        return f'studio.choose(mode="{choices.mode}", trigger="{choices.trigger or EXAMPLE_TRIGGER}")'
 
     def build(self) -> list[ipywidgets.Widget]:
         self.advice = ipywidgets.HTML()
