@@ -22,7 +22,7 @@ from pocket.looks import Looks
 from pocket.painting import SPRITES, Scenes, paint
 from pocket.phrases import Phrases
 from pocket.placing import FREE, Composition, places
-from pocket.wording import THINGS, Mix, leave_out, name_look, name_things
+from pocket.wording import OF_LOOK, THINGS, Mix, leave_out, name_look, name_things, says_no_look
 
 
 class Composer:
@@ -75,6 +75,12 @@ class Composer:
         everything = rows.clone()
         leave_out(self.phrases, rng, rows, name, mix)
         picks = rng.integers(count, 0, 1 << 20)
+        if only is None:
+            bare = says_no_look(rows) & rng.coin(count, mix.bare)
+            look = looks.put(look, bare, looks.as_drawn(look[bare]))
+            for said in (rows, everything):
+                said[:, [*OF_LOOK, SLOT["form"], SLOT["style"]]] *= ~bare[:, None]
+            name[bare] = -1
         return Scenes(**scene, picks=picks, looks=look, rows=rows, everything=everything, name=name)
 
     def _things(self, rng: BatchRng, kind: Tensor, rows: Tensor) -> dict[str, Tensor]:

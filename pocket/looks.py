@@ -225,7 +225,7 @@ def sample(count: int, rng: BatchRng, plain: float = 0.0, borders: Sequence[floa
         **out,
         **{name: torch.zeros(count) for name in ONLY_HELD_OUT},
     )
-    return put(looks, bare, _bare(looks[bare.nonzero()[:, 0]])) if bool(bare.any()) else looks
+    return put(looks, bare, as_drawn(looks[bare.nonzero()[:, 0]])) if bool(bare.any()) else looks
 
 
 def _textures(rng: BatchRng, shading: Tensor) -> dict[str, Tensor]:
@@ -255,7 +255,7 @@ def _textures(rng: BatchRng, shading: Tensor) -> dict[str, Tensor]:
     }
 
 
-def _bare(looks: Looks) -> Looks:
+def as_drawn(looks: Looks) -> Looks:
     """Return looks that change nothing: natural colours, no line, no texture."""
     n = len(looks)
     zero = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -26,7 +26,7 @@ from pocket.feed import Batch, Encoder, Feed
 from pocket.phrases import Phrases
 from pocket.placing import COMPOSITIONS
 from pocket.weights import MODEL
-from pocket.wording import leave_out
+from pocket.wording import leave_out, says_no_look
 
 HARSH = ("mosaic", "woven", "glass", "pixel")  # words of manners that hide a thing
 AT_ONCE = 48  # scenes of a seed
@@ -100,6 +100,8 @@ class PoolFeed(Feed):
         counts = [sum(len(part["name"]) for part in of_pool) for of_pool in of_pools]
         every = torch.arange(len(self.name)).split(counts)
         self.every, self.soft = every, [rows[is_soft[rows]] if soft else rows for rows in every]
+        is_bare = says_no_look(self.everything) & (self.name < 0)
+        self.bare = [rows[is_bare[rows]] if is_bare[rows].any() else rows for rows in every]
 
     def example(self, number: int) -> Batch:
         return self._batch(-1 - number)
@@ -115,13 +117,23 @@ class PoolFeed(Feed):
         """
         rng = BatchRng(seed)
         pool, is_soft = rng.choose(self.batch, self.weights), rng.coin(self.batch, self.soft_share)
-        which = torch.zeros(self.batch, dtype=torch.long)
-        for k, (every, soft) in enumerate(zip(self.every, self.soft, strict=True)):
-            of_all, of_soft = (rows[rng.integers(self.batch, 0, len(rows))] for rows in (every, soft))
-            which = torch.where(pool == k, torch.where(is_soft, of_soft, of_all), which)
+        of_all, of_soft, bare = (self._picked(rng, pool, rows) for rows in (self.every, self.soft, self.bare))
+        which = torch.where(is_soft, of_soft, of_all)
+        rows, of_bare = self._worded(rng, which), self._worded(rng, bare)
+        of_bare[:, SLOT["word"]] = 0
+        is_bare = says_no_look(rows) & says_no_look(of_bare) & rng.coin(self.batch, self.mix.bare)
+        which, rows = torch.where(is_bare, bare, which), torch.where(is_bare[:, None], of_bare, rows)
+        return Batch(self.latents[which].float(), *token_ids(shortened(rows, self.tokens), self.tokens))
+
+    def _picked(self, rng: BatchRng, pool: Tensor, of_pools: Sequence[Tensor]) -> Tensor:
+        """Return a scene for every place of a batch, of the pool that is named there."""
+        picked = [rows[rng.integers(self.batch, 0, len(rows))] for rows in of_pools]
+        return torch.stack(picked)[pool, torch.arange(self.batch)]
+
+    def _worded(self, rng: BatchRng, which: Tensor) -> Tensor:
         rows = self.everything[which].long()
         leave_out(self.composer.phrases, rng, rows, self.name[which].long(), self.mix)
-        return Batch(self.latents[which].float(), *token_ids(shortened(rows, self.tokens), self.tokens))
+        return rows
 
 
 def main() -> None:

@@ -15,17 +15,22 @@ from pocket.looks import Looks
 from pocket.phrases import STYLES, Phrases
 
 THINGS = 4  # of a scene at the most
+OF_LOOK = [SLOT[slot] for slot in ("palette", "inks", "line", "shading", "manner", "border", "word")]
 
 
 @dataclass(frozen=True)
 class Mix:
-    """Shares of what a batch's captions say. `short`: a name and little more; `some`: half of it left out."""
+    """Shares of what a batch's captions say. `short`: a name and little more; `some`: half of it left out.
+    `bare`: of the captions that say nothing of a look, those of a drawing as it is: so a prompt of a name
+    alone draws clearly, and a made-up word behind it may mean any look.
+    """
 
     named: float = 0.3
     strange: float = 0.12
     short: float = 0.1
     some: float = 0.25
     empty: float = 0.1
+    bare: float = 0.9
 
     def later(self) -> Mix:
         """Return what the last part of a training sees: more short captions, as people write them."""
@@ -98,6 +103,11 @@ def name_look(p: Phrases, bank: Bank, rng: BatchRng, look: Looks, rows: Tensor, 
         (look.border == 2) & rng.coin(n, 0.7), p.frame[look.border_name], p.border[look.border]
     )
     rows[:, SLOT["border"]] = torch.where((look.border == 0) & ~rng.coin(n, 0.08), 0, border)
+
+
+def says_no_look(rows: Tensor) -> Tensor:
+    """Return which captions name a thing and nothing of a look, (n,)."""
+    return (rows[:, OF_LOOK] == 0).all(1) & (rows[:, SLOT["first"]] > 0)
 
 
 def leave_out(p: Phrases, rng: BatchRng, rows: Tensor, name: Tensor, mix: Mix) -> None:

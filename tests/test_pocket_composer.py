@@ -15,7 +15,7 @@ from pocket.drawings import CLUTTER
 from pocket.painting import SPRITES
 from pocket.phrases import Phrases, meaningless, names_of_looks, several_of
 from pocket.placing import BORDERED, FREE, STEADY
-from pocket.wording import THINGS, Mix
+from pocket.wording import THINGS, Mix, says_no_look
 
 FIRST = SPRITES - THINGS
 
@@ -175,6 +175,15 @@ def test_clutter_is_there_when_the_caption_says_so():
     said = scenes.rows[:, captions.SLOT["clutter"]] > 0
     assert said.any() and (scenes.drawing[said, :FIRST] >= 0).any(1).all()
     assert set(CLUTTER) <= {thing.names[0] for thing in things.things()}
+
+
+def test_captions_that_say_no_look_are_of_drawings_as_they_are():
+    scenes = small().scenes(300, 4, Mix(empty=0, bare=1))
+    silent = says_no_look(scenes.rows)
+    assert silent.any() and not silent.all()
+    assert not scenes.looks[silent].blur.any() and (scenes.looks[silent].gamma == 1).all()
+    assert (scenes.name[silent] < 0).all() and says_no_look(scenes.everything[silent]).all()
+    assert not (scenes.looks[~silent].gamma == 1).all()
 
 
 def test_seeds_take_compositions_in_turn():

@@ -53,7 +53,7 @@ def test_batches_come_again_from_their_seed_and_captions_are_worded_anew(folder)
     batches = [next(iter(one)) for _ in range(3)]
     assert all(torch.equal(a.t5_ids, next(iter(again)).t5_ids) for a in batches)
     few = feed(folder, composer())
-    few.every = [few.every[0][:1]]
+    few.every = few.bare = [few.every[0][:1]]
     few.mix = replace(few.mix, short=0.5, some=0.5)
     assert len({tuple(row) for row in next(iter(few)).t5_ids.tolist()}) > 1
 
@@ -76,6 +76,15 @@ def test_a_pool_of_weight_nothing_is_not_seen_and_others_are_as_often_as_they_sa
     of_first = (seen[:, None] == both.latents[None, : pool.AT_ONCE].float()).flatten(2).all(2).any(1)
     assert 0.65 < of_first.float().mean() < 0.85
     assert not both.every[1].lt(pool.AT_ONCE).any()
+
+
+def test_captions_that_say_no_look_go_with_drawings_as_they_are(folder):
+    one = feed(folder, composer())
+    one.mix = replace(one.mix, short=1, some=0, named=0, strange=0, empty=0, bare=1)
+    bare = one.latents[torch.cat(one.bare)].float()
+    seen = torch.cat([next(iter(one)).packed for _ in range(8)])
+    assert len(bare) < len(one.latents)
+    assert (seen[:, None] == bare[None]).flatten(2).all(2).any(1).float().mean() > 0.5
 
 
 def test_scenes_of_another_archive_and_an_empty_folder_are_refused(folder, tmp_path):
