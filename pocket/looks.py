@@ -37,7 +37,7 @@ MANNERS = (
     "glass",
 )
 BORDERS = ("none", "ruled", "plain", "patterned")
-OFTEN = (62.0, 12.0, 12.0, 14.0)  # how often each of the borders comes
+BORDER_WEIGHTS = (62.0, 12.0, 12.0, 14.0)
 WARPS = ("none", "wobble", "cells", "squares", "dabs")
 NAMEABLE = ("natural", "jewel", "pastel")  # palettes under which a ground's colour keeps its name
 TRAINED_SEED = 20_000  # of the looks that have a name
@@ -200,7 +200,7 @@ def _borders(rng: BatchRng, border: Tensor, inks: Tensor) -> dict[str, Tensor]:
     }
 
 
-def sample(count: int, rng: BatchRng, plain: float = 0.0, borders: Sequence[float] = OFTEN) -> Looks:
+def sample(count: int, rng: BatchRng, plain: float = 0.0, borders: Sequence[float] = BORDER_WEIGHTS) -> Looks:
     """Return so many looks at random, none of a held-out family. `plain`: the share that leaves drawings as
     they are.
     """

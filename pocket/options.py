@@ -36,8 +36,8 @@ class Settings:
     report_every: float = 20.0
 
 
-# For a short training from weights that know the things, on scenes of placing.STEADY: a stage of text alone
-# would unlearn what the encoders say of their shapes.
+# For a training from weights that know the things: a stage of text alone would unlearn what the encoders say
+# of their shapes.
 STEADY_SETTINGS = {"peak": 0.01, "end_share": 0.1, "heads_weight": 0.0, "text_share": 0.15, "soft": 0.7}
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pocket.batch_rng import BatchRng
-from pocket.looks import OFTEN
+from pocket.looks import BORDER_WEIGHTS
 from pocket.wording import THINGS
 
 
@@ -33,7 +33,7 @@ class Composition:
     cluttered: float = 0.2
     plain_ground: float = 26
     plain_look: float = 0.22
-    borders: tuple[float, ...] = OFTEN
+    borders: tuple[float, ...] = BORDER_WEIGHTS
 
 
 FREE = Composition()

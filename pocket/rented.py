@@ -301,19 +301,18 @@ def main(arguments: list[str] | None = None) -> None:
         **(own if o.peak is None else own | {"peak": o.peak}),
     )
     options = Options(
-        o.seconds,
-        o.device,
-        o.scale,
-        Depth(o.double, o.single),
-        256,
-        o.seed,
-        o.resume,
-        o.decoder_seconds,
-        settings,
-        dict(o.pool),
-        o.steady,
-        o.after,
-        o.composition or ("steady" if o.steady else "free",),
+        seconds=o.seconds,
+        device=o.device,
+        scale=o.scale,
+        depth=Depth(o.double, o.single),
+        seed=o.seed,
+        resume=o.resume,
+        decoder_seconds=o.decoder_seconds,
+        settings=settings,
+        pools=dict(o.pool),
+        steady=o.steady,
+        after=o.after,
+        compositions=o.composition or ("steady" if o.steady else "free",),
     )
     run = Run(o.archive, o.out, options)
     try:

@@ -104,7 +104,10 @@ def _match_rows(table: Table, folder: PurePosixPath, names: FileNames, is_list: 
         texts.append(f"names {name_list(missing)}, {rest}. Add the file or take out its row")
     table.note(twice, "on a picture that has another row: of its captions one at random at each step")
     for text in texts:
-        table.problem(text) if is_list else table.notes.append(f"{printable(table.path)}: {text}")
+        if is_list:
+            table.problem(text)
+        else:
+            table.notes.append(f"{printable(table.path)}: {text}")
     return rows
 
 
