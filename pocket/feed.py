@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import random
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -23,6 +25,7 @@ from pocket.training import autocast
 from pocket.wording import Mix
 
 HELD_OUT_SEED = 1 << 40  # scenes from here on are measured by and never trained on
+KEPT = 64  # batches that can come again
 
 
 @dataclass
@@ -62,15 +65,28 @@ class Encoder:
 class Feed:
     """Batches without end. Scenes are drawn ahead, in an order that depends on nothing but the seed: by
     threads, or for a GPU by processes, since threads would hold up the one that starts its kernels.
+
+    A batch costs a GPU as long to paint and encode as to learn from: after each, `replays` of the last come
+    again.
     """
 
     def __init__(
-        self, composer: Composer, encoder: Encoder, tokens: Tokens, batch: int, seed: int, workers: int
+        self,
+        composer: Composer,
+        encoder: Encoder,
+        tokens: Tokens,
+        batch: int,
+        seed: int,
+        workers: int,
+        replays: int = 0,
+        mix: Mix | None = None,
     ) -> None:
         self.composer, self.encoder, self.batch = composer, encoder, batch
         self.tokens = tokens.to(composer.device)
-        self.seed, self.mix = seed, Mix()
+        self.seed, self.replays, self.first_mix = seed, replays, mix or Mix()
+        self.mix = self.first_mix
         self.waited = 0.0  # s
+        self._kept = deque[Batch](maxlen=KEPT)
         self._workers = workers
         self._ahead = deque[Future[Scenes | bytes]]()
         self._pool: Executor
@@ -78,9 +94,15 @@ class Feed:
             own = (composer.without_drawings(), tokens)
             self._pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, own)
             self._draw: Callable[..., Scenes | bytes] = _drawn_apart
+            # A process takes ten seconds to start, and who asks for it waits: begun beside what comes before.
+            threading.Thread(target=self._start_processes, daemon=True).start()
         else:
             self._pool = ThreadPoolExecutor(workers)
             self._draw = partial(_drawn, composer, self.tokens)
+
+    def _start_processes(self) -> None:
+        for _ in range(self._workers):
+            self._pool.submit(time.sleep, 1.0)
 
     def short(self, scenes: Scenes) -> Scenes:
         """Return scenes whose captions T5 need not cut."""
@@ -94,7 +116,12 @@ class Feed:
             start = time.monotonic()
             scenes = self._ahead.popleft().result()
             self.waited += time.monotonic() - start
-            yield self.encoded(pickle.loads(scenes) if isinstance(scenes, bytes) else scenes)
+            batch = self.encoded(pickle.loads(scenes) if isinstance(scenes, bytes) else scenes)
+            yield batch
+            if self.replays:
+                again = random.Random(self.seed)
+                self._kept.append(batch)
+                yield from again.choices(self._kept, k=self.replays)
 
     def example(self, number: int) -> Batch:
         """Return one of the batches by which a run takes the measure of its latents."""

@@ -11,6 +11,7 @@ import torch
 
 from pocket.networks import Depth
 from pocket.placing import COMPOSITIONS
+from pocket.wording import Mix
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,9 @@ class Settings:
     rank: int = 8
     lora_rate: float = 2e-3
     curves: int = 20_000
-    workers: int = 4
+    workers: int = 3
+    replays: int = 0  # batches that come again after each new one
+    bare: float = Mix().bare
     compiled: bool = False
     report_every: float = 20.0
 
@@ -107,7 +110,16 @@ def parsed(arguments: list[str], about: str | None) -> argparse.Namespace:
         help="of scenes that are painted as they are needed, batch by batch in turn; see placing.py",
     )
     run.add_argument("--seed", type=int, default=0)
-    run.add_argument("--workers", type=int, default=4, help="threads that draw scenes ahead")
+    run.add_argument("--workers", type=int, default=Settings().workers, help="what draws scenes ahead")
+    run.add_argument(
+        "--replays", type=int, default=Settings().replays, help="batches that come again after each new one"
+    )
+    run.add_argument(
+        "--bare",
+        type=float,
+        default=Settings().bare,
+        help="of the captions that say no look, the share that goes with a drawing as it is",
+    )
     run.add_argument("--no-compile", action="store_true")
     run.add_argument("--resume", action="store_true", help="go on from the state beside OUT")
     back = commands.add_parser("join", help="put the returned parts together; at home")

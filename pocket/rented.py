@@ -111,8 +111,12 @@ class Run:
         )
         self.phrases, tokens = phrases, tokenized(phrases, self.pack.clip, self.pack.t5)
         own = (composer, self.encoder, tokens, self.settings.batch, 1 + self.options.seed * 10**9)
-        pools, workers = self.options.pools, self.settings.workers
-        self.feed = PoolFeed(*own, pools, self.settings.soft) if pools else Feed(*own, workers)
+        pools, settings, mix = self.options.pools, self.settings, Mix(bare=self.settings.bare)
+        self.feed = (
+            PoolFeed(*own, pools, settings.soft, mix)
+            if pools
+            else Feed(*own, settings.workers, settings.replays, mix)
+        )
         if self.settings.compiled:
             torch._dynamo.config.suppress_errors = True  # what does not compile there runs as it is
             composer.finish = torch.compile(composer.finish, dynamic=False)
@@ -296,6 +300,8 @@ def main(arguments: list[str] | None = None) -> None:
         batch=o.batch,
         contrast=o.contrast,
         workers=o.workers,
+        replays=o.replays,
+        bare=o.bare,
         compiled=compiled,
         curves=max(8, int(Settings().curves * o.scale)),
         **(own if o.peak is None else own | {"peak": o.peak}),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -25,7 +26,6 @@ from pocket.options import Settings
 from pocket.painting import Scenes
 from pocket.timing import Timer
 from pocket.training import Average, apply_gradients, autocast
-from pocket.wording import Mix
 
 GUIDANCE = 3.5
 SCALES = (1.0, 6.0)  # guidance_scale is drawn from here
@@ -69,7 +69,7 @@ def train_flow(
         if share >= 1:
             return
         set_rates(opts, min(1, (timer.step + 1) / 100, (1.001 - share) / (1 - settings.end_share)))
-        feed.mix = Mix().later() if share > settings.short_from else Mix()
+        feed.mix = feed.first_mix.later() if share > settings.short_from else feed.first_mix
         x, sigma, target = noisy(batch.packed, settings.centre)
         with autocast(feed.encoder.device):
             embeddings = model.encode(batch.t5_ids, batch.clip_ids)
@@ -100,7 +100,7 @@ def train_guidance(
         settings.guidance_peak,
         0.05 * settings.guidance_peak,
     )
-    feed.mix = Mix(empty=0.0).later()
+    feed.mix = replace(feed.first_mix, empty=0.0).later()
     with torch.no_grad(), autocast(feed.encoder.device), torch.compiler.set_stance("force_eager"):
         unsaid = model.encode(*empty)
     for batch in feed:
@@ -178,7 +178,7 @@ def train_four_steps(
     ways: list[Tensor] = []
     said: list[list[Tensor]] = []
     seed = HELD_OUT_SEED // 2
-    feed.mix = Mix(empty=0.0).later()
+    feed.mix = replace(feed.first_mix, empty=0.0).later()
     model.eval()
     while timer.share() < 0.45 and len(ways) * feed.batch < settings.curves or not ways:
         rows = feed.short(feed.composer.scenes(feed.batch, seed + len(ways), feed.mix)).rows

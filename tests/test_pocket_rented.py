@@ -87,6 +87,17 @@ def test_a_process_of_its_own_draws_the_same_scenes(finished):
     assert all(torch.equal(getattr(apart, name), getattr(here, name)) for name in ("rows", "x", "colours"))
 
 
+def test_after_each_new_batch_earlier_ones_come_again(finished):
+    drawn = finished.feed
+    again = feed.Feed(drawn.composer, drawn.encoder, drawn.tokens, 4, 1, 1, replays=2)
+    batches = [batch for batch, _ in zip(again, range(9), strict=False)]
+    again.close()
+    new = [id(batch) for batch in batches[::3]]
+    assert len(set(new)) == 3
+    for k, batch in enumerate(batches):
+        assert id(batch) in new[: k // 3 + 1]
+
+
 def test_a_run_leaves_its_parts_a_sheet_and_its_losses(finished):
     names = {path.name for path in finished.out.iterdir()}
     assert {"part-1.safetensors", "teacher-1.safetensors", "facts.json", "sheet.jpg", "log.txt"} <= names
