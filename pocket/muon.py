@@ -45,17 +45,15 @@ class Muon(torch.optim.Optimizer):
                 self.step_one_shape(params, group)
 
     def step_one_shape(self, params: list[Tensor], group: dict) -> None:
-        updates = []
-        for p in params:
-            momentum = self.state[p].setdefault("momentum", torch.zeros_like(p))
-            momentum.lerp_(p.grad, 1 - group["momentum"])
-            updates.append(torch.lerp(p.grad, momentum, group["momentum"]).flatten(1))
-        rows, columns = updates[0].shape
-        directions = orthogonal(torch.stack(updates))
+        momenta = [self.state[p].setdefault("momentum", torch.zeros_like(p)) for p in params]
+        gradients = [p.grad for p in params]
+        torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
+        updates = torch.stack(torch._foreach_lerp(gradients, momenta, group["momentum"])).flatten(2)
+        directions = orthogonal(updates).view(-1, *params[0].shape)
+        rows, columns = updates.shape[1:]
         rate = group["lr"] * max(1, rows / columns) ** 0.5
-        for p, direction in zip(params, directions, strict=True):
-            p.mul_(1 - group["lr"] * group["weight_decay"])
-            p.add_(direction.view(p.shape), alpha=-rate)
+        torch._foreach_mul_(params, 1 - group["lr"] * group["weight_decay"])
+        torch._foreach_add_(params, list(directions), alpha=-rate)
 
 
 def optimizers(
