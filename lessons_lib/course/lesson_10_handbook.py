@@ -195,7 +195,7 @@ def answers_chart(rows: Mapping[str, Mapping[str, Score]]) -> NotebookImage:
         axes.bar_label(bars, fmt="%.0f", fontsize=9)
     axes.set_xticks(range(len(kinds)), kinds)
     axes.set(ylabel="right answers, %", ylim=(0, 112))
-    figure.legend(frameon=False, ncols=len(rows), loc="outside upper left", fontsize=9)
+    figure.legend(frameon=False, ncols=min(3, len(rows)), loc="outside upper left", fontsize=9)
     alt = "; ".join(
         f"{name}: " + ", ".join(f"{kind} {100 * scores[kind].share:.0f} %" for kind in kinds)
         for name, scores in rows.items()
