@@ -36,11 +36,16 @@ def picked(case: Case) -> int:
     return picker.choose(*candidates(case)).candidate.step
 
 
-def preferred(case: Case) -> int:
+def preferred(case: Case, is_loss_near_lowest: bool = False) -> int:
     """Return the count to which the other judge gives the highest sum of two shares: of the style gap that is
-    closed, and of the base's prompt match that is left.
+    closed, and of the base's prompt match that is left; of all, or of those whose held-out loss is near the
+    lowest.
     """
     base, options = candidates(case, OTHER)
+    if is_loss_near_lowest:
+        lowest = min(row["validation"] for row in case["rows"][1:])
+        near = {row["count"] for row in case["rows"][1:] if row["validation"] <= picker.NEAR * lowest}
+        options = [one for one in options if one.step in near]
 
     def score(one: Candidate) -> float:
         closed = metrics.share_of_gap(one.style, base.style, case["ceilings"][OTHER])
@@ -91,13 +96,17 @@ def order_table(record: Mapping[str, Any]) -> str:
 
 
 def choice_table(record: Mapping[str, Any], reader: Mapping[str, Any]) -> str:
-    """Return the steps that the picker, the other judge and a reader would keep, and how many checkpoints the
-    latter two are apart from the picker's, as a Markdown table. What was read on other weights is left out.
+    """Return the steps that the picker, the other judge alone and with the held-out loss, and a reader would
+    keep, and how many checkpoints these are apart from the picker's, as a Markdown table. What was read on
+    other weights is left out.
     """
-    lines = [f"| training | `lessons pick` | {OTHER} | a reader |", "|---|---|---|---|"]
+    lines = [
+        f"| training | `lessons pick` | {OTHER} | {OTHER} and held-out loss | a reader |",
+        "|---" * 5 + "|",
+    ]
     by_reader = reader["result"]["preferred"] if reader["base"] == record["base"] else {}
     for case in record["result"]["cases"]:
-        counts = preferred(case), by_reader.get(case["case"])
+        counts = preferred(case), preferred(case, True), by_reader.get(case["case"])
         cells = [f"{n} ({apart(case, picked(case), n)} apart)" if n else "not read" for n in counts]
         lines.append(f"| {case['case']} | {picked(case)} | {' | '.join(cells)} |")
     return "\n".join(lines)
