@@ -16,6 +16,8 @@ from typing import Any
 
 FOLDERS = ("latents", "embeddings", "image_stats")  # of the files in the cache, each called by a hash
 _MOST_HEADER = 10**6  # bytes
+_NUMBER = r"-?\d[\d.e+-]*"
+_NUMBERS = re.compile(rf"\[\n *({_NUMBER}(?:,\n *{_NUMBER})*)\n *\]")  # in JSON with an item a line
 _CACHED = re.compile(rf"({'|'.join(FOLDERS)})/([0-9a-f]{{64}}\.safetensors|\.[0-9a-f]{{32}}\.part)")
 
 
@@ -71,8 +73,11 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def to_json(value: Any) -> bytes:
-    """Return a value as JSON to be read by people too: indented, in UTF-8, with a line break at the end."""
-    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+    """Return a value as JSON to be read by people too: indented, a list of numbers on one line, in UTF-8, with
+    a line break at the end.
+    """
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    return (_NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n").encode()
 
 
 def write_json(path: Path, value: Any) -> None:
