@@ -73,8 +73,8 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def to_json(value: Any) -> bytes:
-    """Return a value as JSON to be read by people too: indented, a list of numbers on one line, in UTF-8, with
-    a line break at the end.
+    """Return a value as JSON that people can read too: indented, a list of numbers on one line; in UTF-8,
+    with a line break at the end.
     """
     text = json.dumps(value, indent=1, ensure_ascii=False)
     return (_NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n").encode()
