@@ -14,7 +14,7 @@ import numpy as np
 from IPython.display import Image as NotebookImage
 
 from lessons_lib.display import charts, notebook
-from lessons_lib.display.theme import LINE
+from lessons_lib.display.theme import LINE, TEAL
 from lessons_lib.models.text import TextModel
 from lessons_lib.paths import HANDBOOK, in_course
 
@@ -187,7 +187,7 @@ def answers_chart(rows: Mapping[str, Mapping[str, Score]]) -> NotebookImage:
     """
     figure, axes = charts.new_chart(7.2, 3.2, 92)
     kinds = [kind for kind in next(iter(rows.values())) if all(kind in row for row in rows.values())]
-    width, colours = 0.8 / len(rows), (*charts.COLOURS, LINE)
+    width, colours = 0.8 / len(rows), (*charts.COLOURS, LINE, TEAL)
     for place, (name, scores) in enumerate(rows.items()):
         x = np.arange(len(kinds)) + width * (place - (len(rows) - 1) / 2)
         bars = axes.bar(x, [100 * scores[kind].share for kind in kinds], width * 0.92,

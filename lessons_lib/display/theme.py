@@ -9,6 +9,7 @@ import matplotlib
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 PAPER, INK, MUTED, LINE, ACCENT = "#faf6ee", "#2a2520", "#766b5f", "#dcd2c1", "#9c2f22"
+TEAL = "#2f7f79"  # the fifth bar of a chart
 
 
 @lru_cache(64)
