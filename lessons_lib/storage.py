@@ -77,7 +77,7 @@ def to_json(value: Any) -> bytes:
     with a line break at the end.
     """
     text = json.dumps(value, indent=1, ensure_ascii=False)
-    return (_NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n").encode()
+    return (_NUMBERS.sub(lambda match: f"[{' '.join(match[1].split())}]", text) + "\n").encode()
 
 
 def write_json(path: Path, value: Any) -> None:
