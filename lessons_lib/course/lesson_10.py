@@ -180,7 +180,7 @@ def save_opening_picture(path: Path = OPENING_PICTURE) -> None:
     sampler = Sampler("pocket")
     before = draw(sampler)
     sampler.load(ROOT / "runs" / "lesson_10")
-    after = draw(sampler, TRIGGER, strength=1.0)
+    after = draw(sampler, TRIGGER, strength=0.75)
     cards = [picture.image for picture in dataset.read(in_course(BRAND), side=128).train]
     rows = [images[:5] for images in (before, after, cards)]
     path.write_bytes(notebook.image_grid(rows, ["base", "brand", "cards"], side=150).data)
