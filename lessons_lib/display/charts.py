@@ -36,7 +36,7 @@ def new_panels(
 
 
 def mark_level(axes: Any, name: str, value: float, place: float = 0.995) -> None:
-    """Draw a dashed line at a value with its name above the right end."""
+    """Draw a dashed line at a value with its name above the right end, in front of what lies there."""
     axes.axhline(value, color=MUTED, linewidth=1, linestyle="--")
     axes.annotate(
         name,
@@ -46,6 +46,8 @@ def mark_level(axes: Any, name: str, value: float, place: float = 0.995) -> None
         va="bottom",
         color=MUTED,
         fontsize=9,
+        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1, "alpha": 0.85},
+        zorder=5,
     )
 
 
