@@ -79,6 +79,14 @@ def test_a_direction_that_turned_asks_for_another_sentence(lesson):
     assert "was 'lower' and is 'higher'" in line and line.endswith(sentences.ANEW)
 
 
+def test_a_figure_that_is_no_longer_recorded_asks_for_another_sentence(lesson):
+    lesson.write_text(lesson.read_text().replace("{counts[style][4]:.2f}", "{counts[style][12]:.2f}"))
+    before = lesson.read_bytes()
+    (line,) = sentences.problems(lesson, values())
+    assert "'12' is not recorded" in line and line.endswith(sentences.ANEW)
+    assert not sentences.fill(lesson, values()) and lesson.read_bytes() == before
+
+
 def test_a_line_that_is_no_longer_printed_asks_for_another_sentence(lesson):
     lesson.write_text(lesson.read_text().replace("up: True\\n", "up: False\\n"))
     (line,) = sentences.problems(lesson, values())

@@ -30,7 +30,7 @@ from lessons_lib.models.bases import Base
 from lessons_lib.paths import NOTEBOOK_PICTURES, SAMPLE
 from lessons_lib.training import train
 
-COUNTS = (4, 8, 16)
+COUNTS = (4, 8, 12, 16)
 OPENING_PICTURE = NOTEBOOK_PICTURES / "02_choose.jpg"
 
 

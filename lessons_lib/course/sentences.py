@@ -8,6 +8,7 @@ outputs of the cells above. The fields are those of `Figures`.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -143,15 +144,28 @@ def problems(path: Path, values: Mapping[str, Figures]) -> list[str]:
     lines = []
     for index, cell in enumerate(book.cells):
         bound, place = cell.metadata.get("bound", {}), f"{path.name}, cell {index}"
-        if "template" in bound and (wanted := render(bound["template"], values)) != cell.source:
-            now, then = _first_difference(wanted, cell.source)
-            lines.append(f"{place}: says {then!r}, recorded is {now!r}")
-        for field, word in bound.get("holds", {}).items():
-            if (now := render(field, values)) != word:
-                lines.append(f"{place}: {field} was {word!r} and is {now!r}: {ANEW}")
+        try:
+            lines += _changed(bound, cell.source, place, values)
+        except KeyError as missing:
+            lines.append(f"{place}: {missing} is not recorded: {ANEW}")
         above = printed(book, index)
         lines += [f"{place}: no cell above prints {text!r}: {ANEW}"
                   for text in bound.get("printed", []) if text not in above]  # fmt: skip
+    return lines
+
+
+def _changed(bound: Mapping[str, Any], source: str, place: str, values: Mapping[str, Figures]) -> list[str]:
+    """Return a line for the first figure of a cell that is another now, and for each direction that turned.
+
+    Raises KeyError for a figure that is not recorded.
+    """
+    lines = []
+    if "template" in bound and (wanted := render(bound["template"], values)) != source:
+        now, then = _first_difference(wanted, source)
+        lines.append(f"{place}: says {then!r}, recorded is {now!r}")
+    for field, word in bound.get("holds", {}).items():
+        if (now := render(field, values)) != word:
+            lines.append(f"{place}: {field} was {word!r} and is {now!r}: {ANEW}")
     return lines
 
 
@@ -162,12 +176,15 @@ def _first_difference(a: str, b: str) -> tuple[str, str]:
 
 
 def fill(path: Path, values: Mapping[str, Figures]) -> bool:
-    """Write the recorded figures into the bound sentences of a notebook; return whether any has changed."""
+    """Write the recorded figures into the bound sentences of a notebook; return whether any has changed. A
+    sentence with a figure that is not recorded stays as it is.
+    """
     book = nbformat.read(path, as_version=4)
     before = [cell.source for cell in book.cells]
     for cell in book.cells:
         if "template" in cell.metadata.get("bound", {}):
-            cell.source = render(cell.metadata["bound"]["template"], values)
+            with contextlib.suppress(KeyError):
+                cell.source = render(cell.metadata["bound"]["template"], values)
     if before == [cell.source for cell in book.cells]:
         return False
     path.write_text(nbformat.writes(book, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
