@@ -79,12 +79,10 @@ class Feed:
         seed: int,
         workers: int,
         replays: int = 0,
-        mix: Mix | None = None,
     ) -> None:
         self.composer, self.encoder, self.batch = composer, encoder, batch
         self.tokens = tokens.to(composer.device)
-        self.seed, self.replays, self.first_mix = seed, replays, mix or Mix()
-        self.mix = self.first_mix
+        self.seed, self.mix, self.replays = seed, Mix(), replays
         self.waited = 0.0  # s
         self._kept = deque[Batch](maxlen=KEPT)
         self._workers = workers

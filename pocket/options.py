@@ -34,7 +34,7 @@ class Settings:
     curves: int = 20_000
     workers: int = 3
     replays: int = 0  # batches that come again after each new one
-    bare: float = Mix().bare
+    mix: Mix = Mix()  # of what captions say
     compiled: bool = False
     report_every: float = 20.0
 
@@ -117,7 +117,7 @@ def parsed(arguments: list[str], about: str | None) -> argparse.Namespace:
     run.add_argument(
         "--bare",
         type=float,
-        default=Settings().bare,
+        default=Settings().mix.bare,
         help="of the captions that say no look, the share that goes with a drawing as it is",
     )
     run.add_argument("--no-compile", action="store_true")

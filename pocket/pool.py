@@ -26,7 +26,7 @@ from pocket.feed import Batch, Encoder, Feed
 from pocket.phrases import Phrases
 from pocket.placing import COMPOSITIONS
 from pocket.weights import MODEL
-from pocket.wording import Mix, leave_out, says_no_look
+from pocket.wording import leave_out, says_no_look
 
 HARSH = ("mosaic", "woven", "glass", "pixel")  # words of manners that hide a thing
 AT_ONCE = 48  # scenes of a seed
@@ -86,9 +86,8 @@ class PoolFeed(Feed):
         seed: int,
         pools: Mapping[Path, float],
         soft: float = 0.0,
-        mix: Mix | None = None,
     ) -> None:
-        super().__init__(composer, encoder, tokens, batch, seed, 1, mix=mix)
+        super().__init__(composer, encoder, tokens, batch, seed, 1)
         wanted = digest(composer.phrases)
         of_pools = [_scenes(folder, wanted) for folder in pools]
         parts = [part for of_pool in of_pools for part in of_pool]

@@ -111,11 +111,9 @@ class Run:
         )
         self.phrases, tokens = phrases, tokenized(phrases, self.pack.clip, self.pack.t5)
         own = (composer, self.encoder, tokens, self.settings.batch, 1 + self.options.seed * 10**9)
-        pools, settings, mix = self.options.pools, self.settings, Mix(bare=self.settings.bare)
+        pools, settings = self.options.pools, self.settings
         self.feed = (
-            PoolFeed(*own, pools, settings.soft, mix)
-            if pools
-            else Feed(*own, settings.workers, settings.replays, mix)
+            PoolFeed(*own, pools, settings.soft) if pools else Feed(*own, settings.workers, settings.replays)
         )
         if self.settings.compiled:
             torch._dynamo.config.suppress_errors = True  # what does not compile there runs as it is
@@ -301,7 +299,7 @@ def main(arguments: list[str] | None = None) -> None:
         contrast=o.contrast,
         workers=o.workers,
         replays=o.replays,
-        bare=o.bare,
+        mix=Mix(bare=o.bare),
         compiled=compiled,
         curves=max(8, int(Settings().curves * o.scale)),
         **(own if o.peak is None else own | {"peak": o.peak}),

@@ -42,6 +42,7 @@ def train_text(
     look like.
     """
     opts = model.text_optimizers(settings.text_peak)
+    feed.mix = settings.mix
     for batch in feed:
         if timer.share() >= 1:
             return
@@ -63,13 +64,14 @@ def train_flow(
     short at the end.
     """
     opts = model.optimizers(settings.peak, settings.text_share)
+    feed.mix = settings.mix
     texts = [*model.clip.parameters(), *model.t5.parameters()]
     for batch in feed:
         share = timer.share()
         if share >= 1:
             return
         set_rates(opts, min(1, (timer.step + 1) / 100, (1.001 - share) / (1 - settings.end_share)))
-        feed.mix = feed.first_mix.later() if share > settings.short_from else feed.first_mix
+        feed.mix = settings.mix.later() if share > settings.short_from else settings.mix
         x, sigma, target = noisy(batch.packed, settings.centre)
         with autocast(feed.encoder.device):
             embeddings = model.encode(batch.t5_ids, batch.clip_ids)
@@ -100,7 +102,7 @@ def train_guidance(
         settings.guidance_peak,
         0.05 * settings.guidance_peak,
     )
-    feed.mix = replace(feed.first_mix, empty=0.0).later()
+    feed.mix = replace(settings.mix, empty=0.0).later()
     with torch.no_grad(), autocast(feed.encoder.device), torch.compiler.set_stance("force_eager"):
         unsaid = model.encode(*empty)
     for batch in feed:
@@ -178,7 +180,7 @@ def train_four_steps(
     ways: list[Tensor] = []
     said: list[list[Tensor]] = []
     seed = HELD_OUT_SEED // 2
-    feed.mix = replace(feed.first_mix, empty=0.0).later()
+    feed.mix = replace(settings.mix, empty=0.0).later()
     model.eval()
     while timer.share() < 0.45 and len(ways) * feed.batch < settings.curves or not ways:
         rows = feed.short(feed.composer.scenes(feed.batch, seed + len(ways), feed.mix)).rows
