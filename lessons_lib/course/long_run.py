@@ -50,14 +50,16 @@ class LongRun:
         """What measures the base's pictures."""
         return judges.find(self.sampler.base)
 
-    def run_trials(self, question: str, variants: Sequence[str], trial: Trial) -> list[Row]:
+    def run_trials(
+        self, question: str, variants: Sequence[str], trial: Trial, seeds: Sequence[int] = TRAINING_SEEDS
+    ) -> list[Row]:
         """Return trial(variant, seed) for every variant and training seed; a run that was stopped resumes.
 
         Rows of another base, or of the same base with other settings, are not used again.
         """
         trials = [
             (f"{variant}, training seed {seed}, {self._key}", (variant, seed))
-            for seed in TRAINING_SEEDS
+            for seed in seeds
             for variant in variants
         ]
         return resume_trials(WORK_DIR / f"{question}.json", trials, trial)
