@@ -57,6 +57,9 @@ def test_rows_of_another_base_or_other_settings_are_made_again(monkeypatch, tmp_
     for _ in range(2):
         run_with(sampler).run_trials("words", ["tom", "lion"], trial)
     assert done == [("tom", 0), ("lion", 0), ("tom", 1), ("lion", 1)]
+    sampler.base = replace(BASE, repository="/where/the/course/was/moved/to")
+    run_with(sampler).run_trials("words", ["tom"], trial)
+    assert len(done) == 4
     torch.nn.init.ones_(sampler.pipe.transformer.weight)
     run_with(sampler).run_trials("words", ["tom"], trial)
     assert len(done) == 6

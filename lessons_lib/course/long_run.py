@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -66,9 +66,12 @@ class LongRun:
 
     @property
     def _key(self) -> str:
-        """The steps and a hash of all else that the trials of different questions have in common."""
+        """The steps and a hash of all else that the trials of different questions have in common:
+        the weights and the base's defaults, wherever they lie.
+        """
         weights = latent_cache.weights_hash(self.sampler.pipe.transformer)
-        identity = f"{weights} {self.sampler.base} {self.sampler.family.TARGET_MODULES}"
+        base = replace(self.sampler.base, repository="")
+        identity = f"{weights} {base} {self.sampler.family.TARGET_MODULES}"
         return f"{STEPS} steps, {sha256(identity.encode()).hexdigest()[:12]}"
 
     def run_dir(self, name: str, seed: int) -> Path:
