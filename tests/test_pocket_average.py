@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lessons_lib.models.bases import CHECKSUMS
-from pocket import average
+from pocket import average, provenance
 
 EMBEDDINGS = {"text_encoder/model.safetensors": "embeddings.token_embedding.weight"}
 EMBEDDINGS["text_encoder_2/model.safetensors"] = "shared.weight"
@@ -63,3 +63,19 @@ def test_other_networks_are_refused(tmp_path):
     second = weights_folder(tmp_path / "second", 1.0, ["cat", "</s>"], width=4)
     with pytest.raises(ValueError, match="two kinds of network"):
         average.average(first, second, tmp_path / "mean")
+
+
+def test_what_both_learned_from_stands_beside_the_mean(tmp_path, monkeypatch):
+    drawing = {"thing": "cat", "package": "one", "version": "1", "maker": "A", "licence": "MIT"}
+    tables = {
+        "first": [drawing | {"name": "cat"}],
+        "second": [drawing | {"name": n} for n in ("cat", "kitty")],
+    }
+    for name, rows in tables.items():
+        weights_folder(tmp_path / name / "model", 1.0, ["cat", "</s>"])
+        provenance.write(rows, tmp_path / name)
+    folders = [str(tmp_path / name / "model") for name in ("first", "second", "mean")]
+    (tmp_path / "mean").mkdir()
+    monkeypatch.setattr("sys.argv", ["average", *folders[:2], "--to", folders[2]])
+    average.main()
+    assert [row["name"] for row in provenance.read(tmp_path / "mean")] == ["cat", "kitty"]

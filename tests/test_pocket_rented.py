@@ -110,7 +110,7 @@ def test_joined_parts_are_the_averaged_weights_and_draw(finished, archive, tmp_p
     assert torch.equal(pipe.transformer.state_dict()[name], finished.average.weights[f"flow.{name}"].half())
     assert schnell and all("lora" in n for n in schnell)
     joining.join(finished.out, archive, tmp_path)
-    assert (tmp_path / "provenance.csv").read_text().startswith("thing,style,facing,package,name\n")
+    assert (tmp_path / "provenance.csv").read_text().startswith("thing,package,names\n")
     assert (tmp_path / "packages.csv").read_text().splitlines()[1] == "package-one,1,one,MIT"
     image = pipe.to(dtype=torch.float32)(
         "an elephant", height=128, width=128, num_inference_steps=1, max_sequence_length=48

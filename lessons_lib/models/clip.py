@@ -1,8 +1,8 @@
 """CLIP: how well a text and a picture go together (Radford et al. 2021, arXiv 2103.00020).
 
 Every function takes the folder or the Hub's name of a CLIPModel. Without one it is pocket-clip, in this
-repository: its text encoder is the pocket model's own; it was trained on drawings with plain backgrounds and
-knows little of paintings.
+repository: its text encoder is that of an earlier pocket model, with the same tokenizer; it was trained on
+drawings with plain backgrounds and knows little of paintings.
 """
 
 from __future__ import annotations
