@@ -181,7 +181,7 @@ def test_the_published_hours_are_as_the_lesson_says():
 
 def test_the_count_to_share_has_as_much_style_as_any_and_keeps_most_of_the_prompt():
     sweep = result_of([0.3, 0.5, 0.6, 0.6, 0.4], [0.9, 0.9, 0.6, 0.8, 0.85])
-    assert lesson_05_exercises.best_stop(sweep) == 100
+    assert lesson_05_exercises.best_stops(sweep) == [100]
     assert "keeps more of the prompt" in lesson_05_exercises.check_stop(50, sweep)
     assert "lower than that of the best" in lesson_05_exercises.check_stop(25, sweep)
     assert lesson_05_exercises.check_stop(100, sweep) == "right"

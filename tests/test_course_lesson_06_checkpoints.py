@@ -92,7 +92,7 @@ def test_the_pick_is_near_what_loss_and_the_other_judge_prefer(name):
     assert counts <= (2 if name == "pages" else 0)  # of pages our judge sees most style at 32 steps
 
 
-def test_in_the_recorded_sweep_both_trainings_agree_on_the_order_of_style_and_prompt():
+def test_in_the_recorded_sweep_all_trainings_agree_on_the_order_of_style_and_prompt():
     rows = recorded.load("how_many_steps")["result"]["rows"]
     base, early, best, last = (
         {key: trials.column(rows, key, count=count) for key in ("style", "prompt_rank")}

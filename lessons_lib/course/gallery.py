@@ -37,30 +37,32 @@ class Exhibit:
 EXHIBITS = (
     Exhibit("00", "The first before and after", '["before", "after"], side=200',
             "Four things before the training and after it, with the same seeds.",
-            "Border and paper came, and much of what makes a thing that thing went. Cover the upper row and "
+            "Border and paper came, and outlines went, the elephant's most of all. Cover the upper row and "
             "name the lower one.",
             ("whole: base", "centre: base")),
     Exhibit("02", "Four pictures, or sixteen", "str(name) for name in samples",
             "The same things by a training on four paintings and by one on sixteen, the base first.",
-            "More pictures did not bring more style by this measure, and less of the prompt was kept.",
-            ("style: 6 drawings", "prompt kept: 4 is")),
+            "More pictures brought no more style that shows. To our eye the row of four is clearer; no "
+            "figure says so.",
+            ("style: 6 drawings", "prompt kept: 6 drawings",
+             "style: 20 drawings show no difference between 4 ",
+             "prompt kept: 20 drawings show no difference between 4 ")),
     Exhibit("03", "What a caption should say", '["base", *MODES]',
             "The same things after trainings with three kinds of captions.",
             "Captions that named the content brought more of the style, and took from the prompt. A "
-            "caption of the word alone kept the prompt and brought less style. No way of writing had "
-            "both.",
+            "caption of the word alone kept more of it and brought less style. No way of writing had both.",
             ("style by the trigger", "prompt kept: trigger only")),
     Exhibit("05", "How many steps", "names, side=200",
             "The same things after more and more steps.",
-            "The prompt was paid for the style within the first steps. In the lesson's recorded run eight "
-            "times as many steps gave some of it back, and cost style.",
-            ("style match: 48", "prompt kept: 16", "prompt kept: 100")),
-    Exhibit("06", "Three to please, three to shock", "best, worst = lesson_06",
+            "The prompt suffered within the first steps, before all of the style was there. In the lesson's "
+            "recorded run eight times as many steps left a little less style.",
+            ("style match: 16", "prompt kept: 16", "prompt kept: 100", "style match: 800")),
+    Exhibit("06", "A judge's best and worst", "best, worst = lesson_06",
             "Six pictures of one and the same run: the three whose thing a judge names best, the three it "
             "names worst.",
             "Both halves are true and both mislead. That is why no other row of this page was chosen by"
             " how well its things can be named.",
-            ("chosen to", "all: prompt kept")),
+            ("chosen to", "lowest by", "all: prompt kept")),
     Exhibit("06", "Memorised, on purpose", '["painting", "drawn"]',
             "A run that was shown two paintings two hundred times, beside those paintings.",
             "It repeats them. It was made to find out which measure notices; the one by features does "
@@ -73,8 +75,8 @@ EXHIBITS = (
             ("ours, own captions",)),
     Exhibit("07", "One castle, twelve faults", "07_museum.jpg",
             "The same castle after twelve trainings, each with another fault.",
-            "Each of them, on purpose. Noise and black are named by anybody. Where the captions are to blame "
-            "the curve looks as it should, and there the lesson's own list of questions errs.",
+            "Each of them, on purpose. Noise and black are named by anybody. The lesson's own list of "
+            "questions errs over wrong captions, style words in captions and guidance left on.",
             ("recorded trainings are named", "was taken for")),
     Exhibit("08", "Everybody is the owl", "08_everyone.jpg",
             "A fox, a cat, a penguin and a boy by the base, and by adapters that were trained on an owl.",
@@ -83,8 +85,9 @@ EXHIBITS = (
             ("turned, by features  ", "no remedy             ", "class pictures        ",
              "half or fewer turned, by pocket-clip")),
     Exhibit("09", "Two styles in one picture", "list(mixes)",
-            "Paintings and blueprints in five mixtures.",
-            "No mixture has both styles. One of the two wins, and the other leaves a colour or a border.",
+            "Paintings and blueprints, each alone and in three mixtures.",
+            "By the measure no mixture has both styles. By eye the middle row has a little of each, the blue "
+            "and the border.",
             ("a mix with both",)),
     Exhibit("10", "A house's answers", "house.answers_chart(",
             "A language model's right answers about a house and in general, before and after its adapter.",
@@ -93,12 +96,12 @@ EXHIBITS = (
             ()),
     Exhibit("10", "A brand's assets", "10_brand.jpg",
             "Five things by the base and with the brand's adapter, and five of the brand's own cards.",
-            "The ground came first, then a mark, and the pale disc last. The things went: of twelve none "
-            "could be used, at any strength.",
+            "The ground came first, then a mark, and the pale disc last. None of twelve could be used: "
+            "colours off the palette, and ever fewer things recognised.",
             ("of the way;", "could be used", "things recognised")),
     Exhibit("11", "A set of one's own", '["before", "after"], side=150',
-            "Crayon drawings, photographed as a phone does; six things that the set never shows.",
-            "The goal was crayon. What every picture of the set had in common came first: the ring.",
+            "Six things before and after a training on crayon drawings, none of which shows them.",
+            "The goal was crayon. A warm ground came, and pieces of the ring that all of the set has.",
             ("style: wanted", "prompt kept: wanted")),
 )  # fmt: skip
 _HEAD = """# The gallery

@@ -104,15 +104,15 @@ def check_steps(answer: Callable[[int, int, int, int], int | None]) -> str:
     return first_hint(mistakes) or RIGHT
 
 
-def best_stop(result: Mapping[str, Any]) -> int:
-    """Return the count to share: of those whose style cannot be told from the best, the one that keeps most
-    of the prompt.
+def best_stops(result: Mapping[str, Any]) -> list[int]:
+    """Return the counts to share: of those whose style cannot be told from the best, the ones that keep most
+    of the prompt, to the two decimals that are printed.
     """
     kept_prompt = {
-        n: trials.mean_score(trials.column(result["rows"], "prompt_rank", count=n))
+        n: round(trials.mean_score(trials.column(result["rows"], "prompt_rank", count=n)), 2)
         for n in counts_near_best(result)
     }
-    return max(kept_prompt, key=lambda count: kept_prompt[count])
+    return [n for n, kept in kept_prompt.items() if kept == max(kept_prompt.values())]
 
 
 @checker
@@ -124,7 +124,7 @@ def check_stop(step: int | None, result: Mapping[str, Any]) -> str:
     mistakes = [
         (step not in counts, f"no adapter was kept there; choose one of {', '.join(map(str, counts))}"),
         (step not in counts_near_best(result), "its style is lower than that of the best, and not by chance"),
-        (step != best_stop(result), "another one has as much style and keeps more of the prompt"),
+        (step not in best_stops(result), "another one has as much style and keeps more of the prompt"),
     ]
     return first_hint(mistakes) or RIGHT
 

@@ -180,7 +180,7 @@ FAULTS = {
     "style": Fault(
         name="style words inside the captions",
         word="the style sits in other words than the trigger",
-        signs="captions of the set draw one muddy look, whatever they say; new prompts change less",
+        signs="captions of the set draw much the same smears, whatever they say; new prompts change less",
         why="not known: place, words and pictures differ from lesson 03, where style words did little harm",
         remedy="style words out of captions and prompts; a true one may stand behind a caption (lesson 03)",
         report="https://github.com/atomantic/PortOS/issues/1320",
@@ -189,7 +189,7 @@ FAULTS = {
     "shuffle": Fault(
         name="captions of other pictures",
         word="misaligned captions",
-        signs="the loss looks healthy, no other sign is there; castle, tree and house come apart more",
+        signs="the loss looks healthy, no sure sign is there; here the tree comes apart, bricks show behind",
         why="each word is pulled towards another thing, where so short a training does not arrive",
         remedy="print captions beside pictures before training (`lessons check --captions`); look at five",
         report="https://github.com/huggingface/diffusers/issues/14430",
@@ -207,7 +207,7 @@ FAULTS = {
     "distilled": Fault(
         name="a distilled base trained as if it were none",
         word="the distillation breaks down",
-        signs="the curve looks healthy; before is not what this base draws: the tree is green here",
+        signs="the curve looks healthy; before is not quite what this base draws: the tree is lighter here",
         why="it was made to draw one sharp picture in four steps; the usual loss asks for a mean of many",
         remedy="train on the model that it was distilled from and draw with the distilled one",
         report="https://github.com/huggingface/diffusers/issues/12120",
