@@ -80,8 +80,8 @@ EXHIBITS = (
             ("recorded trainings are named", "was taken for")),
     Exhibit("08", "Everybody is the owl", "08_everyone.jpg",
             "A fox, a cat, a penguin and a boy by the base, and by adapters that were trained on an owl.",
-            "Nobody asked for the owl, and its colours and shape came. Class pictures keep the four apart; "
-            "the grounds change with them, and the owl itself is less like the owl.",
+            "Nobody asked for the owl, and its colours came, and some of its shape. Class pictures keep the "
+            "four apart; the grounds change with them, and the owl is less like itself.",
             ("turned, by features  ", "no remedy             ", "class pictures        ",
              "half or fewer turned, by pocket-clip")),
     Exhibit("09", "Two styles in one picture", "list(mixes)",
