@@ -112,7 +112,7 @@ def best_stops(result: Mapping[str, Any]) -> list[int]:
         n: round(trials.mean_score(trials.column(result["rows"], "prompt_rank", count=n)), 2)
         for n in counts_near_best(result)
     }
-    return [n for n, kept in kept_prompt.items() if kept == max(kept_prompt.values())]
+    return [n for n in kept_prompt if kept_prompt[n] == max(kept_prompt.values())]
 
 
 @checker
