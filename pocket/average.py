@@ -9,16 +9,15 @@ tables beside each folder, is put together beside the new one.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from tokenizers import Tokenizer
 
 from pocket import provenance
+from pocket.networks import take_rows
 from pocket.weights import write_checksums
 
 FILES = (
@@ -31,22 +30,8 @@ TOKENS = {"embeddings.token_embedding.weight": "tokenizer", "shared.weight": "to
 
 
 def vocabulary(folder: Path) -> dict[str, int]:
-    """Return the row of every token of a tokenizer."""
-    model = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    pieces = model["model"]["vocab"]
-    rows = pieces if isinstance(pieces, dict) else {piece: row for row, (piece, _) in enumerate(pieces)}
-    return rows | {token["content"]: token["id"] for token in model["added_tokens"]}
-
-
-def rows_of(tokens: Mapping[str, int], values: Tensor, others: Mapping[str, int], known: Tensor) -> Tensor:
-    """Return an embedding of the rows of `known`, (tokens, width): of each token the row that `others` and
-    `values` have for it, and its own where they do not know it.
-    """
-    rows = known.clone()
-    for token, row in tokens.items():
-        if token in others:
-            rows[row] = values[others[token]]
-    return rows
+    """Return the row of every token of a tokenizer, by name."""
+    return Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab()
 
 
 def average(first: Path, second: Path, to: Path) -> None:
@@ -59,8 +44,10 @@ def average(first: Path, second: Path, to: Path) -> None:
         one, other = load_file(first / file), load_file(second / file)
         for name, tokenizer in TOKENS.items():
             if name in one:
-                words = [vocabulary(folder / tokenizer) for folder in (first, second)]
-                other[name] = rows_of(words[0], other[name], words[1], one[name])
+                tokens, other_tokens = (vocabulary(folder / tokenizer) for folder in (first, second))
+                rows = one[name].clone()
+                take_rows(rows, tokens, other[name], other_tokens)
+                other[name] = rows
         shapes = [{name: value.shape for name, value in weights.items()} for weights in (one, other)]
         if shapes[0] != shapes[1]:
             raise ValueError(f"{file}: {first} and {second} are two kinds of network; expected one kind")

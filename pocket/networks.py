@@ -227,6 +227,15 @@ def fits(name: str, value: Tensor, into: dict[str, Tensor]) -> bool:
     return name in into and into[name].shape == value.shape
 
 
+def take_rows(own: Tensor, tokens: dict[str, int], earlier: Tensor, earlier_tokens: dict[str, int]) -> int:
+    """Put the rows that an earlier embedding, (tokens, width), has for the same tokens into one's own; return
+    how many tokens it does not know, whose rows stay.
+    """
+    rows = [(tokens[token], earlier_tokens[token]) for token in tokens if token in earlier_tokens]
+    own[[row for row, _ in rows]] = earlier[[row for _, row in rows]].to(own)
+    return len(tokens) - len(rows)
+
+
 @torch.no_grad()
 def start_from(
     model: Joint,
@@ -245,9 +254,8 @@ def start_from(
         old, new = vocabularies.get(part, ({}, {}))
         for name, value in earlier.items():
             if name in own and name.endswith(BY_WORD) and old:
-                rows = [(new[word], old[word]) for word in new if word in old]
-                own[name][[a for a, _ in rows]] = value[[b for _, b in rows]].to(own[name])
-                left.append(f"{part}.{name}: {len(new) - len(rows)} of {len(new)} rows")
+                missing = take_rows(own[name], new, value, old)
+                left.append(f"{part}.{name}: {missing} of {len(new)} rows")
             elif fits(name, value, own):
                 own[name].copy_(value)
             else:

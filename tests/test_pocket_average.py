@@ -1,11 +1,12 @@
 """The mean of two folders of weights: tensor by tensor, and token by token where the tokenizers differ."""
 
 import hashlib
-import json
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
 from lessons_lib.models.bases import CHECKSUMS
 from pocket import average, provenance
@@ -22,13 +23,10 @@ def weights_folder(folder, value, tokens, width=3):
             tensors[name] = torch.arange(len(tokens))[:, None].expand(-1, width).half().contiguous()
         (folder / file).parent.mkdir(parents=True)
         save_file(tensors, folder / file)
-    vocabularies = {"tokenizer": {token: row for row, token in enumerate(tokens)}}
-    vocabularies["tokenizer_2"] = [[token, -1.0] for token in tokens[:-1]]
-    for name, vocab in vocabularies.items():
-        added = [{"content": tokens[-1], "id": len(tokens) - 1}]
+    for name in ("tokenizer", "tokenizer_2"):
         (folder / name).mkdir()
-        text = json.dumps({"model": {"vocab": vocab}, "added_tokens": added})
-        (folder / name / "tokenizer.json").write_text(text)
+        vocabulary = {token: row for row, token in enumerate(tokens)}
+        Tokenizer(WordLevel(vocabulary, unk_token=tokens[0])).save(str(folder / name / "tokenizer.json"))
     return folder
 
 
