@@ -1,16 +1,18 @@
 """An adapter is put on a base model with all of its layers, or refused in one line; the base is as it was."""
 
 import itertools
+import json
+import shutil
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from benchmarks import blank
-from lessons_lib.adapters import export, files, fit
+from lessons_lib.adapters import export, files, fit, merging
 from lessons_lib.adapters.files import Adapter, Factors
-from lessons_lib.adapters.run import WEIGHTS_NAME
-from lessons_lib.models import families
+from lessons_lib.adapters.run import MERGED, SETTINGS, WEIGHTS_NAME
+from lessons_lib.models import bases, families
 
 BASES = ("pocket", *blank.NAMES)
 PAIRS = list(itertools.permutations(BASES, 2))
@@ -152,3 +154,25 @@ def test_a_layer_that_diffusers_leaves_out_is_counted(sampler, file_for, monkeyp
     monkeypatch.setattr(type(sampler.pipe.transformer), "load_lora_adapter", load_some)
     count = len(files.read(file_for("pocket")).layers)
     assert f"{count - 2} of {count} layers took it" in refusal(sampler, file_for("pocket"))
+
+
+@pytest.mark.parametrize("known", ["", "other weights"], ids=["by an older version", "on other weights"])
+def test_a_run_on_earlier_weights_of_the_base_is_refused_and_its_file_alone_is_not(
+    sampler, file_for, tmp_path, known
+):
+    shutil.copy(file_for("pocket"), tmp_path)
+    origin = {"base": "pocket"} | ({"base_weights": known} if known else {})
+    (tmp_path / SETTINGS).write_text(json.dumps(origin), encoding="utf-8")
+    assert "was trained on earlier weights of pocket" in refusal(sampler, tmp_path)
+    (tmp_path / SETTINGS).unlink()
+    sampler.load(tmp_path)
+    sampler.unload()
+
+
+def test_a_run_and_a_merge_of_it_say_on_which_weights_they_draw(sampler, short_run, tmp_path):
+    merging.merge([short_run.folder, short_run.folder], tmp_path / "both", weights=[0.5, 0.5])
+    for folder, name in ((short_run.folder, SETTINGS), (tmp_path / "both", MERGED)):
+        told = json.loads((folder / name).read_text(encoding="utf-8"))
+        assert told["base_weights"] == bases.weights_id(sampler.base)
+        sampler.load(folder)
+    sampler.unload()

@@ -1,19 +1,21 @@
 """Whether an adapter fits a base model: each of its layers is there, whatever its file calls it, and has the
-same size.
+same size; and it was trained on the weights that the base has today.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import nn
 
 from lessons_lib.adapters import kinds
 from lessons_lib.adapters.files import Adapter, Factors
+from lessons_lib.adapters.run import read_origin
 from lessons_lib.dataset.messages import printable
-from lessons_lib.models import families
+from lessons_lib.models import bases, families
 from lessons_lib.models.bases import Base
 
 Shapes = Mapping[str, tuple[int, ...]]  # of each layer's weight, by PART.NAME as diffusers' files have it
@@ -41,8 +43,9 @@ def fitted(adapter: Adapter, base: Base, shapes: Shapes) -> Adapter:
 
     A layer that its file has in one piece and diffusers in several, such as query, key and value, is cut into
     these. Raises ValueError that names the file and counts the layers that the base lacks or has in another
-    size.
+    size, or says that its folder was trained on other weights of a base that comes with the course.
     """
+    _check_weights(adapter.path, base)
     targets = _targets(base, shapes)
     places = {layer: targets.get(_lookup(layer)) for layer in adapter.layers}
     if problem := _misfit(adapter, places, shapes, base):
@@ -56,6 +59,21 @@ def fitted(adapter: Adapter, base: Base, shapes: Shapes) -> Adapter:
                 )
             layers[name] = factors
     return replace(adapter, layers=layers)
+
+
+def _check_weights(path: Path, base: Base) -> None:
+    """Raise ValueError where the folder of an adapter says that the base had other weights then.
+
+    A file alone, or a folder of another trainer, does not say: it passes.
+    """
+    if not (base.is_local and path.name):  # an adapter in memory has no path
+        return
+    origin = read_origin(path)
+    if origin.get("base") == base.name and origin.get("base_weights", "") != bases.weights_id(base):
+        raise ValueError(
+            f"{printable(path)} was trained on earlier weights of {base.name} and would draw something else on "
+            "today's; train it again"
+        )
 
 
 def _targets(base: Base, shapes: Shapes) -> dict[tuple[str, str], tuple[str, ...]]:

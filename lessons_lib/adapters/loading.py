@@ -24,8 +24,9 @@ def load(pipe: DiffusionPipeline, base: Base, adapter: Adapter, name: str) -> in
     """Put an adapter on a pipeline, in place of one of the same name; return the number of its layers.
 
     Strengths are set with ``pipe.set_adapters``. Raises ValueError that names the file where a layer of it is
-    not in the base or has another size: the pipeline is then as it was. Raises ValueError where a layer did
-    not arrive, MemoryError where there is no room: then no adapter of that name is on the pipeline.
+    not in the base or has another size, or where its folder says that it was trained on other weights of the
+    base: the pipeline is then as it was. Raises ValueError where a layer did not arrive, MemoryError where
+    there is no room: then no adapter of that name is on the pipeline.
     """
     parts = _parts(pipe)
     fitted = fit.fitted(adapter, base, fit.layer_shapes(parts))

@@ -122,7 +122,9 @@ def _settings(
     """Return from what an adapter was merged, the folders above its parts left out."""
     triggers = " ".join(filter(None, (read_origin(path).get("trigger") for path in paths)))
     names = tuple(path.resolve().name for path in paths)
-    return MergedSettings(base.name, out.resolve().name, triggers, names, tuple(weights), rank, strength)
+    return MergedSettings(
+        base.name, out.resolve().name, triggers, names, tuple(weights), rank, strength, bases.weights_id(base)
+    )
 
 
 def _rights(path: Path) -> list[Rights]:

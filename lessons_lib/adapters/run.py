@@ -43,6 +43,8 @@ class Run:
     diverged. `unseen`: how many training pictures were in no batch. `fingerprint`: a hash of all that
     decides what is learned; empty where an older version wrote it. `earlier_schedules`: the steps of shorter
     trainings that it went on from, where their learning rates were not those of a training in one go.
+    `base_weights`: what tells the base's weights from others of its name, as `bases.weights_id`; empty where an
+    older version wrote it.
     """
 
     folder: Path
@@ -55,6 +57,7 @@ class Run:
     unseen: int = 0
     fingerprint: str = ""
     earlier_schedules: tuple[int, ...] = ()
+    base_weights: str = ""
 
     def __str__(self) -> str:
         steps = f"{self.settings.steps} steps"
@@ -133,7 +136,9 @@ class Run:
         try:
             rest = rest if "outcome" in rest else _from_version_0_1(rest)
             later: dict[str, Any] = {
-                name: rest[name] for name in ("step", "reason", "unseen", "fingerprint") if name in rest
+                name: rest[name]
+                for name in ("step", "reason", "unseen", "fingerprint", "base_weights")
+                if name in rest
             }
             later["earlier_schedules"] = tuple(rest.get("earlier_schedules", ()))
             outcome, dataset = Outcome(rest["outcome"]), dict(rest["dataset"])

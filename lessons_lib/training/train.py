@@ -297,7 +297,7 @@ class Trainer:
         dataset = {name: to_records(part, out) for name, part in parts.items()}
         run = Run(
             folder, self.settings, ending.outcome, dataset, resumed_from, ending.step, ending.reason,
-            ending.unseen, self.fingerprint, ending.earlier_schedules,
+            ending.unseen, self.fingerprint, ending.earlier_schedules, bases.weights_id(self.base),
         )  # fmt: skip
         try:
             save_weights(pipe, self.family.DENOISER, folder)
