@@ -32,6 +32,14 @@ def test_blocks_are_grouped_by_part_and_half_and_a_single_layer_is_in_no_group()
     }  # fmt: skip
 
 
+def test_groups_come_in_the_order_of_the_network_and_have_a_title():
+    groups = knobs.block_groups(sorted(FLUX))
+    assert [knobs.group_title(group) for group in groups] == [
+        "double blocks, first half", "double blocks, second half", "single blocks",
+    ]  # fmt: skip
+    assert knobs.group_title("down_blocks, first half") == "down blocks, first half"
+
+
 def test_groups_of_a_unet_hold_every_layer_once():
     parts = ("down_blocks.0", "down_blocks.2", "mid_block")
     names = [f"unet.{part}.attentions.0.{layer}" for part in parts for layer in ("to_q", "to_k")]
@@ -103,6 +111,26 @@ def test_adapters_of_one_size_are_of_one_size_and_that_is_what_was_recorded(resu
 def test_a_table_has_a_line_a_recipe_and_the_ends(result):
     lines = results.table(result, ["standard", "rank 11"])
     assert len(lines) == 4 and lines[1].startswith("standard") and lines[-1].startswith("floor and ceiling")
+
+
+def test_a_table_calls_a_recipe_what_it_is_told(result):
+    assert results.table(result, {"rank 11": "small"})[1].startswith("small  0.33")
+
+
+def test_measures_without_a_difference_share_one_line(result):
+    *lines, last = results.verdicts(result, ["rank 11", "rate / 4"])
+    assert len(lines) == 6 and all(" than standard by " in line for line in lines)
+    assert last == (
+        "20 drawings show no difference from standard: "
+        "centres of rank 11 (-0.015 to +0.007), of rate / 4 (-0.013 to +0.007)"
+    )
+
+
+def test_an_interval_without_zero_says_why_it_does_not_count(result):
+    (line,) = results.verdicts(result, ["constant, EMA"], "constant")
+    assert line.startswith("20 drawings show no difference between constant, EMA and constant: whole (")
+    assert line.endswith("moved (-0.024 to -0.003, but the trainings disagree)")
+    assert line.count("disagree") == 1
 
 
 def test_a_chart_shows_whole_drawings_and_centres(result):

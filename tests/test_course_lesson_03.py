@@ -116,7 +116,7 @@ def test_each_trigger_is_judged_as_a_switch():
 ])  # fmt: skip
 def test_each_claim_about_triggers_is_answered(sentence):
     sentences = lesson_03_trigger.verdicts(trigger_result())
-    assert len(sentences) == 13
+    assert len(sentences) == 12
     assert any(line.startswith(sentence) for line in sentences)
 
 
@@ -159,9 +159,28 @@ def test_the_suffix_stands_at_the_end_of_every_prompt():
 
 def test_the_modes_are_compared_with_plain_content():
     sentences = lesson_03_captions.verdicts(modes_result())
-    assert len(sentences) == 6
+    assert len(sentences) == 8
     assert sentences[0].startswith("style by the trigger: trigger only is lower than content by 0.300")
     assert sentences[-1].startswith("style after styled content: 8 drawings show no difference")
+
+
+def test_no_extra_word_is_held_against_the_trigger_in_every_mode():
+    result = modes_result()
+    for row in result["rows"]:
+        row["style_without"] = [0.3] * 4 if row["mode"] == "trigger only" else row["style_with"]
+    first, second, third = lesson_03_captions.verdicts(result)[4:7]
+    assert first.startswith("style after trigger only: no extra word is higher than the trigger by 0.100")
+    assert (
+        "style after content: 8 drawings show no difference between no extra word and the trigger" in second
+    )
+    assert third.startswith("style after styled content: 8 drawings show no difference")
+
+
+def test_leaving_the_word_out_has_the_same_colour_in_both_charts(figures):
+    lesson_03_trigger.style_chart(trigger_result())
+    lesson_03_captions.style_chart(modes_result())
+    colours = [{line.get_label(): line.get_color() for line in figure.axes[0].lines} for figure in figures]
+    assert colours[0]["the word left out"] == colours[1]["no extra word"] != colours[1]["style words said"]
 
 
 @pytest.mark.parametrize(("caption", "problems"), [

@@ -106,11 +106,11 @@ def test_enough_is_where_the_style_can_no_longer_be_told_from_the_best():
 
 
 @pytest.mark.parametrize(("counts", "style", "sentence"), [
-    ((25, 50, 100), [0.3, 0.4, 0.6, 0.6], "50 steps, 12.5 epochs; fewer than the 1000 to 1500"),
-    ((25, 50, 100), [0.3, 0.4, 0.5, 0.6], "100 steps, 25 epochs, the most that was tried"),
+    ((25, 50, 100), [0.3, 0.4, 0.6, 0.6], "50 steps, 200 pictures seen; fewer than the 1000 to 1500"),
+    ((25, 50, 100), [0.3, 0.4, 0.5, 0.6], "100 steps, 400 pictures seen, the most that was tried"),
     ((25, 50, 100), [0.3, 0.3, 0.3, 0.3], "nothing follows for the advice"),
-    ((500, 1200, 2000), [0.3, 0.4, 0.6, 0.6], "; as many as the 1000 to 1500"),
-    ((500, 2000, 4000), [0.3, 0.4, 0.6, 0.6], "; more than the 1000 to 1500"),
+    ((100, 300, 500), [0.3, 0.4, 0.6, 0.6], "300 steps, 1200 pictures seen; as many as the 1000 to 1500"),
+    ((100, 500, 900), [0.3, 0.4, 0.6, 0.6], "500 steps, 2000 pictures seen; more than the 1000 to 1500"),
 ])  # fmt: skip
 def test_the_advice_is_answered_either_way(counts, style, sentence):
     assert sentence in lesson_05.advice_verdict(result_of(style, counts=counts))
@@ -130,6 +130,14 @@ def test_verdicts_name_style_cost_copies_and_the_held_out_loss():
         "nearer to a training painting than any held-out one, at 100 steps: 10 of 10",
         "held-out loss lowest at: 50 steps, 50 steps",
     ]
+
+
+def test_the_prompt_kept_after_more_steps_is_held_against_those_that_are_enough():
+    sweep = result_of([0.3, 0.4, 0.6, 0.6, 0.6], [0.9, 0.8, 0.5, 0.5, 0.7])
+    alike, higher = lesson_05.kept_verdicts(sweep)
+    assert "10 drawings show no difference between 100 steps and 50 steps" in alike
+    assert higher.startswith("prompt kept: 200 steps is higher than 50 steps by 0.2")
+    assert lesson_05.kept_verdicts(result_of([0.3, 0.3])) == []
 
 
 def test_the_means_are_one_line_a_count():
@@ -162,6 +170,9 @@ def test_the_chart_of_a_sweep_has_the_mean_of_every_count_in_every_panel(figures
     for axes, key in zip(figures[0].axes, lesson_05_figures.MEASURES, strict=True):
         means = [np.mean(trials.values(result["rows"], key, count=count)) for count in result["counts"]]
         assert [y for _, y in marked(axes)] == pytest.approx(means)
+    (legend,) = figures[0].legends
+    kinds = [text.get_text() for text in legend.get_texts()]
+    assert kinds == ["one drawing", "mean of the drawings", "where the mean may lie"]
     assert len(chart.data) < 60_000
 
 

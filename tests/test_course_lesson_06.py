@@ -7,7 +7,8 @@ import pytest
 from course_fakes import BASE, JUDGE
 from PIL import Image, ImageDraw
 
-from lessons_lib.adapters.run import Run
+from lessons_lib.adapters.run import WEIGHTS_NAME, Run
+from lessons_lib.adapters.settings import Settings
 from lessons_lib.course import lesson_06, trials
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.evaluation import copies, metrics
@@ -116,6 +117,18 @@ def test_the_charts_are_single_jpegs():
         lesson_06.strip_chart(panels, {"y": 0.8}),
     ):
         assert chart.format == "jpeg" and len(chart.data) > 2000
+
+
+def test_the_run_of_lesson_00_is_judged_however_many_steps_it_has(practice, tmp_path, monkeypatch):
+    monkeypatch.setattr(train.Trainer, "train", lambda self, out, replace: Run(out, self.settings))
+    assert lesson_06.run_to_judge(BASE, practice, tmp_path).folder == tmp_path / "lesson_06"
+    folder = tmp_path / "lesson_00"
+    folder.mkdir()
+    (folder / WEIGHTS_NAME).touch()
+    for steps, trigger, judged in ((None, "mugh4l", "00"), (9, "mugh4l", "00"), (None, "0wl", "06")):
+        trainer = train.Trainer(BASE, practice, Settings(base=BASE.name, trigger=trigger, steps=steps))
+        Run(folder, trainer.settings, fingerprint=trainer.fingerprint).save()
+        assert lesson_06.run_to_judge(BASE, practice, tmp_path).folder == tmp_path / f"lesson_{judged}"
 
 
 def test_a_memorised_run_is_a_long_one_on_few_pictures(paintings, tmp_path, monkeypatch):

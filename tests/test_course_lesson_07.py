@@ -151,6 +151,15 @@ def test_a_card_shows_where_the_loss_became_no_number():
     assert shown.data[:2] == b"\xff\xd8" and "went wrong" in shown.metadata["alt"]
 
 
+def test_a_legend_names_the_healthy_lines_beside_another_training_alone(figures):
+    healthy = {"losses": [1.2, 1.0], "validation": {"1": 1.1, "2": 1.0}, "measures": {"steps": 2.0}}
+    for row in (healthy, {**healthy, "losses": [1.2, 1.1]}):
+        lesson_07_cards.live_card("a card", row, healthy, Image.new("RGB", (5 * 84, 3 * 84)))
+    named = [[text.get_text() for text in shown.axes[0].get_legend().get_texts()] for shown in figures]
+    own = ["training", "held out"]
+    assert named == [own, ["healthy, training", "training", "healthy, held out", "held out"]]
+
+
 def test_a_recording_that_was_stopped_goes_on_and_keeps_a_strip_a_training(tmp_path, monkeypatch, sampler):
     monkeypatch.setattr(lesson_07_record, "FAULTS", {"few": FAULTS["few"]})
     monkeypatch.setattr(

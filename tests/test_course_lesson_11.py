@@ -179,7 +179,8 @@ def test_the_rubric_leaves_honesty_to_a_neighbour(inspection):
 def test_the_report_says_goal_result_and_what_went_wrong(inspection):
     checks = lesson_11.checklist(inspection, "cray7n")
     text = lesson_11.report(lesson_11.GOAL, checks, comparison(0.1, 0.8), PUBLICATION, "Blobs.")
-    assert "| style | 0.3 | 0.1 | missed |" in text and "| prompt kept | 0.6 | 1.0 | met |" in text
+    assert "| style | 0.3 | 0.1 | missed |" in text
+    assert "| share of the base's prompt match | 0.6 | 1.0 | met |" in text
     assert lesson_11.GOAL.change in text and "**To publish:** ready" in text and text.endswith("Blobs.\n")
 
 

@@ -186,14 +186,15 @@ def test_an_untouched_exercise_says_so(path):
     [
         ("trained in 61.4 s on the CPU", "trained in N.N s on the CPU"),
         ("memory: 23.5 GB", "memory: N.N GB"),
+        ("1000 steps at this speed: in about 12 weeks", "1000 steps at this speed: in about N weeks"),
         ("loss 0.5 after 300 steps", "loss 0.5 after 300 steps"),
     ],
 )
-def test_the_sanitiser_bites_on_time_and_memory_and_nothing_else(text, clean):
+def test_the_sanitiser_bites_on_time_memory_and_weeks_and_nothing_else(text, clean):
     patterns = get_sanitize_patterns((ROOT / "tests" / "sanitize.cfg").read_text())
     for pattern, replacement in patterns:
         text = re.sub(pattern, replacement, text)
-    assert len(patterns) == 2 and text == clean
+    assert len(patterns) == 3 and text == clean
 
 
 def test_every_line_of_the_sanitiser_file_is_read():

@@ -71,8 +71,8 @@ def _check_weights(path: Path, base: Base) -> None:
     origin = read_origin(path)
     if origin.get("base") == base.name and origin.get("base_weights", "") != bases.weights_id(base):
         raise ValueError(
-            f"{printable(path)} was trained on earlier weights of {base.name} and would draw something else on "
-            "today's; train it again"
+            f"{printable(path)} was trained on earlier weights of {base.name} and would draw something else "
+            "on today's; train it again"
         )
 
 

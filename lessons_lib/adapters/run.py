@@ -43,8 +43,8 @@ class Run:
     diverged. `unseen`: how many training pictures were in no batch. `fingerprint`: a hash of all that
     decides what is learned; empty where an older version wrote it. `earlier_schedules`: the steps of shorter
     trainings that it went on from, where their learning rates were not those of a training in one go.
-    `base_weights`: what tells the base's weights from others of its name, as `bases.weights_id`; empty where an
-    older version wrote it.
+    `base_weights`: what tells the base's weights from others of its name, as `bases.weights_id`; empty where
+    an older version wrote it.
     """
 
     folder: Path

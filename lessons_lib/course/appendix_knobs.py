@@ -177,9 +177,9 @@ def _with_lora(encoder: nn.Module, settings: ResolvedSettings) -> nn.Module:
 
 
 def block_groups(layers: Collection[str]) -> dict[str, list[str]]:
-    """Return layers by the part of the network and the half of it that they lie in, in order, whatever the
-    family; ``double_blocks.3.attn`` lies in the part ``double_blocks``. A part of one layer, such as the
-    output, is in no group.
+    """Return layers by the part of the network and the half of it that they lie in, whatever the family;
+    ``double_blocks.3.attn`` lies in the part ``double_blocks``. A part of one layer, such as the output, is
+    in no group. Single blocks, which a file has first, come last, as in the network.
     """
     places: dict[str, dict[str, int]] = {}
     starts = {name.partition(".")[0] for name in layers}
@@ -196,7 +196,13 @@ def block_groups(layers: Collection[str]) -> dict[str, list[str]]:
         for name, number in numbers.items():
             half = "" if count == 1 else ", second half" if 2 * number >= count else ", first half"
             groups.setdefault(part + half, []).append(name)
-    return groups
+    return dict(sorted(groups.items(), key=lambda group: group[0].startswith("single")))
+
+
+def group_title(group: str) -> str:
+    """Return what people call a group of blocks: FLUX has double blocks, then single ones."""
+    title = group.replace("single_transformer_blocks", "single blocks")
+    return title.replace("transformer_blocks", "double blocks").replace("_", " ")
 
 
 def without(adapter: Adapter, layers: Collection[str]) -> Adapter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,13 +28,19 @@ def values(result: Result, key: str, recipe: str) -> Scores:
     return trials.values(result["rows"], key, recipe=recipe)
 
 
-def table(result: Result, recipes: Sequence[str], measures: Mapping[str, str] = MEASURES) -> list[str]:
-    """Return a line a recipe: the mean of each measure with its 95 % interval; then floor and ceiling."""
-    width = max(map(len, recipes)) + 2
+def table(
+    result: Result, recipes: Sequence[str] | Mapping[str, str], measures: Mapping[str, str] = MEASURES
+) -> list[str]:
+    """Return a line a recipe: the mean of each measure with its 95 % interval; then floor and ceiling.
+
+    `recipes`: in a mapping, what each is called.
+    """
+    names = recipes if isinstance(recipes, Mapping) else dict(zip(recipes, recipes, strict=True))
+    width = max(map(len, names.values())) + 2
     lines = [" " * width + "".join(f"{title:24}" for title in measures.values()).rstrip()]
-    for recipe in recipes:
+    for recipe, name in names.items():
         cells = [_interval(values(result, key, recipe)) for key in measures]
-        lines.append(f"{recipe:{width}}" + "".join(f"{cell:24}" for cell in cells).rstrip())
+        lines.append(f"{name:{width}}" + "".join(f"{cell:24}" for cell in cells).rstrip())
     ends = result["ends"]
     pairs = {title: ends[key] for key, title in measures.items() if key in ends}
     texts = (f"{title} {low:.2f} and {high:.2f}" for title, (low, high) in pairs.items())
@@ -48,12 +55,32 @@ def _interval(values: Scores) -> str:
 def verdicts(
     result: Result, recipes: Sequence[str], other: str = STANDARD, measures: Mapping[str, str] = MEASURES
 ) -> list[str]:
-    """Return what the run shows of some recipes beside another, in sentences."""
-    return [
-        trials.verdict(title, recipe, other, *(scores(result, key, one) for one in (recipe, other)))
-        for recipe in recipes
-        for key, title in measures.items()
-    ]
+    """Return what the run shows of some recipes beside another: a sentence for each difference, and one more
+    that says where none shows.
+    """
+    differences: list[str] = []
+    alike: dict[str, list[str]] = {}
+    count = 0
+    for recipe, (key, title) in itertools.product(recipes, measures.items()):
+        pair = [scores(result, key, one) for one in (recipe, other)]
+        count = sum(map(len, pair[0]))
+        if trials.direction(*pair):
+            differences.append(trials.verdict(title, recipe, other, *pair))
+        else:
+            of = f"of {recipe} " if len(recipes) > 1 else ""
+            alike.setdefault(title, []).append(f"{of}({_span(*pair)})")
+    if not alike:
+        return differences
+    between = f"from {other}" if len(recipes) > 1 else f"between {recipes[0]} and {other}"
+    where = "; ".join(f"{title} {', '.join(parts)}" for title, parts in alike.items())
+    return [*differences, f"{count} drawings show no difference {between}: {where}"]
+
+
+def _span(a: Sequence[Scores], b: Sequence[Scores]) -> str:
+    """Return the interval of a difference that does not count, and why where it leaves zero out."""
+    _, low, high = trials.difference(a, b)
+    reason = "" if low <= 0 <= high else ", but the trainings disagree"
+    return f"{low:+.3f} to {high:+.3f}{reason}"
 
 
 def chance_lines(result: Result) -> list[str]:

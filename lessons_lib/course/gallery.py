@@ -79,11 +79,13 @@ EXHIBITS = (
             "questions errs over wrong captions, style words in captions and guidance left on.",
             ("recorded trainings are named", "was taken for")),
     Exhibit("08", "Everybody is the owl", "08_everyone.jpg",
-            "A fox, a cat, a penguin and a boy by the base, and by adapters that were trained on an owl.",
+            "A fox, a cat, a penguin and a boy by the base, and by adapters that were trained on an owl: "
+            "without a remedy, with a class noun, with class pictures, with both.",
             "Nobody asked for the owl, and its colours came, and some of its shape. Class pictures keep the "
             "four apart; the grounds change with them, and the owl is less like itself.",
-            ("turned, by features  ", "no remedy             ", "class pictures        ",
-             "half or fewer turned, by pocket-clip")),
+            ("turned, by features         ", "no remedy             ", "class pictures          0.",
+             "as many turned as without a remedy, by pocket-clip", "turned, by pocket-clip  likeness",
+             "class pictures          =")),
     Exhibit("09", "Two styles in one picture", "list(mixes)",
             "Paintings and blueprints, each alone and in three mixtures.",
             "By the measure no mixture has both styles. By eye the middle row has a little of each, the blue "
@@ -102,7 +104,7 @@ EXHIBITS = (
     Exhibit("11", "A set of one's own", '["before", "after"], side=150',
             "Six things before and after a training on crayon drawings, none of which shows them.",
             "The goal was crayon. A warm ground came, and pieces of the ring that all of the set has.",
-            ("style: wanted", "prompt kept: wanted")),
+            ("style: wanted", "prompt match: wanted")),
 )  # fmt: skip
 _HEAD = """# The gallery
 

@@ -130,11 +130,14 @@ def check_cue(cue: str | None, result: Mapping[str, Any]) -> str:
 
 
 def style_chart(result: Mapping[str, Any]) -> NotebookImage:
-    """Return the recorded run as a JPEG: style match by the trigger, by the style words, and by neither."""
+    """Return the recorded run as a JPEG: style match by the trigger, by no extra word, by the style words.
+
+    The first two have the colours of the other charts of the lesson.
+    """
     series = {
         "the trigger said": "style_with",
+        "no extra word": "style_without",
         "style words said": "style_by_words",
-        "neither": "style_without",
     }
     groups = {
         mode: {name: trials.values(result["rows"], key, mode=mode) for name, key in series.items()}
@@ -145,12 +148,19 @@ def style_chart(result: Mapping[str, Any]) -> NotebookImage:
 
 def verdicts(result: Mapping[str, Any]) -> list[str]:
     """Return what the recorded run shows of each mode beside plain content captions,
-    and of what carries the style.
+    and of what carries the style; the last compares the trigger with the style words.
     """
     trigger_only, content, styled = MODES
 
     def scores(key: str, *modes: str) -> list[list[list[float]]]:
         return [trials.column(result["rows"], key, mode=mode) for mode in modes]
+
+    names = {"style_with": "the trigger", "style_without": "no extra word",
+             "style_by_words": "the style words"}  # fmt: skip
+
+    def by_cue(mode: str, first: str, second: str) -> str:
+        sides = scores(first, mode) + scores(second, mode)
+        return trials.verdict(f"style after {mode}", names[first], names[second], *sides)
 
     measures = {"style by the trigger": "style_with", "prompt kept": "prompt_rank"}
     beside_content = [
@@ -158,12 +168,10 @@ def verdicts(result: Mapping[str, Any]) -> list[str]:
         for measure, key in measures.items()
         for mode in (trigger_only, styled)
     ]
-    by_words = scores("style_by_words", styled, content)
-    by_cue = scores("style_with", styled) + scores("style_by_words", styled)
     return [
         *beside_content,
-        trials.verdict("style by the style words", styled, content, *by_words),
-        trials.verdict(f"style after {styled}", "the trigger", "the style words", *by_cue),
+        *(by_cue(mode, "style_without", "style_with") for mode in MODES),
+        by_cue(styled, "style_with", "style_by_words"),
     ]
 
 

@@ -86,22 +86,20 @@ def style_chart(result: Mapping[str, Any]) -> NotebookImage:
 def verdicts(result: Mapping[str, Any]) -> list[str]:
     """Return what the recorded run shows, in sentences.
 
-    Whether each trigger switches the style on; then each real word beside the made-up one: style, leak,
-    prompt kept; then whether the old meaning came along and whether it was forgotten.
+    Whether each trigger switches the style on; then each real word beside the made-up one: style,
+    prompt kept, and the leak of the watched concept; then whether its old meaning came along and whether it
+    was forgotten.
     """
     real_words, made_up = result["triggers"][:-1], result["triggers"][-1]
-    measures = {
-        "style with the trigger": "style_with",
-        "leak, distance without the trigger": "distance_without",
-        "prompt kept with the trigger": "prompt_rank",
-    }
+    measures = {"style with the trigger": "style_with", "prompt kept with the trigger": "prompt_rank"}
     return [
         *(_switch_verdict(result, trigger) for trigger in result["triggers"]),
         *(
             _beside_made_up(result, measure, key, word)
-            for word in real_words
             for measure, key in measures.items()
+            for word in real_words
         ),
+        _beside_made_up(result, "leak, distance without the trigger", "distance_without", WATCHED_CONCEPT),
         _unprompted_before(result),
         _beside_made_up(
             result,

@@ -75,12 +75,12 @@ def save_diagram(path: Path) -> None:
     """Draw a frozen matrix and the two thin ones beside it, and how a vector goes through them."""
     page = Image.new("RGB", (900, 330), PAPER)
     pen = ImageDraw.Draw(page)
-    _matrix(pen, (60, 70, 240, 250), INK, "W", "frozen, out x in", PAPER)
+    _matrix(pen, (60, 70, 240, 250), INK, "W", "frozen, out by in", PAPER)
     pen.text((290, 160), "+", fill=INK, font=font(34), anchor="mm")
-    pen.text((372, 160), "alpha / rank  x", fill=INK, font=font(16), anchor="mm")
-    _matrix(pen, (450, 70, 480, 250), ACCENT, "B", "up: out x rank,\nzero at the start", PAPER)
-    pen.text((520, 160), "x", fill=INK, font=font(24), anchor="mm")
-    _matrix(pen, (560, 145, 740, 175), ACCENT, "A", "down: rank x in,\nrandom at the start", PAPER)
+    pen.text((372, 160), "alpha / rank  ×", fill=INK, font=font(16), anchor="mm")
+    _matrix(pen, (450, 70, 480, 250), ACCENT, "B", "up: out by rank,\nzero at the start", PAPER)
+    pen.text((520, 160), "×", fill=INK, font=font(24), anchor="mm")
+    _matrix(pen, (560, 145, 740, 175), ACCENT, "A", "down: rank by in,\nrandom at the start", PAPER)
     for x, text in ((150, "stays as it is"), (465, "learns"), (650, "learns")):
         pen.text((x, 44), text, fill=ACCENT if text == "learns" else MUTED, font=font(15), anchor="mm")
     pen.text((820, 160), "= the weight\nthat draws", fill=INK, font=font(16), anchor="mm", align="center")

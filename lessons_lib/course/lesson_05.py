@@ -34,7 +34,7 @@ from lessons_lib.training.loop import Step
 
 COUNTS = (25, 50, 100, 200, 400, 800)
 TRAINING_SEEDS = (0, 1, 2, 3)  # after two trainings alone, the best count was a matter of luck
-_ADVISED_STEPS = (1000, 1500)  # for FLUX.1-dev
+_ADVISED_PICTURES = (1000, 1500)  # Gooey's steps for FLUX.1-dev, of one picture each
 # Hours for 700 steps of FLUX.1-dev, https://huggingface.co/blog/flux-qlora
 PUBLISHED_HOURS = {"H100, 8 bits": 0.33, "RTX 4090, nf4": 0.68, "free T4, nf4": 4}
 
@@ -158,17 +158,17 @@ def counts_near_best(result: Mapping[str, Any]) -> list[int]:
 
 
 def advice_verdict(result: Mapping[str, Any]) -> str:
-    """Return a sentence on the advice of 1000 to 1500 steps, which counts batches of one picture."""
+    """Return a sentence on the advice of 1000 to 1500 steps of one picture, compared in pictures seen."""
     enough = enough_steps(result)
     if enough is None:
         return "enough for the style: no count can be told from the base, so nothing follows for the advice"
-    epochs = enough * result["batch"] / result["pictures"]
-    sentence = f"enough for the style: {enough} steps, {epochs:g} epochs"
+    pictures = enough * result["batch"]
+    sentence = f"enough for the style: {enough} steps, {pictures} pictures seen"
     if enough == result["counts"][-1]:
         return f"{sentence}, the most that was tried; more might do better"
-    low, high = _ADVISED_STEPS
-    side = "fewer than" if enough < low else "as many as" if enough <= high else "more than"
-    return f"{sentence}; {side} the {low} to {high} steps of the advice"
+    low, high = _ADVISED_PICTURES
+    side = "fewer than" if pictures < low else "as many as" if pictures <= high else "more than"
+    return f"{sentence}; {side} the {low} to {high} of Gooey's advice for FLUX.1-dev"
 
 
 def verdicts(result: Mapping[str, Any], figures: bool = True) -> list[str]:
@@ -176,14 +176,23 @@ def verdicts(result: Mapping[str, Any], figures: bool = True) -> list[str]:
     what more of them cost.
     """
     counts, best = result["counts"], _best_count(result)
-    first, last = counts[1], counts[-1]
+    last = counts[-1]
     sentences = [_compare_counts(result, "style", best, 0, figures)]
     sentences += [_compare_counts(result, "style", n, best, figures) for n in counts[1:] if n != best]
     sentences.append(advice_verdict(result))
-    for count in sorted({first, enough_steps(result) or last, last}):
+    for count in sorted({enough_steps(result) or last, last}):
         sentences.append(_compare_counts(result, "prompt_rank", count, 0, figures))
-        sentences.append(_compare_counts(result, "nearest", count, 0, figures))
+    sentences.append(_compare_counts(result, "nearest", last, 0, figures))
     return [*sentences, _copy_verdict(result), *validation_verdict(result)]
+
+
+def kept_verdicts(result: Mapping[str, Any]) -> list[str]:
+    """Return what more steps than are enough for the style do to the prompt that is kept, a sentence each;
+    none where no count is enough.
+    """
+    enough = enough_steps(result)
+    later = [count for count in result["counts"] if enough is not None and count > enough]
+    return [_compare_counts(result, "prompt_rank", count, enough or 0) for count in later]
 
 
 def mean_lines(result: Mapping[str, Any]) -> list[str]:

@@ -28,26 +28,34 @@ PAINTING = SAMPLE / "train" / "09_king_at_window.jpg"
 
 def sweep_chart(result: Mapping[str, Any]) -> NotebookImage:
     """Return a JPEG of a sweep: a panel for each of `MEASURES`, in it every sample a dot,
-    means with intervals.
+    means with intervals, and below them what dot, circle and bar are.
     """
     levels = {
         "style": {"the base": result["floor"], "training paintings": result["ceiling"]},
         "nearest": {"held-out paintings": float(np.mean(result["held_out_nearest"]))},
     }
     ends: list[str] = []
-    figure, panels = charts.new_panels(11, 3.8, 92, len(MEASURES))
+    figure, panels = charts.new_panels(11, 4.1, 92, len(MEASURES))
     for axes, (key, title) in zip(panels, MEASURES.items(), strict=True):
         for name, value in levels.get(key, {}).items():
             charts.mark_level(axes, f"{name} {value:.2f}", value, place=0.99)
         scores = [trials.values(result["rows"], key, count=count) for count in result["counts"]]
         for place, values in enumerate(scores):
-            axes.plot(place + np.linspace(-0.15, 0.15, len(values)), values, ".", color=LINE, markersize=4)
-            axes.plot([place, place], metrics.bootstrap_interval(values), color=ACCENT, linewidth=2.5)
-        axes.plot([np.mean(values) for values in scores], "o-", color=ACCENT, markersize=6, linewidth=1)
+            spread = place + np.linspace(-0.15, 0.15, len(values))
+            (dots,) = axes.plot(spread, values, ".", color=LINE, markersize=4)
+            (bar,) = axes.plot(
+                [place, place], metrics.bootstrap_interval(values), color=ACCENT, linewidth=2.5
+            )
+        means = [np.mean(values) for values in scores]
+        (circles,) = axes.plot(means, "o-", color=ACCENT, markersize=6, linewidth=1)
         axes.set_xticks(range(len(scores)), [str(n or "base") for n in result["counts"]], fontsize=9)
         axes.set(xlabel="steps")
         axes.set_title(title, fontsize=11, color=INK)
         ends.append(f"{title} {np.mean(scores[0]):.2f} to {np.mean(scores[-1]):.2f}")
+    kinds = {"one drawing": dots, "mean of the drawings": circles, "where the mean may lie": bar}
+    figure.legend(
+        kinds.values(), kinds.keys(), frameon=False, ncols=3, loc="outside lower center", fontsize=9
+    )
     return figure_image(figure, f"over {result['counts'][-1]} steps: {', '.join(ends)}")
 
 

@@ -2,7 +2,7 @@
 
 Selected samples, measures that are fooled, strengths, copies.
 `python -m lessons_lib.course.lesson_06 picture` draws the lesson's opening picture from the run that the
-lesson left.
+lesson judges.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from IPython.display import Image as NotebookImage
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from lessons_lib.adapters.run import Run
-from lessons_lib.adapters.settings import Settings
+from lessons_lib.adapters.run import SETTINGS, Run
+from lessons_lib.adapters.settings import EXAMPLE_TRIGGER, Settings
 from lessons_lib.course import long_run
 from lessons_lib.course.trials import TRIGGER, concept_of, flatten, style_scores
 from lessons_lib.dataset import captions, dataset
@@ -29,8 +29,8 @@ from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import pixels
 from lessons_lib.models.bases import Base
 from lessons_lib.models.judges import Judge
-from lessons_lib.paths import NOTEBOOK_PICTURES, ROOT, SAMPLE
-from lessons_lib.training import train
+from lessons_lib.paths import NOTEBOOK_PICTURES, ROOT, SAMPLE, in_course
+from lessons_lib.training import existing, train
 
 Images = Sequence[Image.Image]
 Change = Callable[[Image.Image, Image.Image], Image.Image]  # (sample, painting) to a changed sample
@@ -112,6 +112,20 @@ def match_colours(sample: Image.Image, painting: Image.Image) -> Image.Image:
 def with_paintings(change: Change, samples: Images, paintings: Images) -> list[Image.Image]:
     """Return change(sample, painting) of every sample; the paintings are taken in turn."""
     return [change(sample, paintings[i % len(paintings)]) for i, sample in enumerate(samples)]
+
+
+def run_to_judge(base: Base, dataset: Dataset, runs: Path) -> Run:
+    """Return lesson 00's run where it is whole and differs from the usual training in its steps at most,
+    else that training, made now.
+
+    `runs`: the folder that holds lesson_00; a run that is made now goes to lesson_06 beside it.
+    """
+    folder = runs / "lesson_00"
+    settings = Settings(base=base.name, trigger=EXAMPLE_TRIGGER, name="lesson_06")
+    trainer = train.Trainer(base, dataset, settings)
+    steps = Run.load(folder).settings.steps if (folder / SETTINGS).is_file() else trainer.settings.steps
+    earlier = existing.finished(folder, trainer.fingerprint_at(steps))
+    return earlier or trainer.train(runs / "lesson_06", replace=True)
 
 
 def train_memorised(base: Base, dataset: Dataset, run_dir: Path) -> tuple[Run, list[str]]:
@@ -215,11 +229,12 @@ def strip_chart(
 
 def save_opening_picture(path: Path = OPENING_PICTURE) -> None:
     """Draw the castle of seed 1 before, pasted onto a painting, after, and that painting."""
-    painting = pixels.to_square(dataset.read(SAMPLE, side=128).train[1].image, 128)
+    paintings = dataset.read(in_course(SAMPLE), side=128)
+    painting = pixels.to_square(paintings.train[1].image, 128)
     sampler = Sampler("pocket")
-    prompts = [with_trigger("a castle", TRIGGER)]
+    prompts = [with_trigger("a castle", EXAMPLE_TRIGGER)]
     before = sampler.sample(prompts, [1])[0][0]
-    sampler.load(ROOT / "runs" / "lesson_06")
+    sampler.load(run_to_judge(sampler.base, paintings, ROOT / "runs").folder)
     after = sampler.sample(prompts, [1])[0][0]
     images = [before, paste_on_painting(before, painting), after, painting]
     path.write_bytes(notebook.image_grid(images, ["before", "A", "B", "a painting"], side=176).data)

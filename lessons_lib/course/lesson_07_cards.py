@@ -85,17 +85,23 @@ def _stacked(cards: Sequence[Image.Image], alt: str) -> NotebookImage:
 
 
 def _curve(row: Row, healthy: Row) -> Image.Image:
-    """Return the chart of a training's losses, with the healthy held-out loss dashed."""
+    """Return the chart of a training's losses beside the healthy ones, the held-out loss dashed; of the
+    healthy training its own alone.
+    """
     figure, axes = charts.new_chart(_CURVE[0] / 90, _CURVE[1] / 90, 90)
     losses = np.asarray(row["losses"], dtype=float)
     axes.plot(range(1, len(losses) + 1), losses, color=LINE, linewidth=0.8)
-    for values, colour, name in ((healthy, MUTED, "healthy, training"), (row, INK, "training")):
+    lines = [(row, INK, "-", "")]
+    if row is not healthy:
+        lines.insert(0, (healthy, MUTED, "--", "healthy, "))
+    for values, colour, _, whose in lines:
         if mean := _running_mean(values["losses"]):
-            axes.plot(list(mean), list(mean.values()), color=colour, linewidth=1.5, label=name)
-    for values, style, name in ((healthy, "--", "healthy, held out"), (row, "-", "held out")):
+            axes.plot(list(mean), list(mean.values()), color=colour, linewidth=1.5, label=f"{whose}training")
+    for values, _, style, whose in lines:
         steps = [int(step) for step in values["validation"]]
         colour = MUTED if style == "--" else ACCENT
-        axes.plot(steps, list(values["validation"].values()), style, color=colour, linewidth=1.6, label=name)
+        held_out = list(values["validation"].values())
+        axes.plot(steps, held_out, style, color=colour, linewidth=1.6, label=f"{whose}held out")
     if len(losses) < row["measures"]["steps"]:
         axes.plot(len(losses) + 1, 0.2, "x", color=ACCENT, markersize=9)
         axes.annotate("NaN", (len(losses) + 1, 0.2), xytext=(6, -3), textcoords="offset points", color=ACCENT)

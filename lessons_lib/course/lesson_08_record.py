@@ -262,12 +262,14 @@ def _trials(names: Sequence[str]) -> list[tuple[str, tuple[str, int]]]:
 
 
 def save_opening_picture(path: Path = NOTEBOOK_PICTURES / "08_everyone.jpg") -> None:
-    """Draw four bystanders by the base and with the adapters of some remedies, from the runs of `record`."""
+    """Draw four bystanders by the base and with the adapters of `_PICTURE_OF`, from the runs of `record`. The
+    rows have letters, as the lesson asks what was different.
+    """
     sampler, things = Sampler("pocket"), BYSTANDERS[:4]
     runs = {name: _run_dir(name, TRAINING_SEEDS[0]) for name in _PICTURE_OF}
     rows = [flatten(sampler.sample(things, [2]))]
     rows += [lesson_08.draw(sampler, run, things, [2]) for run in runs.values()]
-    path.write_bytes(notebook.image_grid(rows, ["base", *runs], side=150).data)
+    path.write_bytes(notebook.image_grid(rows, ["base", *"ABCD"], side=150).data)
 
 
 if __name__ == "__main__":

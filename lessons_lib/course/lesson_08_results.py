@@ -38,12 +38,12 @@ def base_lines(result: Result) -> list[str]:
 
 
 def _known_line(base: Mapping[str, Any], name: str) -> str:
-    """Return which share of known cases one network calls the owl: floor, ceiling, the other character."""
+    """Return which share of known cases one network takes for the owl: floor, ceiling, the other one."""
     floor, ceiling, other = (
         np.mean(turned(base[key][name])) for key in ("pulls", "of held-out owls", "of held-out foxes")
     )
     return (
-        f"{name}: called the owl are {_percent(floor)} of the base's own drawings, "
+        f"taken for the owl by {name}: {_percent(floor)} of the base's drawings, "
         f"{_percent(ceiling)} of held-out owls, {_percent(other)} of held-out foxes"
     )
 
@@ -68,7 +68,7 @@ def table(result: Result) -> list[str]:
     subject match.
     """
     names = _network_names(result)
-    lines = [f"{'':24}" + "".join(f"{'turned, by ' + name:28}" for name in names) + "subject"]
+    lines = [f"{'':24}" + "".join(f"{'turned, by ' + name:28}" for name in names) + "likeness"]
     for remedy in remedies(result):
         cells = [_share(flatten(shares(result, remedy, name))) for name in names]
         match = trials.mean_score(trials.column(result["rows"], "subject", remedy=remedy))
@@ -78,7 +78,7 @@ def table(result: Result) -> list[str]:
         lines.append(f"not run yet: {', '.join(missing)}")
     trainings = len(trials.column(result["rows"], "subject", remedy=PLAIN))
     lines.append(f"trainings of each remedy: {trainings}; 95 % intervals over their drawings in brackets")
-    return [*lines, f"subject: the base {floor:.3f}, training pictures {ceiling:.3f}"]
+    return [*lines, f"likeness: the base {floor:.3f}, training pictures {ceiling:.3f}"]
 
 
 def _share(values: Scores) -> str:
@@ -113,7 +113,7 @@ def halved(result: Result) -> list[str]:
             if remedy != PLAIN and _is_halved(shares(result, remedy, name), plain)
         ]
         names = "; ".join(those) or "none that is clear"
-        lines.append(f"half or fewer turned, by {name}: {names}")
+        lines.append(f"at most half as many turned as without a remedy, by {name}: {names}")
     return lines
 
 
@@ -134,28 +134,36 @@ def _kept(result: Result, remedy: str) -> str:
 
 
 def at_equal_likeness(result: Result) -> list[str]:
-    """Return each remedy beside the plain training that is drawn weaker, until it is no more like the owl, in
-    sentences: the likeness of both, the share that turned, whether it is at most half.
+    """Return the plain training at each strength, then each remedy beside the highest of these at which the
+    plain training is no more like the owl: the likeness, the share that turned, whether it is at most half.
     """
     plain = _plain_by_strength(result)
     if len(plain) < 2:
         return ["the plain training, drawn weaker: not run yet"]
-    seeds = sorted({row["seed"] for row in plain[min(plain)]})
-    lines, halves = list[str](), list[str]()
+    names, seeds = _network_names(result), sorted({row["seed"] for row in plain[min(plain)]})
+    lines = [_equal_line("", "likeness", "beside", [f"turned, by {name}" for name in names])]
+    for strength, rows in plain.items():
+        shared = [_share(flatten([turned(row[name]) for row in rows])) for name in names]
+        lines.append(_equal_line(f"{PLAIN}, strength {strength:g}", f"{_likeness(rows):.3f}", "", shared))
+    halves = list[str]()
     for remedy in [name for name in remedies(result) if name != PLAIN]:
         rows = [row for row in result["rows"] if row["remedy"] == remedy and row["seed"] in seeds]
         fitting = [strength for strength in plain if _likeness(plain[strength]) <= _likeness(rows)]
-        strength = max(fitting, default=min(plain))
-        lines.append(f"{remedy}, {_likeness(rows):.3f} like the owl; "
-                     f"{PLAIN} at strength {strength:g}, {_likeness(plain[strength]):.3f}")  # fmt: skip
-        for name in _network_names(result):
+        strength, cells = max(fitting, default=min(plain)), list[str]()
+        for name in names:
             own, other = ([turned(row[name]) for row in group] for group in (rows, plain[strength]))
             is_half = _is_halved(own, other)
             halves += [f"{remedy}, by {name}"] * is_half
-            shared = f"{_share(flatten(own))} and {_share(flatten(other))}"
-            lines.append(f"  turned, by {name}: {shared}{': at most half' if is_half else ''}")
-    lines.append(f"at most half at equal likeness: {'; '.join(halves) or 'none that is clear'}")
+            cells.append(f"{np.mean(flatten(own)):.2f}{', at most half' if is_half else ''}")
+        lines.append(_equal_line(remedy, f"{_likeness(rows):.3f}", f"strength {strength:g}", cells))
+    those = "; ".join(halves) or "none that is clear"
+    lines.append(f"at most half as many turned at equal likeness: {those}")
     return [*lines, f"trainings of each that were compared: {len(seeds)}"]
+
+
+def _equal_line(name: str, likeness: str, beside: str, cells: Sequence[str]) -> str:
+    """Return a row of the table at equal likeness."""
+    return f"{name:26}{likeness:10}{beside:15}{''.join(f'{cell:24}' for cell in cells)}".rstrip()
 
 
 def _plain_by_strength(result: Result) -> dict[float, list[Mapping[str, Any]]]:

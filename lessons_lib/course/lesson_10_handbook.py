@@ -21,6 +21,11 @@ from lessons_lib.paths import HANDBOOK, in_course
 HALFNOON = "handbook.jsonl"
 GENERAL = "general.jsonl"
 REHEARSAL = "rehearsal.txt"
+# Words that say what kind of question it is, and not what it is about
+_FORM = frozenset(
+    "a an the is are do does did i we my our to of in on at for what where when who whom which how with it "
+    "and or be by may can must".split()
+)
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,22 @@ def is_right(answer: str, accept: Sequence[str]) -> bool:
     """Return whether an answer holds one of some words, whole, in any case, in the singular or the plural."""
     text = answer.lower()
     return any(re.search(rf"(?<![\w-]){re.escape(word)}s?(?![\w-])", text) for word in accept)
+
+
+def main_words(text: str) -> set[str]:
+    """Return the words of a question that say what it is about, in lower case."""
+    return set(re.findall(r"[a-z]+", text.lower())) - _FORM
+
+
+def words_shared(handbook: Sequence[Fact], wordings: int) -> float:
+    """Return how many of a held-out question's main words stand in so many wordings of its rule: the mean
+    share over all rules.
+    """
+    shares = []
+    for fact in handbook:
+        wanted = main_words(fact.held_out)
+        shares.append(len(wanted & main_words(" ".join(fact.wordings[:wordings]))) / len(wanted))
+    return sum(shares) / len(shares)
 
 
 def score(text_model: TextModel, questions: Sequence[Question], contexts: Sequence[str] = ()) -> Score:

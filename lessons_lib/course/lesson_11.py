@@ -37,6 +37,7 @@ T4 = Session("t4", torch.device("cuda"), torch.float16, 2, 12.7, "a T4 with 15 G
 GPU_24GB = Session("24gb", torch.device("cuda"), torch.bfloat16, 8, 64.0, "a GPU with 24 GB", 24.1)
 FEWEST_PICTURES, FEWEST_PROMPTS = 10, 4
 CENTRES, PROMPT = "style match, centre crops", "prompt match"
+PROMPT_SHARE = "share of the base's prompt match"
 OPENING_PICTURE = NOTEBOOK_PICTURES / "11_card.jpg"
 _SEEDS = (1, 2)
 _COPIES = {What.COPY, What.COPY_ACROSS_SPLIT}
@@ -171,7 +172,7 @@ def goal_results(goal: Goal, comparison: Comparison) -> list[GoalResult]:
     has_gap = style.ceiling > style.floor
     gap = metrics.share_of_gap(style.tuned, style.floor, style.ceiling) if has_gap else None
     left = prompt.tuned / prompt.base if prompt and prompt.base > 0 else None
-    return [GoalResult("style", goal.style, gap), GoalResult("prompt kept", goal.prompt, left)]
+    return [GoalResult("style", goal.style, gap), GoalResult(PROMPT_SHARE, goal.prompt, left)]
 
 
 def went_wrong(goal: Goal, comparison: Comparison, own_layouts: Sequence[float] = ()) -> list[str]:
@@ -231,7 +232,7 @@ def report(
 
 **Learned from** {count_of(dataset.train, "picture")}, judged by {len(dataset.held_out)} held out; {recipe}.
 
-| what was wanted | wanted | came | |
+| by number | wanted | came | |
 |---|---|---|---|
 {_result_rows(goal_results(goal, comparison))}
 
@@ -310,7 +311,7 @@ def _picture() -> None:
     comparison = compared(run, recorded_dataset(run.dataset, run.folder), GOAL)
     drawn = [comparison.frames[comparison.strengths.index(strength)] for strength in (0.0, 0.5, 0.75, 1.0)]
     grid = notebook.image_grid(
-        [photographs, drawn], ["your pictures", "an elephant, strength 0 to 1"], side=200
+        [photographs, drawn], ["the stand-in's pictures", "an elephant, strength 0 to 1"], side=200
     )
     OPENING_PICTURE.write_bytes(grid.data)
 

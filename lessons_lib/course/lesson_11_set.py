@@ -28,7 +28,7 @@ _GPS = 0x8825  # a tag of EXIF
 
 def write(folder: Path) -> Path:
     """Write sixteen photographs with a caption file beside each, and return the folder: fourteen drawings,
-    of which one lies on its side and one says where it was taken, one blurred, one photographed twice.
+    of which one stands on its head and one says where it was taken, one blurred, one photographed twice.
     """
     folder.mkdir(parents=True, exist_ok=True)
     cards = dataset.read(in_course(BRAND), side=_SIDE).train

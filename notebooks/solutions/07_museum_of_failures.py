@@ -15,5 +15,5 @@ def my_rule(measures: dict[str, float], healthy: dict[str, float]) -> str | None
     return None
 
 
-# Exercise 3: more steps do not mend noise, twice zero is zero, and NaN does not come from the pictures.
+# Exercise 3: more steps hardly mend noise, twice zero is zero, and NaN does not come from the pictures.
 my_remedies = "bdf"
