@@ -190,12 +190,21 @@ def test_the_published_hours_are_as_the_lesson_says():
     assert max(lesson_05.PUBLISHED_HOURS.values()) == 4
 
 
-def test_the_count_to_share_has_as_much_style_as_any_and_keeps_most_of_the_prompt():
+def test_the_count_to_stop_at_has_as_much_style_as_any_and_keeps_as_much_of_the_prompt():
     sweep = result_of([0.3, 0.5, 0.6, 0.6, 0.4], [0.9, 0.9, 0.6, 0.8, 0.85])
     assert lesson_05_exercises.best_stops(sweep) == [100]
     assert "keeps more of the prompt" in lesson_05_exercises.check_stop(50, sweep)
-    assert "lower than that of the best" in lesson_05_exercises.check_stop(25, sweep)
+    assert lesson_05_exercises.check_stop(25, sweep).endswith("not by chance; train longer")
+    assert lesson_05_exercises.check_stop(200, sweep).endswith("not by chance; and it costs more time")
     assert lesson_05_exercises.check_stop(100, sweep) == "right"
+
+
+def test_of_counts_that_cannot_be_told_apart_any_is_right_and_the_earliest_is_named():
+    sweep = result_of([0.3, 0.5, 0.6, 0.6, 0.4], [0.9, 0.9, 0.8, 0.8, 0.85])
+    assert lesson_05_exercises.best_stops(sweep) == [50, 100]
+    assert lesson_05_exercises.check_stop(50, sweep) == "right"
+    later = lesson_05_exercises.check_stop(100, sweep)
+    assert later == "right; but the drawings cannot tell it from 50, which costs less"
 
 
 # The whole loop in plain diffusers and PEFT

@@ -168,7 +168,7 @@ MISTAKES = {
         (lambda n, epochs, batch, accumulation: n * epochs // (batch * accumulation), "round up"),
         (lambda n, epochs, batch, accumulation: epochs, "100 for 16 pictures"),
     ],
-    ("05", 3): [(300, "choose one of 25"), (25, "lower than that of the best")],
+    ("05", 3): [(300, "choose one of 25"), (25, "train longer"), (400, "lower than that of the best")],
     ("06", 1): [
         (lambda most, n: math.comb(n, most) / 2**n * 2, "the ways to get more"),
         (lambda most, n: sum(math.comb(n, k) for k in range(most, n + 1)) / 2**n, "to either side"),

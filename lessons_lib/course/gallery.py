@@ -40,7 +40,7 @@ EXHIBITS = (
             "Border and paper came, and outlines went, the elephant's most of all. Cover the upper row and "
             "name the lower one.",
             ("whole: base", "centre: base")),
-    Exhibit("02", "Four pictures, or sixteen", "str(name) for name in samples",
+    Exhibit("02", "Four pictures, or sixteen", "list(samples), side=200, columns=SUBJECTS",
             "The same things by a training on four paintings and by one on sixteen, the base first.",
             "More pictures brought no more style that shows. To our eye the row of four is clearer; no "
             "figure says so.",

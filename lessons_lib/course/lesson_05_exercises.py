@@ -105,14 +105,12 @@ def check_steps(answer: Callable[[int, int, int, int], int | None]) -> str:
 
 
 def best_stops(result: Mapping[str, Any]) -> list[int]:
-    """Return the counts to share: of those whose style cannot be told from the best, the ones that keep most
-    of the prompt, to the two decimals that are printed.
+    """Return the counts, in order, that the drawings cannot tell from the best: first by style, and of those
+    by how much of the prompt is kept.
     """
-    kept_prompt = {
-        n: round(trials.mean_score(trials.column(result["rows"], "prompt_rank", count=n)), 2)
-        for n in counts_near_best(result)
-    }
-    return [n for n in kept_prompt if kept_prompt[n] == max(kept_prompt.values())]
+    kept = {n: trials.column(result["rows"], "prompt_rank", count=n) for n in counts_near_best(result)}
+    most = max(kept.values(), key=trials.mean_score)
+    return [n for n, scores in kept.items() if trials.direction(scores, most) >= 0]
 
 
 @checker
@@ -120,13 +118,17 @@ def check_stop(step: int | None, result: Mapping[str, Any]) -> str:
     """Return what to say of the step at which a learner would stop a recorded sweep."""
     if step is None:
         return NOT_ATTEMPTED
-    counts = result["counts"][1:]
+    counts, near, stops = result["counts"][1:], counts_near_best(result), best_stops(result)
+    if step not in counts:
+        return not_yet(f"no adapter was kept there; choose one of {', '.join(map(str, counts))}")
+    lower = "its style is lower than that of the best, and not by chance"
     mistakes = [
-        (step not in counts, f"no adapter was kept there; choose one of {', '.join(map(str, counts))}"),
-        (step not in counts_near_best(result), "its style is lower than that of the best, and not by chance"),
-        (step not in best_stops(result), "another one has as much style and keeps more of the prompt"),
+        (step < near[0], f"{lower}; train longer"),
+        (step not in near, f"{lower}; and it costs more time"),
+        (step not in stops, "another one has as much style and keeps more of the prompt"),
     ]
-    return first_hint(mistakes) or RIGHT
+    cheapest = f"{RIGHT}; but the drawings cannot tell it from {stops[0]}, which costs less"
+    return first_hint(mistakes) or (RIGHT if step == stops[0] else cheapest)
 
 
 def loss_to_use(answer: Callable[[Model, Tensor, Tensor, Tensor], Tensor | None]) -> Callable[..., Tensor]:

@@ -36,6 +36,7 @@ Images = Sequence[Image.Image]
 Change = Callable[[Image.Image, Image.Image], Image.Image]  # (sample, painting) to a changed sample
 Chance = Callable[[int, int], float]  # (most of one side, count) to how often a coin is as one-sided
 Tradeoff = Mapping[float, tuple[float, float]]  # by strength: share of the style gap closed, prompt match
+_STRIP_AXIS = "likeness to the nearest training painting"
 _BORDER = 0.14  # share of a side that the ruled border of a practice painting takes, left and right
 SUBJECTS = ("an elephant", "a castle", "a horse", "a house", "a tree", "a boat", "a bird", "a tiger")
 OPENING_PICTURE = NOTEBOOK_PICTURES / "06_which.jpg"
@@ -174,15 +175,17 @@ def best_strength(tradeoff: Tradeoff, keep: float) -> float:
 
 
 def tradeoff_chart(tradeoff: Tradeoff) -> NotebookImage:
-    """Return a JPEG of style against prompt match, a point a strength."""
+    """Return a JPEG of style against prompt match, a point a strength; the lowest one's number is named."""
     figure, axes = charts.new_chart(5.6, 3.6, 92)
     x, y = zip(*(tradeoff[strength] for strength in sorted(tradeoff)), strict=True)
     axes.plot(x, y, color=LINE, linewidth=2, zorder=1)
     axes.plot(x, y, "o", color=ACCENT, markersize=7, zorder=2)
+    lowest = min(tradeoff)
     for strength, point in sorted(tradeoff.items()):
-        axes.annotate(
-            f"{strength:g}", point, xytext=(6, 5), textcoords="offset points", color=INK, fontsize=9
+        name, place = (
+            (f"strength {strength:g}", (0, -18)) if strength == lowest else (f"{strength:g}", (6, 5))
         )
+        axes.annotate(name, point, xytext=place, textcoords="offset points", color=INK, fontsize=9)
     axes.set(xlabel="share of the style gap", ylabel="prompt kept", ylim=(0, 1.06))
     points = "; ".join(f"{strength:g}: {pair[0]:.2f}, {pair[1]:.2f}" for strength, pair in tradeoff.items())
     return notebook.figure_image(figure, f"style gap closed and prompt kept by strength: {points}")
@@ -205,26 +208,38 @@ def gap_chart(shares: Mapping[str, float], measure: str) -> NotebookImage:
 def strip_chart(
     panels: Mapping[str, Mapping[str, Sequence[float]]], limits: Mapping[str, float]
 ) -> NotebookImage:
-    """Return a JPEG with a panel for each measure and in it a row for each group, every value a stroke.
+    """Return a JPEG with a panel for each measure and in it a row for each group, every value a stroke: the
+    likeness of a picture to the nearest training painting.
 
-    `limits`: a value to mark with a line across a panel, by the panel's name.
+    `limits`: the likeness above which one counts as a copy, a named line across a panel, by the panel's name.
     """
     rows = len(next(iter(panels.values())))
-    figure, all_axes = charts.new_panels(8.4, 0.9 + 0.4 * rows, 84, len(panels), sharey=True)
+    figure, all_axes = charts.new_panels(8.4, 1.2 + 0.4 * rows, 84, len(panels), sharey=True)
     for axes, (name, groups) in zip(all_axes, panels.items(), strict=True):
         for place, values in enumerate(groups.values()):
             axes.plot(values, [place] * len(values), "|", color=ACCENT, markersize=13, markeredgewidth=1.4)
         if name in limits:
             axes.axvline(limits[name], color=MUTED, linewidth=1, linestyle="--")
+            axes.annotate(
+                f"copy above {limits[name]:.2f}",
+                (limits[name], 1),
+                xycoords=("data", "axes fraction"),
+                xytext=(0, 3),
+                textcoords="offset points",
+                ha="center",
+                color=MUTED,
+                fontsize=9,
+            )
         axes.set_yticks(range(rows), list(groups))
         axes.set(xlim=(0, 1.02), ylim=(rows - 0.5, -0.5))
-        axes.set_title(name, fontsize=10, color=INK)
+        axes.set_title(name, fontsize=10, color=INK, loc="left")
+    figure.supxlabel(_STRIP_AXIS, fontsize=10, color=INK)
     means = "; ".join(
         f"{name}: "
         + ", ".join(f"{group} {np.mean(values):.2f}" for group, values in groups.items() if len(values))
         for name, groups in panels.items()
     )
-    return notebook.figure_image(figure, f"means of {means}")
+    return notebook.figure_image(figure, f"{_STRIP_AXIS}, means of {means}")
 
 
 def save_opening_picture(path: Path = OPENING_PICTURE) -> None:
