@@ -108,9 +108,9 @@ def best_stops(result: Mapping[str, Any]) -> list[int]:
     """Return the counts, in order, that the drawings cannot tell from the best: first by style, and of those
     by how much of the prompt is kept.
     """
-    kept = {n: trials.column(result["rows"], "prompt_rank", count=n) for n in counts_near_best(result)}
-    most = max(kept.values(), key=trials.mean_score)
-    return [n for n, scores in kept.items() if trials.direction(scores, most) >= 0]
+    by_count = {n: trials.column(result["rows"], "prompt_rank", count=n) for n in counts_near_best(result)}
+    most = max(by_count.values(), key=trials.mean_score)
+    return [n for n, scores in by_count.items() if trials.direction(scores, most) >= 0]
 
 
 @checker
