@@ -54,8 +54,8 @@ EXHIBITS = (
             ("style by the trigger", "prompt kept: trigger only")),
     Exhibit("05", "How many steps", "names, side=200",
             "The same things after more and more steps.",
-            "The prompt suffered early and did not come back. In the lesson's recorded run eight times as "
-            "many steps left a little less style.",
+            "The prompt suffered early. In the lesson's recorded run eight times as many steps left a little "
+            "less style.",
             ("style match: 16", "prompt kept: 48", "prompt kept: 100", "style match: 800")),
     Exhibit("06", "A judge's best and worst", "best, worst = lesson_06",
             "Six pictures of one and the same run: the three whose thing a judge names best, the three it "

@@ -13,7 +13,7 @@ SENTENCES = {
     "b": "Works with every subject.",
     "c": "Of six things that were fixed before the training, all twelve pairs were judged; none was picked.",
     "d": "It copies nothing.",
-    "e": "At full strength some things can no longer be recognised; draw it at a half.",
+    "e": "At half strength two of five things can no longer be recognised, at full strength hardly any.",
 }
 _MAY_STAND = {"a", "c", "e"}
 _HINTS = {
