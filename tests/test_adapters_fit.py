@@ -156,15 +156,14 @@ def test_a_layer_that_diffusers_leaves_out_is_counted(sampler, file_for, monkeyp
     assert f"{count - 2} of {count} layers took it" in refusal(sampler, file_for("pocket"))
 
 
-@pytest.mark.parametrize("known", ["", "other weights"], ids=["by an older version", "on other weights"])
-def test_a_run_on_earlier_weights_of_the_base_is_refused_and_its_file_alone_is_not(
-    sampler, file_for, tmp_path, known
+def test_a_run_on_other_weights_of_the_base_is_refused_and_one_that_does_not_say_is_not(
+    sampler, file_for, tmp_path
 ):
     shutil.copy(file_for("pocket"), tmp_path)
-    origin = {"base": "pocket"} | ({"base_weights": known} if known else {})
+    origin = {"base": "pocket", "base_weights": "others"}
     (tmp_path / SETTINGS).write_text(json.dumps(origin), encoding="utf-8")
-    assert "was trained on earlier weights of pocket" in refusal(sampler, tmp_path)
-    (tmp_path / SETTINGS).unlink()
+    assert "was trained on other weights of pocket" in refusal(sampler, tmp_path)
+    (tmp_path / SETTINGS).write_text('{"base": "pocket"}', encoding="utf-8")
     sampler.load(tmp_path)
     sampler.unload()
 

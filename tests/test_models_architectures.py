@@ -19,6 +19,7 @@ ARCHITECTURES = re.compile(r"flux|unet|klein|z[-_]image|sdxl|sd15", re.IGNORECAS
 NAMING = {  # the exceptions, each with its reason
     "compat.py": "diffusers' private methods for FLUX.2",
     "adapters/kinds.py": "keys of other trainers' files, so that a foreign file is named",
+    "course/lesson_05.py": "the base that somebody's advice is for",
     "course/lesson_07_faults.py": "addresses where people report a fault",
 }
 

@@ -64,15 +64,15 @@ def fitted(adapter: Adapter, base: Base, shapes: Shapes) -> Adapter:
 def _check_weights(path: Path, base: Base) -> None:
     """Raise ValueError where the folder of an adapter says that the base had other weights then.
 
-    A file alone, or a folder of another trainer, does not say: it passes.
+    A file alone, a folder of another trainer and one of an earlier version do not say: they pass.
     """
     if not (base.is_local and path.name):  # an adapter in memory has no path
         return
-    origin = read_origin(path)
-    if origin.get("base") == base.name and origin.get("base_weights", "") != bases.weights_id(base):
+    origin, weights = read_origin(path), bases.weights_id(base)
+    if origin.get("base") == base.name and (origin.get("base_weights") or weights) != weights:
         raise ValueError(
-            f"{printable(path)} was trained on earlier weights of {base.name} and would draw something else "
-            "on today's; train it again"
+            f"{printable(path)} was trained on other weights of {base.name} and would draw something else "
+            "on these; train it again"
         )
 
 
