@@ -124,9 +124,11 @@ def run_to_judge(base: Base, dataset: Dataset, runs: Path) -> Run:
     folder = runs / "lesson_00"
     settings = Settings(base=base.name, trigger=EXAMPLE_TRIGGER, name="lesson_06")
     trainer = train.Trainer(base, dataset, settings)
-    steps = Run.load(folder).settings.steps if (folder / SETTINGS).is_file() else trainer.settings.steps
-    earlier = existing.finished(folder, trainer.fingerprint_at(steps))
-    return earlier or trainer.train(runs / "lesson_06", replace=True)
+    if (folder / SETTINGS).is_file():
+        steps = Run.load(folder).settings.steps
+        if earlier := existing.finished(folder, trainer.fingerprint_at(steps)):
+            return earlier
+    return trainer.train(runs / "lesson_06", replace=True)
 
 
 def train_memorised(base: Base, dataset: Dataset, run_dir: Path) -> tuple[Run, list[str]]:

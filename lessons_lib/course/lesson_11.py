@@ -297,7 +297,7 @@ def need_lines(name: str, machine: Session) -> list[str]:
     gate = ", asks for a login" if base.gated else ""
     return [
         f"{name} on {machine.gpu}: {base.size_gb:g} GB to download, licence {base.licence}{gate}",
-        f"  memory: {str(fit).replace('this machine', 'that machine')}",
+        f"  memory: {fit.need_line}; that machine has {fit.available:.1f} GB for it",
         f"  {time}",
         f"  {recorded_line(name)}",
     ]

@@ -44,7 +44,7 @@ class Need:
 
 @dataclass(frozen=True)
 class Fit:
-    """Settings with which a training fits this machine, what it needs then, and the memory there is (GB)."""
+    """Settings with which a training fits a machine, what it needs then, and the memory there is (GB)."""
 
     settings: Settings
     need: Need
@@ -55,9 +55,13 @@ class Fit:
         """Whether there is as much memory as it needs, or the system does not say."""
         return not self.available or self.need.gigabytes <= self.available
 
+    @property
+    def need_line(self) -> str:
+        """What it needs, and whether with gradient checkpointing, as a sentence without its end."""
+        return f"{self.need}{' with gradient checkpointing' if self.settings.gradient_checkpointing else ''}"
+
     def __str__(self) -> str:
-        frugal = " with gradient checkpointing" if self.settings.gradient_checkpointing else ""
-        return f"{self.need}{frugal}; this machine has {self.available:.1f} GB for it"
+        return f"{self.need_line}; this machine has {self.available:.1f} GB for it"
 
 
 def fit(settings: Settings, base: Base, session: Session) -> Fit:
