@@ -35,12 +35,17 @@ from lessons_lib.training import train
 simulated_device.device()  # before any backward pass: PyTorch's engine counts its devices once
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _threads() -> None:
-    """Two threads, or as many as the environment says: several that wait for one another on a busy machine
-    only spin.
-    """
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
+# Two threads where the environment says nothing, in programs that a test starts, too: on a busy machine many
+# only wait for one another.
+THREADS = int(os.environ.setdefault("OMP_NUM_THREADS", "2"))
+torch.set_num_threads(THREADS)
+
+
+@pytest.fixture(autouse=True)
+def _threads() -> Iterator[None]:
+    """Give the next test as many threads as this one had: sums of another number end in other last digits."""
+    yield
+    torch.set_num_threads(THREADS)
 
 
 @pytest.fixture(autouse=True, scope="session")

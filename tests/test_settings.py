@@ -170,10 +170,7 @@ def test_a_run_of_version_0_1_is_read_as_before():
 @pytest.fixture
 def one_thread():
     """As the recorded run was made: sums of several threads end in other last digits."""
-    before = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def test_a_stopped_run_of_version_0_1_goes_on_to_the_adapter_it_would_have_had(
