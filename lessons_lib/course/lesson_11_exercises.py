@@ -13,7 +13,7 @@ SENTENCES = {
     "b": "Works with every subject.",
     "c": "Of six things that were fixed before the training, all twelve pairs were judged; none was picked.",
     "d": "It copies nothing.",
-    "e": "At half strength two of five things can no longer be recognised, at full strength hardly any.",
+    "e": "At half strength, with the first seed, two of five things are lost, at full strength nearly all.",
 }
 _MAY_STAND = {"a", "c", "e"}
 _HINTS = {
