@@ -78,7 +78,7 @@ def case(count: int, batch: int, side: int, steps: int, folder: Path) -> Cost:
         folder / "latents",
         (p.image for p in crops(count, side)),
         {},
-        lambda image: flux.encode_images(pipe, pixels.to_pixels([image], side))[0],
+        lambda image: {"latents": flux.encode_images(pipe, pixels.to_pixels([image], side))[0]},
     )
     embeddings = latent_cache.encode_captions(
         folder / "embeddings",

@@ -22,6 +22,7 @@ PAGE = ROOT / "notebooks" / "INSTRUCTOR.md"
 STUDIO = PAGE.with_name("INSTRUCTOR_STUDIO.md")
 README = ROOT / "README.md"
 NOT_TIMED = "not timed"
+_CROWDED = 1.5  # times its computing: above it a lesson's clock tells of other programs
 _PROOF = RECORDED / "proofs" / "pocket-pocket.json"
 _FILE = Path(__file__).with_name("routes.toml")
 
@@ -53,6 +54,23 @@ def whole_seconds(path: Path, rows: dict[str, Any]) -> float | None:
     """Return the processor seconds of a whole lesson; None where a section of it was not measured."""
     seconds = rows.get(path.stem, {}).get("seconds", {})
     return None if set(run_lessons.headings(path)) - set(seconds) else sum(seconds.values())
+
+
+def clock_line(rows: dict[str, Any]) -> str:
+    """Return how much longer than they compute lessons took by the clock, and for which of them it says
+    nothing, for other programs ran beside them.
+    """
+    timed = {path: whole_seconds(path, rows) for path in run_lessons.lessons()}
+    clocks = {path: (rows[path.stem]["clock"], seconds) for path, seconds in timed.items() if seconds}
+    crowded = [_short(path) for path, (clock, seconds) in clocks.items() if clock > _CROWDED * seconds]
+    more = [clock - seconds for path, (clock, seconds) in clocks.items() if _short(path) not in crowded]
+    if not more:
+        return "nothing is recorded that a plan can go by."
+    line = f"{min(more):.0f} to {max(more):.0f} s more than the computing."
+    if not crowded:
+        return line
+    names = " and ".join(", ".join(crowded).rsplit(", ", 1))
+    return f"{line} Not so in {names}, recorded beside other work: plan with the computing."
 
 
 def minutes(path: Path, rows: dict[str, Any]) -> str:
@@ -104,6 +122,7 @@ def instructors_page(text: str) -> str:
     text = re.sub(r"\| lesson \| computing \| clock.*?\n(?=\n)", lessons_table(), text, flags=re.DOTALL)
     text = re.sub(r"(?<=\*\*Size and time\*\*: ).*?(?=\n)", lambda _: set_up_line(), text)
     rows = run_lessons.load()
+    text = re.sub(r"(?<=\*\*Clock\*\*: ).*?(?=\n)", clock_line(rows), text)
     for route in routes():
         table = _table(route, rows).replace("\\", "\\\\")
         text = re.sub(rf"### {re.escape(route['name'])}\n.*?(?=\n#)", table, text, flags=re.DOTALL)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from lessons_lib.adapters.run import Run
     from lessons_lib.adapters.settings import Settings
     from lessons_lib.dataset.dataset import Dataset
-    from lessons_lib.models.bases import Base
     from lessons_lib.training.forecast import Costs
     from lessons_lib.training.loop import Step
 
@@ -87,7 +86,7 @@ def train(args: Namespace) -> int:
         return code
     prompts, seconds = args.prompt or (), time.monotonic() - start
     try:
-        _compare(run, base, prompts, SEEDS, dataset, run.folder)
+        _compare(run, prompts, SEEDS, dataset, run.folder)
         args.emit("pictures", before_after=run.folder / "before_after.jpg", report=run.folder / "report.html")
     except KeyboardInterrupt:
         print(f"\nstopped with Ctrl-C; the training is finished. {_how_to_draw(run)}")
@@ -150,7 +149,6 @@ def compare(args: Namespace) -> int:
     from lessons_lib.adapters.run import SETTINGS, Run
     from lessons_lib.dataset.prompts import default_prompts
     from lessons_lib.dataset.records import recorded_dataset
-    from lessons_lib.models import bases
 
     adapter = files.read(args.run)
     if not (args.run / SETTINGS).is_file():
@@ -159,13 +157,12 @@ def compare(args: Namespace) -> int:
             f"a settings.json. What it holds: lessons info {args.run}"
         )
     run = Run.load(args.run)
-    base = run.settings.adapt(bases.find(run.settings.base))
-    dataset = recorded_dataset(run.dataset, run.folder, args.pictures)
+    dataset = recorded_dataset(run.dataset, run.folder, args.pictures, run.base.side)
     prompts = args.prompt or default_prompts(run.settings.mode)
-    train_inputs.print_unread(prompts, run.settings, base)
+    train_inputs.print_unread(prompts, run.settings, run.base)
     for line in [*([str(run)] if run.reason else []), *log_problems(run.folder)]:
         print(f"! {line}")
-    _compare(run, base, prompts, args.seeds or SEEDS, dataset, args.out or run.folder)
+    _compare(run, prompts, args.seeds or SEEDS, dataset, args.out or run.folder)
     return 0
 
 
@@ -221,9 +218,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
 }  # fmt: skip
 
 
-def _compare(
-    run: Run, base: Base, prompts: Sequence[str], seeds: Sequence[int], dataset: Dataset, out: Path
-) -> None:
+def _compare(run: Run, prompts: Sequence[str], seeds: Sequence[int], dataset: Dataset, out: Path) -> None:
     """Draw before and after, save picture and report into `out`, print the five lines and where things are.
 
     Without prompts the course's own are drawn.
@@ -235,7 +230,7 @@ def _compare(
 
     prompts = prompts or default_prompts(run.settings.mode)
     with counting_bar("drawing", "row") as on_row:
-        result = compare.compare(Sampler(base), run, dataset, prompts, seeds, on_row)
+        result = compare.compare(Sampler(run.base), run, dataset, prompts, seeds, on_row)
     try:
         compare.save(result, out)
     except OSError as problem:
@@ -254,4 +249,4 @@ def _compare(
         f"adapter  {run.folder}, for any program: pipe.load_lora_weights({str(run.folder)!r}, "
         f"adapter_name={name!r})"
     )
-    print(f"         drawn at: pipe.set_adapters({name!r}, {base.strength:g})")
+    print(f"         drawn at: pipe.set_adapters({name!r}, {run.base.strength:g})")

@@ -147,7 +147,7 @@ def set_seed(value: int) -> None:
 
 
 def quiet() -> AbstractContextManager[None]:
-    """Keep the loading bars and notices of diffusers and transformers off the screen while inside.
+    """Keep the loading bars and notices of diffusers, transformers and PEFT off the screen while inside.
 
     They are the whole process's: where several threads are inside, they come back when the last has left.
     """
@@ -187,6 +187,7 @@ def _silenced() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
+            warnings.filterwarnings("ignore", module=r"peft(\.|$)")  # of a second adapter on a model
             yield
     finally:
         for log, verbosity, has_bars in before:

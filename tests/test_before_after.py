@@ -18,6 +18,7 @@ def test_the_sheet_holds_any_number_of_prompts(count, seeds):
         pairs,
         before_after.Strip(long, row, ["1"] * seeds),
         [Image.new("RGB", (72, 96), "gold")] * 30,
+        3000,
     )
     assert page.width <= 1500 and page.height < 700 + -(-count // 4) * 4 * before_after.CELL
     edge = np.asarray(page)[:, -20:]

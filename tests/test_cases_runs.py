@@ -255,7 +255,7 @@ def test_case_14_a_prompt_that_is_too_long_keeps_the_trigger(shell, monkeypatch)
 def compared(monkeypatch):
     """Return the datasets that comparisons were made with; nothing is drawn."""
     given = []
-    monkeypatch.setattr(cli, "_compare", lambda *args: given.append(args[4]))
+    monkeypatch.setattr(cli, "_compare", lambda *args: given.append(args[3]))
     return given
 
 

@@ -179,6 +179,34 @@ def test_nothing_to_draw_is_an_error(run, prompts, seeds):
         compare.compare(FakeSampler(), run, paintings(1), prompts, seeds)
 
 
+def test_of_a_large_set_only_some_pictures_are_in_memory_at_once(run, monkeypatch, tmp_path):
+    class Counted:
+        def image_features(self, images):
+            if not isinstance(images, torch.Tensor):
+                sizes.append(len(images))
+            return features.image_features(images, 64, 64)
+
+        concepts = staticmethod(features.load_concepts)
+
+    sizes, decoded, dataset = [], [], paintings(70)
+    monkeypatch.setattr(compare.judges, "find", lambda base: Counted())
+    result = compare.compare(FakeSampler(), run, dataset, ["a ball"], [1, 2])
+    assert max(sizes) == 16 and sum(sizes) == 2 * (70 + 2 + 2)
+    monkeypatch.setattr(ImageFile, "image", property(lambda file: decoded.append(file) or file._image))
+    result.sheet()
+    assert len(decoded) == 40
+
+
+def test_files_are_whole_or_not_there_and_the_picture_comes_last(compared, tmp_path, monkeypatch):
+    def full(self, data):
+        raise OSError("no room")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError):
+        patch.setattr(Path, "write_bytes", full)
+        compare.save(compared[0], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_sheet_has_the_base_above_the_tuned_row(compared):
     result, _, _ = compared
     page = np.asarray(result.sheet())

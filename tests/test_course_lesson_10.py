@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from course_fakes import JUDGE
-from PIL import Image, ImageDraw
+from PIL import Image, ImageColor, ImageDraw
 
 from lessons_lib.course import lesson_10, lesson_10_handbook
 from lessons_lib.course.trials import concept_of
@@ -68,6 +68,27 @@ def test_the_mark_is_seen_on_every_card_and_not_on_a_picture_without_one(card):
 def test_almost_all_of_the_cards_own_things_is_inside_the_palette():
     images = [picture.image for picture in dataset.read(BRAND, side=128).train]
     assert np.mean(lesson_10.palette_shares(images)) > 0.85
+
+
+def test_by_rule_a_thing_is_cut_out_recoloured_lit_from_the_left_and_put_on_a_card():
+    drawing = Image.new("RGB", (128, 128), "#808080")
+    ImageDraw.Draw(drawing).rectangle((40, 40, 87, 87), fill="#ff0000")
+    thing = lesson_10.asset(drawing)
+    middle, size = thing.height // 2, thing.width
+    assert [thing.getpixel((x, middle))[3] for x in (10, size // 2, size - 10)] == [0, 255, 0]
+    sides = [thing.getpixel((x, middle))[:3] for x in (size // 2 - 20, size // 2 + 20)]
+    assert sides == [ImageColor.getrgb(code) for code in lesson_10.PALETTE[:2]]
+    cards = lesson_10.cards_by_rule([thing] * 6)
+    assert all(map(lesson_10.has_mark, cards))
+    assert min(lesson_10.palette_shares(cards[:2])) > 0.9
+    assert [card.getpixel((5, 5)) for card in cards[:5]] == [ImageColor.getrgb(c) for c in lesson_10.GROUNDS]
+    assert cards[5].tobytes() == cards[0].tobytes()
+
+
+def test_of_the_cards_only_things_that_are_concepts_are_asked():
+    cards = dataset.read(BRAND, side=64).train
+    named = [card for card in cards if card.caption not in ("a flower", "a light bulb")]
+    assert len(lesson_10.recognised_of_cards(JUDGE, cards)) == len(named)
 
 
 def test_a_concepts_own_picture_is_recognised_and_another_is_not():

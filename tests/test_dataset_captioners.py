@@ -146,6 +146,12 @@ def test_a_name_that_is_none_lists_those_there_are():
         captioners.describe([PICTURE], "gpt")
 
 
+@pytest.mark.parametrize("by", ["tags", "blip"])
+def test_without_pictures_nothing_is_downloaded_and_nothing_is_wrong(monkeypatch, by):
+    monkeypatch.setattr(captioners, "_load_model", lambda repository: pytest.fail("a model was loaded"))
+    assert captioners.describe([], by) == []
+
+
 def test_a_model_that_cannot_be_downloaded_says_so(monkeypatch):
     row = dataclasses.replace(captioners.CAPTIONERS["blip"], repository="/nowhere/at/all")
     monkeypatch.setitem(captioners.CAPTIONERS, "blip", row)

@@ -158,6 +158,14 @@ def test_the_words_that_are_cut_are_named(tokenizer):
     assert warning.startswith("long.png: caption longer than 32 tokens") and "by a stream" in warning
 
 
+def test_of_several_captions_each_one_is_measured(tokenizer):
+    long = "a tiger walking between trees and rocks by a stream " * 4
+    several = picture("a tiger", "long.png").with_captions(["a tiger", long])
+    for warnings in (captions.overlong_warnings, captions.caption_warnings):
+        (warning,) = warnings([several], "mugh4l", tokenizer, 32)
+        assert warning.startswith("long.png: caption longer than 32 tokens") and "by a stream" in warning
+
+
 def test_too_long_splits_a_text_where_the_tokenizer_stops(tokenizer):
     short, long = "a tiger", "a tiger and an elephant " * 12
     ((index, kept_words, cut_words),) = captions.find_overlong([short, long], tokenizer, 32)

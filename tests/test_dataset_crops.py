@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from lessons_lib.dataset import crops
+from lessons_lib.dataset.dataset import scan
 from lessons_lib.dataset.pictures import ImageFile, Picture
 
 RED, BLUE, WHITE = (200, 30, 40), (30, 60, 190), (255, 255, 255)
@@ -86,3 +87,15 @@ def test_pictures_are_grouped_by_bucket_fullest_first():
         "80 x 176 px": [(80, 176)] * 2,
         "208 x 64 px": [(208, 64)],
     }
+
+
+@pytest.mark.parametrize("more", [{}, {"crop": "10 0 110 90"}])
+def test_a_picture_of_known_size_is_decoded_once_for_its_crop(tmp_path, monkeypatch, more):
+    Image.new("RGB", (300, 100), RED).save(tmp_path / "a.png")
+    (picture,) = scan(tmp_path, pixel_bytes=0).pictures
+    picture.more.update(more)
+    assert picture.size == (300, 100)
+    real, decoded = ImageFile.decode, []
+    monkeypatch.setattr(ImageFile, "decode", lambda self, data=None: decoded.append(1) or real(self, data))
+    crops.crop_for_training(picture, 128, in_buckets=True)
+    assert decoded == [1]

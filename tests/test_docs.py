@@ -138,6 +138,18 @@ def test_a_time_is_said_to_the_half_minute(seconds, said):
     assert routes.minutes(FIRST, rows) == said
 
 
+def test_a_clock_that_tells_of_other_programs_is_named_and_not_counted():
+    first, second = run_lessons.lessons("00")[0], run_lessons.lessons("01")[0]
+    rows = {
+        path.stem: {"seconds": dict.fromkeys(run_lessons.headings(path), 0) | {"": 100}, "clock": clock}
+        for path, clock in ((first, 300), (second, 104))
+    }
+    assert routes.clock_line(rows).startswith("4 to 4 s more than the computing. Not so in 00,")
+    del rows[first.stem]
+    assert routes.clock_line(rows) == "4 to 4 s more than the computing."
+    assert routes.clock_line({}).startswith("nothing is recorded")
+
+
 def test_a_section_with_another_name_than_the_measured_one_is_not_timed():
     rows = run_lessons.load()
     (first, *_), path = rows["00_start_here"]["seconds"], run_lessons.lessons("00")[0]

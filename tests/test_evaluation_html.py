@@ -56,6 +56,12 @@ def test_every_picture_is_in_the_page_and_says_what_it_is(comparison):
     assert not re.search(r'(?:src|href)="(?!data:)|url\(', page)
 
 
+def test_of_a_large_set_the_first_pictures_are_shown_and_the_others_counted(comparison, monkeypatch):
+    monkeypatch.setattr(html, "MOST_SHOWN", 1)
+    page = html.render(comparison, SHEET, [])
+    assert 'alt="p2.png"' not in page and "and 1 more" in page and "<td>p2.png</td>" in page
+
+
 def test_the_slider_starts_where_the_base_samples_and_speaks_its_strength(comparison):
     page = html.render(comparison, SHEET, [])
     start = STRENGTHS.index(bases.find("pocket").strength)

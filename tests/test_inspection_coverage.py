@@ -31,6 +31,20 @@ def test_attributes_that_no_caption_names_are_listed():
     assert not [name for name in ("people", "water", "night") if name in line]
 
 
+FRENCH = ["une femme à cheval dans la forêt", "un éléphant près du palais", "deux hommes dans une maison",
+          "une forêt la nuit", "la forêt et le lac", "un cheval dans la forêt"]  # fmt: skip
+GERMAN = ["eine Frau auf einem Pferd im Wald", "ein Elefant vor dem Palast", "zwei Männer in einem Haus",
+          "ein Wald bei Nacht", "der Wald und der See", "ein Pferd im Wald"]  # fmt: skip
+HINDI = ["जंगल में घोड़े पर एक औरत", "महल के पास हाथी", "घर में दो आदमी", "रात में जंगल", "जंगल और झील", "जंगल में घोड़ा"]
+CHINESE = ["森林里骑马的女人", "宫殿旁的大象", "屋里的两个男人", "夜晚的森林", "森林和湖", "森林里的马"]
+
+
+@pytest.mark.parametrize("captions", [FRENCH, GERMAN, HINDI, CHINESE])
+def test_of_captions_in_another_language_it_is_not_said_that_they_show_nothing(captions):
+    (line,) = coverage.lines(captions)
+    assert "not looked for" in line and "not in English" in line
+
+
 @pytest.mark.parametrize("captions", [[], [None] * 9, ["a cat"] * 5])
 def test_of_few_captions_nothing_is_said(captions):
     assert coverage.lines(captions) == []

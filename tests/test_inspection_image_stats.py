@@ -1,7 +1,11 @@
 """Measures of a single picture: sharp and blurred ones part, on every kind of picture the course has."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw, ImageFilter
 
 from lessons_lib.dataset.decode import decode_file
@@ -92,3 +96,28 @@ def test_statistics_come_back_as_they_were_saved(tmp_path):
     back.features = stats.features = None
     assert back == stats
     assert image_stats.load(tmp_path / "b.safetensors") is None
+
+
+def test_two_inspections_at_once_leave_torch_its_threads():
+    before, first_in, second_in, first_out = torch.get_num_threads(), *(threading.Event() for _ in range(3))
+    torch.set_num_threads(2)
+
+    def first():
+        with image_stats.feature_network() as load:
+            load()
+            first_in.set()
+            second_in.wait(0.3)
+        first_out.set()
+
+    def second():
+        first_in.wait(10)
+        with image_stats.feature_network() as load:
+            load()
+            second_in.set()
+            first_out.wait(10)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda work: work(), (first, second)))
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(torch.get_num_threads).result() == 2
+    torch.set_num_threads(before)

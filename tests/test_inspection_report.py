@@ -149,6 +149,8 @@ def test_each_file_is_read_once_and_its_pixels_are_kept_for_training(tmp_path):
     report = inspect(dataset, POCKET, tmp_path / "cache")
     assert len(reads) == 3 and report.dataset.train[0].image.size == (256, 360)
     assert len(reads) == 3 and report.dataset.train[0].image is dataset.train[0].image
+    assert {p.file.sha256 for p in dataset.train} == {one.stats.sha256 for one in report.pictures}
+    assert len(reads) == 3
 
 
 def test_without_memory_for_pixels_a_second_run_only_hashes_the_files(mixed, tmp_path, monkeypatch):
@@ -157,6 +159,8 @@ def test_without_memory_for_pixels_a_second_run_only_hashes_the_files(mixed, tmp
     good = [path for path in sorted(mixed.glob("*.*g")) if path.name != "broken.jpg"]
     second = inspect(scan(good, pixel_bytes=0), POCKET, tmp_path)
     assert [one.stats.sha256 for one in second.pictures] == [one.stats.sha256 for one in first.pictures]
+    assert [p.size for p in second.dataset.pictures] == [one.stats.size for one in first.pictures]
+    assert [p.file.notes for p in second.dataset.pictures] == [one.stats.notes for one in first.pictures]
 
 
 @pytest.mark.parametrize("count, level", [(2, "must fix"), (3, "worth a look")])

@@ -1,6 +1,7 @@
 """Encoded pictures are cached by content and settings, checked, and encoded again when damaged."""
 
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ class Encoder:
     def __call__(self, image):
         self.calls += 1
         mean = torch.tensor(list(image.tobytes()), dtype=torch.float32).mean()
-        return torch.full((4, 2, 2), float(mean), dtype=torch.bfloat16)
+        return {"latents": torch.full((4, 2, 2), float(mean), dtype=torch.bfloat16)}
 
 
 def images(*colours):
@@ -98,11 +99,22 @@ def test_a_damaged_file_is_noticed_and_made_again(tmp_path, encode, harm):
         assert path.read_bytes() == whole
 
 
-def test_a_file_that_breaks_in_between_is_named(tmp_path, encode):
+@pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-1])])
+def test_a_file_that_breaks_in_between_is_named(tmp_path, encode, harm):
     latents = latent_cache.encode_images(tmp_path, images("red"), SETTINGS, encode)
-    latents.files[0].unlink()
+    harm(latents.files[0])
     with pytest.raises(OSError, match="start again"):
         latents[torch.tensor([0])]
+
+
+def test_a_step_reads_the_one_tensor_it_takes_and_checks_no_file_anew(tmp_path, monkeypatch):
+    def embed(caption):
+        return {"prompt_embeds": torch.full((512, 64), 7.0), "pooled_prompt_embeds": torch.ones(64)}
+
+    embeddings = latent_cache.encode_captions(tmp_path, ["a cat"], {}, embed)
+    monkeypatch.setattr(storage, "read", lambda path: pytest.fail("the whole file is read"))
+    assert embeddings["prompt_embeds"][torch.tensor([0, 0])].shape == (2, 512, 64)
+    assert embeddings["pooled_prompt_embeds"][torch.tensor([0])].tolist() == [[1.0] * 64]
 
 
 def test_what_was_encoded_stays_when_it_is_stopped_and_nothing_half_written(tmp_path, encode):

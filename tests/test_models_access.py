@@ -1,17 +1,22 @@
 """A gated base without access says in one line what is missing; the Hub is a server on this machine."""
 
+import dataclasses
 import os
 import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import huggingface_hub
 import pytest
+import torch
 from IPython.core.interactiveshell import InteractiveShell
 
-from lessons_lib.models import bases
-from lessons_lib.session import current
+from lessons_lib.adapters.settings import Settings
+from lessons_lib.models import access, bases
+from lessons_lib.session import Session, current
+from lessons_lib.training import capacity
 
 PROGRAM = """
 import os
@@ -30,6 +35,56 @@ for token in ("", "hf_old", "hf_other", "login"):
         except OSError as problem:
             print(problem)
 """
+
+
+def free(monkeypatch, cache, gigabytes):
+    """Give the disk of the Hub's cache so much room."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
+    usage = SimpleNamespace(free=gigabytes * 1e9)
+    monkeypatch.setattr(access.shutil, "disk_usage", lambda folder: usage if folder.is_dir() else None)
+
+
+def test_a_disk_without_room_is_named_before_anything_is_fetched(monkeypatch, tmp_path):
+    flux, cache = bases.find("flux1-dev"), tmp_path / "hub" / "of mine"
+    free(monkeypatch, cache, 20)
+    with pytest.raises(ValueError, match=f"34 GB of files to fetch, and the disk of {cache} has 20.0 GB"):
+        access.check_disk(flux)
+    settings, gpu = Settings(base="flux1-dev", trigger="v4se"), torch.device("cuda")
+    machine = Session("80gb", gpu, torch.bfloat16, 8, 64.0, "a card", 84.0)
+    with pytest.raises(ValueError, match="flux1-dev has 34 GB of files to fetch"):
+        capacity.fit(settings, flux, machine)
+    capacity.fit(dataclasses.replace(settings, quantize="nf4"), flux, machine)  # 13.4 GB
+
+
+def test_a_disk_is_not_looked_at_for_what_is_not_fetched(monkeypatch, tmp_path):
+    free(monkeypatch, tmp_path, 0.1)
+    access.check_disk(bases.find("pocket"))
+    sd15 = bases.find("sd15")
+    access.check_disk(dataclasses.replace(sd15, size_gb=0))
+    folder = tmp_path / f"models--{sd15.repository.replace('/', '--')}"
+    for name in ("model_index.json", "unet/a.safetensors", "text_encoder/a.safetensors"):
+        path = folder / "snapshots" / "0a" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text("0a")
+    with pytest.raises(ValueError, match="sd15 has 4 GB"):
+        access.check_disk(sd15)  # it has no VAE yet
+    (folder / "snapshots" / "0a" / "vae").mkdir()
+    (folder / "snapshots" / "0a" / "vae" / "a.safetensors").touch()
+    access.check_disk(sd15)
+
+
+def test_what_is_fetched_already_needs_no_room(monkeypatch, tmp_path):
+    sd15 = bases.find("sd15")
+    free(monkeypatch, tmp_path, 4.5)
+    with pytest.raises(ValueError, match="sd15 has 4 GB"):
+        access.check_disk(sd15)
+    blobs = tmp_path / f"models--{sd15.repository.replace('/', '--')}" / "blobs"
+    blobs.mkdir(parents=True)
+    with open(blobs / "0b.incomplete", "wb") as file:
+        file.truncate(10**9)
+    access.check_disk(sd15)
 
 
 class Hub(BaseHTTPRequestHandler):

@@ -68,6 +68,19 @@ def test_a_table_of_ones_own_is_like_one_of_the_course(tmp_path):
     assert both["mine"].side == 768 and both["mine"].licence == both["sd15"].licence
 
 
+def test_a_packed_repository_is_that_of_its_base_and_its_kind_alone(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        '[mine]\nlike = "flux1-dev"\nrepository = "me/mine"\n[long]\nlike = "flux1-dev"\nsteps = 9\n'
+    )
+    table = bases.load_table(bases.TABLE, path)
+    in_nf4 = {name: dataclasses.replace(base, quantize="nf4") for name, base in table.items()}
+    assert in_nf4["long"].source == in_nf4["flux1-dev"].source == "diffusers/FLUX.1-dev-bnb-4bit"
+    assert in_nf4["mine"].source == "me/mine" and table["flux1-dev"].source == table["flux1-dev"].repository
+    assert in_nf4["flux1-dev"].download_gb < table["flux1-dev"].download_gb / 2
+    assert dataclasses.replace(in_nf4["flux1-dev"], repository=str(tmp_path)).source == str(tmp_path)
+
+
 def test_a_share_of_the_steps_is_at_least_one():
     assert [bases.find("pocket").share_of_steps(share) for share in (0.12, 0.3, 0.0001)] == [60, 150, 1]
 

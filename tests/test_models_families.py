@@ -2,6 +2,7 @@
 training and drawing are the real ones.
 """
 
+from copy import deepcopy
 from dataclasses import replace
 
 import miniatures
@@ -9,13 +10,16 @@ import numpy as np
 import pytest
 import torch
 from diffusers import DDPMScheduler, DiffusionPipeline, Flux2KleinPipeline
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
+from diffusers.models.modeling_outputs import AutoencoderKLOutput
 
 from benchmarks import blank
+from lessons_lib import compat
 from lessons_lib.adapters import files, lora
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import bases, families
-from lessons_lib.models.families import shared, unet
+from lessons_lib.models.families import flux2, shared, unet
 from lessons_lib.session import current
 from lessons_lib.training import train
 
@@ -190,10 +194,23 @@ def test_a_picture_that_is_no_square_is_learned_from(sampler):
     assert latents.shape[-1] * 2 == latents.shape[-2] * 3 and loss.isfinite().all()
 
 
-def test_latents_can_be_sampled_around_their_mode(sampler):
-    pixels = torch.rand(1, 3, sampler.base.side, sampler.base.side) * 2 - 1
-    low, mode, high = (sampler.family.encode_images(sampler.pipe, pixels, n) for n in (-1.0, 0.0, 1.0))
-    assert (high > mode).all() and torch.allclose(high - mode, mode - low, rtol=1e-2, atol=1e-5)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_standard_deviation_of_latents_is_that_of_diffusers_posterior(sampler, dtype, monkeypatch):
+    """A trained VAE's is small, and of two rounded latents the difference would be off by a tenth."""
+    vae, side = deepcopy(sampler.pipe.vae).to(dtype), sampler.base.side // 8
+    mean = torch.randn(1, vae.config.latent_channels, side, side, generator=torch.Generator().manual_seed(1))
+    posterior = DiagonalGaussianDistribution(torch.cat([mean, torch.full_like(mean, -7.0)], 1).to(dtype))
+    monkeypatch.setattr(vae, "encode", lambda pixels: AutoencoderKLOutput(posterior))
+    monkeypatch.setattr(sampler.pipe, "vae", vae)
+    if sampler.base.family == "flux2":
+        expected = compat.flux2_patchify(posterior.std.float()) / flux2.latent_statistics(vae)[1].float()
+    else:
+        expected = posterior.std.float() * vae.config.scaling_factor
+    pixels = torch.zeros(1, 3, sampler.base.side, sampler.base.side)
+    mode, std = sampler.family.latent_distribution(sampler.pipe, pixels)
+    assert torch.equal(mode, sampler.family.encode_images(sampler.pipe, pixels))
+    assert std.dtype == mode.dtype == dtype and std.shape == mode.shape
+    assert torch.allclose(std.float(), expected, rtol=1e-2 if dtype == torch.bfloat16 else 1e-6)
 
 
 def script_unet(pipe, model, embeddings, latents, noise, sigma):

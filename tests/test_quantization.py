@@ -1,21 +1,27 @@
 """Frozen weights in 4 and 8 bits, on a CPU: the same trainer, the same files, less memory."""
 
 import gc
+import json
 import weakref
 from dataclasses import replace
+from types import SimpleNamespace
 
+import IPython
 import miniatures
 import pytest
 import torch
 from diffusers import DiffusionPipeline
 from safetensors import safe_open
+from safetensors.torch import load_file
 from torch import nn
 
 from benchmarks import blank
 from benchmarks.architectures import BLANKS
 from lessons_lib.adapters.settings import Settings
+from lessons_lib.compat import storage_id
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import bases, families, quantization
+from lessons_lib.models.sizes import loading_gb, weights_gb
 from lessons_lib.session import current
 from lessons_lib.training import forecast, train
 
@@ -108,8 +114,92 @@ def test_int8_is_refused_where_float16_gives_nan():
 
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setattr(quantization, "is_available", lambda: False)
-    with pytest.raises(ValueError, match="nf4 weights need bitsandbytes.*pip install bitsandbytes"):
+    with pytest.raises(ValueError, match="nf4 weights need bitsandbytes.*: pip install bitsandbytes$"):
         quantization.check(replace(bases.find("pocket"), quantize="nf4"))
+    monkeypatch.setattr(IPython, "get_ipython", lambda: SimpleNamespace(kernel="of a notebook"))
+    with pytest.raises(ValueError, match="type %pip install --no-deps bitsandbytes in a cell"):
+        quantization.check(replace(bases.find("pocket"), quantize="nf4"))
+
+
+@pytest.fixture(scope="module")
+def packed_base(tmp_path_factory):
+    """Return a miniature of FLUX.1-dev, and the same saved in nf4."""
+    folder = tmp_path_factory.mktemp("packed")
+    whole = miniatures.write("flux1-dev", folder / "whole")
+    pipe = families.find("flux").load(replace(whole, quantize="nf4"), current())
+    pipe.save_pretrained(folder / "nf4")
+    return whole, replace(whole, repository=str(folder / "nf4"))
+
+
+@packed
+def test_a_base_whose_files_are_packed_trains_as_one_that_is_packed_while_it_is_loaded(
+    packed_base, practice, tmp_path, monkeypatch
+):
+    """To the bit: what is saved is what was packed, and the layers that are not are saved as they were."""
+    whole, saved = packed_base
+    tensors = []
+    for base, quantize in ((whole, "nf4"), (saved, "auto")):
+        monkeypatch.setitem(bases.BASES, base.name, base)
+        settings = replace(SHORT, base=base.name, quantize=quantize)
+        run = train.train(practice, settings, tmp_path / quantize)
+        assert run.settings.quantize == "nf4"
+        tensors.append(load_file(run.adapter))
+    assert tensors[0].keys() == tensors[1].keys()
+    assert all(torch.equal(value, tensors[1][name]) for name, value in tensors[0].items())
+
+
+@packed
+def test_the_sizes_of_packed_files_are_those_of_their_bytes(packed_base):
+    saved = replace(packed_base[1], quantize="nf4")
+    pipe = families.find("flux").load(saved, current())
+    sizes = weights_gb(saved, current())
+    for name, gigabytes in sizes.items():
+        tensors = {storage_id(t): t.nbytes for t in getattr(pipe, name).state_dict().values()}
+        assert gigabytes == pytest.approx(sum(tensors.values()) / 1e9, rel=1e-3)
+    assert loading_gb(saved, current())["transformer"] < 0.31
+
+
+@packed
+def test_packed_files_are_drawn_with_as_they_are(packed_base):
+    sampler = Sampler(packed_base[1])
+    assert sampler.base.quantize == "nf4" and sampler.sample(["a cat"], [1])
+
+
+@packed
+@pytest.mark.parametrize("quantize", ["none", "int8"])
+def test_packed_files_are_not_loaded_as_something_else(packed_base, practice, quantize):
+    saved = packed_base[1]
+    with pytest.raises(ValueError, match=f"are packed in nf4 and .*'{quantize}'; expected nf4 or auto"):
+        train.Trainer(saved, practice, replace(SHORT, base=saved.name, quantize=quantize))
+
+
+def test_files_that_are_packed_in_another_way_are_named(tmp_path):
+    base = miniatures.write("sd15", tmp_path / "model")
+    config = tmp_path / "model" / "unet" / "config.json"
+    other = {"quantization_config": {"load_in_4bit": True, "bnb_4bit_quant_type": "fp4"}}
+    config.write_text(json.dumps(json.loads(config.read_text()) | other))
+    with pytest.raises(ValueError, match="unet of sd15 is packed as fp4 in its files; expected whole"):
+        quantization.check(base)
+
+
+@packed
+def test_a_repository_that_is_packed_already_is_what_is_loaded(packed_base, monkeypatch):
+    """And nothing is quantised again, in the precision of this machine; the base keeps its name."""
+    whole, saved = packed_base
+    names, load = [], DiffusionPipeline.from_pretrained.__func__
+
+    def noted(cls, name, **options):
+        names.append(name)
+        assert "quantization_config" not in options
+        return load(cls, saved.repository, **options)
+
+    monkeypatch.setattr(DiffusionPipeline, "from_pretrained", classmethod(noted))
+    base = replace(whole, repository=bases.find("flux1-dev").repository, quantize="nf4")
+    pipe = families.find("flux").load(base, replace(current(), dtype=torch.float16))
+    assert names == ["diffusers/FLUX.1-dev-bnb-4bit"]
+    layer = pipe.transformer.transformer_blocks[0].attn.to_q
+    assert layer.compute_dtype == torch.float16
+    assert bases.weights_id(base) == "black-forest-labs/FLUX.1-dev"
 
 
 def test_the_table_of_bases_has_the_sizes_of_the_networks():
@@ -119,8 +209,11 @@ def test_the_table_of_bases_has_the_sizes_of_the_networks():
             with torch.device("meta"):
                 model = blank.network(part)
             head = "lm_head"  # tied to the embeddings, and left whole
-            linear = [m for n, m in model.named_modules() if isinstance(m, nn.Linear) and n != head]
-            sizes = sum(p.numel() for p in model.parameters()), sum(m.weight.numel() for m in linear)
+            linear = {n: m for n, m in model.named_modules() if isinstance(m, nn.Linear) and n != head}
+            in_float32 = [n for n in linear if n.split(".")[-1] in (model._keep_in_fp32_modules or ())]
+            kept = sum(linear.pop(n).weight.numel() for n in in_float32)
+            packed = sum(m.weight.numel() for m in linear.values())
+            sizes = [sum(p.numel() for p in model.parameters()), packed, *([kept] if kept else [])]
             assert [size / 1e9 for size in sizes] == pytest.approx(
                 bases.find(name).parameters[place], abs=6e-4
             )

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -20,7 +21,7 @@ from lessons_lib.adapters.run import Outcome, Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.paths import SAMPLE
-from lessons_lib.training import checkpoints, train
+from lessons_lib.training import checkpoints, train, workspace
 from lessons_lib.training.workspace import exclusive
 
 KILLS = int(os.environ.get("KILLS", "2"))  # KILLS=20 pytest tests/test_resume.py -s
@@ -196,6 +197,20 @@ def test_two_programs_do_not_train_into_one_place(practice, tmp_path):
     with exclusive(tmp_path / "run"), pytest.raises(ValueError, match="another program is training into"):
         train.train(practice, SETTINGS, tmp_path / "run")
     assert files(tmp_path) == []
+
+
+def test_a_lock_that_another_program_takes_at_once_stays_its_own(tmp_path, monkeypatch):
+    class Followed(workspace.FileLock):
+        def release(self, *given, **more):
+            was_locked = self.is_locked
+            super().release(*given, **more)
+            if was_locked:
+                Path(self.lock_file).touch()  # the next program's, which has waited for this
+
+    monkeypatch.setattr(workspace, "FileLock", Followed)
+    with exclusive(tmp_path / "run"):
+        pass
+    assert (tmp_path / f".run{workspace.LOCK}").is_file()
 
 
 def test_a_killed_run_ends_the_same(practice, tmp_path, unbroken):

@@ -2,6 +2,7 @@ import os
 import random
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -38,6 +39,15 @@ def test_loading_bars_come_back_after_quiet():
     with session.quiet():
         assert not logging.is_progress_bar_enabled()
     assert logging.is_progress_bar_enabled()
+
+
+def test_only_notices_of_peft_are_hidden_while_quiet():
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        with session.quiet():
+            warnings.warn_explicit("a second adapter", UserWarning, "x", 1, "peft.tuners.tuners_utils")
+            warnings.warn_explicit("something else", UserWarning, "x", 2, "another")
+    assert [str(one.message) for one in shown] == ["something else"]
 
 
 def test_loading_bars_come_back_when_the_last_of_several_threads_has_left_quiet():

@@ -3,9 +3,11 @@
 import asyncio
 import csv
 import dataclasses
+import html
 import io
 import threading
 import zipfile
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -95,6 +97,23 @@ def test_a_mask_comes_with_its_picture_and_turns_with_it(tmp_path):
     assert turned.size == (300, 200) and turned.getpixel((290, 9)) == 255 and turned.getpixel((9, 9)) == 0
 
 
+def test_a_picture_that_cannot_be_turned_stays_as_it_was(tmp_path, monkeypatch):
+    def stop_half_way(image, path, *more):
+        Path(path).write_bytes(b"half")
+        raise OSError("no room")
+
+    pictures = Project(tmp_path / "album").pictures
+    out = io.BytesIO()
+    Image.new("RGB", (200, 300), "teal").save(out, "PNG")
+    pictures.add({"a.png": out.getvalue()})
+    before = (pictures.folder / "a.png").read_bytes()
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="no room"):
+        patch.setattr(Image.Image, "save", stop_half_way)
+        pictures.turn("a.png")
+    assert (pictures.folder / "a.png").read_bytes() == before
+    assert sorted(path.name for path in pictures.folder.iterdir()) == ["a.png", "metadata.csv"]
+
+
 def test_a_picture_that_is_there_already_leaves_no_mask_for_another_of_its_name(tmp_path):
     given, pictures = tmp_path / "given", Project(tmp_path / "album").pictures
     given.mkdir()
@@ -161,6 +180,13 @@ def test_a_word_is_replaced_in_every_caption_and_an_edit_keeps_the_others(studio
     field = step.table.children[0].children[1]
     field.value = field.value.replace("grey", "black")
     assert studio.pictures.dataset().train[0].captions == ["a dog on a roof", "a black dog asleep"]
+
+
+def test_where_every_picture_has_a_caption_none_is_written(studio):
+    step = CaptionsStep(page.Page(studio))
+    step.build()
+    step._write()
+    assert "Every picture has a caption" in step.note.value and step.view.children == ()
 
 
 def test_a_licence_that_the_page_shows_is_written_though_it_comes_after_the_click(studio, monkeypatch):
@@ -300,6 +326,29 @@ def test_what_nobody_foresaw_is_said_to_be_the_courses_fault(tmp_path):
     failing = activity.begin(tmp_path, "A thing", lambda one: {}["key"])
     with pytest.raises(RuntimeError, match="did not foresee: KeyError"):
         failing.wait(10)
+
+
+def test_a_page_that_cannot_be_drawn_does_not_end_the_work(tmp_path):
+    def fail(one):
+        if one.state == "running":
+            raise OSError("no network")
+
+    gate = threading.Event()
+    running = activity.begin(tmp_path, "A thing", lambda one: gate.wait(20) and one.progress(1, 2) or "whole")
+    running.on_change = fail
+    gate.set()
+    assert running.wait(10) == "whole" and "no network" in running.message
+
+
+def test_samples_are_named_by_the_prompts_of_their_training_and_not_by_what_is_chosen_now(
+    studio, monkeypatch
+):
+    work.train(studio).wait(120)
+    monkeypatch.setattr(Project, "settings", lambda self: pytest.fail("the base chosen now is asked"))
+    studio.choose(base="flux1-dev", prompts=("another thing",))
+    step = next(step for step in page.Page(studio).steps if step.work is activity.Work.TRAINING)
+    step.build()
+    assert all(html.escape(prompt) in step.samples.value for prompt in studio.run().settings.sample_prompts)
 
 
 def test_a_base_that_does_not_fit_is_said_before_anything_is_downloaded():

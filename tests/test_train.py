@@ -12,7 +12,7 @@ from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.models import families, pixels
-from lessons_lib.training import train
+from lessons_lib.training import latent_cache, train
 from lessons_lib.training.data import TrainingData, encode
 from lessons_lib.training.loop import Loop
 
@@ -153,6 +153,36 @@ def test_pictures_and_captions_are_encoded_once_for_all_runs(paintings, told, sa
         assert torch.allclose(value[torch.arange(len(told))], together[name], atol=1e-4)
     direct = sampler.family.encode_images(sampler.pipe, pixels.to_pixels([paintings[0].image], 128))
     assert torch.equal(again.latents[torch.tensor([0])], direct)
+
+
+def test_a_picture_whose_latents_are_sampled_is_encoded_once_into_one_file(
+    paintings, told, sampler, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("LESSONS_CACHE", str(tmp_path))
+    model, calls, vae = (sampler.family, sampler.pipe, sampler.base), [], sampler.pipe.vae
+    own = vae.encode
+    monkeypatch.setattr(vae, "encode", lambda pixels: calls.append(pixels) or own(pixels))
+    settings = dataclasses.replace(QUICK, latents="sample").resolve(sampler.base)
+    data = [encode(*model, paintings[:2], told[:2], None, settings) for _ in range(2)][1]
+    assert len(calls) == 2 == len(list((tmp_path / "latents").iterdir()))
+    mode, std = sampler.family.latent_distribution(sampler.pipe, calls[1])
+    assert torch.equal(data.latents[torch.tensor([1])], mode)
+    assert torch.equal(data.deviations[torch.tensor([1])], std)
+    assert encode(*model, paintings[:2], told[:2]).latents.encoded == 2  # files without it are not misread
+
+
+def test_the_weights_of_each_encoder_are_hashed_once_for_all_parts_of_a_dataset(
+    paintings, sampler, monkeypatch
+):
+    hashed, own = [], latent_cache.weights_hash
+    monkeypatch.setattr(latent_cache, "weights_hash", lambda model: hashed.append(model) or own(model))
+    dataset = Dataset(paintings[:2], held_out=paintings[2:3], prior=paintings[3:])
+    data = train.Trainer(sampler.base, dataset, QUICK)._encode(sampler.pipe, sampler.pipe.device)
+    assert data.prior and data.validation
+    pipe = sampler.pipe
+    assert len(hashed) == 3 and {*map(id, hashed)} == {
+        *map(id, (pipe.vae, pipe.text_encoder, pipe.text_encoder_2))
+    }
 
 
 def test_embeddings_that_were_kept_under_other_names_are_not_read(

@@ -89,7 +89,7 @@ def test_without_a_browser_the_machine_is_ready_all_the_same(no_computing, monke
     assert '"name": "browser", "level": "slow"' in capsys.readouterr().out
 
 
-def fetch_one(folder):
+def fetch_one(folder, machine=None):
     folder.mkdir()
     (folder / "torch-2.6-py3-none-any.whl").write_text("a wheel")
 
@@ -130,6 +130,39 @@ def test_a_bundle_is_tried_without_network_and_its_seconds_are_written(archive, 
     assert "tried    unpack 0 s, install 0 s, preflight 0 s" in capsys.readouterr().out
     result = recorded.load("set_up", archive.parent)["result"]
     assert list(result["seconds"]) == ["fetch", "pack", "unpack", "install", "preflight"]
+
+
+def test_a_bundle_for_another_system_has_what_that_system_needs(monkeypatch, tmp_path):
+    commands = []
+
+    def run(command, input="", **_):
+        commands.append(command[1:])
+        return SimpleNamespace(returncode=0, stdout="torch==2.6\npywinpty==3.0\n")
+
+    monkeypatch.setattr(bundle.importlib.util, "find_spec", lambda _: True)
+    monkeypatch.setattr(bundle.subprocess, "run", run)
+    bundle.fetch_wheels(tmp_path / "wheels", bundle.Machine("windows", "3.12"))
+    resolve, fetch = commands
+    assert (
+        resolve[:4] == ["-m", "uv", "pip", "compile"]
+        and "--python-platform=x86_64-pc-windows-msvc" in resolve
+    )
+    assert fetch[-2:] == ["torch==2.6", "pywinpty==3.0"]
+    assert {"--no-deps", "--platform=win_amd64", "--python-version=3.12"} <= set(fetch)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--for", "mac", "--try"], "goes without --for"),
+        (["--python", "3.12"], "--python goes with --for"),
+        (["--for", "mac"], "pip install uv"),
+    ],
+)
+def test_a_bundle_that_cannot_be_made_says_why(words, line, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(bundle.importlib.util, "find_spec", lambda _: None)
+    assert cli.main(["bundle", "--out", str(tmp_path / "course.zip"), *words]) == 1
+    assert line in capsys.readouterr().err
 
 
 def test_a_step_of_a_set_up_that_fails_is_named_and_the_archive_stays(archive, monkeypatch, capsys):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -114,12 +115,9 @@ def kohya_layers(adapter: Adapter, base: Base, shapes: fit.Shapes) -> dict[str, 
 
     Raises ValueError for one that the model's makers have in another order, or not at all.
     """
-    family = families.find(base.family)
-    prefix = f"{family.DENOISER}."
-    own = [name.removeprefix(prefix) for name in shapes if name.startswith(prefix)]
     rest, layers = dict(adapter.layers), {}
-    for makers, names in family.original_names(own).items():
-        parts = {prefix + name: rest.pop(prefix + name, None) for name in names}
+    for makers, names in fit.makers_names(base, shapes).items():
+        parts = {name: rest.pop(name, None) for name in names}
         if any(parts.values()):
             layers[kinds.KOHYA_PREFIX + makers.replace(".", "_")] = _fused(parts, shapes)
     for part, text_prefix in _text_prefixes(base).items():
@@ -172,7 +170,8 @@ def _of_run(run_dir: Path) -> tuple[Adapter, Base, dict[str, Any]]:
     settings = read_origin(Path(run_dir))
     if "base" not in settings:
         raise ValueError(f"{run_dir}: its settings.json does not name a base model; expected a run's folder")
-    return files.read(run_dir), bases.find(settings["base"]), settings
+    base = bases.find(settings["base"])
+    return files.read(run_dir), replace(base, side=settings.get("resolution") or base.side), settings
 
 
 def _write(run_dir: Path, tensors: Mapping[str, Tensor], settings: dict[str, Any], base: Base,

@@ -76,21 +76,29 @@ def _check_weights(path: Path, base: Base) -> None:
         )
 
 
+def makers_names(base: Base, shapes: Shapes) -> dict[str, tuple[str, ...]]:
+    """Return the names that the model's makers gave the layers of the denoiser: for each the layers that it
+    is made of, by diffusers' names, in the order of its rows.
+    """
+    family = families.find(base.family)
+    prefix = f"{family.DENOISER}."
+    own = [name.removeprefix(prefix) for name in shapes if name.startswith(prefix)]
+    return {
+        makers: tuple(prefix + name for name in names) for makers, names in family.original_names(own).items()
+    }
+
+
 def _targets(base: Base, shapes: Shapes) -> dict[tuple[str, str], tuple[str, ...]]:
     """Return the layers of a base by part of the pipeline and name without dots, as kohya's files write it:
     diffusers' name and that of the model's makers.
     """
-    family = families.find(base.family)
-    denoiser = f"{family.DENOISER}."
-    own = [name.removeprefix(denoiser) for name in shapes if name.startswith(denoiser)]
-    makers = family.original_names(own)
-    targets = {
-        (kinds.DENOISER, _flat(name)): tuple(denoiser + part for part in parts)
-        for name, parts in (makers | {name: (name,) for name in own}).items()
-    }
+    denoiser = families.find(base.family).DENOISER
+    targets = {(kinds.DENOISER, _flat(name)): layers for name, layers in makers_names(base, shapes).items()}
     for name in shapes:
         part, _, inner = name.partition(".")
-        if part != family.DENOISER:  # transformers 5 has taken "text_model." out of CLIP's names
+        if part == denoiser:
+            targets[kinds.DENOISER, _flat(inner)] = (name,)
+        else:  # transformers 5 has taken "text_model." out of CLIP's names
             targets[part, _flat(inner).removeprefix("text_model_")] = (name,)
     return targets
 

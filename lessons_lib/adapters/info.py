@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lessons_lib.adapters import files, fit, kinds
 from lessons_lib.adapters.files import Adapter
-from lessons_lib.adapters.run import SETTINGS, WEIGHTS_NAME, read_origin
+from lessons_lib.adapters.run import SETTINGS, WEIGHTS_NAME, highest_loss, read_origin
 from lessons_lib.dataset.messages import one_line, printable
 from lessons_lib.models import bases
 from lessons_lib.models.bases import Base
@@ -149,5 +149,5 @@ def _loss_lines(path: Path, problems: list[str]) -> list[str]:
     tenth = max(1, len(rows) // 10)
     first, last = (sum(part) / tenth for part in (rows[:tenth], rows[-tenth:]))
     line = f"loss: {first:.3f} at first, {last:.3f} at last, over {len(rows)} steps"
-    ran_away = not math.isfinite(last) or last > max(10.0, 100 * first)
+    ran_away = not math.isfinite(last) or last > highest_loss(first)
     return [f"{line}; it ran away, so nothing useful was learned" if ran_away else line]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -33,8 +32,7 @@ def load(pipe: DiffusionPipeline, base: Base, adapter: Adapter, name: str) -> in
     no_room = current().out_of_memory_message(f"{base.name} with {printable(adapter.path)}")
     unload(pipe, name)
     try:
-        with quiet(), warnings.catch_warnings(), explain_out_of_memory(no_room):
-            warnings.simplefilter("ignore")
+        with quiet(), explain_out_of_memory(no_room):
             for part, model in parts.items():
                 prefix = f"{part}."
                 layers = {

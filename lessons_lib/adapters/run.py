@@ -16,6 +16,8 @@ from lessons_lib import storage
 from lessons_lib.adapters.settings import ResolvedSettings, read_settings
 from lessons_lib.dataset.messages import one_line
 from lessons_lib.dataset.records import Record, recorded_path
+from lessons_lib.models import bases
+from lessons_lib.models.bases import Base
 
 WEIGHTS_NAME = "pytorch_lora_weights.safetensors"  # diffusers' own name for the file in a folder
 SETTINGS, CARD = "settings.json", "README.md"  # beside the weights
@@ -34,6 +36,15 @@ class Outcome(Enum):
     DIVERGED = "diverged"
 
 
+def highest_loss(start_loss: float) -> float:
+    """Return the loss above which a training that began at `start_loss` has diverged: a hundred times that.
+
+    A prediction of zero has a loss of about 1 on any base. The first losses can be far below that, when their
+    noise levels were low, so a loss below ten never counts as diverged.
+    """
+    return max(10.0, 100.0 * start_loss)
+
+
 @dataclass(frozen=True)
 class Run:
     """An adapter folder: readable by diffusers' ``load_lora_weights`` with no line of ours.
@@ -44,7 +55,8 @@ class Run:
     decides what is learned; empty where an older version wrote it. `earlier_schedules`: the steps of shorter
     trainings that it went on from, where their learning rates were not those of a training in one go.
     `base_weights`: what tells the base's weights from others of its name, as `bases.weights_id`; empty where
-    an older version wrote it.
+    an older version wrote it. `compiling`: whether its blocks were compiled, and why; empty where they were
+    not and nothing was tried.
     """
 
     folder: Path
@@ -58,6 +70,7 @@ class Run:
     fingerprint: str = ""
     earlier_schedules: tuple[int, ...] = ()
     base_weights: str = ""
+    compiling: str = ""
 
     def __str__(self) -> str:
         steps = f"{self.settings.steps} steps"
@@ -73,6 +86,11 @@ class Run:
     def _remarks(self) -> tuple[str, str]:
         schedules = " and ".join(map(str, self.earlier_schedules))
         return f"begun with the schedule of {schedules} steps" if schedules else "", self.unseen_line
+
+    @property
+    def base(self) -> Base:
+        """The base model as it was trained on: at the run's resolution, its weights packed as they were."""
+        return self.settings.adapt(bases.find(self.settings.base))
 
     @property
     def stopped(self) -> bool:
@@ -137,7 +155,7 @@ class Run:
             rest = rest if "outcome" in rest else _from_version_0_1(rest)
             later: dict[str, Any] = {
                 name: rest[name]
-                for name in ("step", "reason", "unseen", "fingerprint", "base_weights")
+                for name in ("step", "reason", "unseen", "fingerprint", "base_weights", "compiling")
                 if name in rest
             }
             later["earlier_schedules"] = tuple(rest.get("earlier_schedules", ()))

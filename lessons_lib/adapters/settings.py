@@ -21,13 +21,11 @@ from lessons_lib.paths import safe_name
 PRESETS = {"quick": 0.4, "standard": 1.0, "thorough": 2.5}  # times the base model's own number of steps
 EXAMPLE_TRIGGER = "mugh4l"  # no real word; the one of the practice paintings
 
-
 # What is drawn and written on the way, and how much memory that takes, changes nothing of what is learned.
 WITHOUT_EFFECT = (
     "preset", "sample_prompts", "sample_every", "validate_every", "checkpoint_every", "tensorboard", "name",
     "gradient_checkpointing", "keep_adapters",
 )  # fmt: skip
-
 
 _EARLIER: dict[str, Any] = {
     "keep_adapters": False,
@@ -44,9 +42,7 @@ _EARLIER: dict[str, Any] = {
 
 
 def option(default: Any, help: str, flag: str = "", metavar: str | None = None) -> Any:
-    """Return a field of Settings with its help, and with the command's option where that is not
-    --field-name.
-    """
+    """Return a field of Settings with its help and, where it is not --field-name, the command's option."""
     return field(default=default, metadata={"help": help, "flag": flag, "metavar": metavar})
 
 
@@ -104,7 +100,9 @@ class Settings:
     )
     normalize_masked_area_loss: bool = option(False, "pictures with large and small masks count alike")
     gradient_checkpointing: bool = option(False, "less memory, more time")
-    compile: bool = option(False, "shorter steps on a GPU, after a first one that takes longer")
+    compile: bool | None = option(
+        None, "shorter steps after a first one of minutes; left open: on a GPU, where measuring shows it"
+    )
     prior_weight: float = option(1.0, "weight of the class pictures' loss", metavar="WEIGHT")
     seed: int = option(0, "seed of the training", metavar="N")
     picture_order: Literal["shuffle", "replacement"] = option(
@@ -127,7 +125,7 @@ class Settings:
     name: str = option("run", "what the run and its files are called")
 
     def resolve(self, base: Base) -> ResolvedSettings:
-        """Return settings for one base with no None left.
+        """Return settings for one base with no None left but for `compile`, which the training settles.
 
         Alpha follows rank, so that the file means the same in every program.
         Raises ValueError for a value that training could not use.
@@ -236,7 +234,7 @@ def repeated(run: ResolvedSettings, options: Mapping[str, Any]) -> Settings:
 
     What follows from a setting that is changed is open again, as where none is given: alpha from the rank,
     steps from the preset, the intervals from the steps, the learning rate where prodigy comes or goes, and
-    from another base all that is a base's own, or was chosen for its memory.
+    from another base all that is a base's own, or was chosen for its memory or speed.
     """
     fields = {f.name: f.default for f in dataclasses.fields(Settings)}
     values = {name: getattr(run, name) for name in fields}
@@ -275,7 +273,8 @@ def earlier_values(base: str) -> dict[str, Any]:
 def without_earlier(settings: Settings) -> dict[str, Any]:
     """Return settings by name without those that an earlier version did not have and that do what it did."""
     earlier = earlier_values(settings.base)
-    return {n: value for n, value in dataclasses.asdict(settings).items() if earlier.get(n, ...) != value}
+    values = dataclasses.asdict(settings) | {"compile": bool(settings.compile)}  # left open: the old default
+    return {n: value for n, value in values.items() if earlier.get(n, ...) != value}
 
 
 def read_settings(path: Path) -> tuple[ResolvedSettings, dict[str, Any]]:
@@ -310,6 +309,8 @@ def table() -> str:
     for f in dataclasses.fields(Settings):
         default = "the base model's own" if f.default is None else json.dumps(f.default).replace("[]", "none")
         choices = f": {', '.join(CHOICES[f.name])}" if f.name in CHOICES else ""
+        if f.type == "bool | None":
+            default, choices = "measured", ", `--no-compile`"
         rows.append(f"| `{f.name}` | `{flag(f.name)}`{choices} | {default} | {f.metadata['help']} |")
     return "\n".join(rows) + "\n"
 

@@ -157,6 +157,8 @@ def _option(f: dataclasses.Field[Any]) -> dict[str, Any]:
     text = f.metadata["help"]
     if isinstance(f.default, bool):
         return {"action": "store_true", "help": text}
+    if f.type == "bool | None":
+        return {"action": argparse.BooleanOptionalAction, "help": text}
     text += (
         "" if f.default in ("", ()) else f" (default: {'the base model' if f.default is None else f.default})"
     )

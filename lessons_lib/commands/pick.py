@@ -47,13 +47,13 @@ def pick(args: Namespace) -> int:
     from lessons_lib.display.progress import counting_bar
     from lessons_lib.evaluation import picker, picker_chart
     from lessons_lib.evaluation.sampler import Sampler
-    from lessons_lib.models import bases, families
+    from lessons_lib.models import families
 
     run = Run.load(args.run)
     folders = picker.checkpoints(run)  # before the base is loaded
-    dataset = recorded_dataset(run.dataset, run.folder, args.pictures)
+    dataset = recorded_dataset(run.dataset, run.folder, args.pictures, run.base.side)
     prompts = args.prompt or default_prompts(run.settings.mode)
-    sampler = Sampler(run.settings.adapt(bases.find(run.settings.base)))
+    sampler = Sampler(run.base)
     tokenizer = families.find(sampler.base.family).load_tokenizer(sampler.base)
     trigger, mode, limit = run.settings.trigger, run.settings.mode, sampler.base.caption_tokens
     for line in unread_lines(prompts, trigger, mode, tokenizer, limit):

@@ -8,7 +8,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lessons_lib.course.bundle import INSTALLER
+from lessons_lib.course.bundle import INSTALLER, SYSTEMS
 
 if TYPE_CHECKING:
     from lessons_lib.compat import Commands
@@ -35,10 +35,14 @@ def add_parsers(commands: Commands, json_help: str) -> None:
         "bundle",
         help="the course and its packages in one archive, for machines without network",
         description="Writes one zip: the course as it is here, with weights, pictures and notebooks, and the "
-        "wheels of its packages for this system and this Python, fetched once. Unpacked on a machine of the "
-        f"same kind, `python {INSTALLER}` sets the course up without network.",
+        "wheels of its packages for this system and this Python or another, fetched once. Unpacked on such a "
+        f"machine, `python {INSTALLER}` sets the course up without network.",
     )
     bundle.add_argument("--out", type=Path, metavar="FILE", help="(default: course-SYSTEM-PYTHON.zip)")
+    bundle.add_argument(
+        "--for", dest="system", choices=SYSTEMS, help="for another system than this one (asks for uv)"
+    )
+    bundle.add_argument("--python", metavar="VERSION", help="with --for: its Python, such as 3.12")
     bundle.add_argument(
         "--try",
         dest="is_tried",
@@ -69,9 +73,15 @@ def bundle(args: Namespace) -> int:
     """Write the archive, and print where it is and how it is used."""
     from lessons_lib.course import bundle, recorded
 
-    out = args.out or Path(f"course-{bundle.machine_kind()}.zip")
-    print(f"fetching wheels for {bundle.machine_kind()} ...", flush=True)
-    seconds, count = bundle.write(out), len(bundle.course_files())
+    if args.is_tried and args.system:
+        raise ValueError("--try sets the archive up here, so it goes without --for")
+    if args.python and not args.system:
+        raise ValueError("--python goes with --for; without it the wheels are those of this Python")
+    machine = bundle.Machine(args.system, args.python or bundle.python_version()) if args.system else None
+    kind = str(machine or bundle.machine_kind())
+    out = args.out or Path(f"course-{kind}.zip")
+    print(f"fetching wheels for {kind} ...", flush=True)
+    seconds, count = bundle.write(out, machine), len(bundle.course_files())
     size = out.stat().st_size / 1e6
     print(f"bundle   {out}, {size:.0f} MB with {count} files of the course; {_listed(seconds)}")
     if not (bundle.ROOT / ".git").exists():
@@ -81,7 +91,7 @@ def bundle(args: Namespace) -> int:
         print("trying it in a folder beside it, without network ...", flush=True)
         tried, on_disk = bundle.try_out(out)
         result = {
-            "kind": bundle.machine_kind(),
+            "kind": kind,
             "archive_mb": round(size),
             "disk_mb": round(on_disk),
             "seconds": {step: round(value) for step, value in {**seconds, **tried}.items()},

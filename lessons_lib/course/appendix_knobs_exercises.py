@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, first_hint, first_wrong, not_yet
+from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, check_letters, checker, first_hint, not_yet
 
 POSTS = {
     "a": "LoKr at rate 1e-3 beats LoRA at 1e-4; here are the four best pictures of each",
@@ -27,6 +27,7 @@ _HINTS = {
 }
 
 
+@checker
 def check_alpha(answer: Callable[[int, float, float, int, float], float | None]) -> str:
     """Return what to say of a learner's answer(rank, alpha, rate, new_rank, new_rate): the alpha that keeps
     rate x alpha / rank.
@@ -51,9 +52,7 @@ def check_alpha(answer: Callable[[int, float, float, int, float], float | None])
     return first_hint(mistakes) or RIGHT
 
 
-def check_posts(letters: str | None) -> str:
+@checker
+def check_posts(letters: Iterable[str] | None) -> str:
     """Return what to say of the letters of POSTS that compare fairly."""
-    if letters is None:
-        return NOT_ATTEMPTED
-    wrong = first_wrong("".join(filter(str.isalpha, letters.lower())), _FAIR, _HINTS, "post")
-    return not_yet(wrong) if wrong else RIGHT
+    return check_letters(letters, _FAIR, _HINTS, "post")

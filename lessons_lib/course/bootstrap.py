@@ -18,6 +18,7 @@ import sys
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from lessons_lib.paths import NOTEBOOKS, ROOT
 
@@ -43,16 +44,29 @@ class Requirement:
 
 def requirements() -> list[Requirement]:
     """Return what pyproject.toml asks for, beside what this Python has."""
-    with open(ROOT / "pyproject.toml", "rb") as file:
-        lines = tomllib.load(file)["project"]["dependencies"]
-    return [
-        Requirement(name, lowest, _version(name)) for name, _, lowest in (ln.partition(">=") for ln in lines)
-    ]
+    return _read(_project()["dependencies"])
+
+
+def gpu_requirements() -> list[Requirement]:
+    """Return what packs weights into 4 bits, beside what this Python has; nothing without an NVIDIA GPU."""
+    extra = _read(_project()["optional-dependencies"]["gpu"]) if shutil.which("nvidia-smi") else []
+    return [requirement for requirement in extra if requirement.name == "bitsandbytes"]
+
+
+def _project() -> dict[str, Any]:
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return project
+
+
+def _read(lines: Iterable[str]) -> list[Requirement]:
+    parts = (line.partition(">=") for line in lines)
+    return [Requirement(name, lowest, _version(name)) for name, _, lowest in parts]
 
 
 def prepare() -> None:
-    """Mark the course as fetched, remove torchao, install the packages of the course that are missing, put it
-    on the path of programs that the notebook starts, and go to the folder of the lessons.
+    """Mark the course as fetched, remove torchao, install the packages of the course that are missing and,
+    beside an NVIDIA GPU, bitsandbytes, put the course on the path of programs that the notebook starts, and
+    go to the folder of the lessons.
 
     Prints a line for each change, and one for a package that is older than the course needs.
     Raises SystemExit, whose message a notebook shows without a traceback, when pip fails or the session must
@@ -60,8 +74,8 @@ def prepare() -> None:
     """
     (ROOT / ".fetched").touch()
     _remove_torchao()
-    _install(r.name for r in requirements() if not r.version)
-    for requirement in requirements():
+    _install(r.name for r in (*requirements(), *gpu_requirements()) if not r.version)
+    for requirement in (*requirements(), *gpu_requirements()):
         if not requirement.is_met:
             print(f"{requirement}: choose a newer version under Runtime > Change runtime type")
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
@@ -85,8 +99,9 @@ def _remove_torchao() -> None:
 
 
 def _install(names: Iterable[str]) -> None:
+    """Install packages in the versions that the course was last tested with."""
     for name in names:
-        _pip("install", "--no-deps", name)
+        _pip("install", "--no-deps", f"--constraint={ROOT / 'constraints.txt'}", name)
         print(f"installed {name}")
     importlib.invalidate_caches()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 import subprocess
@@ -11,7 +12,8 @@ import tempfile
 import time
 import tomllib
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lessons_lib.course import offline_setup
@@ -20,24 +22,51 @@ from lessons_lib.paths import ROOT
 FOLDER = "lora-lessons"  # what the archive unpacks to
 INSTALLER = "install.py"
 _BUILD = ("setuptools>=77", "wheel")  # of which an isolated pip builds the course's own package
+_CONSTRAINTS = ROOT / "constraints.txt"
+# Systems that a bundle can be made for from another: uv's name, and the tags of the wheels that pip takes.
+SYSTEMS = {
+    "windows": ("x86_64-pc-windows-msvc", ("win_amd64",)),
+    "mac": ("aarch64-apple-darwin", ("macosx_14_0_arm64",)),
+    "linux": (
+        "x86_64-manylinux_2_28",
+        ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux1_x86_64"),
+    ),
+}
 _NOT_COURSE = {"runs", "build", "museum", "wheels", "__pycache__"}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Another machine than this one: a system of `SYSTEMS` and a Python such as "3.12"."""
+
+    system: str
+    python: str
+
+    def __str__(self) -> str:
+        """What its wheels are called by, as `machine_kind` does."""
+        return f"{SYSTEMS[self.system][1][0]}-py{self.python}"
 
 
 def machine_kind() -> str:
     """Return the system and the Python whose wheels are fetched, such as "linux_x86_64-py3.11"."""
-    major, minor, _ = platform.python_version_tuple()
-    return f"{sysconfig.get_platform().replace('-', '_')}-py{major}.{minor}"
+    return f"{sysconfig.get_platform().replace('-', '_')}-py{python_version()}"
 
 
-def write(out: Path) -> dict[str, float]:
-    """Write the archive, whole or not at all; return the seconds of `fetch` and `pack`.
+def python_version() -> str:
+    """Return this Python's version without its last part, such as "3.11"."""
+    return ".".join(platform.python_version_tuple()[:2])
+
+
+def write(out: Path, machine: Machine | None = None) -> dict[str, float]:
+    """Write the archive for this machine or another, whole or not at all; return the seconds of `fetch` and
+    `pack`.
 
     Raises OSError when pip cannot fetch a wheel, or when there is no room.
     """
     start = time.monotonic()
     with tempfile.TemporaryDirectory(dir=out.absolute().parent, prefix=".bundle") as folder:
         wheels, unfinished = Path(folder) / offline_setup.WHEELS, Path(folder) / "bundle.zip"
-        fetch_wheels(wheels)
+        fetch_wheels(wheels, machine)
         end_of_fetch = time.monotonic()
         with zipfile.ZipFile(unfinished, "w") as archive:
             for path in course_files():
@@ -79,8 +108,9 @@ def try_out(archive: Path) -> tuple[dict[str, float], float]:
     return seconds, size
 
 
-def fetch_wheels(folder: Path) -> None:
-    """Fetch the wheels of the course, of JupyterLab and of what reads phones' pictures.
+def fetch_wheels(folder: Path, machine: Machine | None = None) -> None:
+    """Fetch the wheels of the course, of JupyterLab and of what reads phones' pictures, for this machine or
+    another.
 
     They come from where pip is set to look: PIP_EXTRA_INDEX_URL and PIP_FIND_LINKS hold. Raises OSError with
     pip's last line when one cannot be had.
@@ -89,12 +119,40 @@ def fetch_wheels(folder: Path) -> None:
         project = tomllib.load(file)["project"]
     extras = [line for name in offline_setup.EXTRAS for line in project["optional-dependencies"][name]]
     packages = [*project["dependencies"], *extras, *_BUILD]
-    options = ["-q", "--only-binary=:all:", "-c", str(ROOT / "constraints.txt"), "-d", str(folder)]
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", *options, *packages]
-    done = subprocess.run(command, capture_output=True, text=True)
+    options = ["-q", "--only-binary=:all:", "-c", str(_CONSTRAINTS), "-d", str(folder)]
+    if machine:
+        packages = _resolved(packages, machine)
+        tags = [f"--platform={tag}" for tag in SYSTEMS[machine.system][1]]
+        options += ["--no-deps", "--implementation=cp", f"--python-version={machine.python}", *tags]
+    _python_module("pip", "--disable-pip-version-check", "download", *options, *packages)
+
+
+def _resolved(packages: Sequence[str], machine: Machine) -> list[str]:
+    """Return all packages that some need on another machine, each with its version.
+
+    By uv, for pip asks about this machine where a package needs another on some systems only.
+    """
+    if importlib.util.find_spec("uv") is None:
+        raise OSError("what another system needs is found by uv, which is not installed: pip install uv")
+    options = ["-q", "--no-header", "--no-annotate", "--only-binary=:all:", "-c", str(_CONSTRAINTS)]
+    target = [f"--python-platform={SYSTEMS[machine.system][0]}", f"--python-version={machine.python}"]
+    lines = _python_module("uv", "pip", "compile", *options, *target, "-", text="\n".join(packages))
+    return lines.split()
+
+
+def _python_module(name: str, *arguments: str, text: str = "") -> str:
+    """Run a module of this Python and return what it prints. Raises OSError with the last line of its
+    complaint.
+    """
+    env = {"MACOSX_DEPLOYMENT_TARGET": "14.0", **os.environ}  # PyTorch's wheels ask for macOS 14
+    command = [sys.executable, "-m", name, *arguments]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, env=env)
     if done.returncode:
         line = (done.stderr.strip().splitlines() or [f"code {done.returncode}"])[-1]
-        raise OSError(f"pip could not fetch the wheels ({line}); a bundle is made where there is a network")
+        raise OSError(
+            f"{name} could not fetch the wheels ({line}); a bundle is made where there is a network"
+        )
+    return done.stdout
 
 
 def course_files() -> list[Path]:

@@ -6,7 +6,7 @@ And a painting with a ruler to read off.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from IPython.display import Image as NotebookImage
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, checker, first_hint, not_yet
+from lessons_lib.course.checks import NOT_ATTEMPTED, RIGHT, check_letters, checker, first_hint, not_yet
 from lessons_lib.dataset import crops
 from lessons_lib.dataset.crops import Box
 from lessons_lib.dataset.pictures import Picture
@@ -135,23 +135,20 @@ RECORDS = {
     "D": 'licence "mine", source: drawn by yourself',
     "E": 'licence "CC BY 4.0", source: a painter, who is named',
 }
+_LEFT_OUT = "bc"
+_RECORD_HINTS = {
+    "a": "is free for any use, and its museum says so today",
+    "b": "forbids commercial use, and you promise any use",
+    "c": "nobody knows whose it is; to find is not to be given",
+    "d": "what you drew yourself is yours to give",
+    "e": "CC BY allows any use that names the maker; name them in the adapter's card",
+}
 
 
 @checker
-def check_left_out(letters: str | None) -> str:
+def check_left_out(letters: Iterable[str] | None) -> str:
     """Return what to say of the letters of the records to leave out, such as "AB"."""
-    if letters is None:
-        return NOT_ATTEMPTED
-    left_out = {letter for letter in letters.upper() if letter.isalpha()}
-    mistakes = [
-        (bool(left_out - set(RECORDS)), "expected letters from A to E"),
-        ("B" not in left_out, "one that stays forbids commercial use, and you promise any use"),
-        ("C" not in left_out, "nobody knows whose one of those that stay is; to find is not to be given"),
-        ("A" in left_out, "A is free for any use, and its museum says so today"),
-        ("D" in left_out, "what you drew yourself is yours to give"),
-        ("E" in left_out, "CC BY allows any use that names the maker; name them in the adapter's card"),
-    ]
-    return first_hint(mistakes) or RIGHT
+    return check_letters(letters, _LEFT_OUT, _RECORD_HINTS, "record")
 
 
 # Exercise 3: a random choice that can be repeated.

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle, product
 from pathlib import Path
 
 import numpy as np
 from IPython.display import Image as NotebookImage
-from PIL import Image, ImageCms, ImageColor
+from PIL import Image, ImageCms, ImageColor, ImageDraw, ImageFilter
 
 from lessons_lib.course import long_run
 from lessons_lib.course.trials import concept_of, quick_samples
 from lessons_lib.dataset import dataset
 from lessons_lib.dataset.captions import with_trigger
+from lessons_lib.dataset.pictures import Picture
 from lessons_lib.display import notebook
 from lessons_lib.evaluation import metrics
 from lessons_lib.evaluation.sampler import Sampler
+from lessons_lib.models.features import load_concepts, named_concept
 from lessons_lib.models.judges import Judge
 from lessons_lib.paths import BRAND, NOTEBOOK_PICTURES, ROOT, in_course
 
@@ -29,6 +32,7 @@ PALETTE = (
     "#f26d5b", "#d14f40", "#f7b538", "#dd9322", "#2fa394", "#1f7a70", "#2a3d6b", "#18244a", "#fff6e4",
     "#efdfbd", "#f6e3bf", "#ecd3a3",
 )  # fmt: skip
+GROUNDS = tuple(PALETTE[place] for place in (10, 4, 0, 6, 2))
 # Things that no card of the brand shows and that the base draws
 THINGS = (
     "a horse", "a strawberry", "a rocket", "a chair", "a guitar", "a butterfly", "a cake", "a balloon",
@@ -36,6 +40,7 @@ THINGS = (
 )  # fmt: skip
 NEAR = 14.0  # a distance in Lab from which on a colour looks like another
 _ENOUGH_INSIDE = 0.7  # of a thing's pixels inside the palette, for a picture that is not drawn again
+_CARD = 256  # px, a side of what `asset` and `card` return
 _DISC = 0.36  # of a side: a radius just inside the pale disc of a card
 _LAB = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
 OPENING_PICTURE = NOTEBOOK_PICTURES / "10_brand.jpg"
@@ -147,6 +152,13 @@ def recognised(
     return (metrics.concept_places(judge.image_features(images), concepts, judge) < first).tolist()
 
 
+def recognised_of_cards(judge: Judge, cards: Sequence[Picture]) -> list[bool]:
+    """Return for each of the brand's own cards whose thing is a concept whether it is recognised."""
+    captions = [card.caption or "" for card in cards]
+    places = [place for place, text in enumerate(captions) if named_concept(text, load_concepts()[0])]
+    return recognised(judge, [cards[n].image for n in places], [captions[n] for n in places])
+
+
 def has_mark(image: Image.Image) -> bool:
     """Return whether the brand's mark is at the lower right: a disc, its left half mustard and its right half
     navy, within a colour's distance of 25.
@@ -167,6 +179,54 @@ def to_redraw(judge: Judge, images: Sequence[Image.Image], things: Sequence[str]
         for thing, is_recognised, share, image in rows
     }  # fmt: skip
     return {thing: own for thing, own in faults.items() if own}
+
+
+def asset(image: Image.Image) -> Image.Image:
+    """Return the thing of a drawing by the brand's rules: cut out of its ground, RGBA, `_CARD` px a side,
+    each pixel in the nearest of the palette's six colours, lit on the left and darker on the right.
+    """
+    drawing = image.convert("RGB").resize((_CARD, _CARD), Image.Resampling.BICUBIC)
+    drawing = drawing.filter(ImageFilter.MedianFilter(5))  # flat areas, without the VAE's ripples
+    flooded, key, places = drawing.copy(), (255, 0, 255), (2, _CARD // 2, _CARD - 3)
+    for x, y in product(places, places):
+        is_edge = (x, y) != (_CARD // 2, _CARD // 2)
+        if is_edge and flooded.getpixel((x, y)) != key:
+            ImageDraw.floodfill(flooded, (x, y), key, thresh=70)
+    thing = Image.fromarray((np.asarray(flooded) != key).any(-1)).convert("L")
+    nearest = np.linalg.norm(lab(drawing)[..., None, :] - palette_lab()[0::2], axis=-1).argmin(-1)
+    lit, dark = (
+        np.array([ImageColor.getrgb(code) for code in PALETTE[half::2]], np.uint8) for half in (0, 1)
+    )
+    is_right = (np.arange(_CARD) >= _CARD / 2)[None, :, None]
+    result = Image.fromarray(np.where(is_right, dark[nearest], lit[nearest]))
+    result.putalpha(thing.filter(ImageFilter.MedianFilter(5)))
+    return result
+
+
+def card(thing: Image.Image, ground: str) -> Image.Image:
+    """Return an asset as a card of the brand, RGB: on a ground, before a pale disc, with the mark."""
+    result = Image.new("RGB", (_CARD, _CARD), ground)
+    draw_on, unit = ImageDraw.Draw(result), _CARD / 400  # the cards are drawn on 400 units
+    draw_on.circle((200 * unit, 200 * unit), 150 * unit, fill=PALETTE[8])
+    small = thing.resize((_CARD * 5 // 8,) * 2, Image.Resampling.LANCZOS)
+    result.paste(small, (_CARD * 3 // 16,) * 2, small)
+    draw_on.circle((356 * unit, 356 * unit), 25 * unit, fill=PALETTE[8])
+    box = (337 * unit, 337 * unit, 375 * unit, 375 * unit)
+    draw_on.pieslice(box, 90, 270, fill=PALETTE[2])
+    draw_on.pieslice(box, -90, 90, fill=PALETTE[6])
+    return result
+
+
+def cards_by_rule(things: Sequence[Image.Image]) -> list[Image.Image]:
+    """Return assets as cards, on the brand's grounds in turn."""
+    return [card(thing, ground) for thing, ground in zip(things, cycle(GROUNDS), strict=False)]
+
+
+def on_cream(thing: Image.Image) -> Image.Image:
+    """Return an asset alone on the brand's cream, RGB: the judge compares with drawings on a plain ground."""
+    result = Image.new("RGB", thing.size, PALETTE[8])
+    result.paste(thing, mask=thing)
+    return result
 
 
 def draw(sampler: Sampler, trigger: str = "", strength: float | None = None) -> list[Image.Image]:

@@ -252,8 +252,7 @@ def _result_rows(results: Sequence[GoalResult]) -> str:
 
 def compared(run: Run, dataset: Dataset, goal: Goal) -> Comparison:
     """Return before and after for the prompts of a goal, saved into the run's folder."""
-    sampler = Sampler(bases.find(run.settings.base))
-    comparison = compare.compare(sampler, run, dataset, goal.prompts, _SEEDS)
+    comparison = compare.compare(Sampler(run.base), run, dataset, goal.prompts, _SEEDS)
     compare.save(comparison, run.folder)
     return comparison
 
@@ -265,7 +264,7 @@ def first_seed_rows(comparison: Comparison) -> list[list[Image.Image]]:
 
 def without_trigger(run: Run, goal: Goal) -> list[Image.Image]:
     """Return a picture of every prompt of a goal with the adapter and without its trigger."""
-    sampler = Sampler(bases.find(run.settings.base))
+    sampler = Sampler(run.base)
     sampler.load(run.folder)
     return [row[0] for row in sampler.sample(goal.prompts, _SEEDS[:1])]
 

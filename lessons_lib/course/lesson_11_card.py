@@ -11,7 +11,7 @@ from lessons_lib.dataset import captions, crops
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.evaluation import copies
 from lessons_lib.evaluation.sampler import Sampler
-from lessons_lib.models import bases, families
+from lessons_lib.models import families
 
 HEADING = "## What went wrong"
 
@@ -20,7 +20,7 @@ def from_own_captions(run: Run, dataset: Dataset) -> tuple[list[Image.Image], li
     """Return a picture of every training caption at full strength; and for each the place of the training
     picture whose layout it repeats most, and how closely, as `copies.nearest_layouts` does.
     """
-    base, settings = bases.find(run.settings.base), run.settings
+    base, settings = run.base, run.settings
     tokenizer = families.find(base.family).load_tokenizer(base)
     of_each = captions.all_training_captions(
         dataset.train, settings.trigger, settings.mode, tokenizer, base.caption_tokens

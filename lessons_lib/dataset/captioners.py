@@ -77,12 +77,14 @@ def describe(images: Sequence[Image.Image], by: str = OFFLINE) -> list[CaptionDr
     which needs no download and only names the nearest things that pocket-flux knows.
     Raises ValueError for another name.
     """
-    if by == OFFLINE:
-        return [CaptionDraft(" and ".join(tags), OFFLINE) for tags in _nearest_concepts(images)]
-    if by not in CAPTIONERS:
+    if by != OFFLINE and by not in CAPTIONERS:
         raise ValueError(
             f"there is no captioner called {by!r}; choose one of {OFFLINE}, {', '.join(CAPTIONERS)}"
         )
+    if not images:
+        return []
+    if by == OFFLINE:
+        return [CaptionDraft(" and ".join(tags), OFFLINE) for tags in _nearest_concepts(images)]
     texts = _generate_captions(CAPTIONERS[by], images)
     release_memory()  # of the model: what is trained next needs it
     return [CaptionDraft(strip_style(text), CAPTIONERS[by].repository) for text in texts]

@@ -258,7 +258,7 @@ def caption_warnings(
     without_caption = name_list(p.path.name for p in pictures if not p.caption)
     if without_caption:
         warnings.append(f"no caption: {without_caption}. Trained on with the trigger word alone")
-    pictures = [replace(p, caption=text) for p in pictures for text in p.captions]  # one a caption
+    pictures = _one_a_caption(pictures)
     texts = [p.caption or "" for p in pictures]
     collisions = [i for i in find_collisions(trigger, texts) if not has_trigger(texts[i], trigger)]
     if collisions:
@@ -277,10 +277,16 @@ def caption_warnings(
     return warnings
 
 
+def _one_a_caption(pictures: Sequence[Picture]) -> list[Picture]:
+    """Return each picture as often as it has captions, each time with another one of them."""
+    return [replace(p, caption=text, other_captions=()) for p in pictures for text in p.captions]
+
+
 def overlong_warnings(
     pictures: Sequence[Picture], trigger: str, tokenizer: PreTrainedTokenizerBase, limit: int
 ) -> list[str]:
     """Return a warning about captions that do not fit: the words that are not read, of the first of them."""
+    pictures = _one_a_caption(pictures)
     texts = [with_trigger(p.caption or "", trigger) for p in pictures]
     overlong = [pictures[index] for index, _, _ in find_overlong(texts, tokenizer, limit)]
     if not overlong:

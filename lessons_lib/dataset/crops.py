@@ -102,9 +102,10 @@ def _square_around(size: tuple[int, int], box: Box) -> Box:
 
 def _cut(picture: Picture, box: Box) -> Image.Image:
     """Return the part of a picture in a box, which is in px of its file."""
-    scale = picture.image.width / picture.size[0]
+    image = picture.image  # which may be decoded for this
+    scale = image.width / picture.size[0]
     left, top, right, bottom = (round(value * scale) for value in box)
-    return picture.image.crop((left, top, right, bottom))
+    return image.crop((left, top, right, bottom))
 
 
 def bucket_of(picture: Picture, side: int) -> Bucket:

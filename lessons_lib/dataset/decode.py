@@ -15,6 +15,10 @@ from lessons_lib.dataset import privacy
 from lessons_lib.dataset.messages import PictureError, one_line, printable
 from lessons_lib.models.pixels import WHITE
 
+# Pillow warns of damaged tags; what matters is in the notes. Once, for the whole process, to which filters
+# belong: of two threads that change them for a while, one puts back those of the other.
+warnings.filterwarnings("ignore", module=r"(PIL|pillow_heif)(\.|$)")
+
 _MAX_MEGAPIXELS = (
     100  # above any camera a learner has; a picture that decodes to more is a mistake or an attack
 )
@@ -87,17 +91,13 @@ def check_file_size(path: Path, count: int) -> None:
 
 def decode_file(path: Path) -> DecodedImage:
     """Return the picture in a file. Raises PictureError that says why it cannot be read."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of damaged tags; what matters is in the notes
-        return decode_bytes(read_bytes(path), path)
+    return decode_bytes(read_bytes(path), path)
 
 
 def decode_bytes(data: bytes, path: Path) -> DecodedImage:
     """Return what `decode_file` does, from bytes that are read already; `path` only names them.
 
-    Safe in many threads.
-    Raises PictureError, whatever the bytes are. The caller silences Pillow's warnings,
-    because that changes the whole program and not one thread.
+    Safe in many threads. Raises PictureError, whatever the bytes are.
     """
     try:
         with Image.open(io.BytesIO(data), formats=_available_formats()) as file:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import warnings
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,12 +182,10 @@ def _to_jpeg(data: bytes, side: int) -> bytes:
     if not data.startswith(b"\xff\xd8\xff"):
         raise DownloadError(f"is not a JPEG (it begins with {data[:24]!r})")
     path = Path("picture.jpg")  # only for messages
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's remarks on damaged tags
-        try:
-            image, _ = decode_bytes(data, path)
-        except PictureError as error:
-            raise DownloadError(str(error).removeprefix(f"{path}: ")) from None
+    try:
+        image, _ = decode_bytes(data, path)
+    except PictureError as error:
+        raise DownloadError(str(error).removeprefix(f"{path}: ")) from None
     short = min(image.size)
     if short < _MIN_SIDE:
         raise DownloadError(

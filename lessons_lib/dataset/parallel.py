@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,12 +13,7 @@ _Result = TypeVar("_Result")
 
 
 def parallel_map(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
-    """Yield work(item) for each item, in order, on one thread a core (8 at most) and only a few items ahead.
-
-    Pillow's warnings are off from then on: remarks on damaged tags would fill the screen. They are not put
-    back, because filters are the whole process's, and another thread may have set its own meanwhile.
-    """
-    warnings.filterwarnings("ignore", module=r"(PIL|pillow_heif)(\.|$)")
+    """Yield work(item) for each item, in order, on one thread a core (8 at most), only a few items ahead."""
     threads = min(8, os.cpu_count() or 1)
     pending: deque[Future[_Result]] = deque()
     with ThreadPoolExecutor(threads) as pool:

@@ -5,7 +5,6 @@ with its caption and its rights.
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -32,11 +31,13 @@ class PixelMemory:
         self._lock = Lock()
 
     def take(self, image: Image.Image) -> bool:
-        """Return whether an RGB image still fits, and count it if it does."""
+        """Return whether an RGB image still fits, and count it if it does; after the first that does not,
+        nothing is free.
+        """
         size = 3 * image.width * image.height
         with self._lock:
             fits = size <= self.free
-            self.free -= size if fits else 0
+            self.free = self.free - size if fits else 0
         return fits
 
 
@@ -81,9 +82,7 @@ class ImageFile:
         """
         if self._image is not None:
             return self._image
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return self.load()
+        return self.load()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -102,10 +101,20 @@ class ImageFile:
     @property
     def sha256(self) -> str:
         """The SHA-256 of the file, or of the pixels of a picture that was made in memory."""
-        if not self._sha256:
-            data = self.read() if self.read else self.image.convert("RGB").tobytes()
-            self._sha256 = hashlib.sha256(data).hexdigest()
+        return self._sha256 or self.hash_of(self.content())
+
+    def content(self) -> bytes:
+        """Return the file's bytes, or the pixels of a picture that was made in memory."""
+        return self.read() if self.read else self.image.convert("RGB").tobytes()
+
+    def hash_of(self, data: bytes) -> str:
+        """Return the SHA-256 of its bytes, which are read already, and remember it."""
+        self._sha256 = hashlib.sha256(data).hexdigest()
         return self._sha256
+
+    def remember(self, size: tuple[int, int], notes: list[str]) -> None:
+        """Take size and notes from an earlier decoding, so that nothing is decoded for them."""
+        self._size, self._notes = size, notes
 
     @property
     def wants_pixels(self) -> bool:

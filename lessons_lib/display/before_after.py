@@ -14,6 +14,7 @@ from lessons_lib.display.theme import ACCENT, INK, LINE, MUTED, PAPER, font, pas
 CELL = 296  # a pocket picture (128 px) at a little over twice its size
 _MARGIN, _GUTTER, _GAP = 56, 136, 16
 _COLUMNS = 4
+MOST_THUMBNAILS = 40  # training pictures; no more fit in a row
 Row = list[Image.Image]
 
 
@@ -36,15 +37,22 @@ class Strip:
 
 
 def sheet(
-    title: str, subtitle: str, pairs: Pairs, strip: Strip, training_images: Sequence[Image.Image]
+    title: str,
+    subtitle: str,
+    pairs: Pairs,
+    strip: Strip,
+    training_images: Sequence[Image.Image],
+    training_count: int,
 ) -> Image.Image:
     """Return the sheet: training pictures, before above after for each prompt,
     and the strength strip below.
+
+    `training_images`: the first MOST_THUMBNAILS of the `training_count` pictures are enough.
     """
     columns = min(_COLUMNS, max(2, len(pairs.prompts)))
     width = 2 * _MARGIN + _GUTTER + columns * CELL + (columns - 1) * _GAP
     page = Image.new("RGB", (width, 1000 + 2 * CELL * (2 + len(pairs.prompts))), PAPER)
-    y = _heading(page, title, subtitle, training_images)
+    y = _heading(page, title, subtitle, training_images, training_count)
     for start in range(0, len(pairs.prompts), columns):
         part = slice(start, start + columns)
         y = _block(page, y, Pairs(pairs.prompts[part], pairs.base_images[part], pairs.tuned_images[part]))
@@ -52,8 +60,12 @@ def sheet(
     return page.crop((0, 0, width, y + _MARGIN - 12))
 
 
-def _heading(page: Image.Image, title: str, subtitle: str, training_images: Sequence[Image.Image]) -> int:
-    """Draw the title and thumbnails of the training pictures; return the y below them."""
+def _heading(
+    page: Image.Image, title: str, subtitle: str, training_images: Sequence[Image.Image], training_count: int
+) -> int:
+    """Draw the title and thumbnails of the training pictures, and how many more there are; return the y below
+    them.
+    """
     pen = ImageDraw.Draw(page)
     room = page.width - 2 * _MARGIN
     pen.text((_MARGIN, 44), wrap_text(title, font(50, "Serif"), room, 1), fill=INK, font=font(50, "Serif"))
@@ -65,13 +77,13 @@ def _heading(page: Image.Image, title: str, subtitle: str, training_images: Sequ
     count = 0
     for image in training_images:
         thumbnail = ImageOps.contain(image.convert("RGB"), (2 * height, height), Image.Resampling.LANCZOS)
-        reserved = 70 if count + 1 < len(training_images) else 0  # for the number of those that do not fit
+        reserved = 70 if count + 1 < training_count else 0  # for the number of those that do not fit
         if x + thumbnail.width > page.width - _MARGIN - reserved:
             break
         page.paste(thumbnail, (x, y + height - thumbnail.height))
         x, count = x + thumbnail.width + 10, count + 1
-    if count < len(training_images):
-        more = f"+ {len(training_images) - count}"
+    if count < training_count:
+        more = f"+ {training_count - count}"
         pen.text((x + 6, y + height // 2), more, fill=MUTED, font=font(21), anchor="lm")
     return y + height + 34
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 
+from lessons_lib import storage
 from lessons_lib.adapters.run import Run
 from lessons_lib.dataset import crops
 from lessons_lib.dataset.captions import with_trigger
@@ -22,6 +25,7 @@ from lessons_lib.models import bases, families, judges
 from lessons_lib.models.judges import Judge
 
 Rows = list[list[Image.Image]]  # a row a prompt, a column a seed
+_BATCH = 16  # pictures of a set that are in memory at once: all of three thousand would take 14 GB
 
 
 def compare(
@@ -81,18 +85,20 @@ def strength_images(
 
 
 def save(comparison: Comparison, folder: Path) -> None:
-    """Write `before_after.jpg` and `report.html` into a folder, which is created where it is missing."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write `report.html` and then `before_after.jpg` into a folder, which is created where it is missing.
+
+    Where the second is there the first is, too.
+    """
     sheet = comparison.sheet()
-    page = html.render(comparison, sheet, verdict.lines(comparison))  # first, so that an error writes nothing
-    sheet.save(folder / "before_after.jpg", quality=92, subsampling=0)
-    (folder / "report.html").write_text(page, encoding="utf-8")
+    page = html.render(comparison, sheet, verdict.lines(comparison))
+    storage.write_bytes(Path(folder) / "report.html", page.encode())
+    with storage.atomic(Path(folder) / "before_after.jpg") as partial:
+        sheet.save(partial, "JPEG", quality=92, subsampling=0)
 
 
 @dataclass(frozen=True)
 class _Features:
-    """Features of unit length of all pictures of a comparison, (n, 1280).
+    """Features of unit length of all pictures of a comparison, (n, width).
 
     `held_out` is None where there are none.
     """
@@ -113,11 +119,11 @@ def _measure(
     """
     side, seeds = base_images[0][0].width, len(base_images[0])
     base, tuned = ([image for row in rows for image in row] for rows in (base_images, tuned_images))
-    train, held_out = ([p.image for p in part] for part in (dataset.train, dataset.held_out))
-    groups = (base, tuned, train, held_out)
-    whole = _Features(*(judge.image_features(g) if g else None for g in groups))
-    centre = _Features(*(judge.image_features(metrics.centre_crops(g, side)) if g else None for g in groups))
-    squares = [crops.crop_square(p, side, "hand") for p in dataset.train]  # as they were trained on
+    train, held_out = ((p.image for p in part) for part in (dataset.train, dataset.held_out))
+    of_groups = [_features(judge, group, side) for group in (base, tuned, train, held_out)]
+    whole, centre = (_Features(*of_all) for of_all in zip(*of_groups, strict=True))
+    # as they were trained on
+    squares = copies.layout_features(crops.crop_square(p, side, "hand") for p in dataset.train)
     nearest = copies.nearest_layouts(tuned, squares)
     measures = [
         _style_match(whole),
@@ -127,6 +133,18 @@ def _measure(
         _layout_match(copies.nearest_layouts(base, squares), nearest),
     ]
     return {m.name: m for m in measures if m}, nearest
+
+
+def _features(judge: Judge, images: Iterable[Image.Image], side: int) -> tuple[Tensor | None, Tensor | None]:
+    """Return the features of pictures and of their centre crops at `side` px, or None twice for no pictures.
+
+    A few pictures at a time are asked for.
+    """
+    images, whole, centre = iter(images), [], []
+    while batch := list(islice(images, _BATCH)):
+        whole.append(judge.image_features(batch))
+        centre.append(judge.image_features(metrics.centre_crops(batch, side)))
+    return (torch.cat(whole), torch.cat(centre)) if whole else (None, None)
 
 
 def _style_match(groups: _Features) -> Measure:

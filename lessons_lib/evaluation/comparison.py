@@ -70,7 +70,8 @@ class Comparison:
             self.subtitle(),
             before_after.Pairs(self.prompts, self.base_images, self.tuned_images),
             before_after.Strip(self.prompts[0], self.frames, [_strength_label(s) for s in self.strengths]),
-            [picture.image for picture in self.dataset.train],
+            [picture.image for picture in self.dataset.train[: before_after.MOST_THUMBNAILS]],
+            len(self.dataset.train),
         )
 
     @property

@@ -14,6 +14,7 @@ from lessons_lib.evaluation.comparison import Comparison, Measure
 from lessons_lib.models import bases
 
 MOST_SIMILAR = 4  # samples that are shown beside the training picture whose layout they repeat
+MOST_SHOWN = 300  # pictures of a set: three thousand would make a page of 60 MB
 _FRAME_SIDE = 420
 
 
@@ -40,6 +41,7 @@ def render(comparison: Comparison, sheet: Image.Image, lines: Sequence[str]) -> 
         ],
         nearest=_most_similar(c),
         dataset=c.dataset,
+        most=MOST_SHOWN,
     )
 
 

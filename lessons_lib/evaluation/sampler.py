@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -41,9 +42,12 @@ class Sampler:
 
     def preview(self) -> Sampler:
         """Return a sampler of the base's distilled form, which needs few steps, or this one where there is
-        none.
+        none. Its pictures have the same size, and its weights are packed alike.
         """
-        return Sampler(self.base.distilled) if self.base.distilled else self
+        if not self.base.distilled:
+            return self
+        base = replace(bases.find(self.base.distilled), side=self.base.side, quantize=self.base.quantize)
+        return Sampler(base, self.session)
 
     def load(self, run: Path | Adapter, name: str = "tuned") -> None:
         """Load an adapter in place of another: a run's, one in a file of another trainer, or one in memory.

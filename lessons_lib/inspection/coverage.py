@@ -7,11 +7,13 @@ the base's own way.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 
 from PIL import Image
 
+from lessons_lib.dataset.captions import is_known_word
 from lessons_lib.dataset.messages import name_list
 
 _TOO_OFTEN = 0.6  # share of the pictures; below, practice and real sets differ too much to say anything
@@ -40,13 +42,16 @@ Tagger = Callable[[Sequence[Image.Image], Sequence[str], int], list[list[str]]]
 
 
 def lines(captions: Sequence[str | None], trigger: str = "") -> list[str]:
-    """Return what captions say of the set: words in most of them, and attributes in none.
+    """Return what captions say of the set: words in most of them, and attributes in none; one line where they
+    are in another language than English.
 
     No lines for fewer than six captions.
     """
     texts = [_words(caption, trigger) for caption in captions if caption]
     if len(texts) < _FEWEST:
         return []
+    if not _are_english(set().union(*texts)):
+        return ["what is shown often or never was not looked for: the captions are not in English"]
     often = Counter(word for words in texts for word in words - _SMALL_WORDS)
     shown = {name: sum(bool(words & wanted) for words in texts) for name, wanted in ATTRIBUTES.items()}
     return _often_lines(often, len(texts), "captions") + _never_lines(shown, "caption names")
@@ -67,8 +72,15 @@ def tag_lines(images: Sequence[Image.Image], tags: Tagger) -> list[str]:
 def _words(caption: str, trigger: str) -> set[str]:
     """Return the words of a caption without the trigger, in small letters, singular."""
     text = re.sub(re.escape(trigger), " ", caption, flags=re.IGNORECASE) if trigger else caption
-    words = re.findall(r"[a-z]{3,}", text.lower())
+    # In Hindi and its relatives vowels are marks, which are no letters to `re`.
+    letters = (char if unicodedata.category(char)[0] in "LM" else " " for char in text.lower())
+    words = [word for word in "".join(letters).split() if len(word) > 2]
     return {word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words}
+
+
+def _are_english(words: Set[str]) -> bool:
+    """Return whether at least half of some words are in the list of everyday English words."""
+    return 2 * sum(map(is_known_word, words)) >= len(words)
 
 
 def _often_lines(counts: Mapping[str, int], total: int, kind: str) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from safetensors import numpy as safetensors
@@ -26,6 +27,7 @@ _THUMBNAIL_SIDE = 160  # px on the long side
 _FEATURE_SIDE = 128  # px of the centre square that features are measured on
 _TENSORS = ("thumbnail", "features")
 _Grey = NDArray[np.float32]
+_ONE_AT_A_TIME = Lock()  # two at once would put back the number of threads that the other has set
 
 
 @dataclass
@@ -94,27 +96,24 @@ def feature_network() -> Iterator[Callable[[], None]]:
     """Yield a function that loads the network of the features once; any thread calls it before it measures.
 
     From then on torch works on one thread: many pictures go side by side,
-    and threads that wait for others cost threefold.
+    and threads that wait for others cost threefold. A second inspection waits until the first has ended.
     """
     threads_before: list[int] = []
     lock = Lock()
 
     def load_once() -> None:
-        import torch
-
         with lock:
             if not threads_before:
                 threads_before.append(torch.get_num_threads())
                 torch.set_num_threads(1)
                 features.load_efficientnet()
 
-    try:
-        yield load_once
-    finally:
-        if threads_before:
-            import torch
-
-            torch.set_num_threads(threads_before[0])
+    with _ONE_AT_A_TIME:
+        try:
+            yield load_once
+        finally:
+            if threads_before:
+                torch.set_num_threads(threads_before[0])
 
 
 def shrink(image: Image.Image, side: int) -> Image.Image:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -152,10 +151,11 @@ def _measure(
     """Return a picture's statistics, or why there are none, and whether they were cached."""
     file = picture.file
     try:
-        data = file.read() if file.read else file.image.tobytes()
-        sha256 = hashlib.sha256(data).hexdigest()
+        data = file.content()
+        sha256 = file.hash_of(data)
         cached = image_stats.load(image_stats.cache_path(cache, sha256, side)) if cache else None
         if cached and not file.wants_pixels:
+            file.remember(cached.size, cached.notes)
             return cached, True
         decoded = file.decode(data)
         file.keep(decoded)

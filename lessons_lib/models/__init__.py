@@ -2,7 +2,7 @@
 
 bases.toml   a table for each base model: repository, licence, sensible settings
 bases.py     reads it
-access.py    why a base cannot be fetched: token, licence, network
+access.py    why a base cannot be fetched: disk, token, licence, network
 quantization.py frozen weights in 4 or 8 bits
 sizes.py     what a base's networks take in memory
 families/    a module for each architecture: loading, encoding, loss, sampling

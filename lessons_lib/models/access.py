@@ -1,14 +1,19 @@
-"""Why a base model cannot be fetched from the Hub, in one line: the token, the licence, the network."""
+"""Why a base model cannot be fetched from the Hub, in one line: the disk, the token, the licence, the
+network.
+"""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from huggingface_hub import get_token
+from huggingface_hub import constants, get_token, try_to_load_from_cache
 
 from lessons_lib.models.bases import GIVE_A_TOKEN, Base
 
+_FREE_GB = 1.0  # that a disk keeps beside what is fetched
 _TOKENS = "https://huggingface.co/settings/tokens"
 
 
@@ -18,6 +23,35 @@ class BaseFetchError(OSError):
     def _render_traceback_(self) -> list[str]:
         """Return what IPython shows in place of a traceback."""
         return [f"BaseFetchError: {self}"]
+
+
+def check_disk(base: Base) -> None:
+    """Raise ValueError where a base is not in the Hub's cache and the cache's disk has no room for it."""
+    if base.is_local or not base.download_gb or _is_cached(base):
+        return
+    cache = Path(constants.HF_HUB_CACHE)
+    folder = next(path for path in (cache, *cache.parents) if path.is_dir())
+    free, begun = shutil.disk_usage(folder).free / 1e9, _fetched_gb(cache, base)
+    if base.download_gb - begun + _FREE_GB > free:
+        raise ValueError(
+            f"{base.name} has {base.download_gb:g} GB of files to fetch, and the disk of {cache} has "
+            f"{free:.1f} GB free. Free some, or name a folder on another disk in the environment variable "
+            "HF_HOME"
+        )
+
+
+def _is_cached(base: Base) -> bool:
+    """Return whether the Hub's cache has weights of each of a base's networks."""
+    index = try_to_load_from_cache(base.source, "model_index.json")
+    return isinstance(index, str) and all(
+        any(Path(index).parent.glob(f"{name}/*.safetensors")) for name in base.parameters
+    )
+
+
+def _fetched_gb(cache: Path, base: Base) -> float:
+    """Return the GB of a base's files that are in the Hub's cache, of files that are not whole, too."""
+    blobs = (cache / f"models--{base.source.replace('/', '--')}" / "blobs").glob("*")
+    return sum(blob.stat().st_size for blob in blobs) / 1e9
 
 
 @contextmanager
@@ -31,7 +65,7 @@ def explain_fetch_errors(base: Base) -> Iterator[None]:
         if base.is_local:
             raise
         raise BaseFetchError(
-            f"cannot fetch {base.name} ({base.size_gb:g} GB): {_reason(base, problem)}. "
+            f"cannot fetch {base.name} ({base.download_gb:g} GB): {_reason(base, problem)}. "
             "The base pocket needs no network"
         ) from problem
 
@@ -58,7 +92,7 @@ def _reason(base: Base, problem: BaseException) -> str:
 
 
 def _page(base: Base) -> str:
-    return f"https://huggingface.co/{base.repository}"
+    return f"https://huggingface.co/{base.source}"
 
 
 def _status(problem: BaseException | None) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,6 +27,18 @@ GIVE_A_TOKEN = (
     "environment variable HF_TOKEN or by `hf auth login`"
 )
 CHECKSUMS = "SHA256SUMS"  # beside a model in the repository; `sha256sum -c` reads it too
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A repository on the Hub that holds a base with its large networks in nf4 or int8 already.
+
+    In GB: `size_gb` of all its files, `networks_gb` of each packed network's.
+    """
+
+    repository: str
+    size_gb: float
+    networks_gb: Mapping[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +65,9 @@ class Base:
     name. `earlier_sigma_sampling`: what versions before 0.3 did.
     `strength`: the strength an adapter is drawn at by default. Distilled guidance amplifies the adapter as it
     does the prompt.
-    `parameters`: billions in each network of a base on the Hub, and of those in linear layers.
+    `parameters`: billions in each network of a base on the Hub, of those in linear layers that are packed,
+    and, where there are any, of those that stay in float32 beside float16.
+    `packed`: by kind, "nf4" or "int8", where on the Hub it is packed already.
     How it is loaded, which is not in the table: `quantize`, "none", "nf4" or "int8", of the frozen weights;
     `offload`, whether each network is on the GPU only while it is needed, for drawing.
     """
@@ -92,7 +106,8 @@ class Base:
     distilled: str = ""
     judges: tuple[str, ...] = ("openai/clip-vit-base-patch32", "facebook/dinov2-small")
     note: str
-    parameters: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)
+    parameters: Mapping[str, Sequence[float]] = field(default_factory=dict, hash=False)
+    packed: Mapping[str, Packed] = field(default_factory=dict, hash=False)
     quantize: str = "none"
     offload: bool = False
 
@@ -100,6 +115,21 @@ class Base:
     def is_local(self) -> bool:
         """Whether it is in a folder and has no page on the Hub."""
         return Path(self.repository).is_absolute()
+
+    @property
+    def packed_source(self) -> Packed | None:
+        """The repository that holds it packed as `quantize` says; None where there is none."""
+        return None if self.is_local else self.packed.get(self.quantize)
+
+    @property
+    def source(self) -> str:
+        """Where its files are loaded from: a repository that holds them packed already, or its own."""
+        return self.packed_source.repository if self.packed_source else self.repository
+
+    @property
+    def download_gb(self) -> float:
+        """The GB that are fetched for it."""
+        return self.packed_source.size_gb if self.packed_source else self.size_gb
 
     def precision(self, session: Session) -> torch.dtype:
         """Return the session's precision, or float32 where the model cannot or need not be used in that."""
@@ -153,7 +183,8 @@ def load_table(path: Path = TABLE, *more: Path) -> dict[str, Base]:
 def _base(name: str, tables: dict[str, dict[str, Any]]) -> Base:
     entry = dict(tables[name])
     if like := entry.pop("like", None):
-        entry = tables[like] | entry
+        same_weights = not {"repository", "folder"} & entry.keys()
+        entry = tables[like] | ({} if same_weights else {"packed": {}}) | entry
     if folder := entry.pop("folder", None):
         entry["repository"] = str(ROOT / folder)
     if "fused_adapter" in entry:
@@ -161,6 +192,7 @@ def _base(name: str, tables: dict[str, dict[str, Any]]) -> Base:
     for key in ("text_encoders", "half_precisions", "judges"):
         if key in entry:
             entry[key] = tuple(entry[key])
+    entry["packed"] = {kind: Packed(**row) for kind, row in entry.get("packed", {}).items()}
     return Base(name=name, **entry)
 
 

@@ -65,11 +65,17 @@ class Activity:
         return self.result
 
     def progress(self, done: int, total: int, message: str = "") -> None:
-        """Report from inside the work. Raises KeyboardInterrupt when it was asked to end."""
+        """Report from inside the work. Raises KeyboardInterrupt when it was asked to end.
+
+        An error in `on_change` does not end the work, which may have taken hours: it becomes the message.
+        """
         self.done, self.total, self.message = done, total, message or self.message
         if time.monotonic() - self._last > _PAUSE:
             self._last = time.monotonic()
-            self.on_change(self)
+            try:
+                self.on_change(self)
+            except Exception as problem:
+                self.message = unexpected(problem)
         if self.is_stopping:
             raise KeyboardInterrupt
 

@@ -97,10 +97,12 @@ class PictureFolder:
         picture = _find(_read(self.folder), name)
         image = decode_file(picture.path).image.rotate(-90 * quarters, expand=True)
         path = picture.path.with_suffix(".png")
-        image.save(path)
-        if picture.mask:
-            mask = picture.mask.decode().image.rotate(-90 * quarters, expand=True)
-            mask.save(self.folder / export.MASKS / f"{path.stem}.png")
+        with storage.atomic(path) as partial:  # it may be the place of the only copy
+            image.save(partial, "PNG")
+            if picture.mask:
+                mask = picture.mask.decode().image.rotate(-90 * quarters, expand=True)
+                with storage.atomic(self.folder / export.MASKS / f"{path.stem}.png") as partial_mask:
+                    mask.save(partial_mask, "PNG")
         more = {key: value for key, value in picture.more.items() if key not in ("crop", "sha256")}
         self._change(name, lambda p: replace(p, path=path, more=more))
         if path != picture.path:

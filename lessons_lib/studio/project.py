@@ -33,9 +33,10 @@ _SAMPLE_PROMPTS = 2
 class Choices:
     """What was chosen on the page; None means the base model's own value.
 
-    `prompts`: what is drawn before and after. `run`: the folder of the newest run, by name. `forecast`:
-    what a training with these choices will cost, as a line; empty where that was not measured. `step`:
-    the step of the page that is open, from 0. `furthest`: the last step that was opened so far.
+    `prompts`: what is drawn before and after. `run`: the folder of the newest run, by name, and
+    `sample_prompts` what it draws on the way. `forecast`: what a training with these choices will cost, as a
+    line; empty where that was not measured. `step`: the step of the page that is open, from 0. `furthest`:
+    the last step that was opened so far.
     """
 
     base: str = "pocket"
@@ -47,13 +48,14 @@ class Choices:
     learning_rate: float | None = None
     prompts: tuple[str, ...] = ()
     run: str = ""
+    sample_prompts: tuple[str, ...] = ()
     forecast: str = ""
     step: int = 0
     furthest: int = 0
 
 
 # Choices that change nothing of what a training costs.
-_NOT_IN_FORECAST = {"prompts", "run", "forecast", "step", "furthest"}
+_NOT_IN_FORECAST = {"prompts", "run", "sample_prompts", "forecast", "step", "furthest"}
 
 
 def _cost_the_same(one: Choices, other: Choices) -> bool:
@@ -200,7 +202,8 @@ class Project:
             return Choices()
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-            return Choices(**values | {"prompts": tuple(values.get("prompts", ()))})
+            prompts = {name: tuple(values.get(name, ())) for name in ("prompts", "sample_prompts")}
+            return Choices(**values | prompts)
         except (TypeError, ValueError) as problem:
             raise ValueError(
                 f"{path} is damaged ({problem}); expected what the studio wrote. Remove that file: pictures "

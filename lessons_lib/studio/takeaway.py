@@ -17,7 +17,6 @@ from lessons_lib.adapters import model_card
 from lessons_lib.adapters.run import CARD, WEIGHTS_NAME, Run
 from lessons_lib.dataset.messages import PictureError
 from lessons_lib.dataset.records import recorded_dataset
-from lessons_lib.models import bases
 
 _MAX_INLINE = 20 * 10**6  # bytes of a file that is put into the page itself, where no server gives it out
 
@@ -65,7 +64,7 @@ def renew_card(run: Run) -> str:
         pictures = recorded_dataset(run.dataset, run.folder).train
     except PictureError as problem:
         return f"The card has the rights as they were at the training: pictures were changed since. {problem}"
-    card = model_card.readme(run.settings, pictures, bases.find(run.settings.base), run.samples)
+    card = model_card.readme(run.settings, pictures, run.base, run.samples)
     storage.write_bytes(run.folder / CARD, card.encode())
     return ""
 

@@ -70,7 +70,7 @@ def train(project: Project) -> Activity:
 
     def work(activity: Activity) -> Run:
         trainer, out = project.prepare()
-        project.choose(run=out.name)
+        project.choose(run=out.name, sample_prompts=trainer.settings.sample_prompts)
         if run := existing.finished(out, trainer.fingerprint):
             return run
 
@@ -94,7 +94,7 @@ def compare(project: Project) -> Activity:
     def work(activity: Activity) -> None:
         dataset, notes = _dataset_of(run, project)
         comparison = comparisons.compare(
-            Sampler(project.base), run, dataset, project.prompts, SEEDS, activity.progress
+            Sampler(run.base), run, dataset, project.prompts, SEEDS, activity.progress
         )
         comparisons.save(comparison, run.folder)
         results.save(comparison, notes)
@@ -105,6 +105,6 @@ def compare(project: Project) -> Activity:
 def _dataset_of(run: Run, project: Project) -> tuple[Dataset, list[str]]:
     """Return the pictures that a run learned from, and a note where the set has changed since."""
     try:
-        return recorded_dataset(run.dataset, run.folder), []
+        return recorded_dataset(run.dataset, run.folder, side=run.base.side), []
     except PictureError:
         return project.dataset(), ["pictures were changed after the training: compared with those of now"]

@@ -2,24 +2,28 @@
 
 Where a training of that base was recorded, that is what it needs. Otherwise it is calculated: the weights in
 their precision, of which the text encoders and the denoiser are never there together, and what a recorded
-training took beside its weights, which grows with the pixels and the batch.
+training took beside its weights, which grows with the pixels and the batch. Weights go through RAM to a GPU,
+and what that takes is calculated, too.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from lessons_lib.adapters.settings import Settings
-from lessons_lib.models import bases
+from lessons_lib.models import access, bases, quantization
 from lessons_lib.models.bases import Base
-from lessons_lib.models.sizes import weights_gb
+from lessons_lib.models.sizes import loading_gb, weights_gb
 from lessons_lib.session import Session
 from lessons_lib.training import distributed
 from lessons_lib.training.memory_records import MemoryRecord, records
 
 _PROCESS = {True: 0.6, False: 0.5}  # GB of a program that has loaded the libraries: on a GPU, on a CPU
 _USABLE = 0.94  # of a GPU's memory; the driver and the screen have the rest
+_PROCESS_RAM = 2.0  # GB of RAM of a program that computes on a GPU, beside weights: an estimate
+_USABLE_RAM = 0.86  # of a machine with a GPU; its system and the notebook's server have the rest
 _SMALLER = 512  # px: tried where the base's own size does not fit
 
 
@@ -27,6 +31,7 @@ _SMALLER = 512  # px: tried where the base's own size does not fit
 class Need:
     """What a training of a base takes at its peak, in GB (1e9 bytes): of the GPU, or of RAM without one.
 
+    `ram_gb`: of RAM beside a GPU, while weights are loaded; 0 without one.
     `source`: "recorded", "calculated from a recorded run" of that base, or "calculated".
     """
 
@@ -34,26 +39,45 @@ class Need:
     gradient_checkpointing: bool
     gigabytes: float
     source: str
+    ram_gb: float = 0.0
+
+    @property
+    def subject(self) -> str:
+        """The training, as the subject of a sentence."""
+        weights = "" if self.base.quantize == "none" else f" in {self.base.quantize}"
+        return f"{self.base.name}{weights} at {self.base.side} px"
 
     def __str__(self) -> str:
-        weights = "" if self.base.quantize == "none" else f" in {self.base.quantize}"
-        return (
-            f"{self.base.name}{weights} at {self.base.side} px needs {self.gigabytes:.1f} GB ({self.source})"
-        )
+        return f"{self.subject} needs {self.gigabytes:.1f} GB ({self.source})"
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Settings with which a training fits a machine, what it needs then, and the memory there is (GB)."""
+    """Settings with which a training fits a machine, what it needs then, and the memory there is (GB): of the
+    GPU, or of RAM without one, and the RAM beside a GPU. 0 where the system does not say.
+    """
 
     settings: Settings
     need: Need
     available: float
+    ram_available: float = 0.0
 
     @property
     def is_enough(self) -> bool:
         """Whether there is as much memory as it needs, or the system does not say."""
-        return not self.available or self.need.gigabytes <= self.available
+        return not self.shortage
+
+    @property
+    def shortage(self) -> str:
+        """Which memory is too small for what it needs, as a sentence without its end; empty where none is."""
+        if self.available and self.need.gigabytes > self.available:
+            return f"{self.need}, and this machine has {self.available:.1f} GB for it"
+        if self.ram_available and self.need.ram_gb > self.ram_available:
+            return (
+                f"{self.need.subject} needs {self.need.ram_gb:.1f} GB of RAM while it is loaded, and this "
+                f"machine has {self.ram_available:.1f} GB of RAM for it"
+            )
+        return ""
 
     @property
     def need_line(self) -> str:
@@ -61,14 +85,20 @@ class Fit:
         return f"{self.need}{' with gradient checkpointing' if self.settings.gradient_checkpointing else ''}"
 
     def __str__(self) -> str:
-        return f"{self.need_line}; this machine has {self.available:.1f} GB for it"
+        line = f"{self.need_line}; this machine has {self.available:.1f} GB for it"
+        if not self.ram_available:
+            return line
+        return f"{line}; loading takes {self.need.ram_gb:.1f} GB of RAM, of {self.ram_available:.1f} GB"
 
 
 def fit(settings: Settings, base: Base, session: Session) -> Fit:
-    """Return what `closest` does. Raises ValueError with the nearest alternative where nothing fits."""
+    """Return what `closest` does. Raises ValueError where nothing fits, with the nearest alternative, and
+    where the disk has no room for what is to be fetched.
+    """
     result = closest(settings, base, session)
     if not result.is_enough:
-        raise ValueError(_refusal(result.need, settings, base, session))
+        raise ValueError(_refusal(result, settings, base, session))
+    access.check_disk(result.need.base)
     return result
 
 
@@ -77,14 +107,15 @@ def closest(settings: Settings, base: Base, session: Session) -> Fit:
     nothing fits, those that need the least.
 
     Left open are `quantize` "auto" and `resolution` None. Tried are whole weights at the base's own
-    resolution, then nf4, then 512 px. int8 is for those who ask for it: its activations are float16.
+    resolution, then nf4, then 512 px; of a base whose files are packed, only weights as they are there.
+    int8 is for those who ask for it: its activations are float16.
     """
     settings.check()
-    available = _available(session)
     for candidate in _candidates(settings, base):
         need = _need(candidate, base, session)
         checkpointing = candidate.gradient_checkpointing or need.gradient_checkpointing
-        result = Fit(dataclasses.replace(candidate, gradient_checkpointing=checkpointing), need, available)
+        fitting = dataclasses.replace(candidate, gradient_checkpointing=checkpointing)
+        result = Fit(fitting, need, _available(session), _available_ram(session))
         if result.is_enough:
             break
     return result
@@ -92,18 +123,22 @@ def closest(settings: Settings, base: Base, session: Session) -> Fit:
 
 def adapted_for_drawing(base: Base, session: Session) -> Base:
     """Return a base as it fits this machine for drawing: as it is; or one network at a time on the GPU and
-    large pictures decoded in tiles; or in nf4.
+    large pictures decoded in tiles; or in nf4. One whose files are packed is loaded as they are.
     """
+    if base.quantize == "none":
+        base = dataclasses.replace(base, quantize=quantization.kind_in_files(base))
     if session.device.type == "cpu" or base.is_local:
         return base
+    ram = _available_ram(session)
     ways = [base, dataclasses.replace(base, offload=True)]
     if base.quantize == "none":
         packed = dataclasses.replace(base, quantize="nf4")
         ways += [packed, dataclasses.replace(packed, offload=True)]
     for way in ways:
         weights = weights_gb(way, session).values()
-        on_gpu, in_ram = (max(weights), sum(weights)) if way.offload else (sum(weights), 0.0)
-        has_room = in_ram + _PROCESS[False] < session.memory_gb
+        on_gpu = max(weights) if way.offload else sum(weights)
+        in_ram = sum(weights if way.offload else loading_gb(way, session).values())
+        has_room = not ram or in_ram + _PROCESS_RAM <= ram
         if on_gpu + _overhead_gb(way, session, 1) <= _available(session) and has_room:
             return way
     return ways[-1]
@@ -117,6 +152,9 @@ def is_published(base: Base) -> bool:
 
 def _candidates(settings: Settings, base: Base) -> list[Settings]:
     """Return the settings to try, the best first."""
+    kind: Any = quantization.kind_in_files(base)
+    if settings.quantize == "auto" and kind != "none":
+        settings = dataclasses.replace(settings, quantize=kind)
     candidates = [settings]  # "auto" resolves to whole weights
     if settings.quantize == "auto":
         candidates.append(dataclasses.replace(settings, quantize="nf4"))
@@ -132,6 +170,13 @@ def _available(session: Session) -> float:
     return _USABLE * session.gpu_gb if session.gpu_gb else session.memory_gb
 
 
+def _available_ram(session: Session) -> float:
+    """Return the RAM beside a GPU that a training may take, in GB; 0 where there is no GPU, or several share
+    the weights.
+    """
+    return _USABLE_RAM * session.memory_gb if session.gpu_gb and not distributed.wants_shards() else 0.0
+
+
 def _need(settings: Settings, base: Base, session: Session) -> Need:
     adapted, batch = settings.adapt(base), settings.batch or base.batch
     alike = [
@@ -142,14 +187,17 @@ def _need(settings: Settings, base: Base, session: Session) -> Need:
         and record.encoders_apart
         and is_published(base)
     ]
+    on_the_way = _peak_weights_gb(loading_gb(adapted, session), adapted)
+    ram = _PROCESS_RAM + on_the_way if session.gpu_gb else 0.0
+    as_recorded = batch == base.batch and not adapted.packed_source
     for record in alike:
-        if record.resolution == adapted.side and batch == base.batch:
-            return Need(adapted, record.gradient_checkpointing, record.gigabytes, "recorded")
+        if record.resolution == adapted.side and as_recorded:
+            return Need(adapted, record.gradient_checkpointing, record.gigabytes, "recorded", ram)
     total = _calculated(adapted, session, batch) + _correction_gb(alike, adapted, session)
     reference = _reference(base)
     source = "calculated from a recorded run" if reference and reference.base == base.name else "calculated"
     checkpointing = reference is not None and reference.gradient_checkpointing and not base.is_local
-    return Need(adapted, checkpointing, total, source)
+    return Need(adapted, checkpointing, total, source, ram)
 
 
 def _calculated(base: Base, session: Session, batch: int) -> float:
@@ -157,11 +205,11 @@ def _calculated(base: Base, session: Session, batch: int) -> float:
 
 
 def _correction_gb(alike: list[MemoryRecord], base: Base, session: Session) -> float:
-    """Return the most, in GB, by which a recorded training of a base with smaller pictures took more than is
-    calculated for it.
+    """Return the most, in GB, by which a recorded training of a base, with pictures that are not larger, took
+    more than is calculated for it. Weights that were recorded in nf4 were packed while they were loaded.
     """
-    smaller = {record.resolution: record.gigabytes for record in alike if record.resolution < base.side}
-    sizes = {side: dataclasses.replace(base, side=side) for side in smaller}
+    smaller = {record.resolution: record.gigabytes for record in alike if record.resolution <= base.side}
+    sizes = {side: dataclasses.replace(base, side=side, packed={}) for side in smaller}
     return max([0.0, *(smaller[side] - _calculated(sizes[side], session, base.batch) for side in smaller)])
 
 
@@ -186,7 +234,7 @@ def _reference(base: Base) -> MemoryRecord | None:
 def _overhead_of(record: MemoryRecord) -> float:
     """Return what a recorded training in bfloat16 took beside its weights, in GB."""
     base = bases.find(record.base)
-    weights = {name: 2 * total for name, (total, _) in base.parameters.items()}
+    weights = {name: 2 * total for name, (total, *_) in base.parameters.items()}
     return record.gigabytes - (
         _peak_weights_gb(weights, base) if record.encoders_apart else sum(weights.values())
     )
@@ -204,23 +252,20 @@ def _overhead_gb(base: Base, session: Session, batch: int) -> float:
     return process + growing * (base.side / reference.resolution) ** 2 * batch * width
 
 
-def _refusal(need: Need, settings: Settings, base: Base, session: Session) -> str:
+def _refusal(fit: Fit, settings: Settings, base: Base, session: Session) -> str:
     """Return why no training of a base fits, and the nearest that does: the same base with what was not left
     open, or the largest other one.
     """
-    has = f"{need}, and this machine has {_available(session):.1f} GB for it"
     open_settings = dataclasses.replace(settings, quantize="auto", resolution=None)
-    for candidate in _candidates(open_settings, base):
-        smaller = _need(candidate, base, session)
-        if smaller.gigabytes <= _available(session):
-            size = "" if smaller.base.side == base.side else f" --resolution {smaller.base.side}"
-            return (
-                f"{has}. Nearest that fits: {smaller}; choose it with --quantize {candidate.quantize}{size}"
-            )
+    smaller = closest(open_settings, base, session)
+    if smaller.is_enough:
+        size = "" if smaller.need.base.side == base.side else f" --resolution {smaller.need.base.side}"
+        choice = f"--quantize {smaller.settings.quantize}{size}"
+        return f"{fit.shortage}. Nearest that fits: {smaller.need}; choose it with {choice}"
     others = [other for other in bases.BASES.values() if other.trainable and other.name != base.name]
-    needs = [_need(c, other, session) for other in others for c in _candidates(open_settings, other)]
-    fitting = [other for other in needs if other.gigabytes <= _available(session)]
+    fits = [closest(open_settings, other, session) for other in others]
+    fitting = [other.need for other in fits if other.is_enough]
     if not fitting:
-        return has
-    nearest = max(fitting, key=lambda other: sum(total for total, _ in other.base.parameters.values()))
-    return f"{has}. Nearest that fits: {nearest}; choose it with --base {nearest.base.name}"
+        return fit.shortage
+    nearest = max(fitting, key=lambda other: sum(total for total, *_ in other.base.parameters.values()))
+    return f"{fit.shortage}. Nearest that fits: {nearest}; choose it with --base {nearest.base.name}"

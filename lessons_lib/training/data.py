@@ -28,6 +28,7 @@ from lessons_lib.training import latent_cache
 from lessons_lib.training.latent_cache import CachedTensors
 from lessons_lib.training.order import Order, ShuffledRounds, WithReplacement
 
+_STD = "std"  # beside the latents in their file: the VAE's standard deviation around each number
 MOST_VALIDATED = 64  # held-out pictures, each at four noise levels: more take long and say no more
 
 
@@ -125,6 +126,7 @@ def encode(
     captions: Sequence[str | Sequence[str]],
     device: torch.device | None = None,
     settings: ResolvedSettings | None = None,
+    hashes: Mapping[str, str] | None = None,
 ) -> TrainingData:
     """Return pictures and captions encoded; their batches are put on `device`, or else on the pipeline's.
 
@@ -132,13 +134,16 @@ def encode(
     Pictures are cut by the box in their table's column `crop` or at the centre, to squares or, as `settings`
     say, to buckets. Without settings the latents are modes, and masks are not used.
     One is in memory at a time; what is encoded lies on disk, so that a second run encodes nothing.
+    `hashes`: those of `encoder_hashes`, where they are known already.
     """
+    hashes = hashes or encoder_hashes(pipe, base)
     in_buckets = settings is not None and settings.aspect_ratio_buckets == "on"
-    latents, deviations = _encode_images(family, pipe, base, pictures, in_buckets), None
-    if settings and settings.latents == "sample":
-        deviations = _encode_images(family, pipe, base, pictures, in_buckets, of_deviations=True)
+    is_sampled = settings is not None and settings.latents == "sample"
+    latents = _encode_images(family, pipe, base, pictures, in_buckets, is_sampled, hashes)
+    deviations = replace(latents, name=_STD) if is_sampled else None
     of_pictures = [[texts] if isinstance(texts, str) else texts for texts in captions]
-    embeddings = _encode_captions(family, pipe, base, [text for texts in of_pictures for text in texts])
+    every = [text for texts in of_pictures for text in texts]
+    embeddings = _encode_captions(family, pipe, base, every, hashes)
     _record_origins(pictures, of_pictures, latents, embeddings)
     counts = tuple(len(texts) for texts in of_pictures[: len(pictures)])
     weights = tuple(picture.weight for picture in pictures)
@@ -153,13 +158,21 @@ def encode(
     return data
 
 
+def encoder_hashes(pipe: DiffusionPipeline, base: Base) -> dict[str, str]:
+    """Return a hash of the weights of the VAE and of each text encoder, by the pipeline's components.
+
+    It reads all of them: a text encoder of 9 GB takes many seconds.
+    """
+    return {name: latent_cache.weights_hash(getattr(pipe, name)) for name in ("vae", *base.text_encoders)}
+
+
 def _encode_captions(
-    family: Family, pipe: DiffusionPipeline, base: Base, captions: Sequence[str]
+    family: Family, pipe: DiffusionPipeline, base: Base, captions: Sequence[str], hashes: Mapping[str, str]
 ) -> dict[str, CachedTensors]:
     """Return the embeddings of captions by name."""
     key = {
         "base": base.name,
-        "encoders": [latent_cache.weights_hash(getattr(pipe, name)) for name in base.text_encoders],
+        "encoders": [hashes[name] for name in base.text_encoders],
         "tokens": base.caption_tokens,
         "version": families.EMBEDDINGS_VERSION,
     }
@@ -177,17 +190,17 @@ def _encode_images(
     base: Base,
     pictures: Sequence[Picture],
     in_buckets: bool,
-    of_deviations: bool = False,
+    is_sampled: bool,
+    hashes: Mapping[str, str],
 ) -> CachedTensors:
-    """Return the latents of pictures, or the standard deviation of each."""
+    """Return the latents of pictures; where they are to be sampled, their files hold `_STD` as well."""
 
-    def encode_image(image: Image) -> Tensor:
-        pixels = to_pixels([image])
-        mode = family.encode_images(pipe, pixels)[0]
-        return family.encode_images(pipe, pixels, 1.0)[0] - mode if of_deviations else mode
+    def encode_image(image: Image) -> dict[str, Tensor]:
+        mode, std = family.latent_distribution(pipe, to_pixels([image]))
+        return {"latents": mode[0]} | ({_STD: std[0]} if is_sampled else {})
 
-    key = {"base": base.name, "vae": latent_cache.weights_hash(pipe.vae)}
-    key |= {"of": "deviations"} if of_deviations else {}
+    # Files of latents alone keep the name that earlier versions gave them, and are read again.
+    key: dict[str, Any] = {"base": base.name, "vae": hashes["vae"]} | ({"with": _STD} if is_sampled else {})
     images = (crops.crop_for_training(picture, base.side, in_buckets) for picture in pictures)
     return latent_cache.encode_images(storage.cache_dir() / "latents", images, key, encode_image)
 

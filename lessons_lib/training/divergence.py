@@ -6,15 +6,13 @@ import math
 import sys
 from collections.abc import Mapping
 
+from lessons_lib.adapters.run import highest_loss
+
 START_STEPS = 10  # of which the mean loss is where a training began
-FACTOR = 100.0
-# A prediction of zero has a loss of about 1 on any base. The first losses can be far below that, when their
-# noise levels were low, so a loss below ten never counts as diverged.
-LEAST = 10.0
 
 
 def is_diverged(loss: float, progress: Mapping[str, float]) -> bool:
-    """Return whether a loss is NaN, or above the larger of 10 and 100 times the mean of the first ten."""
+    """Return whether a loss is NaN, or above `highest_loss` of the mean of the first ten."""
     return not loss <= _limit(progress)  # NaN is not, either
 
 
@@ -32,4 +30,4 @@ def describe(loss: float, progress: Mapping[str, float]) -> str:
 
 def _limit(progress: Mapping[str, float]) -> float:
     start = progress.get("start_loss", progress.get("smooth_loss"))
-    return sys.float_info.max if start is None else max(LEAST, FACTOR * start)
+    return sys.float_info.max if start is None else highest_loss(start)

@@ -76,7 +76,7 @@ class Existing:
         changed = [
             f"{name.replace('_', ' ')} {self.settings[name]}, now {value}"
             for name, value in now.items()
-            if name in self.settings and self.settings[name] != value
+            if name in self.settings and (self.settings[name] or 0) != (value or 0)  # open `compile`: False
         ]
         return "; ".join(changed)
 

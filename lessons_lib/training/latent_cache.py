@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from PIL import Image
-from safetensors.torch import load, save
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from lessons_lib import storage
@@ -30,38 +32,45 @@ class CachedTensors:
         return len(self.files)
 
     def __getitem__(self, indices: Tensor) -> Tensor:
-        return torch.stack([_read_tensors(self.files[i])[self.name] for i in indices.tolist()])
+        return torch.stack([self._read(self.files[index]) for index in indices.tolist()])
+
+    def _read(self, path: Path) -> Tensor:
+        """Return the tensor in a file; its checksum was compared when the file was encoded or found."""
+        with _opened(path) as file:
+            return file.get_tensor(self.name)
 
 
-def _read_tensors(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a file. Raises OSError when it was removed or damaged since it was written."""
-    content = storage.read(path)
-    if content is None:
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a file of tensors. Raises OSError when it was removed or cut off since it was written."""
+    try:
+        with safe_open(path, "pt") as file:
+            yield file
+    except (OSError, SafetensorError) as problem:
         raise OSError(
             f"{path} was damaged or removed during the training; start again, and it is written again"
-        )
-    return load(content[0])
+        ) from problem
 
 
 def encode_images(
     folder: Path,
     images: Iterable[Image.Image],
     settings: Mapping[str, Any],
-    encode: Callable[[Image.Image], Tensor],
+    encode: Callable[[Image.Image], dict[str, Tensor]],
 ) -> CachedTensors:
     """Return the latents of images, cropped already; only those that are not in `folder` are encoded.
 
-    One image is in memory at a time, so give a generator. `encode` returns (channels, h, w).
-    The key is the image's pixels and `settings`, which must hold all else that the latents depend on:
-    `fingerprint` of the VAE, the base's name. Raises OSError when the folder cannot be written;
-    what was encoded until then stays.
+    One image is in memory at a time, so give a generator. `encode` returns "latents", (channels, h, w), and
+    what else is to be in the image's file. The key is the image's pixels and `settings`, which must hold all
+    else that the file depends on: `weights_hash` of the VAE, the base's name.
+    Raises OSError when the folder cannot be written; what was encoded until then stays.
     """
 
     def path_of(image: Image.Image) -> Path:
         digest = hashlib.sha256(image.tobytes()).hexdigest()
         return storage.path_for(folder, digest, {**settings, "mode": image.mode, "size": image.size})
 
-    files, encoded = _encode_missing(images, path_of, lambda image: {"latents": encode(image)})
+    files, encoded = _encode_missing(images, path_of, encode)
     return CachedTensors(files, encoded, "latents")
 
 
@@ -73,7 +82,7 @@ def encode_captions(
 ) -> dict[str, CachedTensors]:
     """Return the embeddings of captions by name; only those that are not in `folder` are encoded.
 
-    `encode` returns each tensor of one caption; `settings` hold the fingerprints of the encoders.
+    `encode` returns each tensor of one caption; `settings` hold the `weights_hash` of the encoders.
     Otherwise as `encode_images`.
     """
 
@@ -81,7 +90,10 @@ def encode_captions(
         return storage.path_for(folder, hashlib.sha256(caption.encode()).hexdigest(), settings)
 
     files, encoded = _encode_missing(captions, path_of, encode)
-    return {name: CachedTensors(files, encoded, name) for name in _read_tensors(files[0])} if files else {}
+    if not files:
+        return {}
+    with _opened(files[0]) as file:
+        return {name: CachedTensors(files, encoded, name) for name in file.keys()}
 
 
 def _encode_missing(

@@ -65,6 +65,8 @@ class Ending(NamedTuple):
 class Loop:
     """The training loop and what it works on, all constant during a training: the denoiser with its
     adapter, the encoded training set, the settings, the processes.
+
+    `compiled`: whether the denoiser's blocks are, which each checkpoint records.
     """
 
     family: Family
@@ -72,6 +74,7 @@ class Loop:
     data: TrainingData
     settings: ResolvedSettings
     accelerator: Accelerator
+    compiled: bool = False
 
     def batch_loss(
         self, data: TrainingData, dropout: float, generator: torch.Generator, order: Order | None = None
@@ -127,6 +130,7 @@ class Loop:
         state = State.start(self.denoiser, self.data, settings)
         checkpoint_dir = folder / "checkpoints"
         state.load(checkpoint_dir, *fingerprints)
+        state.progress["compiled"] = self.compiled
         start, good_step = time.monotonic() - state.progress.get("seconds", 0.0), state.step
         rows = logs.open_log(folder / "log.jsonl", state.step) if writes else nullcontext(lambda row: None)
         trackers = logs.trackers(self.accelerator, settings.tensorboard)

@@ -43,7 +43,7 @@ class State:
     prior_order: Order | None = None
     ema: EMAModel | None = None
     step: int = 0
-    # smooth_loss, start_loss, seconds, validation
+    # smooth_loss, start_loss, seconds, validation, compiled
     progress: dict[str, float] = field(default_factory=dict)
     # Steps of shorter trainings that this one goes on from, where their learning rates were not its own.
     earlier_schedules: list[int] = field(default_factory=list)

@@ -35,10 +35,11 @@ from lessons_lib.training.data import (
     TrainingData,
     captions_by_part,
     encode,
+    encoder_hashes,
     release_text_encoders,
     validated,
 )
-from lessons_lib.training.forecast import Costs, forecast
+from lessons_lib.training.forecast import Costs, settle_compiling
 from lessons_lib.training.loop import Ending, Loop, Step
 from lessons_lib.training.workspace import run_dir, workspace
 
@@ -103,8 +104,8 @@ class Trainer:
         run lies, or the steps of one, that is a ValueError and both stay, unless `replace` has them replaced.
         Ctrl-C keeps what was learned and returns a run whose outcome is STOPPED; so does an on_step that
         raises KeyboardInterrupt. A second Ctrl-C raises Interrupted. `on_forecast` is called before the first
-        step. Under ``accelerate launch`` every process makes this call; they share each batch, and the main
-        process writes.
+        step; with `compile` left open a GPU makes that forecast in any case. Under ``accelerate launch``
+        every process makes this call; they share each batch, and the main process writes.
         Raises OSError when `out` cannot be written, MemoryError when the base or a batch does not fit,
         FloatingPointError when the loss diverged; then `out` holds the adapter of a checkpoint from before
         that, or nothing when there was none.
@@ -172,8 +173,7 @@ class Trainer:
             if machine.is_main_process:
                 samples.set_aside(folder / "samples")
             draw(0)  # a new adapter changes nothing: these are the base's own
-        if on_forecast:
-            on_forecast(forecast(loop))
+        loop, compiling = settle_compiling(loop, folder / "checkpoints", own, on_forecast)
         ending = loop.run(folder, own, on_step, draw)
         if machine.is_main_process:
             samples.remove_after(folder, ending.step)
@@ -181,7 +181,7 @@ class Trainer:
             with suppress(KeyboardInterrupt):  # a second Ctrl-C leaves the last samples out
                 draw(ending.step)
         if machine.is_main_process:
-            self._save(pipe, folder, out, ending, resumed_from)
+            self._save(pipe, folder, out, ending, resumed_from, compiling)
         return ending
 
     def _encode_all(self, machine: Accelerator) -> tuple[TrainingData, dict[str, Tensor], dict[str, Any]]:
@@ -211,12 +211,13 @@ class Trainer:
         """Return the dataset encoded, its parts with their captions,
         and the trigger alone for captions that are dropped. Of held-out pictures, those of `validated`.
         """
+        hashes = encoder_hashes(pipe, self.base)
 
         def part(name: str, *more: str) -> TrainingData:
             pictures, texts = getattr(self.dataset, name), [*self.captions[name], *([text] for text in more)]
             if name == "held_out":
                 pictures, texts = validated(pictures), validated(texts)
-            return encode(self.family, pipe, self.base, pictures, texts, device, self.settings)
+            return encode(self.family, pipe, self.base, pictures, texts, device, self.settings, hashes)
 
         return dataclasses.replace(
             part("train", self.settings.trigger),
@@ -286,8 +287,9 @@ class Trainer:
         return existing.Wanted(self.settings, self.fingerprint_at)
 
     def _save(
-        self, pipe: DiffusionPipeline, folder: Path, out: Path, ending: Ending, resumed_from: int
-    ) -> None:
+        self, pipe: DiffusionPipeline, folder: Path, out: Path, ending: Ending, resumed_from: int,
+        compiling: str,
+    ) -> None:  # fmt: skip
         """Write the adapter, the settings, the file for other programs and the card of a run that goes to
         `out`.
 
@@ -298,6 +300,7 @@ class Trainer:
         run = Run(
             folder, self.settings, ending.outcome, dataset, resumed_from, ending.step, ending.reason,
             ending.unseen, self.fingerprint, ending.earlier_schedules, bases.weights_id(self.base),
+            compiling,
         )  # fmt: skip
         try:
             save_weights(pipe, self.family.DENOISER, folder)

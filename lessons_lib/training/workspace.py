@@ -115,10 +115,13 @@ def exclusive(out: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
-        lock.release()
-        for left in (path, out / LOCK):
-            left.unlink(missing_ok=True)  # Windows lets nobody remove a file that is locked
+        if os.name == "nt":  # where a file that is locked cannot be removed
+            lock.release()
+            with suppress(OSError):  # another program has locked it by now
+                path.unlink()
+        else:  # not after the release: the file may be another program's then
+            path.unlink(missing_ok=True)
+            lock.release()
 
 
 @contextmanager

@@ -63,11 +63,13 @@ class Family(Protocol):
     def load_tokenizer(self, base: Base) -> Any:
         """Return the tokenizer that limits a caption's length, without loading any weights."""
 
-    def encode_images(self, pipe: DiffusionPipeline, pixels: Tensor, deviations: float = 0.0) -> Tensor:
-        """Return the latents, as the denoiser takes them, of (n, 3, h, w) pixels in -1 ... 1.
-
-        They are the mode of what the VAE gives, and so many of its standard deviations more.
+    def encode_images(self, pipe: DiffusionPipeline, pixels: Tensor) -> Tensor:
+        """Return the latents, as the denoiser takes them, of (n, 3, h, w) pixels in -1 ... 1: the mode of
+        what the VAE gives.
         """
+
+    def latent_distribution(self, pipe: DiffusionPipeline, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the latents of `encode_images` and the standard deviation of the VAE around each number."""
 
     def decode_latents(self, pipe: DiffusionPipeline, latents: Tensor) -> list[Image]:
         """Return the images of latents on any device, also of those that the pipeline gives with

@@ -86,11 +86,15 @@ def load_tokenizer(base: Base) -> Any:
 
 
 @torch.no_grad()
-def encode_images(pipe: DiffusionPipeline, pixels: Tensor, deviations: float = 0.0) -> Tensor:
-    """Return (n, 16, h / 8, w / 8) latents, shifted and scaled by the VAE's own constants."""
-    vae = pipe.vae
-    latents = shared.vae_latents(pipe, pixels, deviations)
-    return (latents - vae.config.shift_factor) * vae.config.scaling_factor
+def latent_distribution(pipe: DiffusionPipeline, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mode and standard deviation of (n, 16, h / 8, w / 8) latents, shifted and scaled by the VAE's
+    own constants.
+    """
+    config, (mode, std) = pipe.vae.config, shared.vae_distribution(pipe, pixels)
+    return (mode - config.shift_factor) * config.scaling_factor, std * config.scaling_factor
+
+
+encode_images = shared.modes(latent_distribution)
 
 
 @torch.no_grad()

@@ -83,14 +83,16 @@ def latent_shape(pipe: DiffusionPipeline, base: Base) -> tuple[int, int, int, in
 
 
 @torch.no_grad()
-def encode_images(pipe: DiffusionPipeline, pixels: Tensor, deviations: float = 0.0) -> Tensor:
-    """Return (n, 128, h / 16, w / 16) latents of mean 0 and standard deviation 1,
-    by the VAE's own statistics.
+def latent_distribution(pipe: DiffusionPipeline, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mode and standard deviation of (n, 128, h / 16, w / 16) latents, which over all pictures have
+    mean 0 and standard deviation 1, by the VAE's own statistics.
     """
-    vae = pipe.vae
-    mean, std = (shared.to_vae(pipe, value) for value in latent_statistics(vae))
-    latents = shared.vae_latents(pipe, pixels, deviations)
-    return (compat.flux2_patchify(latents) - mean) / std
+    mean, scale = (shared.to_vae(pipe, value) for value in latent_statistics(pipe.vae))
+    mode, std = map(compat.flux2_patchify, shared.vae_distribution(pipe, pixels))
+    return (mode - mean) / scale, std / scale
+
+
+encode_images = shared.modes(latent_distribution)
 
 
 @torch.no_grad()

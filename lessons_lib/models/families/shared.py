@@ -40,7 +40,8 @@ def load_pipeline(
 ) -> Pipeline:
     """Return the base's pipeline on the session's device and in its precision; `components` replace its own.
 
-    One that is None is not loaded. Frozen weights are quantised as the base says. `denoiser`: its component.
+    One that is None is not loaded. Frozen weights are quantised as the base says, or loaded from where they
+    are so already. `denoiser`: its component.
     Raises for a base in a local folder FileNotFoundError when it is missing and ValueError when it is
     damaged; for a base on the Hub OSError when it cannot be fetched.
     """
@@ -49,8 +50,9 @@ def load_pipeline(
     options = components | quantization.loading_options(base, session, denoiser, components)
     with quiet(), explain_fetch_errors(base):
         pipe = kind.from_pretrained(
-            base.repository, torch_dtype=base.precision(session), use_safetensors=True, **options
+            base.source, torch_dtype=base.precision(session), use_safetensors=True, **options
         )
+    quantization.compute_in(pipe, base.precision(session))
     pipe.set_progress_bar_config(disable=True)
     if base.offload and session.device.type != "cpu":
         pipe.enable_model_cpu_offload(device=session.device)
@@ -64,7 +66,7 @@ def load_tokenizer(base: Base, folder: str = "tokenizer") -> Any:
     if base.is_local:
         in_course(Path(base.repository, folder))
     with quiet(), explain_fetch_errors(base):
-        return AutoTokenizer.from_pretrained(base.repository, subfolder=folder)
+        return AutoTokenizer.from_pretrained(base.source, subfolder=folder)
 
 
 def keep_ends(text: str, tokenizer: Any, limit: int) -> str:
@@ -93,11 +95,17 @@ def to_vae(pipe: DiffusionPipeline, tensor: Tensor) -> Tensor:
     return tensor.to(compat.execution_device(pipe), pipe.vae.dtype)
 
 
-def vae_latents(pipe: DiffusionPipeline, pixels: Tensor, deviations: float = 0.0) -> Tensor:
-    """Return the mode of the distribution that a VAE gives for pixels, plus so many standard deviations."""
+def vae_distribution(pipe: DiffusionPipeline, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mode and the standard deviation of the distribution that a VAE gives for pixels."""
     distribution = pipe.vae.encode(to_vae(pipe, pixels)).latent_dist
-    mode: Tensor = distribution.mode()
-    return mode + deviations * distribution.std if deviations else mode
+    return distribution.mode(), distribution.std
+
+
+def modes(
+    latent_distribution: Callable[[DiffusionPipeline, Tensor], tuple[Tensor, Tensor]],
+) -> Callable[[DiffusionPipeline, Tensor], Tensor]:
+    """Return `encode_images`, see `Family`, from a family's `latent_distribution`."""
+    return lambda pipe, pixels: latent_distribution(pipe, pixels)[0]
 
 
 def broadcast_sigma(sigma: Tensor) -> Tensor:

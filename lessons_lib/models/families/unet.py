@@ -110,10 +110,15 @@ def noise_levels() -> Tensor:
 
 
 @torch.no_grad()
-def encode_images(pipe: DiffusionPipeline, pixels: Tensor, deviations: float = 0.0) -> Tensor:
-    """Return (n, 4, h / 8, w / 8) latents, scaled by the VAE's own constant."""
-    vae = pipe.vae
-    return shared.vae_latents(pipe, pixels, deviations) * vae.config.scaling_factor
+def latent_distribution(pipe: DiffusionPipeline, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mode and standard deviation of (n, 4, h / 8, w / 8) latents, scaled by the VAE's own
+    constant.
+    """
+    scale, (mode, std) = pipe.vae.config.scaling_factor, shared.vae_distribution(pipe, pixels)
+    return mode * scale, std * scale
+
+
+encode_images = shared.modes(latent_distribution)
 
 
 @torch.no_grad()

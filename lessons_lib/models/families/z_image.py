@@ -35,6 +35,7 @@ original_names = partial(shared.names_by_block, _ORIGINAL_NAMES)
 # The VAE and the pipeline's arguments are FLUX.1's.
 decode_latents = flux.decode_latents
 encode_images = flux.encode_images
+latent_distribution = flux.latent_distribution
 latent_shape = shared.latent_shape
 load_tokenizer = shared.load_tokenizer
 pipeline_arguments = flux.pipeline_arguments

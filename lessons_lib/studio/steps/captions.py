@@ -82,6 +82,8 @@ class CaptionsStep(Step):
         return [p for p in self._pictures() if not p.caption]
 
     def _write(self) -> None:
+        if not self._without():
+            return self.note.say("Every picture has a caption.")
         self.view.follow(work.write_captions(self.project, self.by.value))
 
     def _written(self) -> None:

@@ -20,7 +20,10 @@ class LengthStep(Step):
     """Three lengths, the numbers behind them open to change, and a measured forecast."""
 
     title = "How long?"
-    lead = "Standard is right for most sets. Measure first if you like: ten steps are made and undone again."
+    lead = (
+        "Begin with quick, and take standard where the style has not come. Measure first if you like: ten "
+        "steps are made and undone again."
+    )
     work = Work.FORECAST
 
     def is_done(self) -> bool:

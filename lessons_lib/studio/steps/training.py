@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import ipywidgets
 import numpy as np
 
+from lessons_lib.adapters.run import sample_files
 from lessons_lib.display import charts
 from lessons_lib.display.html import jpeg_uri
 from lessons_lib.studio import work
@@ -58,7 +58,7 @@ class TrainingStep(Step):
         self.curve, self.samples, self.start = ipywidgets.HTML(), ipywidgets.HTML(), row()
         self.view = ActivityView(self.note, self._ended, "Stop")
         self.view.on_tick = lambda activity: self._show_progress()
-        self._drawn: list[Path] = []
+        self._drawn: dict[tuple[int, int], Path] = {}
         if activity := self.own_activity():
             self.view.follow(activity)
         else:
@@ -103,13 +103,12 @@ class TrainingStep(Step):
         rows = _rows(folder / "log.jsonl")
         if len(rows) > 1:
             self.curve.value = fill("curve", **_curve(rows))
-        files = sorted((folder / "samples").glob("*.jpg"))
+        files = sample_files(folder)
         if files != self._drawn:
             self._drawn = files
-            self.samples.value = fill("samples", rows=_sample_rows(files, self._prompts()))
-
-    def _prompts(self) -> tuple[str, ...]:
-        return self.project.settings().sample_prompts if self.project.choices.trigger else ()
+            self.samples.value = fill(
+                "samples", rows=_sample_rows(files, self.project.choices.sample_prompts)
+            )
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
@@ -144,20 +143,16 @@ def _points(values: np.ndarray, start: int, count: int, top: float) -> str:
     return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
 
 
-def _sample_rows(files: list[Path], prompts: tuple[str, ...]) -> list[tuple[str, dict, dict | None]]:
-    """Return for each prompt the sample before the training and the newest one."""
-    steps: dict[int, dict[int, Path]] = {}
-    for path in files:
-        if match := re.fullmatch(r"(\d+)_(\d+)", path.stem):
-            steps.setdefault(int(match[2]), {})[int(match[1])] = path
+def _sample_rows(
+    files: dict[tuple[int, int], Path], prompts: tuple[str, ...]
+) -> list[tuple[str, dict, dict | None]]:
+    """Return for each prompt the sample before the training and the newest one, of `sample_files`."""
     rows = []
     for number, prompt in enumerate(prompts, 1):
-        of_prompt = steps.get(number, {})
-        if 0 in of_prompt:
-            last = max(of_prompt)
-            rows.append((prompt, _sample(of_prompt[0], 0), _sample(of_prompt[last], last) if last else None))
+        steps = [step for step, of_prompt in files if of_prompt == number]
+        if 0 in steps:
+            first, last = (
+                {"uri": jpeg_uri(files[s, number].read_bytes()), "step": s} for s in (0, max(steps))
+            )
+            rows.append((prompt, first, last if last["step"] else None))
     return rows
-
-
-def _sample(path: Path, step: int) -> dict[str, object]:
-    return {"uri": jpeg_uri(path.read_bytes()), "step": step}
