@@ -46,7 +46,9 @@ def lessons_table() -> str:
         title, longest = max(row["seconds"].items(), key=lambda item: item[1])
         section = f"*{title}* {longest:.0f} s" if title else f"loading {longest:.0f} s"
         times = f"{seconds:.0f} s | {row['clock']} s"
-        lines.append(f"| [{_short(path)}]({path.name}) | {times} | {section} | {row['date']} |")
+        is_older = row["base"] != recorded.base_fingerprint()
+        measured = f"{row['date']}, on earlier weights" if is_older else row["date"]
+        lines.append(f"| [{_short(path)}]({path.name}) | {times} | {section} | {measured} |")
     return "\n".join(lines) + "\n"
 
 
