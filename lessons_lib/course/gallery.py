@@ -100,7 +100,14 @@ EXHIBITS = (
             "Five things by the base and with the brand's adapter, and five of the brand's own cards.",
             "The ground came first, then a mark, and the pale disc last. None of twelve could be used: "
             "colours off the palette, and ever fewer things recognised.",
-            ("of the way;", "could be used", "things recognised")),
+            ("strength 0.5: palette", "strength 0.75: palette", "strength 1.0: palette", "base: ",
+             "could be used")),
+    Exhibit("10", "The same brand by rule", '"base, by rule"',
+            "Eight things by the base; the same drawings cut out, recoloured and put on the brand's cards by "
+            "thirty lines of code, without and with the brand's adapter below them.",
+            "Nothing was learned for the middle row. The adapter's mark comes beside the one that is pasted, "
+            "and of the brand's own cards the judge recognises nothing.",
+            ("by rule: palette", "the cards themselves")),
     Exhibit("11", "A set of one's own", '["before", "after"], side=150',
             "Six things before and after a training on crayon drawings, none of which shows them.",
             "The goal was crayon. A warm ground came, and pieces of the ring that all of the set has.",
