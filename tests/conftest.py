@@ -11,6 +11,7 @@ from typing import Any
 import lessons_lib  # noqa: F401  (before PyTorch, so that threads wait as in a lesson)
 
 # isort: split
+import huggingface_hub
 import miniatures
 import pytest
 import simulated_device
@@ -50,7 +51,9 @@ def _threads() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what the course stores in a folder of the tests, and hide what this machine has of the Hub."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path_factory.mktemp("hub")))
         patch.setenv("LESSONS_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
 

@@ -33,6 +33,8 @@ with open(site / "pip.log", "a") as log:
     print(*sys.argv[1:], file=log)
 if (site / "offline").exists():
     sys.exit("ERROR: no matching distribution")
+if "bitsandbytes" in words and (site / "no bitsandbytes").exists():
+    sys.exit("ERROR: no wheel for this platform")
 if words[0] == "install":
     record = site / f"{words[1].replace('-', '_')}-1.dist-info"
     record.mkdir()
@@ -134,6 +136,17 @@ def test_bitsandbytes_is_installed_once_where_there_is_an_nvidia_gpu(published):
     put(published.site, "bitsandbytes", "0.50.2")
     before = published.log.read_text()
     assert len(published.run().stdout.splitlines()) == 1 and published.log.read_text() == before
+
+
+def test_a_bitsandbytes_that_cannot_be_had_stops_no_lesson(published):
+    program = published.programs / "nvidia-smi"
+    program.touch()
+    program.chmod(0o755)
+    (published.site / "no bitsandbytes").touch()
+    done = published.run()
+    published.assert_ready(done)
+    (line,) = [line for line in done.stdout.splitlines() if "pip install" in line]
+    assert "no wheel for this platform" in line and "4 bits" in line
 
 
 @pytest.mark.parametrize("place", ["course.zip", "drive/MyDrive/course.zip"])

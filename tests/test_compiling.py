@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from lessons_lib.adapters import lora
 from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings, learned_settings, read_settings
+from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.models import bases
 from lessons_lib.training import compiling, distributed, existing, forecast, train
 from lessons_lib.training.data import encode
@@ -30,11 +31,13 @@ class Compiler:
     def __init__(self):
         self.blocks, self.attempts, self.measured = set(), 0, 0
         self.plain, self.compiled, self.fails, self.now = 2.0, 1.0, None, 0.0
+        self.a_block = 0.0
 
     def compile(self, block, disable=False):
         if disable:
             return self.blocks.discard(block)
         self.attempts += 1
+        self.now += self.a_block
         self.fail("compile")
         return self.blocks.add(block)
 
@@ -55,11 +58,13 @@ class Compiler:
 @pytest.fixture
 def compiler(monkeypatch):
     """Put it in torch's place on a CPU that counts as a GPU, where five seconds and a step are worth it."""
-    fake, batch_loss, step = Compiler(), Loop.batch_loss, Loop.step
+    fake, batch_loss, step, validation = Compiler(), Loop.batch_loss, Loop.step, Loop.validation_loss
     monkeypatch.setattr(torch.nn.Module, "compile", lambda block, **how: fake.compile(block, **how))
     monkeypatch.setattr(Loop, "batch_loss", lambda *args: fake.run("batch") or batch_loss(*args))
     monkeypatch.setattr(Loop, "step", lambda *args: fake.step() or step(*args))
-    monkeypatch.setattr(forecast, "time", SimpleNamespace(monotonic=lambda: fake.now))
+    monkeypatch.setattr(Loop, "validation_loss", lambda loop: fake.run("validate") or validation(loop))
+    for module in (forecast, compiling):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: fake.now))
     monkeypatch.setattr(forecast, "STEPS", 2)
     for name, value in {"KINDS": ("cpu",), "WORTH_SECONDS": 5.0, "FEWEST_STEPS": 1}.items():
         monkeypatch.setattr(compiling, name, value)
@@ -105,6 +110,30 @@ def test_compiling_that_fails_ends_no_training_and_is_said(practice, tmp_path, c
     assert compiler.attempts and not compiler.blocks and is_same(run, plain) and costs[0].seconds == 8.0
     line = f"not compiled, because that fails here: RuntimeError: no C compiler, while it should {work}"
     assert run.compiling == costs[0].compiling == line
+
+
+def test_blocks_are_as_before_where_trying_took_longer_than_all_shorter_steps_save(
+    practice, tmp_path, compiler, plain
+):
+    compiler.a_block = 3.0
+    run = train.train(practice, SETTINGS, tmp_path / "run")
+    took = 3 * compiler.attempts + 2
+    line = f"not compiled: 2.00 s a step, 1.00 s if compiled, which took {took} s to try"
+    assert not compiler.blocks and run.compiling == line and is_same(run, plain)
+
+
+def test_held_out_pictures_are_measured_before_compiled_blocks_are_kept(practice, tmp_path, compiler):
+    compiler.fails = "validate"
+    dataset = Dataset(practice.train[1:], held_out=practice.train[:1])
+    run = train.train(dataset, SETTINGS, tmp_path / "run")
+    assert not compiler.blocks and "that fails here" in run.compiling
+
+
+def test_nothing_is_tried_where_processes_share_the_weights(tmp_path, compiler, monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    machine = SimpleNamespace(num_processes=2, device=torch.device("cpu"))
+    loop = SimpleNamespace(settings=SETTINGS, accelerator=machine)
+    assert compiling.earlier_choice(loop, tmp_path, ()) == compiling.Choice(False)
 
 
 @pytest.mark.parametrize("limit", [("WORTH_SECONDS", 9.0), ("FEWEST_STEPS", 5), ("KINDS", ("cuda",))])
@@ -167,13 +196,16 @@ def test_settings_keep_what_was_asked(tmp_path, value):
 
 @pytest.mark.parametrize(("of_main", "of_other"), [(True, False), (False, True)])
 def test_every_process_does_as_the_main_one(of_main, of_other):
+    sent = []
+
     def says(is_main):
         own = of_main if is_main else of_other
         machine = SimpleNamespace(num_processes=2, is_main_process=is_main, device="cpu")
-        machine.reduce = lambda value, how: torch.tensor(float(of_main)) / 2  # the other sends 0
+        machine.reduce = lambda value, how: sent.append(float(value)) or torch.tensor(float(of_main)) / 2
         return compiling._main_process_says(own, SimpleNamespace(accelerator=machine))
 
     assert says(True) is says(False) is of_main
+    assert sent == [float(of_main), 0.0]
 
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler on a CPU")

@@ -36,13 +36,19 @@ FRENCH = ["une femme à cheval dans la forêt", "un éléphant près du palais",
 GERMAN = ["eine Frau auf einem Pferd im Wald", "ein Elefant vor dem Palast", "zwei Männer in einem Haus",
           "ein Wald bei Nacht", "der Wald und der See", "ein Pferd im Wald"]  # fmt: skip
 HINDI = ["जंगल में घोड़े पर एक औरत", "महल के पास हाथी", "घर में दो आदमी", "रात में जंगल", "जंगल और झील", "जंगल में घोड़ा"]
+KOREAN = ["숲 속 말 탄 여자", "궁 앞 큰 뱀", "집 안 두 남자", "밤 숲", "숲 과 강", "숲 속 말"]
 CHINESE = ["森林里骑马的女人", "宫殿旁的大象", "屋里的两个男人", "夜晚的森林", "森林和湖", "森林里的马"]
+CHINESE_TAGS = ["女人, 马, 森林", "大象, 宫殿", "男人, 屋里", "夜晚, 森林", "森林, 湖", "马, 森林"]
 
 
-@pytest.mark.parametrize("captions", [FRENCH, GERMAN, HINDI, CHINESE])
+@pytest.mark.parametrize("captions", [FRENCH, GERMAN, HINDI, KOREAN, CHINESE, CHINESE_TAGS])
 def test_of_captions_in_another_language_it_is_not_said_that_they_show_nothing(captions):
     (line,) = coverage.lines(captions)
     assert "not looked for" in line and "not in English" in line
+
+
+def test_the_trigger_alone_is_in_no_language():
+    assert not [line for line in coverage.lines(["v4se"] * 6, "v4se") if "English" in line]
 
 
 @pytest.mark.parametrize("captions", [[], [None] * 9, ["a cat"] * 5])

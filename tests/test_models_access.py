@@ -44,6 +44,12 @@ def free(monkeypatch, cache, gigabytes):
     monkeypatch.setattr(access.shutil, "disk_usage", lambda folder: usage if folder.is_dir() else None)
 
 
+def put(path, size):
+    """Write a file of so many bytes, which takes no room."""
+    with open(path, "wb") as file:
+        file.truncate(size)
+
+
 def test_a_disk_without_room_is_named_before_anything_is_fetched(monkeypatch, tmp_path):
     flux, cache = bases.find("flux1-dev"), tmp_path / "hub" / "of mine"
     free(monkeypatch, cache, 20)
@@ -82,9 +88,40 @@ def test_what_is_fetched_already_needs_no_room(monkeypatch, tmp_path):
         access.check_disk(sd15)
     blobs = tmp_path / f"models--{sd15.repository.replace('/', '--')}" / "blobs"
     blobs.mkdir(parents=True)
-    with open(blobs / "0b.incomplete", "wb") as file:
-        file.truncate(10**9)
+    put(blobs / "0b.5c.incomplete", 10**9)  # the Hub begins it anew
+    with pytest.raises(ValueError, match="sd15 has 4 GB"):
+        access.check_disk(sd15)
+    put(blobs / "0b", 10**9)
     access.check_disk(sd15)
+
+
+@pytest.mark.parametrize("has_links", [False, True])
+def test_a_file_in_a_snapshot_counts_where_it_is_no_link(has_links, monkeypatch, tmp_path):
+    """On Windows without symlinks the Hub moves files from blobs/ into snapshots/."""
+    sd15 = bases.find("sd15")
+    free(monkeypatch, tmp_path, 4.5)
+    folder = tmp_path / f"models--{sd15.repository.replace('/', '--')}"
+    unet = folder / "snapshots" / "0a" / "unet"
+    unet.mkdir(parents=True)
+    (folder / "blobs").mkdir()
+    if has_links:
+        put(folder / "blobs" / "0b", 3 * 10**8)
+        (unet / "a.safetensors").symlink_to(folder / "blobs" / "0b")
+        with pytest.raises(ValueError, match="sd15 has 4 GB"):
+            access.check_disk(sd15)
+    else:
+        put(unet / "a.safetensors", 6 * 10**8)
+        access.check_disk(sd15)
+
+
+def test_a_drive_that_is_not_there_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    with monkeypatch.context() as patch:
+        patch.setattr(access.Path, "is_dir", lambda path: False)
+        with pytest.raises(
+            ValueError, match=f"{tmp_path / 'hub'}, the folder .* is on a drive that is not there.* HF_HOME"
+        ):
+            access.check_disk(bases.find("sd15"))
 
 
 class Hub(BaseHTTPRequestHandler):

@@ -3,11 +3,12 @@ import shutil
 import subprocess
 import sys
 
+import huggingface_hub
 import pytest
 import torch
 
 from lessons_lib.evaluation.sampler import Sampler
-from lessons_lib.models import bases, families
+from lessons_lib.models import bases, families, quantization
 from lessons_lib.paths import POCKET
 from lessons_lib.session import current
 
@@ -79,6 +80,26 @@ def test_a_packed_repository_is_that_of_its_base_and_its_kind_alone(tmp_path):
     assert in_nf4["mine"].source == "me/mine" and table["flux1-dev"].source == table["flux1-dev"].repository
     assert in_nf4["flux1-dev"].download_gb < table["flux1-dev"].download_gb / 2
     assert dataclasses.replace(in_nf4["flux1-dev"], repository=str(tmp_path)).source == str(tmp_path)
+
+
+@pytest.mark.parametrize(("cached", "is_packed"), [("", True), ("whole", False), ("whole packed", True)])
+def test_the_original_is_packed_here_where_the_cache_has_it_alone(cached, is_packed, monkeypatch, tmp_path):
+    """So that who has fetched it before needs no network."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    flux = dataclasses.replace(bases.find("flux1-dev"), quantize="nf4")
+    repositories = {"whole": flux.repository, "packed": flux.packed["nf4"].repository}
+    for name in cached.split():
+        folder = tmp_path / f"models--{repositories[name].replace('/', '--')}"
+        for file in ("model_index.json", *(f"{network}/a.safetensors" for network in flux.parameters)):
+            path = folder / "snapshots" / "0a" / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        (folder / "refs").mkdir()
+        (folder / "refs" / "main").write_text("0a")
+    assert flux.source == repositories["packed" if is_packed else "whole"]
+    assert quantization.packed_in_files(flux).keys() == (
+        flux.packed["nf4"].networks_gb.keys() if is_packed else set()
+    )
 
 
 def test_a_share_of_the_steps_is_at_least_one():

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import miniatures
 import pytest
@@ -23,6 +24,7 @@ from lessons_lib.paths import ROOT
 from lessons_lib.proof import elsewhere, record, stages, table
 from lessons_lib.session import Session, current
 
+PACKED = bases.find("flux1-dev").packed["nf4"].repository
 STAGES = ["download", "train", "read_back", "bare_diffusers", "card"]
 
 
@@ -90,6 +92,15 @@ def test_a_base_that_does_not_fit_is_refused_before_the_first_stage(tmp_path, mo
         )
 
 
+def test_what_is_fetched_is_what_is_trained_on(tmp_path, monkeypatch):
+    names = []
+    pipeline = SimpleNamespace(download=lambda name, **_: names.append(name) or tmp_path)
+    monkeypatch.setattr(stages, "DiffusionPipeline", pipeline)
+    settings = Settings(base="flux1-dev", trigger="v4se", quantize="nf4")
+    stages._Proof(bases.find("flux1-dev"), settings, tmp_path, current()).download()
+    assert names == [PACKED]
+
+
 @pytest.mark.parametrize(
     "path", ["/home/somebody/runs/x.bin", "C:\\Users\\somebody\\runs\\x.bin", "'/root/.cache/a/x.bin'"]
 )
@@ -102,7 +113,7 @@ def test_the_lines_for_a_gpu_load_the_base_as_this_library_does(monkeypatch, tmp
     codes = []
     monkeypatch.setattr(elsewhere, "_run", lambda code, folder: codes.append(code))
     t4 = Session("t4", torch.device("cuda"), torch.float16, 2, 12.0, "a card", 15.8)
-    base = replace(bases.find("flux1-dev"), quantize="nf4", offload=True)
+    base = replace(bases.find("flux1-dev"), quantize="nf4", offload=True, packed={})
     elsewhere.draw_with_diffusers(short_run, base, t4, "a cat", tmp_path / "picture.png")
     sdxl = bases.find("sdxl")
     elsewhere.draw_with_diffusers(short_run, sdxl, t4, "a cat", tmp_path / "picture.png")
@@ -112,12 +123,33 @@ def test_the_lines_for_a_gpu_load_the_base_as_this_library_does(monkeypatch, tmp
         compile(code, "elsewhere", "exec")
 
 
-def test_the_card_of_a_quantised_run_quantises():
+def test_a_repository_that_is_packed_already_is_loaded_elsewhere_too(monkeypatch, tmp_path, short_run):
+    codes = []
+    monkeypatch.setattr(elsewhere, "_run", lambda code, folder: codes.append(code))
     base = replace(bases.find("flux1-dev"), quantize="nf4")
+    gpu = Session("80gb", torch.device("cuda"), torch.bfloat16, 8, 64.0, "a card", 84.0)
+    for session in (gpu, replace(gpu, device=torch.device("cpu"))):
+        elsewhere.draw_with_diffusers(short_run, base, session, "a cat", tmp_path / "picture.png")
+    assert PACKED in codes[0] and base.repository in codes[1]  # on a CPU whole weights are drawn with
+    assert not any("quantization_config" in code for code in codes)
+
+
+def code_of_the_card(base):
     settings = Settings(base=base.name, trigger="v4se", quantize="nf4").resolve(base)
-    code = model_card.readme(settings, [], base).split("```python")[1].split("```")[0]
+    card = model_card.readme(settings, [], base)
+    code = card.split("```python")[1].split("```")[0]
     compile(code, "card", "exec")
-    assert "bnb_4bit_quant_type='nf4'" in code and "pipe.enable_model_cpu_offload()" in code
+    assert "pipe.enable_model_cpu_offload()" in code and f"base_model: {base.repository}" in card
+    return code
+
+
+def test_the_card_of_a_quantised_run_quantises():
+    assert "bnb_4bit_quant_type='nf4'" in code_of_the_card(replace(bases.find("flux1-dev"), packed={}))
+
+
+def test_the_card_of_a_run_on_a_packed_repository_loads_that():
+    code = code_of_the_card(bases.find("flux1-dev"))
+    assert PACKED in code and "quantization_config" not in code
 
 
 def test_the_table_of_proofs_in_the_readme_is_that_of_the_records():

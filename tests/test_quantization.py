@@ -17,11 +17,13 @@ from torch import nn
 
 from benchmarks import blank
 from benchmarks.architectures import BLANKS
+from lessons_lib.adapters import fit
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.compat import storage_id
 from lessons_lib.evaluation.sampler import Sampler
 from lessons_lib.models import bases, families, quantization
 from lessons_lib.models.sizes import loading_gb, weights_gb
+from lessons_lib.models.skeletons import skeletons
 from lessons_lib.session import current
 from lessons_lib.training import forecast, train
 
@@ -114,10 +116,15 @@ def test_int8_is_refused_where_float16_gives_nan():
 
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setattr(quantization, "is_available", lambda: False)
-    with pytest.raises(ValueError, match="nf4 weights need bitsandbytes.*: pip install bitsandbytes$"):
+    with pytest.raises(
+        ValueError,
+        match="nf4 weights need bitsandbytes.*: pip install bitsandbytes, then run the command again$",
+    ):
         quantization.check(replace(bases.find("pocket"), quantize="nf4"))
     monkeypatch.setattr(IPython, "get_ipython", lambda: SimpleNamespace(kernel="of a notebook"))
-    with pytest.raises(ValueError, match="type %pip install --no-deps bitsandbytes in a cell"):
+    with pytest.raises(
+        ValueError, match="bitsandbytes in a cell .*, restart the kernel, and run the notebook again$"
+    ):
         quantization.check(replace(bases.find("pocket"), quantize="nf4"))
 
 
@@ -180,6 +187,33 @@ def test_files_that_are_packed_in_another_way_are_named(tmp_path):
     config.write_text(json.dumps(json.loads(config.read_text()) | other))
     with pytest.raises(ValueError, match="unet of sd15 is packed as fp4 in its files; expected whole"):
         quantization.check(base)
+
+
+def test_a_config_that_is_damaged_is_named(tmp_path):
+    base = miniatures.write("sd15", tmp_path / "model")
+    for text in ("", "[]"):
+        (tmp_path / "model" / "unet" / "config.json").write_text(text)
+        with pytest.raises(ValueError, match=r"unet/config.json is damaged .* copy that file again"):
+            quantization.check(base)
+
+
+def test_the_layers_of_a_base_are_read_from_where_it_is_loaded_from(monkeypatch):
+    def refuse(name):
+        raise OSError(name)
+
+    monkeypatch.setattr(DiffusionPipeline, "load_config", refuse)
+    for kind, repository in (
+        ("nf4", "diffusers/FLUX.1-dev-bnb-4bit"),
+        ("none", "black-forest-labs/FLUX.1-dev"),
+    ):
+        with pytest.raises(OSError, match=repository):
+            skeletons(replace(bases.find("flux1-dev"), quantize=kind))
+
+
+@packed
+def test_packed_files_have_the_layers_of_whole_ones(packed_base):
+    whole, saved = (fit.layer_shapes(skeletons(base)) for base in packed_base)
+    assert whole and whole == saved
 
 
 @packed

@@ -9,7 +9,7 @@ import pytest
 from safetensors import safe_open
 
 from lessons_lib import cli
-from lessons_lib.adapters import export
+from lessons_lib.adapters import export, info, merging
 from lessons_lib.adapters.run import Run
 from lessons_lib.adapters.settings import Settings
 from lessons_lib.course import lesson_11, lesson_11_card
@@ -17,6 +17,7 @@ from lessons_lib.dataset import records
 from lessons_lib.dataset.dataset import Dataset
 from lessons_lib.evaluation import sampler as samplers
 from lessons_lib.models import bases
+from lessons_lib.models.skeletons import skeletons
 from lessons_lib.session import current
 from lessons_lib.studio import takeaway, work
 
@@ -81,6 +82,22 @@ def test_card_and_files_say_the_size_that_a_run_was_trained_at(run, monkeypatch)
         with safe_open(export.write_comfyui(run.folder), "pt") as file:
             side = settings.get("resolution") or POCKET.side
             assert file.metadata()["modelspec.resolution"] == f"{side}x{side}"
+
+
+def test_the_layers_of_a_runs_base_are_those_of_the_files_it_was_trained_on(run, monkeypatch, tmp_path):
+    kinds = []
+    for module in (export, info, merging):
+        monkeypatch.setattr(module, "skeletons", lambda base: kinds.append(base.quantize) or skeletons(base))
+    export.write_kohya(run.folder)
+    assert info.facts(run.folder)[1] == []
+    merging.merge([run.folder], tmp_path / "own", kohya=True)
+    assert kinds == ["nf4"] * 4
+
+
+def test_a_merge_is_packed_as_all_its_runs_are(run, short_run, tmp_path):
+    folders = {"nf4": [run.folder, run.folder], "none": [run.folder, short_run.folder]}
+    for kind, parts in folders.items():
+        assert merging.merge(parts, tmp_path / kind).settings.quantize == kind
 
 
 def test_a_preview_is_of_the_same_size_and_packing_on_the_same_machine(monkeypatch):

@@ -340,6 +340,18 @@ def test_a_page_that_cannot_be_drawn_does_not_end_the_work(tmp_path):
     assert running.wait(10) == "whole" and "no network" in running.message
 
 
+def test_a_report_that_comes_through_again_takes_the_fault_away(monkeypatch):
+    monkeypatch.setattr(activity, "_PAUSE", -1.0)
+    running, shown = activity.Activity("A thing", lambda one: None), []
+    running.on_change = lambda one: {}["network"]
+    running.progress(1, 3, "drawing")
+    assert "network" in running.message
+    running.on_change = lambda one: shown.append(one.message)
+    running.progress(2, 3)
+    running.progress(3, 3)
+    assert shown[-1] == running.message == "drawing"
+
+
 def test_samples_are_named_by_the_prompts_of_their_training_and_not_by_what_is_chosen_now(
     studio, monkeypatch
 ):

@@ -151,6 +151,44 @@ def test_a_bundle_for_another_system_has_what_that_system_needs(monkeypatch, tmp
     assert {"--no-deps", "--platform=win_amd64", "--python-version=3.12"} <= set(fetch)
 
 
+def test_uv_looks_where_pip_is_set_to_look(monkeypatch, tmp_path):
+    seen = []
+
+    def run(command, env, **_):
+        seen.append(env)
+        return SimpleNamespace(returncode=0, stdout="torch==2.6\n")
+
+    monkeypatch.setattr(bundle.importlib.util, "find_spec", lambda _: True)
+    monkeypatch.setattr(bundle.subprocess, "run", run)
+    for name in ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_FIND_LINKS", "UV_INDEX_STRATEGY", "PIP_INDEX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://a/whl https://b/whl")
+    monkeypatch.setenv("PIP_FIND_LINKS", "here there")
+    bundle.fetch_wheels(tmp_path / "wheels", bundle.Machine("windows", "3.12"))
+    assert seen[0]["UV_INDEX"] == "https://a/whl https://b/whl" and seen[0]["UV_FIND_LINKS"] == "here,there"
+    assert seen[0]["UV_INDEX_STRATEGY"] == "unsafe-best-match" and "UV_DEFAULT_INDEX" not in seen[0]
+    monkeypatch.setenv("UV_INDEX", "https://own/whl")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://mirror/simple")
+    bundle.fetch_wheels(tmp_path / "wheels", bundle.Machine("windows", "3.12"))
+    assert seen[2]["UV_INDEX"] == "https://own/whl"
+    assert seen[2]["UV_DEFAULT_INDEX"] == "https://mirror/simple"
+
+
+@pytest.mark.parametrize(
+    ("machine", "line"),
+    [
+        (None, "pip could not fetch the wheels .no such version."),
+        (bundle.Machine("mac", "3.12"), "uv could not find out what is needed .no such version."),
+    ],
+)
+def test_the_program_that_fails_says_what_it_was_for(machine, line, monkeypatch, tmp_path):
+    failed = SimpleNamespace(returncode=1, stdout="", stderr="no such version")
+    monkeypatch.setattr(bundle.importlib.util, "find_spec", lambda _: True)
+    monkeypatch.setattr(bundle.subprocess, "run", lambda *_, **__: failed)
+    with pytest.raises(OSError, match=line):
+        bundle.fetch_wheels(tmp_path / "wheels", machine)
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [

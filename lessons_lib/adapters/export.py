@@ -17,9 +17,9 @@ from lessons_lib import storage
 from lessons_lib.adapters import files, fit, kinds
 from lessons_lib.adapters.files import Adapter, Factors
 from lessons_lib.adapters.loading import peft_config
-from lessons_lib.adapters.run import OTHER_FORMATS, read_origin
+from lessons_lib.adapters.run import OTHER_FORMATS, origin_base, read_origin
 from lessons_lib.adapters.weights import sort_header
-from lessons_lib.models import bases, families
+from lessons_lib.models import families
 from lessons_lib.models.bases import Base
 from lessons_lib.models.skeletons import skeletons
 
@@ -116,10 +116,10 @@ def kohya_layers(adapter: Adapter, base: Base, shapes: fit.Shapes) -> dict[str, 
     Raises ValueError for one that the model's makers have in another order, or not at all.
     """
     rest, layers = dict(adapter.layers), {}
-    for makers, names in fit.makers_names(base, shapes).items():
+    for original, names in fit.original_names(base, shapes).items():
         parts = {name: rest.pop(name, None) for name in names}
         if any(parts.values()):
-            layers[kinds.KOHYA_PREFIX + makers.replace(".", "_")] = _fused(parts, shapes)
+            layers[kinds.KOHYA_PREFIX + original.replace(".", "_")] = _fused(parts, shapes)
     for part, text_prefix in _text_prefixes(base).items():
         for name in [name for name in rest if name.startswith(f"{part}.")]:
             layer = _in_text_model(name.removeprefix(f"{part}."))
@@ -170,7 +170,7 @@ def _of_run(run_dir: Path) -> tuple[Adapter, Base, dict[str, Any]]:
     settings = read_origin(Path(run_dir))
     if "base" not in settings:
         raise ValueError(f"{run_dir}: its settings.json does not name a base model; expected a run's folder")
-    base = bases.find(settings["base"])
+    base = origin_base(settings)
     return files.read(run_dir), replace(base, side=settings.get("resolution") or base.side), settings
 
 

@@ -76,7 +76,7 @@ def _check_weights(path: Path, base: Base) -> None:
         )
 
 
-def makers_names(base: Base, shapes: Shapes) -> dict[str, tuple[str, ...]]:
+def original_names(base: Base, shapes: Shapes) -> dict[str, tuple[str, ...]]:
     """Return the names that the model's makers gave the layers of the denoiser: for each the layers that it
     is made of, by diffusers' names, in the order of its rows.
     """
@@ -84,7 +84,8 @@ def makers_names(base: Base, shapes: Shapes) -> dict[str, tuple[str, ...]]:
     prefix = f"{family.DENOISER}."
     own = [name.removeprefix(prefix) for name in shapes if name.startswith(prefix)]
     return {
-        makers: tuple(prefix + name for name in names) for makers, names in family.original_names(own).items()
+        original: tuple(prefix + name for name in names)
+        for original, names in family.original_names(own).items()
     }
 
 
@@ -93,7 +94,7 @@ def _targets(base: Base, shapes: Shapes) -> dict[tuple[str, str], tuple[str, ...
     diffusers' name and that of the model's makers.
     """
     denoiser = families.find(base.family).DENOISER
-    targets = {(kinds.DENOISER, _flat(name)): layers for name, layers in makers_names(base, shapes).items()}
+    targets = {(kinds.DENOISER, _flat(name)): layers for name, layers in original_names(base, shapes).items()}
     for name in shapes:
         part, _, inner = name.partition(".")
         if part == denoiser:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from lessons_lib.adapters import files, fit, kinds
 from lessons_lib.adapters.files import Adapter
-from lessons_lib.adapters.run import SETTINGS, WEIGHTS_NAME, highest_loss, read_origin
+from lessons_lib.adapters.run import SETTINGS, WEIGHTS_NAME, highest_loss, origin_base, read_origin
 from lessons_lib.dataset.messages import one_line, printable
-from lessons_lib.models import bases
 from lessons_lib.models.bases import Base
 from lessons_lib.models.skeletons import skeletons
 
@@ -98,8 +97,8 @@ def log_problems(run_dir: Path) -> list[str]:
 def _base_of(path: Path, problems: list[str]) -> Base | None:
     """Return the base model that is named beside an adapter, or None: none is named, or it is a problem."""
     try:
-        name = read_origin(path).get("base")
-        return bases.find(name) if name else None
+        origin = read_origin(path)
+        return origin_base(origin) if origin.get("base") else None
     except (ValueError, OSError) as problem:
         problems.append(str(problem))
         return None

@@ -16,8 +16,9 @@ from lessons_lib.dataset.records import Record
 @dataclass(frozen=True)
 class MergedSettings:
     """What merged.json says. `adapters`: the parts' names, without the folders above them. `rank`: what the
-    sum was cut to, None where it is exact. `strength`: what it is drawn at. `base_weights`: as a Run's. The
-    last two stand for those of a training, of which a merge has none.
+    sum was cut to, None where it is exact. `strength`: what it is drawn at. `base_weights`: as a Run's.
+    `sample_prompts` stands for those of a training, of which a merge has none. `quantize`: as all its runs
+    were trained, or "none".
     """
 
     base: str

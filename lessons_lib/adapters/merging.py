@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -123,8 +123,9 @@ def _settings(
     triggers = " ".join(filter(None, (read_origin(path).get("trigger") for path in paths)))
     names = tuple(path.resolve().name for path in paths)
     return MergedSettings(
-        base.name, out.resolve().name, triggers, names, tuple(weights), rank, strength, bases.weights_id(base)
-    )
+        base.name, out.resolve().name, triggers, names, tuple(weights), rank, strength,
+        bases.weights_id(base), quantize=base.quantize,
+    )  # fmt: skip
 
 
 def _rights(path: Path) -> list[Rights]:
@@ -141,11 +142,15 @@ def _rights(path: Path) -> list[Rights]:
 
 
 def _base_of(paths: Sequence[Path], name: str | None) -> Base:
-    """Return the base model that is named, or that of the first run among some adapters."""
-    names = [name] if name else [read_origin(path).get("base") for path in paths]
+    """Return the base model that is named, or that of the first run among some adapters; packed as all runs
+    among them were trained, or whole.
+    """
+    origins = [read_origin(path) for path in paths]
+    names = [name] if name else [origin.get("base") for origin in origins]
     if not (first := next(filter(None, names), None)):
         raise ValueError(f"{printable(paths[0])}: its file does not say its base model; name it with --base")
-    return bases.find(first)
+    kinds = {origin.get("quantize", "none") for origin in origins if origin.get("base")}
+    return replace(bases.find(first), quantize=kinds.pop() if len(kinds) == 1 else "none")
 
 
 def _meetings(paths: Sequence[Path], adapters: Sequence[Adapter]) -> list[Meeting]:

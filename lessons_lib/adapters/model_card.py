@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Protocol
@@ -130,11 +131,19 @@ def adapter_name(settings: Described) -> str:
 
 def _code(settings: Described, base: Base, strength: float) -> str:
     """Return the lines that draw with an adapter, run in its folder."""
-    repository = json.dumps(_source(base))
+    trained_on = replace(base, quantize=settings.quantize)
+    repository = json.dumps(_source(base) if base.is_local else trained_on.source)
     prompt = settings.sample_prompts[0] if settings.sample_prompts else settings.trigger
     name = json.dumps(adapter_name(settings))
     dtype = base.half_precisions[0] if base.half_precisions else "float32"
-    if settings.quantize != "none" and not base.is_local:
+    if trained_on.packed_source:
+        load = f"""import torch
+from diffusers import DiffusionPipeline
+
+# in {settings.quantize}, as it was trained: needs bitsandbytes and a GPU
+pipe = DiffusionPipeline.from_pretrained({repository}, torch_dtype=torch.{dtype})
+pipe.enable_model_cpu_offload()"""
+    elif settings.quantize != "none" and not base.is_local:
         code = quantization.as_code(settings.quantize, families.find(base.family).DENOISER, f"torch.{dtype}")
         load = f"""import diffusers
 import torch
@@ -177,7 +186,7 @@ def _front_matter(settings: Described, base: Base, samples: Sequence[Path]) -> s
 
 
 def _source(base: Base) -> str:
-    """Return what a base is loaded from: its name on the Hub, or a folder without those above it."""
+    """Return what a base is known by: its name on the Hub, or a folder without those above it."""
     folder = Path(base.repository)
     if not base.is_local:
         return base.repository

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 import statistics
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import pairwise
@@ -189,6 +190,14 @@ def read_origin(path: Path) -> dict[str, Any]:
                 f"{file}: is damaged ({one_line(problem)}); restore that file from a copy"
             ) from problem
     return {}
+
+
+def origin_base(origin: Mapping[str, Any]) -> Base:
+    """Return the base model that an origin, see `read_origin`, names, its weights packed as they were then.
+
+    Raises KeyError where it names none, and ValueError where there is none of that name.
+    """
+    return dataclasses.replace(bases.find(origin["base"]), quantize=origin.get("quantize", "none"))
 
 
 def _from_version_0_1(rest: dict[str, Any]) -> dict[str, Any]:

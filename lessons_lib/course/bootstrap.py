@@ -68,15 +68,20 @@ def prepare() -> None:
     beside an NVIDIA GPU, bitsandbytes, put the course on the path of programs that the notebook starts, and
     go to the folder of the lessons.
 
-    Prints a line for each change, and one for a package that is older than the course needs.
-    Raises SystemExit, whose message a notebook shows without a traceback, when pip fails or the session must
-    be restarted.
+    Prints a line for each change, one for a package that is older than the course needs, and one where
+    bitsandbytes cannot be had.
+    Raises SystemExit, whose message a notebook shows without a traceback, when pip fails otherwise or the
+    session must be restarted.
     """
     (ROOT / ".fetched").touch()
     _remove_torchao()
-    _install(r.name for r in (*requirements(), *gpu_requirements()) if not r.version)
+    _install(r.name for r in requirements() if not r.version)
+    try:
+        _install(r.name for r in gpu_requirements() if not r.version)
+    except SystemExit as problem:
+        print(f"{problem}, where weights are to be packed into 4 bits; all else works without it")
     for requirement in (*requirements(), *gpu_requirements()):
-        if not requirement.is_met:
+        if requirement.version and not requirement.is_met:
             print(f"{requirement}: choose a newer version under Runtime > Change runtime type")
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     if str(ROOT) not in paths:

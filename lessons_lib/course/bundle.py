@@ -32,6 +32,7 @@ SYSTEMS = {
         ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux1_x86_64"),
     ),
 }
+_PIP_SOURCES = ("INDEX_URL", "EXTRA_INDEX_URL", "FIND_LINKS")
 _NOT_COURSE = {"runs", "build", "museum", "wheels", "__pycache__"}
 
 
@@ -112,8 +113,9 @@ def fetch_wheels(folder: Path, machine: Machine | None = None) -> None:
     """Fetch the wheels of the course, of JupyterLab and of what reads phones' pictures, for this machine or
     another.
 
-    They come from where pip is set to look: PIP_EXTRA_INDEX_URL and PIP_FIND_LINKS hold. Raises OSError with
-    pip's last line when one cannot be had.
+    They come from where pip is set to look. What another machine needs is found by uv, which looks where
+    PIP_INDEX_URL, PIP_EXTRA_INDEX_URL and PIP_FIND_LINKS say, unless its own variables say where, and reads
+    no pip.conf. Raises OSError with the last line of either when one cannot be had.
     """
     with open(ROOT / "pyproject.toml", "rb") as file:
         project = tomllib.load(file)["project"]
@@ -144,15 +146,28 @@ def _python_module(name: str, *arguments: str, text: str = "") -> str:
     """Run a module of this Python and return what it prints. Raises OSError with the last line of its
     complaint.
     """
-    env = {"MACOSX_DEPLOYMENT_TARGET": "14.0", **os.environ}  # PyTorch's wheels ask for macOS 14
+    env = {"MACOSX_DEPLOYMENT_TARGET": "14.0", **_uv_sources(), **os.environ}  # PyTorch's wheels: macOS 14
     command = [sys.executable, "-m", name, *arguments]
     done = subprocess.run(command, input=text, capture_output=True, text=True, env=env)
     if done.returncode:
         line = (done.stderr.strip().splitlines() or [f"code {done.returncode}"])[-1]
-        raise OSError(
-            f"{name} could not fetch the wheels ({line}); a bundle is made where there is a network"
-        )
+        task = "find out what is needed" if name == "uv" else "fetch the wheels"
+        raise OSError(f"{name} could not {task} ({line}); a bundle is made where there is a network")
     return done.stdout
+
+
+def _uv_sources() -> dict[str, str]:
+    """Return uv's variables for where pip's say that packages are; uv then weighs all places alike, as pip
+    does.
+    """
+    pip = {name: " ".join(os.environ.get(f"PIP_{name}", "").split()) for name in _PIP_SOURCES}
+    values = {
+        "UV_DEFAULT_INDEX": pip["INDEX_URL"],
+        "UV_INDEX": pip["EXTRA_INDEX_URL"],
+        "UV_INDEX_STRATEGY": "unsafe-best-match" if pip["EXTRA_INDEX_URL"] else "",
+        "UV_FIND_LINKS": pip["FIND_LINKS"].replace(" ", ","),
+    }
+    return {name: value for name, value in values.items() if value}
 
 
 def course_files() -> list[Path]:

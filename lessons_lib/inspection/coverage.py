@@ -74,7 +74,8 @@ def _words(caption: str, trigger: str) -> set[str]:
     text = re.sub(re.escape(trigger), " ", caption, flags=re.IGNORECASE) if trigger else caption
     # In Hindi and its relatives vowels are marks, which are no letters to `re`.
     letters = (char if unicodedata.category(char)[0] in "LM" else " " for char in text.lower())
-    words = [word for word in "".join(letters).split() if len(word) > 2]
+    # In Korean and Chinese one or two letters may be a word.
+    words = [word for word in "".join(letters).split() if len(word) > 2 or not word.isascii()]
     return {word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words}
 
 

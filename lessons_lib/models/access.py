@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from huggingface_hub import constants, get_token, try_to_load_from_cache
+from huggingface_hub import constants, get_token
 
-from lessons_lib.models.bases import GIVE_A_TOKEN, Base
+from lessons_lib.models.bases import GIVE_A_TOKEN, Base, is_cached
 
 _FREE_GB = 1.0  # that a disk keeps beside what is fetched
 _TOKENS = "https://huggingface.co/settings/tokens"
@@ -26,11 +26,18 @@ class BaseFetchError(OSError):
 
 
 def check_disk(base: Base) -> None:
-    """Raise ValueError where a base is not in the Hub's cache and the cache's disk has no room for it."""
-    if base.is_local or not base.download_gb or _is_cached(base):
+    """Raise ValueError where a base is not in the Hub's cache and the cache's disk has no room for it, or is
+    not there.
+    """
+    if base.is_local or not base.download_gb or is_cached(base.source, base):
         return
     cache = Path(constants.HF_HUB_CACHE)
-    folder = next(path for path in (cache, *cache.parents) if path.is_dir())
+    folder = next((path for path in (cache, *cache.parents) if path.is_dir()), None)
+    if folder is None:
+        raise ValueError(
+            f"{cache}, the folder for files of the Hub, is on a drive that is not there. Name another in the "
+            "environment variable HF_HOME"
+        )
     free, begun = shutil.disk_usage(folder).free / 1e9, _fetched_gb(cache, base)
     if base.download_gb - begun + _FREE_GB > free:
         raise ValueError(
@@ -40,18 +47,16 @@ def check_disk(base: Base) -> None:
         )
 
 
-def _is_cached(base: Base) -> bool:
-    """Return whether the Hub's cache has weights of each of a base's networks."""
-    index = try_to_load_from_cache(base.source, "model_index.json")
-    return isinstance(index, str) and all(
-        any(Path(index).parent.glob(f"{name}/*.safetensors")) for name in base.parameters
-    )
-
-
 def _fetched_gb(cache: Path, base: Base) -> float:
-    """Return the GB of a base's files that are in the Hub's cache, of files that are not whole, too."""
-    blobs = (cache / f"models--{base.source.replace('/', '--')}" / "blobs").glob("*")
-    return sum(blob.stat().st_size for blob in blobs) / 1e9
+    """Return the GB of a base's whole files that are in the Hub's cache.
+
+    A file that was begun has the suffix ".incomplete", and the Hub fetches it anew. Where a system has no
+    links a file is in snapshots/ and not in blobs/.
+    """
+    folder = cache / f"models--{base.source.replace('/', '--')}"
+    blobs = [path for path in (folder / "blobs").glob("*") if path.suffix != ".incomplete"]
+    moved = [path for path in (folder / "snapshots").rglob("*") if path.is_file() and not path.is_symlink()]
+    return sum(path.stat().st_size for path in (*blobs, *moved)) / 1e9
 
 
 @contextmanager

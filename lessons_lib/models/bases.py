@@ -118,8 +118,13 @@ class Base:
 
     @property
     def packed_source(self) -> Packed | None:
-        """The repository that holds it packed as `quantize` says; None where there is none."""
-        return None if self.is_local else self.packed.get(self.quantize)
+        """The repository that holds it packed as `quantize` says; None where there is none, and where the
+        Hub's cache has the original alone, so that this is packed and nothing is fetched.
+        """
+        packed = None if self.is_local else self.packed.get(self.quantize)
+        if packed and is_cached(self.repository, self) and not is_cached(packed.repository, self):
+            return None
+        return packed
 
     @property
     def source(self) -> str:
@@ -204,6 +209,16 @@ def find(name: str) -> Base:
     if name not in BASES:
         raise ValueError(f"there is no base model called {name!r}; choose one of {', '.join(BASES)}")
     return BASES[name]
+
+
+def is_cached(repository: str, base: Base) -> bool:
+    """Return whether the Hub's cache has weights of each of a base's networks from a repository."""
+    from huggingface_hub import try_to_load_from_cache
+
+    index = try_to_load_from_cache(repository, "model_index.json")
+    return isinstance(index, str) and all(
+        any(Path(index).parent.glob(f"{name}/*.safetensors")) for name in base.parameters
+    )
 
 
 def weights_id(base: Base) -> str:

@@ -63,8 +63,13 @@ def kind_in_files(base: Base) -> str:
 
 def _read_config(path: Path) -> dict[str, Any]:
     """Return what a network's config.json says of its packing; empty where it is whole."""
-    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")).get("quantization_config") or {}
-    return config
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")).get("quantization_config") or {})
+    except (ValueError, TypeError, AttributeError) as problem:
+        raise ValueError(
+            f"{path} is damaged ({problem}); expected the JSON that save_pretrained writes. Fetch or copy "
+            "that file again"
+        ) from problem
 
 
 def _kind(base: Base, name: str, config: Mapping[str, Any]) -> str:
@@ -105,12 +110,15 @@ def check(base: Base) -> None:
 
 def _install_line() -> str:
     """Return what to type to install bitsandbytes, in a notebook or a terminal; in a notebook nothing that is
-    there is moved.
+    there is moved. diffusers and transformers look for it once, when they are imported.
     """
     ipython = sys.modules.get("IPython")
     if ipython and hasattr(ipython.get_ipython(), "kernel"):
-        return "type %pip install --no-deps bitsandbytes in a cell and run it, then run this cell again"
-    return "pip install bitsandbytes"
+        return (
+            "type %pip install --no-deps bitsandbytes in a cell and run it, restart the kernel, and run the "
+            "notebook again"
+        )
+    return "pip install bitsandbytes, then run the command again"
 
 
 def loading_options(

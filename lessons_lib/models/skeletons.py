@@ -18,12 +18,13 @@ def skeletons(base: Base) -> dict[str, nn.Module]:
 
     They are on the ``meta`` device: every layer, and no memory.
 
-    Only the parts' config.json are read. Raises OSError where they are neither here nor can be fetched.
+    Only the parts' config.json are read, from where the base is loaded. Raises OSError where they are neither
+    here nor can be fetched.
     """
     with quiet():
-        index = diffusers.DiffusionPipeline.load_config(base.repository)
+        index = diffusers.DiffusionPipeline.load_config(base.source)
         names = compat.lora_components(getattr(diffusers, index["_class_name"]))
-        return {name: _skeleton(base.repository, name, *index[name]) for name in names if name in index}
+        return {name: _skeleton(base.source, name, *index[name]) for name in names if name in index}
 
 
 def _skeleton(repository: str, part: str, library: str, class_name: str) -> nn.Module:

@@ -61,12 +61,14 @@ def is_quantised_elsewhere(base: Base, session: Session) -> bool:
 def _loading(base: Base, session: Session) -> str:
     """Return the lines that load a base as this library does."""
     dtype = base.precision(session)
-    options = [repr(base.repository), f"torch_dtype={dtype}", "use_safetensors=True"]
+    is_quantised = is_quantised_elsewhere(base, session)
+    source = base.source if is_quantised else base.repository
+    options = [repr(source), f"torch_dtype={dtype}", "use_safetensors=True"]
     if base.float16_vae and str(dtype) == "torch.float16":
         options.append(
             f"vae=diffusers.AutoencoderKL.from_pretrained({base.float16_vae!r}, torch_dtype=torch.float16)"
         )
-    if base.quantize != "none" and is_quantised_elsewhere(base, session):
+    if base.quantize != "none" and is_quantised and not base.packed_source:
         code = quantization.as_code(base.quantize, families.find(base.family).DENOISER, str(dtype))
         options.append(f"quantization_config={code}")
     lines = [f"pipe = DiffusionPipeline.from_pretrained({', '.join(options)})"]

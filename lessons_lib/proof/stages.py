@@ -48,11 +48,12 @@ class _Proof:
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def download(self) -> dict[str, Any]:
-        """Fetch the base's files."""
-        if self.base.is_local:
+        """Fetch the files that the training loads."""
+        base = self.settings.adapt(self.base)
+        if base.is_local:
             return {"gigabytes": 0.0, "note": "in a folder, nothing to fetch"}
-        with sessions.quiet(), access.explain_fetch_errors(self.base):
-            folder = DiffusionPipeline.download(self.base.repository, use_safetensors=True)
+        with sessions.quiet(), access.explain_fetch_errors(base):
+            folder = DiffusionPipeline.download(base.source, use_safetensors=True)
         return {"gigabytes": _size_gb(Path(folder))}
 
     def train(self) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class Activity:
     def __init__(self, title: str, work: Callable[[Activity], Any]):
         self.title = title
         self.state: Literal["running", "done", "failed"] = "running"
-        self.message, self.done, self.total = "", 0, 0
+        self.message, self._said, self.done, self.total = "", "", 0, 0
         self.result: Any = None
         self.on_change: Callable[[Activity], None] = lambda activity: None
         self._work, self._last, self._stop = work, 0.0, threading.Event()
@@ -67,13 +67,16 @@ class Activity:
     def progress(self, done: int, total: int, message: str = "") -> None:
         """Report from inside the work. Raises KeyboardInterrupt when it was asked to end.
 
-        An error in `on_change` does not end the work, which may have taken hours: it becomes the message.
+        An error in `on_change` does not end the work, which may have taken hours: it becomes the message,
+        until a report comes through.
         """
+        self._said = message or self._said
         self.done, self.total, self.message = done, total, message or self.message
         if time.monotonic() - self._last > _PAUSE:
             self._last = time.monotonic()
             try:
                 self.on_change(self)
+                self.message = self._said
             except Exception as problem:
                 self.message = unexpected(problem)
         if self.is_stopping:

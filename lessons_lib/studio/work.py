@@ -42,7 +42,8 @@ def write_captions(project: Project, by: str = captioners.OFFLINE) -> Activity:
 def forecast(project: Project) -> Activity:
     """Start to measure what the training will cost, in ten steps that are then undone.
 
-    The forecast is kept in the choices as a line, unless these were changed meanwhile.
+    A long training on a GPU makes ten more, compiled, which takes minutes. The forecast is kept in the
+    choices as a line, unless these were changed meanwhile.
     """
 
     def work(activity: Activity) -> None:

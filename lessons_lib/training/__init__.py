@@ -11,7 +11,7 @@ state.py         State: all that the next step depends on
 checkpoints.py   a State in a file, and back
 optimizers.py    the optimizer and the learning rate schedule
 distributed.py   several processes that train as one
-forecast.py      time, memory and file size from ten steps
+forecast.py      time, memory and file size from ten steps, or twenty with compiling
 compiling.py     whether the denoiser's blocks are compiled, by measurement
 samples.py       pictures drawn on the way
 log.py           a row a step, and TensorBoard

@@ -49,8 +49,8 @@ def duration(seconds: float) -> str:
 def forecast(loop: Loop, choice: Choice) -> tuple[Costs, Choice]:
     """Return what a run will cost, from ten steps that leave the adapter as it was, and whether it compiles.
 
-    Where `choice` leaves that open it is measured with ten more steps, the costs are those of the quicker
-    way, and the denoiser is left in it. Samples on the way are not included.
+    Where `choice` leaves that open it is measured with ten more steps, the costs are those of the way that
+    pays, and the denoiser is left in it. Samples on the way are not included.
     """
     state = State.start(loop.denoiser, loop.data, loop.settings, with_ema=False)
     initial = {name: value.detach().clone() for name, value in state.parameters.items()}

@@ -22,7 +22,8 @@ class LengthStep(Step):
     title = "How long?"
     lead = (
         "Begin with quick, and take standard where the style has not come. Measure first if you like: ten "
-        "steps are made and undone again."
+        "steps are made and undone again. A long training on a GPU makes ten more, compiled, which takes "
+        "minutes."
     )
     work = Work.FORECAST
 
