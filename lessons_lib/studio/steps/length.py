@@ -21,9 +21,9 @@ class LengthStep(Step):
 
     title = "How long?"
     lead = (
-        "Begin with quick, and take standard where the style has not come. Measure first if you like: ten "
-        "steps are made and undone again. A long training on a GPU makes ten more, compiled, which takes "
-        "minutes."
+        "Begin with quick; take standard where the held-out loss still falls at its end. Measure first if "
+        "you like: ten steps are made and undone again. A long training on a GPU makes ten more, compiled, "
+        "which takes minutes."
     )
     work = Work.FORECAST
 
