@@ -293,9 +293,9 @@ def need_lines(name: str, machine: Session) -> list[str]:
     if proof.is_file():
         seconds = json.loads(proof.read_text(encoding="utf-8"))["stages"]["train"].get("seconds_a_step")
     time = f"time there: {seconds:.1f} s a step, recorded" if seconds else "time there: no run is recorded"
-    gate = ", asks for a login" if base.gated else ""
+    download, gate = fit.need.base.download_gb, ", asks for a login" if base.gated else ""
     return [
-        f"{name} on {machine.gpu}: {base.size_gb:g} GB to download, licence {base.licence}{gate}",
+        f"{name} on {machine.gpu}: {download:g} GB to download, licence {base.licence}{gate}",
         f"  memory: {fit.need_line}; that machine has {fit.available:.1f} GB for it",
         f"  {time}",
         f"  {recorded_line(name)}",

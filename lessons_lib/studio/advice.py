@@ -21,12 +21,8 @@ def choices(session: Session) -> list[Base]:
 def misfit(base: Base, session: Session) -> str:
     """Return why this machine cannot train a base, or an empty text."""
     if session.gpu_gb == 0 and not base.is_local:
-        return f"needs a GPU with about {base.memory_gb:g} GB; this machine has none"
-    fit = _fit(base, session)
-    if fit.is_enough:
-        return ""
-    needs = f"needs {fit.need.gigabytes:.1f} GB ({fit.need.source})"
-    return f"{needs}; this machine has {fit.available:.1f} GB for it"
+        return f"{base.name} needs a GPU with about {base.memory_gb:g} GB; this machine has none"
+    return _fit(base, session).shortage
 
 
 def facts(base: Base, session: Session) -> list[tuple[str, str]]:

@@ -24,7 +24,7 @@ class BaseStep(Step):
 
     def needs(self) -> str:
         problem = advice.misfit(self.project.base, current())
-        return f"{self.project.base.name} {problem}." if problem else ""
+        return f"{problem}." if problem else ""
 
     def summary(self) -> str:
         return f"{self.project.base.name}, {self.project.base.licence}"
@@ -50,5 +50,4 @@ class BaseStep(Step):
 
 
 def _label(name: str) -> str:
-    problem = advice.misfit(advice.BASES[name], current())
-    return f"{name}: {problem}" if problem else name
+    return advice.misfit(advice.BASES[name], current()) or name
